@@ -1,0 +1,135 @@
+"""What can go wrong, whose fault it is, and the exit code that says so.
+
+Whose fault decides (the job's, a host's, vmf's own): it is the axis of this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import ClassVar
+
+
+class Exit(IntEnum):
+    """Exit codes that are vmf's word; any other is the guest's, and `source` in `result.json` settles it.
+
+    Each member's description is what `docs/outcomes.md` and `vmf --help` print.
+    """
+
+    description: str
+
+    def __new__(cls, value: int, description: str) -> Exit:  # noqa: D102  # the enum protocol's constructor
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
+
+    INTERNAL = 70, "vmf itself failed; the job is kept and can be adopted"
+    HOST = 71, "every host that could run the job failed"
+    NO_MATCH = 72, "no host fits the job"
+    NEVER_SPOKE = 73, "the guest ended without a word on its results volume"
+    RESULTS = 74, "the results were cut short or refused as unsafe"
+    CRASHED = 75, "the machine crashed or was killed before the guest had finished"
+    HELD = 76, "the job is at fault and is held, with a reason"
+    STOPPED = 77, "the job was stopped or removed before its end"
+    USAGE = 78, "the command line or a spec is wrong; nothing was started"
+    SETUP = 79, "this machine lacks something that vmf needs"
+    LEFT = 80, "vmf was told to leave (SIGTERM, SIGHUP); the job is orphaned and can be adopted"
+
+
+class HoldCode(StrEnum):
+    """Why a job is held: always something its owner can mend."""
+
+    IMAGE_MISSING = "image-missing"
+    IMAGE_INVALID = "image-invalid"
+    IMAGE_UNREADABLE = "image-unreadable"
+    REFUSED = "refused"
+    MACHINE_INVALID = "machine-invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong with what the user gave, and where.
+
+    Lines and columns count from 1; 0 means that the fault has no place in a file.
+    """
+
+    what: str
+    where: str = ""
+    line: int = 0
+    column: int = 0
+    source: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.where}:{self.line}:{self.column}: " if self.line else f"{self.where}: " if self.where else ""
+        caret = f"\n    {self.source}\n    {' ' * (self.column - 1)}^" if self.source else ""
+        hint = f"\n    {self.hint}" if self.hint else ""
+        return f"{place}{self.what}{caret}{hint}"
+
+
+class VmfError(Exception):
+    """The root: a sentence for the user, and what to do next."""
+
+    exit: ClassVar[Exit] = Exit.INTERNAL
+
+    def __init__(self, brief: str, *, hint: str = "") -> None:
+        super().__init__(brief)
+        self.brief = brief
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.brief}\n    {self.hint}" if self.hint else self.brief
+
+
+class UsageError(VmfError):
+    """The user asked for something that cannot be; nothing was started."""
+
+    exit = Exit.USAGE
+
+
+class SpecError(UsageError):
+    """All the faults of all the files of one call."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+class SetupError(VmfError):
+    """This machine lacks something that vmf needs."""
+
+    exit = Exit.SETUP
+
+
+class NoMatch(VmfError):
+    """No host fits a job."""
+
+    exit = Exit.NO_MATCH
+
+
+class JobFault(VmfError):
+    """The job is at fault: it is held, with a code and this reason."""
+
+    exit = Exit.HELD
+
+    def __init__(self, brief: str, *, code: HoldCode, hint: str = "") -> None:
+        super().__init__(brief, hint=hint)
+        self.code = code
+
+
+class Refused(JobFault):
+    """A plugin or a site's policy forbids what the job wants."""
+
+    def __init__(self, brief: str, *, hint: str = "") -> None:
+        super().__init__(brief, code=HoldCode.REFUSED, hint=hint)
+
+
+class HostFault(VmfError):
+    """The host is at fault: the job goes back to idle and is tried elsewhere."""
+
+    exit = Exit.HOST
+
+
+class HostLost(HostFault):
+    """The host cannot be asked; its machines may well be running."""

@@ -1,0 +1,157 @@
+"""The plugin seam: every hook, with its arguments, its answer and its errors.
+
+A hypervisor plugin is a module that implements the verbs and is named by an entry point of the group
+`vmf.hypervisors`, whose name is the type. Anything else registers in the group `vmf.plugins`: it may wrap a verb
+(`@hookimpl(wrapper=True)`), implement `amend`, or observe through `event`.
+
+Every verb is answered by the one plugin of the host's type and always returns a value. Errors that a verb may raise:
+`JobFault` (the job is held), `HostFault` (the job goes elsewhere), `HostLost` (the host cannot be asked).
+Hooks grow by new arguments, never by renamed ones; an implementation takes those that it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import msgspec
+import pluggy
+
+from vmf.model import Facts, Handle, Host, Image, Machine, MachineState, Placement, Stop
+
+PROJECT = "vmf"
+API = 1
+"""The number of the seam; a plugin that speaks another one is listed as broken."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class NoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The settings block of a type that has nothing to set."""
+
+
+class HypervisorType(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hypervisor plugin says of itself."""
+
+    type: str
+    api: int
+    version: str
+    settings: type[msgspec.Struct] = NoSettings
+    """A frozen struct: the words of the host spec's block for this type."""
+    capabilities: Mapping[str, str] = {}
+    """Ability to sentence, for what not all hypervisors can; a declared one is tested by the contract suite."""
+
+
+class Connection(Protocol):
+    """A plugin's live connection to one host: opaque to the engine."""
+
+    def close(self) -> None:
+        """Let go of the host; its machines stay."""
+
+
+class Watch(Protocol):
+    """A running subscription."""
+
+    def close(self) -> None:
+        """End it; no call of `notify` begins after the return."""
+
+
+@hookspec(firstresult=True)
+def hypervisor() -> HypervisorType:
+    """Say what this plugin is; called at load, must not touch the hypervisor."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def connect(host: Host, folder: Path) -> Connection:
+    """Open a connection to `host`; whatever the plugin keeps for the host goes below `folder`.
+
+    Raises `SetupError` if this computer lacks what is needed, `HostLost` if the host does not answer.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def probe(connection: Connection, host: Host, known: Facts | None, proof: Image | None) -> Facts:
+    """Exercise the host and return its facts.
+
+    `known` is what an earlier probe found: return it as it is when its `identity` still holds. `proof` is a tiny
+    image that keeps the guest contract; booting it proves an accelerator. Without it nothing is proved, and the
+    facts' `note` says how to.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def put(connection: Connection, host: Host, machine: str, name: str, source: Path) -> str:
+    """Put a file of this computer into the machine's folder on the host under `name`; return `name`.
+
+    Putting the same name again replaces it. The source stays. Only the machine can read the copy.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def create(connection: Connection, host: Host, machine: Machine) -> Handle:
+    """Adopt the machine of this name if there is one; else define it, then start it.
+
+    A machine that exists and has already ended is adopted as it is, never started again.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def state(connection: Connection, host: Host, handle: Handle) -> MachineState:
+    """Ask the hypervisor what the machine is doing; ABSENT if there is none."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def watch(connection: Connection, host: Host, notify: Callable[[str], None]) -> Watch:
+    """Call `notify(machine name)` whenever a machine may have changed; the empty name means any of them.
+
+    A nudge, not the truth: the engine asks for the state. `notify` returns at once and may be called on any thread.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def console(connection: Connection, host: Host, handle: Handle, offset: int) -> bytes:
+    """Return what the guest wrote to its serial console from byte `offset` on: at most 64 KiB, empty if no more."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def shut_down(connection: Connection, host: Host, handle: Handle, how: Stop) -> MachineState:
+    """Ask the guest to power off (returns at once), or force it off (returns when it is); absent is success."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def fetch(connection: Connection, host: Host, handle: Handle, name: str) -> IO[bytes]:
+    """Open a file of the ended machine's folder as a plain stream: `results` is the volume, `disk0`… the overlays."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def destroy(connection: Connection, host: Host, handle: Handle) -> MachineState:
+    """Leave nothing of the machine: not the guest, its definition, or its folder. Absent is success."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def machines(connection: Connection, host: Host) -> tuple[Handle, ...]:
+    """List every machine on the host that vmf made, and every folder of one."""
+    raise NotImplementedError
+
+
+@hookspec
+def amend(placement: Placement, machine: Machine) -> Machine | None:
+    """Change a machine before it is made, by a site's policy; None leaves it. Asked in the order of plugin names."""
+
+
+@hookspec
+def event(job: str, event: Any) -> None:  # noqa: ANN401  # the union lives in `vmf.state`; observers match on it
+    """Observe an event of a job's life. What an observer raises is logged and dropped."""

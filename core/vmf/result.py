@@ -1,0 +1,206 @@
+"""How a job ended, who says so, and what that makes of the exit code. Pure.
+
+`judge` is the only place that turns what the guest said and what the hypervisor saw into an outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from vmf.errors import Exit
+from vmf.model import Ending
+
+EXIT_CODE_MAX = 255
+
+
+class Said(StrEnum):
+    """What is on a results volume."""
+
+    NOTHING = "nothing"
+    PART = "part"
+    ALL = "all"
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """Something in the guest's results that was not unpacked, and why."""
+
+    name: str
+    reason: str
+
+
+class Word(Struct, frozen=True, kw_only=True):
+    """The guest's word, as read from its results volume."""
+
+    said: Said
+    exit_code: Annotated[int | None, Meta(ge=0, le=EXIT_CODE_MAX)] = None
+    files: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Asked for and not there."""
+    refused: tuple[Refusal, ...] = ()
+
+
+class Outcome(StrEnum):
+    """How a job's last attempt ended."""
+
+    COMPLETED = "completed"
+    NEVER_SPOKE = "never-spoke"
+    CUT_SHORT = "cut-short"
+    UNSAFE_RESULTS = "unsafe-results"
+    CRASHED = "crashed"
+    KILLED = "killed"
+    STOPPED = "stopped"
+    JOB_FAULT = "job-fault"
+    HOST_FAULT = "host-fault"
+    INTERNAL_FAULT = "internal-fault"
+
+
+class Meaning(Struct, frozen=True, kw_only=True):
+    """What an outcome means to its reader."""
+
+    sentence: str
+    exit: Exit | None
+    """vmf's exit code; None: the guest's own."""
+    advice: str
+
+
+MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
+    Outcome.COMPLETED: Meaning(
+        sentence="The guest ended by itself; where it keeps the guest contract, the exit code is its script's.",
+        exit=None,
+        advice="Read the results.",
+    ),
+    Outcome.NEVER_SPOKE: Meaning(
+        sentence="The machine ended and the guest wrote nothing on its results volume.",
+        exit=Exit.NEVER_SPOKE,
+        advice="Read the end of console.log; see docs/guest.md for what a guest must do.",
+    ),
+    Outcome.CUT_SHORT: Meaning(
+        sentence="The guest began to write its results and ended before the last of them.",
+        exit=Exit.RESULTS,
+        advice="Read console.log; if the volume was full, raise results.size.",
+    ),
+    Outcome.UNSAFE_RESULTS: Meaning(
+        sentence="The guest handed over something that must not be unpacked; the rest was.",
+        exit=Exit.RESULTS,
+        advice="`refused` in result.json names each entry and the reason.",
+    ),
+    Outcome.CRASHED: Meaning(
+        sentence="The machine crashed before the guest had finished.",
+        exit=Exit.CRASHED,
+        advice="Read the end of console.log.",
+    ),
+    Outcome.KILLED: Meaning(
+        sentence="Somebody other than vmf ended the machine before the guest had finished.",
+        exit=Exit.CRASHED,
+        advice="Ask whoever looks after the host; run the job again.",
+    ),
+    Outcome.STOPPED: Meaning(
+        sentence="The job's owner stopped or removed it.",
+        exit=Exit.STOPPED,
+        advice="Run it again when you want its results.",
+    ),
+    Outcome.JOB_FAULT: Meaning(
+        sentence="The job asks for something that cannot be; it is held.",
+        exit=Exit.HELD,
+        advice="The reason says what to mend; then run it again.",
+    ),
+    Outcome.HOST_FAULT: Meaning(
+        sentence="Each host that fits the job failed.",
+        exit=Exit.HOST,
+        advice="The reasons say what each host lacks; `vmf doctor` checks this one.",
+    ),
+    Outcome.INTERNAL_FAULT: Meaning(
+        sentence="vmf itself failed.",
+        exit=Exit.INTERNAL,
+        advice="The job's log has the traceback; please report it.",
+    ),
+})  # fmt: skip
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """How an attempt ended."""
+
+    outcome: Outcome
+    exit_code: int
+    """0–69 and 81–255: the guest's, if `source` is guest; else vmf's word, see `vmf.errors.Exit`."""
+    source: str
+    """`guest` or `vmf`: who chose the exit code."""
+    reason: str = ""
+    """A sentence, where the outcome alone does not say enough."""
+    code: str = ""
+    """The hold code, if the job is at fault."""
+
+
+def verdict(outcome: Outcome, *, reason: str = "", code: str = "", exit_code: int = 0) -> Verdict:
+    """The verdict for an outcome; `exit_code` is the guest's and counts only where the guest decides."""
+    exit_ = MEANING[outcome].exit
+    if exit_ is None:
+        return Verdict(outcome=outcome, exit_code=exit_code, source="guest", reason=reason)
+    return Verdict(outcome=outcome, exit_code=int(exit_), source="vmf", reason=reason, code=code)
+
+
+_SILENT: Mapping[Ending, Outcome] = MappingProxyType({
+    Ending.SHUTDOWN: Outcome.NEVER_SPOKE,
+    Ending.UNKNOWN: Outcome.NEVER_SPOKE,
+    Ending.CRASHED: Outcome.CRASHED,
+    Ending.KILLED: Outcome.KILLED,
+})  # fmt: skip
+
+
+def judge(*, contract: bool, stopped: bool, ending: Ending, word: Word) -> Verdict:
+    """Settle how an attempt ended.
+
+    Args:
+        contract: the job gave its guest a script, so the guest is to speak.
+        stopped: the owner asked for the end.
+        ending: what the hypervisor saw.
+        word: what the results volume says.
+    """
+    if word.said is Said.ALL:
+        if word.refused:
+            return verdict(Outcome.UNSAFE_RESULTS, reason=f"{word.refused[0].name}: {word.refused[0].reason}")
+        return verdict(Outcome.COMPLETED, exit_code=word.exit_code or 0)
+    if stopped:
+        return verdict(Outcome.STOPPED)
+    if not contract and ending in {Ending.SHUTDOWN, Ending.UNKNOWN}:
+        return verdict(Outcome.COMPLETED)
+    if word.said is Said.PART:
+        return verdict(Outcome.CUT_SHORT)
+    return verdict(_SILENT[ending])
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """`result.json`: everything a reader wants to know about how a job went."""
+
+    version: int = 1
+    job: str
+    id: int
+    outcome: Outcome
+    exit_code: int
+    source: str
+    reason: str
+    host: str
+    accelerator: str
+    attempt: int
+    files: tuple[str, ...]
+    missing: tuple[str, ...]
+    refused: tuple[Refusal, ...]
+    times: Mapping[str, float]
+    """State to the time at which the job entered it, in seconds since 1970."""
+    versions: Mapping[str, str]
+
+
+def exit_code(verdicts: Iterable[Verdict]) -> int:
+    """The exit code of a call: a single job's own; for several, vmf's highest word, else 1 if any guest failed."""
+    settled = tuple(verdicts)
+    if len(settled) == 1:
+        return settled[0].exit_code
+    ours = [each.exit_code for each in settled if each.source == "vmf"]
+    return max(ours, default=int(any(each.exit_code for each in settled)))
+
+

@@ -1,0 +1,64 @@
+"""Sizes and times as people write them: the one place that knows suffixes."""
+
+from __future__ import annotations
+
+import re
+
+_SIZES = {
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+    "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+}  # fmt: skip
+_TIMES = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_NUMBER = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<suffix>[A-Za-z]*)", re.ASCII)
+
+
+def parse_size(text: str) -> int:
+    """Read a size such as `256MiB` or `1.5GB`.
+
+    Returns:
+        Whole bytes, rounded down.
+
+    Raises:
+        ValueError: with a sentence that says what to write instead.
+    """
+    return int(_scaled(text, _SIZES, "256MiB"))
+
+
+def parse_duration(text: str) -> float:
+    """Read a time such as `90s`, `10m` or `1.5h`.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        ValueError: with a sentence that says what to write instead.
+    """
+    return _scaled(text, _TIMES, "90s")
+
+
+def format_size(size: int) -> str:
+    """Write bytes for people: the largest binary unit that leaves at least 1, with at most one decimal."""
+    for suffix in ("TiB", "GiB", "MiB", "KiB"):
+        if size >= _SIZES[suffix]:
+            return f"{size / _SIZES[suffix]:.1f}".removesuffix(".0") + f" {suffix}"
+    return f"{size} bytes"
+
+
+def format_duration(seconds: float) -> str:
+    """Write seconds for people: `4.2s`, `3m05s`, `2h10m`."""
+    if seconds < 60:  # noqa: PLR2004  # a minute
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
+
+
+def _scaled(text: str, scale: dict[str, float] | dict[str, int], example: str) -> float:
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        raise ValueError(f"write a number and a unit, such as {example}")
+    suffix = found["suffix"]
+    if suffix not in scale:
+        fault = f"unknown unit {suffix!r}" if suffix else "the unit is missing"
+        raise ValueError(f"{fault}: write it as in {example} (units: {', '.join(scale)})")
+    return float(found["number"]) * scale[suffix]

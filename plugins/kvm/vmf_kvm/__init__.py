@@ -1,0 +1,1 @@
+"""The KVM and QEMU hypervisor plugin."""

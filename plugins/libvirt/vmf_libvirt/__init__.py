@@ -1,0 +1,1 @@
+"""What the libvirt-based hypervisor plugins share."""
