@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class Exit(IntEnum):
@@ -18,7 +18,7 @@ class Exit(IntEnum):
 
     description: str
 
-    def __new__(cls, value: int, description: str) -> Exit:  # noqa: D102  # the enum protocol's constructor
+    def __new__(cls, value: int, description: str) -> Self:
         member = int.__new__(cls, value)
         member._value_ = value
         member.description = description

@@ -11,6 +11,7 @@ Hooks grow by new arguments, never by renamed ones; an implementation takes thos
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -38,7 +39,7 @@ class HypervisorType(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     api: int
     version: str
-    settings: type[msgspec.Struct] = NoSettings
+    settings: builtins.type[msgspec.Struct] = NoSettings
     """A frozen struct: the words of the host spec's block for this type."""
     capabilities: Mapping[str, str] = {}
     """Ability to sentence, for what not all hypervisors can; a declared one is tested by the contract suite."""

@@ -81,9 +81,7 @@ class Results(Struct, frozen=True, kw_only=True):
         Meta(description="Files or folders, relative to where the script runs, to bring back."),
     ] = ()
     folder: Annotated[Path | None, Meta(description="Where results are unpacked; ./NAME.results if not given.")] = None
-    size: Annotated[
-        Size, Meta(description="Size of the results volume: the most that can come back.")
-    ] = 64 * MEBIBYTE
+    size: Annotated[Size, Meta(description="Size of the results volume: the most that can come back.")] = 64 * MEBIBYTE
 
 
 class Job(Struct, frozen=True, kw_only=True):

@@ -67,7 +67,7 @@ class Plugins:
         """Load and register one plugin; whatever goes wrong is listed, never raised."""
         try:
             hooks = self._register(group, name, load())
-        except Exception as error:  # noqa: BLE001  # third-party code: anything it raises is its listing
+        except Exception as error:  # third-party code: anything it raises is its listing
             log.debug("plugin %s is broken", name, exc_info=True)
             reason = str(error) if isinstance(error, BrokenPlugin) else f"{type(error).__name__}: {error}"
             self.listed.append(Listed(name=name, group=group, version=version, error=reason))
@@ -194,9 +194,7 @@ class Hypervisor:
 
     def fetch(self, handle: Handle, name: str) -> IO[bytes]:
         """See `vmf.hookspecs.fetch`."""
-        stream: IO[bytes] = self._call(
-            "fetch", connection=self._connection, host=self.host, handle=handle, name=name
-        )
+        stream: IO[bytes] = self._call("fetch", connection=self._connection, host=self.host, handle=handle, name=name)
         return stream
 
     def destroy(self, handle: Handle) -> MachineState:
@@ -207,21 +205,21 @@ class Hypervisor:
         """See `vmf.hookspecs.machines`."""
         return self._verb("machines", tuple)
 
-    def _verb(self, name: str, answer: type[T], **arguments: object) -> T:
-        result = self._call(name, connection=self._connection, host=self.host, **arguments)
+    def _verb(self, verb: str, answer: type[T], /, **arguments: object) -> T:
+        result = self._call(verb, connection=self._connection, host=self.host, **arguments)
         if not isinstance(result, answer):
-            raise PluginFailed(f"plugin {self.host.type} answered {name} with {type(result).__name__}")
+            raise PluginFailed(f"plugin {self.host.type} answered {verb} with {type(result).__name__}")
         return result
 
-    def _call(self, name: str, **arguments: object) -> Any:  # noqa: ANN401  # narrowed by the typed methods above
+    def _call(self, verb: str, /, **arguments: object) -> Any:  # noqa: ANN401  # narrowed by the typed methods above
         try:
-            result = self._manager.subset_hook_caller(name, self._others)(**arguments)
+            result = self._manager.subset_hook_caller(verb, self._others)(**arguments)
         except VmfError:
             raise
         except Exception as error:
-            raise PluginFailed(f"a plugin failed in {name}: {type(error).__name__}: {error}") from error
+            raise PluginFailed(f"a plugin failed in {verb}: {type(error).__name__}: {error}") from error
         if result is None:
-            raise PluginFailed(f"plugin {self.host.type} did not answer {name}")
+            raise PluginFailed(f"plugin {self.host.type} did not answer {verb}")
         return result
 
 
@@ -239,5 +237,3 @@ def _validated(plugin: str, machine: object) -> Machine:
         return msgspec.convert(msgspec.to_builtins(machine), Machine)
     except (msgspec.ValidationError, TypeError) as error:
         raise PluginFailed(f"plugin {plugin} amended the machine to something that cannot be: {error}") from error
-
-

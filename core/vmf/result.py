@@ -127,7 +127,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     outcome: Outcome
     exit_code: int
-    """0–69 and 81–255: the guest's, if `source` is guest; else vmf's word, see `vmf.errors.Exit`."""
+    """The guest's, if `source` is guest; else vmf's word, see `vmf.errors.Exit`."""
     source: str
     """`guest` or `vmf`: who chose the exit code."""
     reason: str = ""
@@ -202,5 +202,3 @@ def exit_code(verdicts: Iterable[Verdict]) -> int:
         return settled[0].exit_code
     ours = [each.exit_code for each in settled if each.source == "vmf"]
     return max(ours, default=int(any(each.exit_code for each in settled)))
-
-

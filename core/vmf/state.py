@@ -97,9 +97,7 @@ class Removed(Struct, frozen=True, kw_only=True, tag="removed"):
     """Nothing of the machine is left; the owner wanted the end."""
 
 
-Event: TypeAlias = (
-    Placed | Created | StopAsked | Ended | Judged | Completed | Held | Requeued | Failed | Removed
-)
+Event: TypeAlias = Placed | Created | StopAsked | Ended | Judged | Completed | Held | Requeued | Failed | Removed
 
 TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyType({
     (State.IDLE, Placed): State.STARTING,
@@ -143,8 +141,6 @@ def advance(state: State, event: Event) -> State:
 
 def diagram() -> str:
     """The table as a Mermaid state diagram."""
-    rows = (
-        f"    {state} --> {after}: {event.__struct_config__.tag}" for (state, event), after in TRANSITIONS.items()
-    )
+    rows = (f"    {state} --> {after}: {event.__struct_config__.tag}" for (state, event), after in TRANSITIONS.items())
     ends = (f"    {state} --> [*]" for state in State if state in ENDED)
     return "\n".join(("stateDiagram-v2", f"    [*] --> {State.IDLE}", *rows, *ends)) + "\n"
