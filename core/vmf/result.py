@@ -56,7 +56,6 @@ class Outcome(StrEnum):
     STOPPED = "stopped"
     JOB_FAULT = "job-fault"
     HOST_FAULT = "host-fault"
-    INTERNAL_FAULT = "internal-fault"
 
 
 class Meaning(Struct, frozen=True, kw_only=True):
@@ -113,11 +112,6 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
         sentence="Each host that fits the job failed.",
         exit=Exit.HOST,
         advice="The reasons say what each host lacks; `vmf doctor` checks this one.",
-    ),
-    Outcome.INTERNAL_FAULT: Meaning(
-        sentence="vmf itself failed.",
-        exit=Exit.INTERNAL,
-        advice="The job's log has the traceback; please report it.",
     ),
 })  # fmt: skip
 

@@ -1,0 +1,114 @@
+"""What would be done, as data, each line with its reason. Pure: nothing is touched.
+
+`plan` gives each job a place and takes its share of the host; `blueprint` says what machine a placement becomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from vmf.match import Matches, Rejection, match
+from vmf.model import Claim, Job, Machine, MachineDisk, Offer, Placement
+from vmf.units import format_size
+
+KERNEL, INITRD, CDROM, RESULTS = "kernel", "initrd", "cdrom", "results"
+"""Names of the files that are put into a machine's folder."""
+
+
+class Unplaced(Struct, frozen=True, kw_only=True):
+    """A job without a place now, and what each host objects to."""
+
+    job: Job
+    rejected: tuple[Rejection, ...]
+    hopeless: bool
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One thing that would be done."""
+
+    what: str
+    how: str
+    why: str
+
+
+def plan(jobs: Sequence[Job], offers: Sequence[Offer]) -> tuple[Placement | Unplaced, ...]:
+    """Place the jobs in their order, each one seeing what those before it took."""
+    free = {offer.host.name: offer for offer in offers}
+    planned = []
+    for job in jobs:
+        placed = place(job, match(job, tuple(free.values())))
+        if isinstance(placed, Placement):
+            offer = free[placed.host.name]
+            free[placed.host.name] = replace(offer, taken=add(offer.taken, placed.claim))
+        planned.append(placed)
+    return tuple(planned)
+
+
+def place(job: Job, matches: Matches) -> Placement | Unplaced:
+    """Take the best host that fits."""
+    if not matches.fitting:
+        return Unplaced(job=job, rejected=matches.rejected, hopeless=matches.hopeless)
+    best = matches.fitting[0]
+    return Placement(job=job, host=best.offer.host, facts=best.offer.facts, reasons=best.reasons)
+
+
+def add(first: Claim, second: Claim) -> Claim:
+    """Both claims together."""
+    return Claim(
+        memory=first.memory + second.memory,
+        cpus=first.cpus + second.cpus,
+        machines=first.machines + second.machines,
+    )
+
+
+def blueprint(placement: Placement, name: str) -> Machine:
+    """The machine, called `name`, that a placement becomes."""
+    job, image = placement.job, placement.job.image
+    return Machine(
+        name=name,
+        memory=job.memory,
+        cpus=job.cpus,
+        accelerator=placement.facts.accelerator,
+        kernel=KERNEL if image.kernel else None,
+        initrd=INITRD if image.initrd else None,
+        kernel_parameters=image.kernel_parameters,
+        disks=tuple(MachineDisk(file=str(disk.file), format=disk.format) for disk in image.disks),
+        cdrom=None if job.run is None else CDROM,
+        results=None if job.run is None else RESULTS,
+    )
+
+
+def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ()) -> tuple[Line, ...]:
+    """The plan of one job as lines for a reader."""
+    job, image, facts = placement.job, placement.job.image, placement.facts
+    boot = f"kernel {image.kernel}" if image.kernel else "the first disk"
+    lines = [
+        Line(what="host", how=placement.host.name, why="; ".join(placement.reasons)),
+        Line(what="accelerator", how=machine.accelerator, why=facts.note or "the fastest that the host has proved"),
+        Line(what="machine", how=f"{format_size(machine.memory)}, {machine.cpus} cpus", why="the job says so"),
+        Line(what="boot", how=boot, why=f"image {image.name}"),
+        *(
+            Line(
+                what=f"disk {number}", how=f"overlay over {disk.file} ({disk.format})", why="originals stay as they are"
+            )
+            for number, disk in enumerate(image.disks)
+        ),
+        *_exchange(job),
+    ]
+    if amended:
+        lines.append(Line(what="amended", how=", ".join(amended), why="a plugin changed the machine"))
+    return tuple(lines)
+
+
+def _exchange(job: Job) -> tuple[Line, ...]:
+    if job.run is None:
+        return (Line(what="results", how="changed disks", why="the job gives no script; its end is its shutdown"),)
+    wanted = ", ".join(job.results.files) or "exit code and console only"
+    folder = job.results.folder or f"./{job.name}.results"
+    return (
+        Line(what="cdrom", how=f"the script and {len(job.env)} variables", why="the guest contract's input"),
+        Line(what="results", how=f"{wanted}, into {folder}", why=f"a volume of {format_size(job.results.size)}"),
+    )
