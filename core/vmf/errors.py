@@ -19,6 +19,7 @@ class Exit(IntEnum):
     description: str
 
     def __new__(cls, value: int, description: str) -> Self:
+        """A code with its sentence."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.description = description

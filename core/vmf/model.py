@@ -151,6 +151,14 @@ class Claim(Struct, frozen=True, kw_only=True):
     cpus: int = 0
     machines: int = 0
 
+    def __add__(self, other: Claim) -> Claim:
+        """Both together."""
+        return Claim(
+            memory=self.memory + other.memory,
+            cpus=self.cpus + other.cpus,
+            machines=self.machines + other.machines,
+        )
+
 
 class Offer(Struct, frozen=True, kw_only=True):
     """A host with what is known of it and what is taken of it: all that a match sees."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.match import Matches, Rejection, match
-from vmf.model import Claim, Job, Machine, MachineDisk, Offer, Placement
+from vmf.model import Job, Machine, MachineDisk, Offer, Placement
 from vmf.units import format_size
 
 KERNEL, INITRD, CDROM, RESULTS = "kernel", "initrd", "cdrom", "results"
@@ -42,7 +42,7 @@ def plan(jobs: Sequence[Job], offers: Sequence[Offer]) -> tuple[Placement | Unpl
         placed = place(job, match(job, tuple(free.values())))
         if isinstance(placed, Placement):
             offer = free[placed.host.name]
-            free[placed.host.name] = replace(offer, taken=add(offer.taken, placed.claim))
+            free[placed.host.name] = replace(offer, taken=offer.taken + placed.claim)
         planned.append(placed)
     return tuple(planned)
 
@@ -53,15 +53,6 @@ def place(job: Job, matches: Matches) -> Placement | Unplaced:
         return Unplaced(job=job, rejected=matches.rejected, hopeless=matches.hopeless)
     best = matches.fitting[0]
     return Placement(job=job, host=best.offer.host, facts=best.offer.facts, reasons=best.reasons)
-
-
-def add(first: Claim, second: Claim) -> Claim:
-    """Both claims together."""
-    return Claim(
-        memory=first.memory + second.memory,
-        cpus=first.cpus + second.cpus,
-        machines=first.machines + second.machines,
-    )
 
 
 def blueprint(placement: Placement, name: str) -> Machine:

@@ -1,0 +1,368 @@
+"""What vmf meant: jobs, their events, the claims on hosts, and what probes found.
+
+One SQLite file for all vmf processes of a user. Every change is one `BEGIN IMMEDIATE` transaction, and every change of
+a job's state goes through `vmf.state.advance`. What is, only the hypervisor knows.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from vmf.errors import SetupError, UsageError
+from vmf.model import Claim, Facts, Handle, Home, Host, Job, Placement
+from vmf.plan import Unplaced
+from vmf.result import Verdict
+from vmf.state import ENDED, Created, Event, Judged, Placed, Requeued, State, advance
+
+VERSION = 1
+BUSY_SECONDS = 30.0
+
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    live INTEGER NOT NULL,
+    record BLOB NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS live_names ON jobs (name) WHERE live;
+CREATE TABLE IF NOT EXISTS events (
+    job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    at REAL NOT NULL,
+    state TEXT NOT NULL,
+    event BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_of ON events (job);
+CREATE TABLE IF NOT EXISTS claims (
+    job INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    host TEXT NOT NULL,
+    claim BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS facts (host TEXT PRIMARY KEY, facts BLOB NOT NULL);
+PRAGMA user_version = {VERSION};
+"""
+
+T = TypeVar("T")
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """All that is kept of one job."""
+
+    id: int
+    job: Job
+    hosts: tuple[Host, ...]
+    """The hosts that may run it; one that failed it is no longer among them."""
+    folder: Path
+    """Where its results go."""
+    state: State = State.IDLE
+    created: float
+    """Seconds since 1970."""
+    entered: Mapping[str, float] = {}
+    """State to the time of its last entry, in seconds since 1970."""
+    attempt: int = 0
+    placement: Placement | None = None
+    handle: Handle | None = None
+    token: str
+    """Random: what makes the job's results volumes its own."""
+    verdict: Verdict | None = None
+    engine: str = ""
+    """The socket of the engine that owns the job, or last did."""
+
+    @property
+    def ended(self) -> bool:
+        """No event will come any more."""
+        return self.state in ENDED
+
+    @property
+    def machine(self) -> str:
+        """The name of this attempt's machine."""
+        return f"vmf-{self.id}-{self.attempt}"
+
+    @property
+    def nonce(self) -> str:
+        """What the results volume of this attempt is known by."""
+        return f"{self.token}-{self.attempt}"
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """One event of a job's life as it was recorded."""
+
+    at: float
+    state: State
+    """The state that the event led to."""
+    event: Event
+
+
+class Store:
+    """The open database; threads may share it. Every method is one transaction."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._lock = threading.RLock()
+        try:
+            os.close(os.open(home.store, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            self._db = sqlite3.connect(home.store, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._open()
+        except (sqlite3.Error, OSError) as error:
+            raise SetupError(
+                f"the state folder {home.root} cannot be used: {error}",
+                hint="check its permissions and the free space, or set VMF_HOME to another folder",
+            ) from error
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def submit(
+        self, jobs: Sequence[tuple[Job, Path]], hosts: tuple[Host, ...], *, engine: str
+    ) -> tuple[tuple[Record, Ownership], ...]:
+        """Take in jobs with their results folders, all or none, each owned by the caller from its first moment.
+
+        Raises:
+            UsageError: if a live job has one of the names.
+        """
+        submitted: list[tuple[Record, Ownership]] = []
+        try:
+            with self._transaction():
+                submitted.extend(self._insert(job, folder, hosts, engine) for job, folder in jobs)
+        except BaseException:
+            for _, ownership in submitted:
+                ownership.release()
+            raise
+        return tuple(submitted)
+
+    def apply(self, record: Record, event: Event) -> Record:
+        """Record an event; the record after it. The claim ends with the attempt.
+
+        Raises:
+            IllegalEvent: if the record's state has no such row.
+        """
+        with self._transaction():
+            return self._apply(record, event)
+
+    def claim(self, record: Record, choose: Callable[[Mapping[str, Claim]], Placement | Unplaced]) -> Record | Unplaced:
+        """Let `choose` place the job, given what is taken of each host, and claim the place in the same transaction."""
+        with self._transaction():
+            placed = choose(self._taken())
+            if isinstance(placed, Unplaced):
+                return placed
+            self._db.execute(
+                "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (record.id, placed.host.name, _encode(placed.claim))
+            )
+            record = replace(record, placement=placed)
+            return self._apply(record, Placed(host=placed.host.name, reasons=placed.reasons))
+
+    def update(self, record: Record) -> Record:
+        """Keep a record whose state has not changed."""
+        with self._transaction():
+            self._keep(record)
+        return record
+
+    def get(self, job: int) -> Record | None:
+        """One job's record."""
+        rows = self._rows("SELECT record FROM jobs WHERE id = ?", job)
+        return _decode(rows[0][0], Record) if rows else None
+
+    def records(self) -> tuple[Record, ...]:
+        """All jobs that are known, oldest first."""
+        return tuple(_decode(row[0], Record) for row in self._rows("SELECT record FROM jobs ORDER BY id"))
+
+    def find(self, word: str) -> Record:
+        """The job with this id, or the latest of this name.
+
+        Raises:
+            UsageError: if there is none.
+        """
+        rows = self._rows(
+            "SELECT record FROM jobs WHERE name = ?1 OR CAST(id AS TEXT) = ?1 ORDER BY name = ?1 DESC, id DESC", word
+        )
+        if not rows:
+            raise UsageError(f"no job is called {word!r}", hint="`vmf ps --all` lists all jobs")
+        record: Record = _decode(rows[0][0], Record)
+        return record
+
+    def history(self, job: int) -> tuple[Moment, ...]:
+        """A job's events in their order."""
+        rows = self._rows("SELECT at, state, event FROM events WHERE job = ? ORDER BY rowid", job)
+        return tuple(Moment(at=at, state=State(state), event=_decode(event, Event)) for at, state, event in rows)
+
+    def forget(self, record: Record) -> None:
+        """Drop an ended job from the store."""
+        with self._transaction():
+            self._db.execute("DELETE FROM jobs WHERE id = ?", (record.id,))
+
+    def taken(self) -> Mapping[str, Claim]:
+        """What is taken of each host that has machines."""
+        with self._lock:
+            return self._taken()
+
+    def facts(self, host: str) -> Facts | None:
+        """What the last probe of a host found."""
+        rows = self._rows("SELECT facts FROM facts WHERE host = ?", host)
+        return _decode(rows[0][0], Facts) if rows else None
+
+    def keep_facts(self, host: str, facts: Facts) -> None:
+        """Keep what a probe found."""
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (host, _encode(facts)))
+
+    def _open(self) -> None:
+        self._db.execute("PRAGMA foreign_keys = ON")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise SetupError(
+                f"{self.home.store} was written by a newer vmf", hint="upgrade vmf, or set VMF_HOME to another folder"
+            )
+        if version < VERSION:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.executescript(_SCHEMA)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _rows(self, query: str, *arguments: object) -> list[Any]:
+        with self._lock:
+            return self._db.execute(query, arguments).fetchall()
+
+    def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...], engine: str) -> tuple[Record, Ownership]:
+        now = time.time()
+        try:
+            row = self._db.execute("INSERT INTO jobs (name, live, record) VALUES (?, 1, '')", (job.name,))
+        except sqlite3.IntegrityError:
+            raise UsageError(
+                f"a live job is already called {job.name!r}",
+                hint=f"`vmf ps` shows it; `vmf rm {job.name}` removes it; or --set metadata.name=ANOTHER",
+            ) from None
+        record = Record(
+            id=row.lastrowid or 0,
+            job=job,
+            hosts=hosts,
+            folder=folder,
+            created=now,
+            token=secrets.token_hex(16),
+            entered={State.IDLE: now},
+            engine=engine,
+        )
+        self._keep(record)
+        self.home.job(record.id).mkdir(parents=True, mode=0o700)
+        return record, own(self.home, record.id)
+
+    def _apply(self, record: Record, event: Event) -> Record:
+        now = time.time()
+        state = advance(record.state, event)
+        record = _CHANGES.get(type(event), _unchanged)(record, event)
+        record = replace(record, state=state, entered={**record.entered, state: now})
+        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (record.id, now, state, _encode(event)))
+        if record.ended or state is State.IDLE:
+            self._db.execute("DELETE FROM claims WHERE job = ?", (record.id,))
+        self._keep(record)
+        return record
+
+    def _keep(self, record: Record) -> None:
+        self._db.execute(
+            "UPDATE jobs SET live = ?, record = ? WHERE id = ?", (not record.ended, _encode(record), record.id)
+        )
+
+    def _taken(self) -> dict[str, Claim]:
+        taken: dict[str, Claim] = {}
+        for host, claim in self._db.execute("SELECT host, claim FROM claims"):
+            taken[host] = taken.get(host, Claim()) + _decode(claim, Claim)
+        return taken
+
+
+class Ownership:
+    """The right to carry a job through its life: a lock that the kernel frees when its process ends."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the job up; once."""
+        os.close(self._descriptor)
+
+
+def own(home: Home, job: int) -> Ownership:
+    """Wait until nobody owns the job, then own it."""
+    return Ownership(_locked(home, job, fcntl.LOCK_EX))
+
+
+def owned(home: Home, job: int) -> bool:
+    """Whether a process owns the job now."""
+    try:
+        os.close(_locked(home, job, fcntl.LOCK_SH | fcntl.LOCK_NB))
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def _locked(home: Home, job: int, how: int) -> int:
+    descriptor = os.open(home.job(job), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _unchanged(record: Record, _event: Event) -> Record:
+    return record
+
+
+def _placed(record: Record, _event: Event) -> Record:
+    return replace(record, attempt=record.attempt + 1, handle=None, verdict=None)
+
+
+def _created(record: Record, event: Event) -> Record:
+    return replace(record, handle=event.handle) if isinstance(event, Created) else record
+
+
+def _judged(record: Record, event: Event) -> Record:
+    return replace(record, verdict=event.verdict) if isinstance(event, Judged) else record
+
+
+def _requeued(record: Record, _event: Event) -> Record:
+    failed = record.placement.host.name if record.placement else ""
+    return replace(record, hosts=tuple(host for host in record.hosts if host.name != failed), placement=None)
+
+
+_CHANGES: Mapping[type[Event], Callable[[Record, Event], Record]] = {
+    Placed: _placed,
+    Created: _created,
+    Judged: _judged,
+    Requeued: _requeued,
+}
+
+
+def _encode(value: object) -> bytes:
+    return msgspec.json.encode(value, enc_hook=str)
+
+
+def _decode(data: bytes | str, type_: Any) -> Any:  # noqa: ANN401  # the caller names the type; a union is no `type`
+    return msgspec.json.decode(data, type=type_, dec_hook=_path)
+
+
+def _path(type_: type[T], value: object) -> T:
+    return type_(value)  # type: ignore[call-arg]  # Path is the only type that msgspec does not know itself
