@@ -1,1 +1,1 @@
-"""TODO."""
+"""Images at hand: the tiny guest, and the lines that make any Linux a guest of vmf."""
