@@ -178,6 +178,7 @@ class Result(Struct, frozen=True, kw_only=True):
     exit_code: int
     source: str
     reason: str
+    code: str
     host: str
     accelerator: str
     attempt: int

@@ -102,6 +102,7 @@ Event: TypeAlias = Placed | Created | StopAsked | Ended | Judged | Completed | H
 TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyType({
     (State.IDLE, Placed): State.STARTING,
     (State.IDLE, StopAsked): State.STOPPING,
+    (State.IDLE, Judged): State.CLEANING,
     (State.STARTING, Created): State.RUNNING,
     (State.STARTING, StopAsked): State.STOPPING,
     (State.STARTING, Judged): State.CLEANING,

@@ -22,10 +22,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
-from vmf.model import Claim, Facts, Handle, Home, Host, Job, Placement
+from vmf.model import Claim, Ending, Facts, Handle, Home, Host, Job, Placement
 from vmf.plan import Unplaced
 from vmf.result import Verdict
-from vmf.state import ENDED, Created, Event, Judged, Placed, Requeued, State, advance
+from vmf.state import ENDED, Created, Ended, Event, Judged, Placed, Requeued, State, advance
 
 VERSION = 1
 BUSY_SECONDS = 30.0
@@ -76,6 +76,8 @@ class Record(Struct, frozen=True, kw_only=True):
     handle: Handle | None = None
     token: str
     """Random: what makes the job's results volumes its own."""
+    ending: Ending | None = None
+    """How this attempt's machine ended."""
     verdict: Verdict | None = None
     engine: str = ""
     """The socket of the engine that owns the job, or last did."""
@@ -332,11 +334,15 @@ def _unchanged(record: Record, _event: Event) -> Record:
 
 
 def _placed(record: Record, _event: Event) -> Record:
-    return replace(record, attempt=record.attempt + 1, handle=None, verdict=None)
+    return replace(record, attempt=record.attempt + 1, handle=None, ending=None, verdict=None)
 
 
 def _created(record: Record, event: Event) -> Record:
     return replace(record, handle=event.handle) if isinstance(event, Created) else record
+
+
+def _ended(record: Record, event: Event) -> Record:
+    return replace(record, ending=event.ending) if isinstance(event, Ended) else record
 
 
 def _judged(record: Record, event: Event) -> Record:
@@ -351,6 +357,7 @@ def _requeued(record: Record, _event: Event) -> Record:
 _CHANGES: Mapping[type[Event], Callable[[Record, Event], Record]] = {
     Placed: _placed,
     Created: _created,
+    Ended: _ended,
     Judged: _judged,
     Requeued: _requeued,
 }

@@ -1,0 +1,125 @@
+"""How one vmf process reaches the engine of another: a socket for its owner only, and versioned messages.
+
+A message is one line of JSON, and so is its answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from vmf.errors import VmfError
+from vmf.model import Home
+
+VERSION = 1
+ANSWER_SECONDS = 10.0
+LONGEST_MESSAGE = 65_536
+
+log = logging.getLogger(__name__)
+
+
+class StopJobs(Struct, frozen=True, kw_only=True, tag="stop"):
+    """End these jobs; `force`: without asking their guests first."""
+
+    version: int = VERSION
+    jobs: tuple[int, ...]
+    force: bool
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What became of a message; `error` is empty if it was obeyed."""
+
+    version: int = VERSION
+    error: str = ""
+
+
+class Unreachable(VmfError):
+    """No engine listens there any more."""
+
+
+class Server:
+    """Listens for the messages to one engine while it is entered."""
+
+    def __init__(self, home: Home, obey: Callable[[StopJobs], None]) -> None:
+        self.path = home.root / "engines" / secrets.token_hex(8)
+        self._obey = obey
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+    def __enter__(self) -> Server:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._socket.bind(str(self.path))
+        self._socket.listen()
+        threading.Thread(target=self._serve, name="control", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.path.unlink(missing_ok=True)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                peer, _ = self._socket.accept()
+            except OSError:
+                return
+            with peer:
+                peer.settimeout(ANSWER_SECONDS)
+                try:
+                    peer.sendall(msgspec.json.encode(self._answer(peer)) + b"\n")
+                except OSError as error:
+                    log.warning("a client of the control socket went away: %s", error)
+
+    def _answer(self, peer: socket.socket) -> Answer:
+        try:
+            message = msgspec.json.decode(_line(peer), type=StopJobs)
+        except msgspec.DecodeError as error:
+            return Answer(error=f"not understood: {error}")
+        if message.version != VERSION:
+            return Answer(error=f"speaks version {VERSION}, not {message.version}: use the same vmf for both")
+        self._obey(message)
+        return Answer()
+
+
+def send(path: Path, message: StopJobs) -> None:
+    """Send a message to the engine that listens at `path`.
+
+    Raises:
+        Unreachable: if none does.
+        VmfError: if it refuses.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.settimeout(ANSWER_SECONDS)
+        try:
+            peer.connect(str(path))
+            peer.sendall(msgspec.json.encode(message) + b"\n")
+            answer = msgspec.json.decode(_line(peer), type=Answer)
+        except (OSError, msgspec.DecodeError) as error:
+            raise Unreachable(f"the engine at {path} does not answer: {error}") from error
+    if answer.error:
+        raise VmfError(f"the engine refused: {answer.error}")
+
+
+def _line(peer: socket.socket) -> bytes:
+    """One line, bounded."""
+    with peer.makefile("rb") as stream:
+        return stream.readline(LONGEST_MESSAGE)
+
+
+def sweep(home: Home) -> None:
+    """Remove the sockets of engines that are gone."""
+    folder = home.root / "engines"
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            try:
+                peer.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink(missing_ok=True)
+            except OSError:
+                continue

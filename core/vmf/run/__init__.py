@@ -1,0 +1,7 @@
+"""The room with clocks, threads and side effects: it carries jobs from idle to their end."""
+
+from vmf.run.engine import Engine
+from vmf.run.hosts import Hosts
+from vmf.run.notices import Advanced, Console, Notice, Remark, Stuck
+
+__all__ = ["Advanced", "Console", "Engine", "Hosts", "Notice", "Remark", "Stuck"]

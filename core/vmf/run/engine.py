@@ -1,0 +1,156 @@
+"""The engine: gives its idle jobs places in their order, and each placed job a thread for its life."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+
+from msgspec.structs import replace
+
+from vmf.errors import VmfError
+from vmf.match import match
+from vmf.model import Claim, Placement
+from vmf.plan import Unplaced, place
+from vmf.plugins import Plugins
+from vmf.result import Outcome, verdict
+from vmf.run.hosts import Hosts
+from vmf.run.life import Life, Orders
+from vmf.run.notices import Advanced, Notice, Remark, Stuck
+from vmf.state import Event, Judged, Placed, State, StopAsked
+from vmf.store import Ownership, Record, Store
+
+ROOM_SECONDS = 0.5
+"""How often an idle job looks for room that another process may have freed."""
+
+
+class Engine:
+    """Owns jobs and carries them to their end. `stop` and `leave` may be called on any thread, or by a signal."""
+
+    def __init__(self, *, store: Store, plugins: Plugins, hosts: Hosts, tell: Callable[[Notice], None]) -> None:
+        self._store = store
+        self._plugins = plugins
+        self._hosts = hosts
+        self._tell = tell
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._orders: dict[int, Orders] = {}
+        self._owned: dict[int, Ownership] = {}
+        self._idle: dict[int, Record] = {}
+        self._alive: set[int] = set()
+        self._last: dict[int, Record] = {}
+        self._waits: dict[int, str] = {}
+
+    def carry(self, jobs: Iterable[tuple[Record, Ownership]]) -> tuple[Record, ...]:
+        """Carry the jobs to their end, or as far as `leave` and faults of vmf let it; their last records."""
+        for record, ownership in jobs:
+            self._orders[record.id] = Orders()
+            self._owned[record.id] = ownership
+            self._take(record)
+        while self._idle or self._alive:
+            self._place_idle()
+            if self._idle or self._alive:
+                self._obey()
+        return tuple(self._last.values())
+
+    def stop(self, *, force: bool, jobs: Collection[int] | None = None) -> None:
+        """Ask jobs (all if none are named) to end; `force`: without asking their guests first."""
+        self._inbox.put(lambda: self._order(jobs, stop=True, force=force))
+
+    def leave(self) -> None:
+        """Leave every job as it is, to be adopted."""
+        self._inbox.put(lambda: self._order(None, leave=True))
+
+    def _obey(self) -> None:
+        """Wait until a life is over, an order came, or there may be room again."""
+        with suppress(queue.Empty):
+            self._inbox.get(timeout=ROOM_SECONDS if self._idle else None)()
+
+    def _order(self, jobs: Collection[int] | None, **wishes: bool) -> None:
+        for number, orders in self._orders.items():
+            if jobs is None or number in jobs:
+                orders.give(**wishes)
+
+    def _take(self, record: Record) -> None:
+        """Sort a record by what it needs next."""
+        self._last[record.id] = record
+        orders = self._orders[record.id]
+        if record.ended or orders.leave:
+            self._owned.pop(record.id).release()
+        elif record.state is State.IDLE:
+            self._idle[record.id] = record
+        else:
+            self._alive.add(record.id)
+            threading.Thread(target=self._live, args=(record, orders), name=record.machine, daemon=True).start()
+
+    def _live(self, record: Record, orders: Orders) -> None:
+        life = Life(record, orders=orders, hosts=self._hosts, store=self._store, plugins=self._plugins, tell=self._tell)
+        try:
+            life.live()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the job must not be lost
+            fault = error
+            self._inbox.put(lambda: self._stuck(life.record, fault))
+        else:
+            self._inbox.put(lambda: self._over(life.record))
+
+    def _over(self, record: Record) -> None:
+        self._alive.discard(record.id)
+        self._take(record)
+
+    def _stuck(self, record: Record, error: Exception) -> None:
+        logging.getLogger(f"vmf.job.{record.id}").error("this engine cannot carry the job on", exc_info=error)
+        self._tell(Stuck(record=record, error=error))
+        self._orders[record.id].give(leave=True)
+        self._over(record)
+
+    def _place_idle(self) -> None:
+        for record in list(self._idle.values()):
+            try:
+                moved = self._moved(record)
+            except VmfError as error:
+                del self._idle[record.id]
+                self._stuck(record, error)
+                continue
+            if moved is not None:
+                del self._idle[record.id]
+                self._take(moved)
+
+    def _moved(self, record: Record) -> Record | None:
+        """The idle job's record once something happened to it; None while it must wait."""
+        orders = self._orders[record.id]
+        if orders.leave:
+            return record
+        if orders.stop:
+            return self._advance(record, StopAsked())
+        placed = self._place(record)
+        if isinstance(placed, Record):
+            return placed
+        reasons = "; ".join(f"{each.host}: {each.reason}" for each in placed.rejected)
+        if placed.hopeless:
+            return self._advance(record, Judged(verdict=verdict(Outcome.HOST_FAULT, reason=f"no host fits: {reasons}")))
+        if self._waits.get(record.id) != reasons:
+            self._waits[record.id] = reasons
+            self._tell(Remark(record=record, text=f"waits for room: {reasons}"))
+        return None
+
+    def _advance(self, record: Record, event: Event) -> Record:
+        return self._told(self._store.apply(record, event), event)
+
+    def _told(self, record: Record, event: Event) -> Record:
+        self._tell(Advanced(record=record, event=event))
+        self._plugins.tell(record.job.name, event)
+        return record
+
+    def _place(self, record: Record) -> Record | Unplaced:
+        offers = self._hosts.offers(record.hosts)
+
+        def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
+            now = tuple(replace(offer, taken=taken.get(offer.host.name, Claim())) for offer in offers)
+            return place(record.job, match(record.job, now))
+
+        placed = self._store.claim(record, choose)
+        if isinstance(placed, Record) and placed.placement is not None:
+            placement = placed.placement
+            return self._told(placed, Placed(host=placement.host.name, reasons=placement.reasons))
+        return placed

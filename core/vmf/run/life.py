@@ -1,0 +1,284 @@
+"""One job's life: an action for each state, each one safe to begin again after a crash.
+
+An action looks at what is, does what is missing, and returns the event that the store then records. An engine that
+adopts a job enters here at the state that it finds.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from vmf import plan
+from vmf.errors import HostFault, HostLost, JobFault
+from vmf.files import cdrom, images, volume
+from vmf.files.console import BoundedLog
+from vmf.model import Ending, Handle, Machine, MachineState, Placement, Power, Stop
+from vmf.plugins import Hypervisor, Plugins
+from vmf.result import Outcome, Verdict, judge, verdict
+from vmf.run.hosts import Hosts
+from vmf.run.notices import Advanced, Console, Notice, Remark
+from vmf.run.results import NO_WORD, Parcel
+from vmf.state import (
+    Completed,
+    Created,
+    Ended,
+    Event,
+    Failed,
+    Held,
+    Judged,
+    Removed,
+    Requeued,
+    State,
+    StopAsked,
+)
+from vmf.store import Record, Store
+
+CONSOLE_SECONDS = 0.1
+"""How long console output may go unseen."""
+POLL_SECONDS = 5.0
+"""How long a change may go unseen if the hypervisor's event is lost."""
+GRACE_SECONDS = 10.0
+"""How long a guest that was asked to power off may take."""
+LONGEST_PAUSE_SECONDS = 30.0
+"""Between two attempts to reach a host that does not answer."""
+
+
+class Orders:
+    """What the owner wants of a life that is under way; set on any thread."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        self.force = False
+        self.leave = False
+        self.wake = threading.Event()
+
+    def give(self, *, stop: bool = False, force: bool = False, leave: bool = False) -> None:
+        """Add to what is wanted; an order is never taken back."""
+        self.stop |= stop
+        self.force |= force
+        self.leave |= leave
+        self.wake.set()
+
+
+class Life:
+    """Carries one job whose place is claimed to its end, or back to idle."""
+
+    def __init__(
+        self,
+        record: Record,
+        *,
+        orders: Orders,
+        hosts: Hosts,
+        store: Store,
+        plugins: Plugins,
+        tell: Callable[[Notice], None],
+    ) -> None:
+        self.record = record
+        self.orders = orders
+        self._hosts = hosts
+        self._store = store
+        self._plugins = plugins
+        self._tell = tell
+        self._console = BoundedLog()
+        self._offset = 0
+        self._log = logging.getLogger(f"vmf.job.{record.id}")
+
+    def live(self) -> Record:
+        """Act until the job has ended, is idle again, or is to be left; the last record."""
+        pause = 0.0
+        self._hosts.wake(self.record.machine, self.orders.wake)
+        while not (self.record.ended or self.record.state is State.IDLE or self.orders.leave):
+            try:
+                event = ACTIONS[self.record.state](self)
+            except HostFault as fault:
+                pause = min(2 * pause + 1, LONGEST_PAUSE_SECONDS)
+                self._remark(f"{fault.brief}; asking again in {pause:.0f} s")
+                self._rest(pause)
+                continue
+            pause = 0.0
+            if event is not None:
+                self._advance(event)
+        return self.record
+
+    def start(self) -> Event:
+        """Make the machine, unless it is there already."""
+        try:
+            hypervisor = self._hypervisor()
+            if hypervisor.state(self._handle()).power is Power.ABSENT:
+                return self._make(hypervisor)
+            return Created(handle=hypervisor.create(self._machine()))
+        except JobFault as fault:
+            return self._settle(verdict(Outcome.JOB_FAULT, reason=str(fault), code=fault.code))
+        except HostLost:
+            raise
+        except HostFault as fault:
+            return self._settle(verdict(Outcome.HOST_FAULT, reason=str(fault)))
+
+    def watch(self) -> Event | None:
+        """Wait until the machine is off or the owner wants something; None if the job is to be left."""
+        while not self.orders.leave:
+            self.orders.wake.clear()
+            state = self._look()
+            if state.power in {Power.OFF, Power.ABSENT}:
+                return _ended(state)
+            if self.orders.stop:
+                return StopAsked()
+            self._wait(POLL_SECONDS)
+        return None
+
+    def stop(self) -> Event | None:
+        """Ask the guest to power off, wait, then force it."""
+        if self.record.placement is None or self._look().power is Power.ABSENT:
+            return self._settle(verdict(Outcome.STOPPED))
+        hypervisor, handle = self._hypervisor(), self._handle()
+        deadline = time.monotonic() + GRACE_SECONDS
+        state = hypervisor.shut_down(handle, Stop.ASK)
+        while state.power not in {Power.OFF, Power.ABSENT}:
+            if self.orders.leave:
+                return None
+            if self.orders.force or time.monotonic() >= deadline:
+                self._remark("forcing the machine off")
+                state = hypervisor.shut_down(handle, Stop.FORCE)
+                break
+            self.orders.wake.clear()
+            self._wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+            state = self._look()
+        return _ended(state)
+
+    def collect(self) -> Event:
+        """Read what the guest left, settle how it ended, and deliver."""
+        self._pump()
+        try:
+            parcel = Parcel(self.record)
+            word = parcel.unpack(self._hypervisor(), self._handle())
+        except HostLost:
+            raise
+        except HostFault as fault:
+            return self._settle(verdict(Outcome.HOST_FAULT, reason=str(fault)))
+        found = judge(
+            contract=self.record.job.run is not None,
+            stopped=State.STOPPING in self.record.entered,
+            ending=self.record.ending or Ending.UNKNOWN,
+            word=word,
+        )
+        self._delivered(parcel.deliver(found, word, self._console.contents()))
+        return Judged(verdict=found)
+
+    def clean(self) -> Event:
+        """Leave nothing of the machine, and close the attempt."""
+        if self.record.placement is not None:
+            self._hypervisor().destroy(self._handle())
+        shutil.rmtree(self._workshop(), ignore_errors=True)
+        outcome = self.record.verdict.outcome if self.record.verdict else Outcome.STOPPED
+        if outcome is Outcome.HOST_FAULT:
+            return Requeued() if self.record.placement and self._others() else Failed()
+        return _CLOSING.get(outcome, Completed)()
+
+    def _make(self, hypervisor: Hypervisor) -> Event:
+        """Inspect what the job names, put its files on the host, create."""
+        job, name = self.record.job, self.record.machine
+        images.inspect_image(job.image)
+        for file, source in ((plan.KERNEL, job.image.kernel), (plan.INITRD, job.image.initrd)):
+            if source is not None:
+                hypervisor.put(name, file, source)
+        if job.run is not None:
+            workshop = self._workshop()
+            workshop.mkdir(mode=0o700, exist_ok=True)
+            magic = volume.magic(self.record.nonce)
+            cdrom.write(workshop / plan.CDROM, cdrom.contents(job, magic))
+            volume.make(workshop / plan.RESULTS, size=job.results.size, magic=magic)
+            for file in (plan.CDROM, plan.RESULTS):
+                hypervisor.put(name, file, workshop / file)
+        return Created(handle=hypervisor.create(self._machine()))
+
+    def _machine(self) -> Machine:
+        placement = self._placement()
+        machine, _ = self._plugins.amend(placement, plan.blueprint(placement, self.record.machine))
+        return machine
+
+    def _settle(self, found: Verdict) -> Judged:
+        """Deliver what there is to say of an attempt that has no machine to read; silent if another host may do."""
+        if not (found.outcome is Outcome.HOST_FAULT and self._others()):
+            self._delivered(Parcel(self.record).deliver(found, NO_WORD, self._console.contents()))
+        return Judged(verdict=found)
+
+    def _delivered(self, place: Path) -> None:
+        if place != self.record.folder:
+            self._remark(f"{self.record.folder} is taken; the results are in {place}")
+
+    def _others(self) -> bool:
+        return len(self.record.hosts) > 1
+
+    def _placement(self) -> Placement:
+        if self.record.placement is None:
+            raise AssertionError(f"job {self.record.id} is {self.record.state} without a place")
+        return self.record.placement
+
+    def _hypervisor(self) -> Hypervisor:
+        return self._hosts.hypervisor(self._placement().host)
+
+    def _handle(self) -> Handle:
+        return self.record.handle or Handle(host=self._placement().host.name, machine=self.record.machine)
+
+    def _workshop(self) -> Path:
+        return self._store.home.job(self.record.id) / "workshop"
+
+    def _look(self) -> MachineState:
+        state = self._hypervisor().state(self._handle())
+        self._pump()
+        return state
+
+    def _pump(self) -> None:
+        """Pass on what is new on the console: the one follower that all watchers share."""
+        while data := self._hypervisor().console(self._handle(), self._offset):
+            self._offset += len(data)
+            self._console.feed(data)
+            self._tell(Console(record=self.record, data=data))
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for a change, passing the console on meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not self.orders.wake.wait(CONSOLE_SECONDS) and time.monotonic() < deadline:
+            self._pump()
+
+    def _rest(self, seconds: float) -> None:
+        """Wait in vain for a host; only an order cuts it short."""
+        self.orders.wake.clear()
+        if not self.orders.leave:
+            self.orders.wake.wait(seconds)
+
+    def _advance(self, event: Event) -> None:
+        self.record = self._store.apply(self.record, event)
+        self._log.info("%s: %s", self.record.state, event)
+        self._tell(Advanced(record=self.record, event=event))
+        self._plugins.tell(self.record.job.name, event)
+
+    def _remark(self, text: str) -> None:
+        self._log.warning("%s", text)
+        self._tell(Remark(record=self.record, text=text))
+
+
+def _ended(state: MachineState) -> Ended:
+    if state.power is Power.ABSENT:
+        return Ended(ending=Ending.KILLED, detail="the machine is gone from the host")
+    return Ended(ending=state.ending or Ending.UNKNOWN, detail=state.detail)
+
+
+ACTIONS: Mapping[State, Callable[[Life], Event | None]] = MappingProxyType({
+    State.STARTING: Life.start,
+    State.RUNNING: Life.watch,
+    State.STOPPING: Life.stop,
+    State.COLLECTING: Life.collect,
+    State.CLEANING: Life.clean,
+})  # fmt: skip
+
+_CLOSING: Mapping[Outcome, type[Completed | Held | Removed]] = MappingProxyType({
+    Outcome.JOB_FAULT: Held,
+    Outcome.STOPPED: Removed,
+})  # fmt: skip

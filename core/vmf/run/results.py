@@ -1,0 +1,122 @@
+"""Bringing a job's results home: complete in its folder, or not there at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from vmf import __version__
+from vmf.files import volume
+from vmf.model import Handle
+from vmf.plugins import Hypervisor
+from vmf.result import Result, Said, Verdict, Word
+from vmf.state import State
+from vmf.store import Record
+
+CHUNK = 2**20
+NO_WORD = Word(said=Said.NOTHING)
+
+
+class Parcel:
+    """A results folder under construction, beside its final place.
+
+    What an engine left that died over the same parcel is made anew: the machine is still there to be read.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.path = record.folder.with_name(f".{record.folder.name}.{record.id}.part")
+        for place in (self.path, *(place for place in _places(record) if _is_ours(place, record))):
+            shutil.rmtree(place, ignore_errors=True)
+        self.path.mkdir(parents=True)
+
+    def unpack(self, hypervisor: Hypervisor, handle: Handle) -> Word:
+        """Read the results volume into the parcel; where the job gave no script, the changed disks."""
+        record = self.record
+        if record.job.run is None:
+            self._fetch_disks(hypervisor, handle)
+            return NO_WORD
+        with hypervisor.fetch(handle, "results") as stream:
+            return volume.read(
+                stream,
+                magic=volume.magic(record.nonce),
+                wanted=record.job.results.files,
+                folder=self.path,
+                limits=volume.Limits(bytes=record.job.results.size),
+            )
+
+    def deliver(self, verdict: Verdict, word: Word, console: bytes) -> Path:
+        """Add the console and `result.json`, and put the parcel in its place; where it is now."""
+        (self.path / "console.log").write_bytes(console)
+        result = msgspec.json.format(msgspec.json.encode(_result(self.record, verdict, word)))
+        (self.path / "result.json").write_bytes(result + b"\n")
+        _sync(self.path)
+        place = next(place for place in _places(self.record) if not place.exists())
+        self.path.rename(place)
+        _sync(place.parent)
+        return place
+
+    def _fetch_disks(self, hypervisor: Hypervisor, handle: Handle) -> None:
+        for number in range(len(self.record.job.image.disks)):
+            with hypervisor.fetch(handle, f"disk{number}") as stream:
+                _copy_sparse(stream, self.path / f"disk{number}.qcow2")
+
+
+def _places(record: Record) -> tuple[Path, Path]:
+    """Where the results go, and where if somebody took that name in the meantime."""
+    return record.folder, record.folder.with_name(f"{record.folder.name}.{record.id}")
+
+
+def _is_ours(place: Path, record: Record) -> bool:
+    try:
+        result = msgspec.json.decode((place / "result.json").read_bytes(), type=Result)
+    except (OSError, msgspec.DecodeError):
+        return False
+    return result.id == record.id and result.times.get(State.IDLE) == record.entered[State.IDLE]
+
+
+def _result(record: Record, verdict: Verdict, word: Word) -> Result:
+    placement = record.placement
+    return Result(
+        job=record.job.name,
+        id=record.id,
+        attempt=record.attempt,
+        outcome=verdict.outcome,
+        exit_code=verdict.exit_code,
+        source=verdict.source,
+        reason=verdict.reason,
+        code=verdict.code,
+        host=placement.host.name if placement else "",
+        accelerator=placement.facts.accelerator if placement else "",
+        files=word.files,
+        missing=word.missing,
+        refused=word.refused,
+        times={**record.entered, "delivered": time.time()},
+        versions={"vmf": __version__, **(placement.facts.versions if placement else {})},
+    )
+
+
+def _copy_sparse(stream: IO[bytes], target: Path) -> None:
+    """Copy a stream, leaving holes for what is zero."""
+    with target.open("xb") as out:
+        while chunk := stream.read(CHUNK):
+            if chunk.count(0) == len(chunk):
+                out.seek(len(chunk), os.SEEK_CUR)
+            else:
+                out.write(chunk)
+        out.truncate()
+
+
+def _sync(folder: Path) -> None:
+    """Make a folder's own files and its entries survive a power cut."""
+    for path in (*(each for each in folder.glob("*.*") if each.is_file()), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
