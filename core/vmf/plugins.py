@@ -7,7 +7,8 @@ this module calls a hook.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -19,7 +20,7 @@ from msgspec import Struct
 from vmf import hookspecs
 from vmf.errors import HostFault, SetupError, VmfError
 from vmf.hookspecs import API, PROJECT, HypervisorType
-from vmf.model import Facts, Handle, Host, Image, Machine, MachineState, Placement, Power, Stop
+from vmf.model import Ending, Facts, Handle, Host, Image, Machine, MachineState, Placement, Power, Stop
 from vmf.state import Event
 
 HYPERVISORS = "vmf.hypervisors"
@@ -59,7 +60,7 @@ class Plugins:
         """Load every installed plugin, hypervisors first, in the order of their names."""
         plugins = cls()
         for group in (HYPERVISORS, OTHERS):
-            for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+            for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
                 plugins.add(group, entry.name, entry.load, version=_version(entry))
         return plugins
 
@@ -67,7 +68,7 @@ class Plugins:
         """Load and register one plugin; whatever goes wrong is listed, never raised."""
         try:
             hooks = self._register(group, name, load())
-        except Exception as error:  # third-party code: anything it raises is its listing
+        except (Exception, SystemExit) as error:  # third-party code: anything it raises is its listing
             log.debug("plugin %s is broken", name, exc_info=True)
             reason = str(error) if isinstance(error, BrokenPlugin) else f"{type(error).__name__}: {error}"
             self.listed.append(Listed(name=name, group=group, version=version, error=reason))
@@ -82,62 +83,94 @@ class Plugins:
             HostLost: if the host does not answer.
         """
         if host.type not in self.types:
-            broken = [each.error for each in self.listed if each.name == host.type and each.error]
+            named = (each for each in self.listed if (each.group, each.name) == (HYPERVISORS, host.type))
+            broken = [each.error for each in named if each.error]
             reason = f"its plugin is broken: {broken[0]}" if broken else f"no plugin is installed for {host.type!r}"
             raise SetupError(f"host {host.name}: {reason}", hint="`vmf plugins` lists all plugins and their errors")
         others = [self._manager.get_plugin(name) for name in self.types if name != host.type]
         return Hypervisor(self._manager, others, host=host, folder=folder)
 
     def amend(self, placement: Placement, machine: Machine) -> tuple[Machine, tuple[str, ...]]:
-        """Fold every plugin's amendment over a machine, in name order; the names of those that changed it."""
+        """Fold every plugin's amendment over a machine, in name order; the names of those that changed it.
+
+        Raises:
+            PluginFailed: naming the plugin, if one fails or makes something that cannot be.
+            Refused: if a plugin forbids the machine.
+        """
         changed = []
-        for name, plugin in sorted(self._manager.list_name_plugin()):
-            others = [each for each in self._manager.get_plugins() if each is not plugin]
-            for amended in self._manager.subset_hook_caller("amend", others)(placement=placement, machine=machine):
-                machine = _validated(name, amended)
+        for name in sorted(self._answering("amend")):
+            answers = self._ask(name, "amend", placement=placement, machine=machine)
+            amended = _validated(name, machine, answers[0]) if answers else machine
+            if amended != machine:
                 changed.append(name)
+            machine = amended
         return machine, tuple(changed)
 
     def tell(self, job: str, event: Event) -> None:
         """Tell every observer; what one raises is logged and dropped."""
-        for name, plugin in self._manager.list_name_plugin():
-            others = [each for each in self._manager.get_plugins() if each is not plugin]
+        for name in self._answering("event"):
             try:
-                self._manager.subset_hook_caller("event", others)(job=job, event=event)
-            except Exception:
+                self._ask(name, "event", job=job, event=event)
+            except VmfError:
                 log.exception("plugin %s failed to observe %s", name, type(event).__name__)
+
+    def _answering(self, hook: str) -> list[str]:
+        return [each.plugin_name for each in getattr(self._manager.hook, hook).get_hookimpls()]
+
+    def _ask(self, name: str, hook: str, **arguments: object) -> list[Any]:
+        """Ask one plugin alone, so that what it raises is known to be its own."""
+        others = [plugin for other, plugin in self._manager.list_name_plugin() if other != name]
+        with _translated(f"plugin {name} failed in {hook}"):
+            answers: list[Any] = self._manager.subset_hook_caller(hook, others)(**arguments)
+        return answers
 
     def _is_verb(self, name: str) -> bool:
         spec = self._manager.parse_hookspec_opts(hookspecs, name)
         return spec is not None and bool(spec["firstresult"])
 
     def _register(self, group: str, name: str, plugin: object) -> tuple[str, ...]:
-        hooks = {each: opts for each in dir(plugin) if (opts := self._manager.parse_hookimpl_opts(plugin, each))}
-        if unknown := sorted(set(hooks) - {each.name for each in self._hook_callers()}):
-            raise BrokenPlugin(f"no such hook: {', '.join(unknown)}")
-        plain = {each for each, opts in hooks.items() if not (opts["wrapper"] or opts["hookwrapper"])}
-        if group == HYPERVISORS:
-            self._check_hypervisor(name, plugin, plain)
-        elif verbs := sorted(plain & self._verbs):
+        """Check everything first: a plugin that is refused leaves no trace in the manager."""
+        if self._manager.has_plugin(name):
+            raise BrokenPlugin(f"the name {name} is already taken by another plugin")
+        hash(plugin)  # pluggy keeps plugins in sets: one that it cannot hash would break the calls of all others
+        hooks = self._hooks(plugin)
+        plain = {hook: attribute for hook, (attribute, wraps) in hooks.items() if not wraps}
+        if wrapped := sorted(set(hooks) - set(plain) - self._verbs):
+            raise BrokenPlugin(f"only verbs can be wrapped, not {', '.join(wrapped)}")
+        said = self._described(name, plugin, plain) if group == HYPERVISORS else None
+        if said is None and (verbs := sorted(set(plain) & self._verbs)):
             raise BrokenPlugin(f"only a hypervisor may answer {', '.join(verbs)}; use wrapper=True to wrap")
         self._manager.register(plugin, name)
-        if group == HYPERVISORS:
-            self.types[name] = plugin.hypervisor()  # type: ignore[attr-defined]  # checked above
+        if said is not None:
+            self.types[name] = said
         return tuple(sorted(hooks))
 
-    def _check_hypervisor(self, name: str, plugin: Any, plain: set[str]) -> None:  # noqa: ANN401  # a plugin is any object
-        if name in self.types:
-            raise BrokenPlugin(f"type {name} is already taken by another plugin")
-        if lacking := sorted(self._verbs - plain):
+    def _hooks(self, plugin: object) -> dict[str, tuple[str, bool]]:
+        """Each hook that the plugin implements: under which attribute, and whether it wraps."""
+        hooks: dict[str, tuple[str, bool]] = {}
+        for attribute in dir(plugin):
+            opts = self._manager.parse_hookimpl_opts(plugin, attribute)
+            if not opts:
+                continue
+            hook = opts["specname"] or attribute
+            if hook in hooks:
+                raise BrokenPlugin(f"implements {hook} twice: as {hooks[hook][0]} and as {attribute}")
+            hooks[hook] = (attribute, bool(opts["wrapper"] or opts["hookwrapper"]))
+        if unknown := sorted(set(hooks) - set(vars(self._manager.hook))):
+            raise BrokenPlugin(f"no such hook: {', '.join(unknown)}")
+        return hooks
+
+    def _described(self, name: str, plugin: object, plain: dict[str, str]) -> HypervisorType:
+        if lacking := sorted(self._verbs - set(plain)):
             raise BrokenPlugin(f"does not answer {', '.join(lacking)}")
-        said = plugin.hypervisor()
+        said = getattr(plugin, plain["hypervisor"])()
+        if not isinstance(said, HypervisorType):
+            raise BrokenPlugin(f"says that it is a {type(said).__name__}, not a HypervisorType")
         if said.api != API:
             raise BrokenPlugin(f"speaks API {said.api}, this vmf speaks {API}: upgrade the older of the two")
         if said.type != name:
             raise BrokenPlugin(f"is registered as {name} and calls itself {said.type}")
-
-    def _hook_callers(self) -> Iterable[pluggy.HookCaller]:
-        return (each for each in vars(self._manager.hook).values() if isinstance(each, pluggy.HookCaller))
+        return said
 
 
 class Hypervisor:
@@ -154,7 +187,8 @@ class Hypervisor:
 
     def close(self) -> None:
         """Let go of the host; its machines stay."""
-        self._connection.close()
+        with _translated(f"plugin {self.host.type} failed to close its connection"):
+            self._connection.close()
 
     def probe(self, *, known: Facts | None, proof: Image | None) -> Facts:
         """See `vmf.hookspecs.probe`."""
@@ -170,7 +204,7 @@ class Hypervisor:
             return self._verb("create", Handle, machine=machine)
         except PluginFailed:
             handle = Handle(host=self.host.name, machine=machine.name)
-            if self.state(handle).power in {Power.ABSENT, Power.UNKNOWN}:
+            if not _in_being(self.state(handle)):
                 raise
             log.exception("a plugin failed around create; machine %s is in being", machine.name)
             return handle
@@ -212,12 +246,8 @@ class Hypervisor:
         return result
 
     def _call(self, verb: str, /, **arguments: object) -> Any:  # noqa: ANN401  # narrowed by the typed methods above
-        try:
+        with _translated(f"a plugin failed in {verb}"):
             result = self._manager.subset_hook_caller(verb, self._others)(**arguments)
-        except VmfError:
-            raise
-        except Exception as error:
-            raise PluginFailed(f"a plugin failed in {verb}: {type(error).__name__}: {error}") from error
         if result is None:
             raise PluginFailed(f"plugin {self.host.type} did not answer {verb}")
         return result
@@ -226,14 +256,36 @@ class Hypervisor:
 class PluginFailed(HostFault):
     """A plugin broke the rules of the seam, or raised what is not vmf's."""
 
+    def __init__(self, brief: str) -> None:
+        super().__init__(brief, hint="`vmf plugins` lists all plugins; the job's log has the traceback")
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Let vmf's own errors pass; turn any other into `PluginFailed`."""
+    try:
+        yield
+    except VmfError:
+        raise
+    except Exception as error:
+        raise PluginFailed(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def _in_being(state: MachineState) -> bool:
+    """Whether the machine has been started; one that was only defined is off, and nobody knows why."""
+    return state.power in {Power.RUNNING, Power.PAUSED} or state.ending not in {None, Ending.UNKNOWN}
+
 
 def _version(entry: EntryPoint) -> str:
     return entry.dist.version if entry.dist else ""
 
 
-def _validated(plugin: str, machine: object) -> Machine:
-    """The amended machine, checked as strictly as one that was read."""
+def _validated(plugin: str, machine: Machine, amended: object) -> Machine:
+    """The amended machine, checked as strictly as one that was read; its name is how it is found again, so it stays."""
     try:
-        return msgspec.convert(msgspec.to_builtins(machine), Machine)
+        valid = msgspec.convert(msgspec.to_builtins(amended), Machine)
     except (msgspec.ValidationError, TypeError) as error:
         raise PluginFailed(f"plugin {plugin} amended the machine to something that cannot be: {error}") from error
+    if valid.name != machine.name:
+        raise PluginFailed(f"plugin {plugin} renamed machine {machine.name} to {valid.name}")
+    return valid

@@ -1,0 +1,56 @@
+"""What a fake guest finds on its CD, read by the hypervisor on its behalf: the guest itself has no ISO reader."""
+
+from __future__ import annotations
+
+import io
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import Struct
+from pycdlib import PyCdlib
+from pycdlib.pycdlibexception import PyCdlibException
+
+from vmf.errors import HoldCode, JobFault
+from vmf.model import Machine
+
+
+class Disc(Struct, frozen=True, kw_only=True):
+    """The guest contract's files, as `vmf.testing.guest` wants them."""
+
+    run: str = "echo no CD\nsilent"
+    """A guest without a CD knows nothing of the contract: it shuts down."""
+    results: tuple[str, ...] = ()
+    magic: str = ""
+    """The magic of the results volume, in hexadecimal."""
+    end: str = ""
+    volume: str = ""
+    """The results volume's file."""
+
+
+def read(files: Path, machine: Machine) -> Disc:
+    """Read the machine's CD, if it has one; `files` is the folder that a name without a slash is in.
+
+    Raises:
+        JobFault: if it is no ISO, or one that keeps no guest contract.
+    """
+    if machine.cdrom is None:
+        return Disc()
+    iso = PyCdlib()
+    try:
+        iso.open(str(files / machine.cdrom))
+        with closing(iso):
+            return Disc(
+                run=_file(iso, "run").decode(),
+                results=tuple(_file(iso, "results").decode().splitlines()),
+                magic=_file(iso, "magic").hex(),
+                end=_file(iso, "vmf-end").decode(),
+                volume=str(files / machine.results) if machine.results else "",
+            )
+    except (OSError, PyCdlibException) as error:
+        raise JobFault(f"the CD {machine.cdrom} cannot be read: {error}", code=HoldCode.MACHINE_INVALID) from error
+
+
+def _file(iso: PyCdlib, name: str) -> bytes:
+    data = io.BytesIO()
+    iso.get_file_from_iso_fp(data, rr_path=f"/{name}")
+    return data.getvalue()

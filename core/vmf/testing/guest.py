@@ -1,0 +1,169 @@
+"""A fake guest: a process of its own that reads a script line by line and keeps the guest contract.
+
+Started by `vmf.testing.fake` as `python -I -S guest.py FOLDER LOCK`, so it sees the standard library only and outlives
+whoever started it. It runs nothing: it knows these lines, and echoes every other one to its console.
+
+    echo TEXT         write a line to the console
+    write NAME TEXT   make a file; it comes back if the job asked for it
+    sleep SECONDS     stay busy
+    hang              stay until asked to power off
+    deaf              from now on, ignore being asked
+    exit N            hand over the results with this exit code, and power off
+    cut               hand over results that lack their end, and power off
+    silent            power off without a word
+    crash             crash
+
+The end of the script is `exit 0`. A guest lives for five minutes at most; then it is killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import signal
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+LIFETIME = 300
+MAGIC_SIZE = 512
+
+
+class Off(Exception):  # it is how a guest's life ends, not an error
+    """The guest powers off."""
+
+    def __init__(self, ending: str, detail: str = "") -> None:
+        super().__init__(ending)
+        self.ending = ending
+        self.detail = detail
+
+
+class Guest:
+    """A running guest: its folder, what its CD holds, and the files that it has made."""
+
+    def __init__(self, folder: Path, disc: dict[str, Any]) -> None:
+        self._folder = folder
+        self._disc = disc
+        self._made: dict[str, bytes] = {}
+        self._heeds = {signal.SIGTERM}
+
+    def run(self) -> NoReturn:
+        """Follow the script to its end.
+
+        Raises:
+            Off: always; it says how the guest ended.
+        """
+        words = {
+            "echo": self.echo, "write": self.write, "sleep": self.sleep, "hang": self.hang, "deaf": self.deaf,
+            "exit": self.exit, "cut": self.cut, "silent": self.silent, "crash": self.crash,
+        }  # fmt: skip
+        for line in self._disc["run"].splitlines():
+            word, _, rest = line.strip().partition(" ")
+            if word in words:
+                words[word](rest)
+            else:
+                self.echo(line)
+        self.exit("0")
+
+    def echo(self, text: str) -> None:
+        """Write a line to the console."""
+        with (self._folder / "console.log").open("a") as console:
+            console.write(f"{text}\n")
+
+    def write(self, rest: str) -> None:
+        """Make a file."""
+        name, _, text = rest.partition(" ")
+        self._made[name] = f"{text}\n".encode()
+
+    def sleep(self, seconds: str) -> None:
+        """Stay busy, or until asked to power off."""
+        if signal.sigtimedwait(self._heeds, float(seconds)):
+            raise Off("shutdown", "asked to power off")
+
+    def hang(self, _: str) -> None:
+        """Stay until asked to power off."""
+        self.sleep(str(LIFETIME))
+
+    def deaf(self, _: str) -> None:
+        """Ignore being asked."""
+        self._heeds = set()
+        self.echo("deaf")
+
+    def exit(self, code: str) -> NoReturn:
+        """Hand over the results, and power off."""
+        self._speak(code, end=(("vmf-end", self._disc["end"].encode()),))
+        raise Off("shutdown")
+
+    def cut(self, _: str) -> NoReturn:
+        """Hand over results without their end, and power off."""
+        self._speak("0", end=())
+        raise Off("shutdown")
+
+    def silent(self, _: str) -> NoReturn:
+        """Power off without a word."""
+        raise Off("shutdown")
+
+    def crash(self, _: str) -> NoReturn:
+        """Crash."""
+        raise Off("crashed", "the guest's script says so")
+
+    def _speak(self, code: str, *, end: tuple[tuple[str, bytes], ...]) -> None:
+        """Overwrite the results volume with a tar, if it is the one that the CD names; what does not fit is lost."""
+        if not self._disc["volume"]:
+            return
+        files = [(name, self._made[name]) for name in self._disc["results"] if name in self._made]
+        tar = _tar((("exit-code", f"{code}\n".encode()), *files, *end))
+        with Path(self._disc["volume"]).open("r+b") as disk:
+            if disk.read(MAGIC_SIZE).hex() != self._disc["magic"]:
+                self.echo("no disk begins with the magic of the CD")
+                return
+            disk.seek(0)
+            disk.write(tar[: os.fstat(disk.fileno()).st_size])
+
+
+def _tar(files: tuple[tuple[str, bytes], ...]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, data in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def _live(folder: Path) -> None:
+    signal.alarm(LIFETIME)
+    try:
+        Guest(folder, json.loads((folder / "disc.json").read_text())).run()
+    except Off as off:
+        new = folder / "ending.new"
+        new.write_text(json.dumps({"ending": off.ending, "detail": off.detail}))
+        new.replace(folder / "ending")
+
+
+def main() -> None:
+    """Start the guest and return.
+
+    The guest holds the lock `alive` for as long as it lives. The world's lock, passed in, is held until the guest is
+    under way, even if whoever took it is killed meanwhile.
+    """
+    folder, lock = Path(sys.argv[1]), int(sys.argv[2])
+    alive = os.open(folder / "alive", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(alive, fcntl.LOCK_EX)
+    (folder / "started").touch()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # being asked waits until the guest listens
+    if pid := os.fork():
+        new = folder / "pid.new"
+        new.write_text(str(pid))
+        new.replace(folder / "pid")
+    else:
+        os.close(lock)
+        _live(folder)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
