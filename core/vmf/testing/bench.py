@@ -1,0 +1,130 @@
+"""A host under test: what the contract suite needs to make machines and to see how they fare."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
+
+from vmf import plan
+from vmf.files import cdrom, volume
+from vmf.model import MEBIBYTE, Handle, Image, Job, Machine, MachineState, Placement, Power, Results
+from vmf.plugins import Hypervisor
+from vmf.result import Word
+
+T = TypeVar("T")
+
+READY = b"vmf-ready"
+MADE = "made"
+LOOK_SECONDS = 0.02
+
+
+class Guests(Struct, frozen=True, kw_only=True):
+    """Scripts in the language of the image's guest; each begins by writing `vmf-ready` to the console."""
+
+    ends: str
+    """Writes more than 64 KiB to the console and `made`, with a newline, to the file `made`; exits with code 7."""
+    hangs: str
+    """Stays until it is asked to power off."""
+    ignores: str
+    """Stays, and does nothing when it is asked to power off."""
+    seconds: float = 60
+    """The longest that any of them may take to be ready, or to end."""
+    memory: int = 256 * MEBIBYTE
+
+
+class Bench:
+    """A host under test: makes machines out of scripts, waits for them, and destroys them all at the end."""
+
+    def __init__(self, hypervisor: Hypervisor, *, image: Image, guests: Guests, folder: Path) -> None:
+        self.hypervisor = hypervisor
+        self.facts = hypervisor.probe(known=None, proof=None)
+        self._image = image
+        self._guests = guests
+        self._folder = folder
+        self._magics: dict[str, bytes] = {}
+
+    def new_name(self, length: int = 12) -> str:
+        """A name that no machine has, using every kind of character that a name may have."""
+        return f"T{secrets.token_hex(4)}.-_".ljust(length, "z")
+
+    def machine(self, name: str, script: str) -> Machine:
+        """The machine that the engine would plan for a job with this script."""
+        return plan.blueprint(self._placement(script), name)
+
+    def put(self, name: str, script: str) -> None:
+        """Put everything that the machine needs into its folder, as the engine does."""
+        magic = volume.magic(volume.new_nonce())
+        job = self._placement(script).job
+        cdrom.write(self._folder / plan.CDROM, cdrom.contents(job, magic))
+        volume.make(self._folder / plan.RESULTS, size=job.results.size, magic=magic)
+        made = {plan.CDROM: self._folder / plan.CDROM, plan.RESULTS: self._folder / plan.RESULTS}
+        given = {plan.KERNEL: self._image.kernel, plan.INITRD: self._image.initrd}
+        for file, source in {**made, **given}.items():
+            if source is not None:
+                self.hypervisor.put(name, file, source)
+        self._magics[name] = magic
+
+    def run(self, script: str, name: str = "") -> Handle:
+        """Make a machine; its script has begun when this returns."""
+        name = name or self.new_name()
+        self.put(name, script)
+        handle = self.hypervisor.create(self.machine(name, script))
+        self.until(lambda: self.console(handle), lambda console: READY in console)
+        return handle
+
+    def console(self, handle: Handle) -> bytes:
+        """All of a machine's console, read piece by piece."""
+        whole = b""
+        while piece := self.hypervisor.console(handle, len(whole)):
+            whole += piece
+        return whole
+
+    def read(self, handle: Handle, folder: Path) -> Word:
+        """The guest's word; what it handed over is unpacked into `folder`."""
+        limits = volume.Limits(bytes=MEBIBYTE)
+        magic = self._magics[handle.machine]
+        with self.hypervisor.fetch(handle, "results") as stream:
+            return volume.read(stream, magic=magic, wanted=(MADE,), folder=folder, limits=limits)
+
+    def names(self) -> set[str]:
+        """The names of all machines of the host."""
+        return {handle.machine for handle in self.hypervisor.machines()}
+
+    def until(self, look: Callable[[], T], done: Callable[[T], bool]) -> T:
+        """Look again and again until it is done."""
+        deadline = time.monotonic() + self._guests.seconds
+        while not done(seen := look()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"after {self._guests.seconds} seconds there is still only {seen!r}")
+            time.sleep(LOOK_SECONDS)
+        return seen
+
+    def until_ended(self, handle: Handle, nudges: queue.Queue[str]) -> MachineState:
+        """Wait for the machine's end, looking only when nudged: an end that nobody is told of is a failure."""
+        while True:
+            try:
+                nudged = nudges.get(timeout=self._guests.seconds)
+            except queue.Empty:
+                raise AssertionError(f"nobody was nudged; the machine: {self.hypervisor.state(handle)}") from None
+            if nudged and nudged not in self.names():
+                raise AssertionError(f"nudged by {nudged}, which is no machine")
+            state = self.hypervisor.state(handle)
+            if state.power is Power.OFF:
+                return state
+
+    def close(self) -> None:
+        """Destroy every machine, and let go of the host."""
+        for handle in self.hypervisor.machines():
+            self.hypervisor.destroy(handle)
+        self.hypervisor.close()
+
+    def _placement(self, script: str) -> Placement:
+        results = Results(files=(MADE,), size=MEBIBYTE)
+        job = Job(name="contract", image=self._image, memory=self._guests.memory, run=script, results=results)
+        return Placement(job=job, host=self.hypervisor.host, facts=self.facts, reasons=())

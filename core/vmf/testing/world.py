@@ -1,0 +1,218 @@
+"""The world of the fake hypervisor: a folder of machines, which outlives whoever looks at it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
+from vmf.model import Ending, Machine, MachineState, Power, Stop
+from vmf.testing import disc
+
+WATCH_SECONDS = 0.02
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """The next `times` calls of a verb fail; `faults.json` maps verbs to these."""
+
+    kind: Literal["job", "host", "lost"]
+    brief: str
+    times: int = 1
+
+
+def _job_fault(brief: str) -> VmfError:
+    return JobFault(brief, code=HoldCode.MACHINE_INVALID)
+
+
+_KINDS: MappingProxyType[str, Callable[[str], VmfError]] = MappingProxyType({
+    "job": _job_fault, "host": HostFault, "lost": HostLost,
+})  # fmt: skip
+
+
+class World:
+    """A host's folder; also the connection, as there is nothing to connect to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._machines = folder / "machines"
+        self._machines.mkdir(parents=True, exist_ok=True)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def machine(self, name: str) -> Path:
+        """The folder of one machine."""
+        return self._machines / name
+
+    def names(self) -> tuple[str, ...]:
+        """Every folder of a machine, whether the machine is in being or not."""
+        return tuple(sorted(each.name for each in self._machines.iterdir()))
+
+    def states(self) -> dict[str, MachineState]:
+        """Every machine's state."""
+        return {name: self.state(name) for name in self.names()}
+
+    def state(self, name: str) -> MachineState:
+        """What the machine is doing."""
+        folder = self.machine(name)
+        if not (folder / "machine.json").exists():
+            return MachineState(power=Power.ABSENT)
+        if not (folder / "started").exists():
+            return MachineState(power=Power.OFF, ending=Ending.UNKNOWN, detail="defined, and not started yet")
+        if _alive(folder):
+            return MachineState(power=Power.RUNNING)
+        try:
+            end = msgspec.json.decode((folder / "ending").read_bytes(), type=_End)
+        except FileNotFoundError:
+            return MachineState(power=Power.OFF, ending=Ending.KILLED)
+        return MachineState(power=Power.OFF, ending=end.ending, detail=end.detail)
+
+    def create(self, machine: Machine) -> None:
+        """Define the machine and start its guest, each unless it has been done."""
+        folder = self.machine(machine.name)
+        with self._changing() as lock:
+            if not (folder / "machine.json").exists():
+                _define(folder, machine)
+            if not (folder / "started").exists():
+                _start(folder, lock)
+
+    def stop(self, name: str, how: Stop) -> None:
+        """Signal the guest, if it is alive; when forced, return only after it is dead."""
+        with self._changing():
+            _stop(self.machine(name), how)
+
+    def destroy(self, name: str) -> None:
+        """Kill the guest and remove the machine's folder."""
+        folder = self.machine(name)
+        with self._changing():
+            _stop(folder, Stop.FORCE)
+            if folder.exists():
+                (folder / "machine.json").unlink(missing_ok=True)  # first: half a machine must not pass for a whole one
+                shutil.rmtree(folder)
+
+    def stumble(self, verb: str) -> None:
+        """Raise the fault that waits for this verb, if one does, and count it."""
+        path = self._folder / "faults.json"
+        if not path.exists():
+            return
+        with self._changing():
+            faults = msgspec.json.decode(path.read_bytes(), type=dict[str, Fault])
+            fault = faults.get(verb)
+            if fault is None or fault.times < 1:
+                return
+            faults[verb] = msgspec.structs.replace(fault, times=fault.times - 1)
+            _write(path, msgspec.json.encode(faults))
+        raise _KINDS[fault.kind](fault.brief)
+
+    @contextmanager
+    def _changing(self) -> Iterator[int]:
+        """One change of the world at a time, whichever process makes it; the descriptor of the lock."""
+        with (self._folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield lock.fileno()
+
+
+class _End(Struct, frozen=True):
+    ending: Ending
+    detail: str
+
+
+class Nudges:
+    """A thread that looks at the world and tells of every machine whose state has changed."""
+
+    def __init__(self, world: World, notify: Callable[[str], None]) -> None:
+        self._world = world
+        self._notify = notify
+        self._closed = threading.Event()
+        self._seen = world.states()
+        self._thread = threading.Thread(target=self._look, name="fake-watch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it; no call of `notify` begins after the return."""
+        self._closed.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _look(self) -> None:
+        while not self._closed.wait(WATCH_SECONDS):
+            now = self._world.states()
+            changed = (name for name in sorted({*now, *self._seen}) if now.get(name) != self._seen.get(name))
+            for name in changed:
+                if not self._closed.is_set():
+                    self._notify(name)
+            self._seen = now
+
+
+def _define(folder: Path, machine: Machine) -> None:
+    files = folder / "files"
+    files.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for number, disk in enumerate(machine.disks):
+        if disk.overlay:
+            (files / f"disk{number}").write_text(f"overlay over {disk.file}\n")
+    _write(folder / "disc.json", msgspec.json.encode(disc.read(files, machine)))
+    _write(folder / "machine.json", msgspec.json.encode(machine))
+
+
+def _start(folder: Path, lock: int) -> None:
+    """Start the guest; it is running, or has ended, when this returns.
+
+    The starter shares the world's lock: if this process is killed meanwhile, nobody starts a second guest.
+    """
+    guest = Path(__file__).with_name("guest.py")
+    with (folder / "console.log").open("ab") as console:
+        subprocess.run(
+            (sys.executable, "-I", "-S", guest, folder, str(lock)),
+            check=True, cwd="/", start_new_session=True, pass_fds=(lock,),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=console,
+        )  # fmt: skip
+
+
+def _alive(folder: Path) -> bool:
+    """Whether the guest holds its lock."""
+    try:
+        with (folder / "alive").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
+
+
+def _stop(folder: Path, how: Stop) -> None:
+    """Signal the guest if it is alive; when forced, return only after it is dead."""
+    try:
+        process = os.pidfd_open(int((folder / "pid").read_text()))
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    try:
+        if not _alive(folder):  # asked after the process was opened: so the process is the guest, and no namesake
+            return
+        signal.pidfd_send_signal(process, signal.SIGKILL if how is Stop.FORCE else signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(process)
+    if how is Stop.FORCE:
+        with (folder / "alive").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def _write(path: Path, data: bytes) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.write_bytes(data)
+    new.replace(path)
