@@ -1,0 +1,86 @@
+"""Text from guests: made safe for a terminal, and kept within bounds."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+MEBIBYTE = 2**20
+
+_LINE_END = re.compile(r"\r*\n|\r+")
+# Controls but newline and tab, C1 controls, and what reorders or breaks lines behind the reader's back.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class Escaper:
+    r"""Makes a guest's bytes safe to write to a terminal, chunk by chunk.
+
+    What is not UTF-8 becomes U+FFFD, a control character its escape (`\x1b`, `\u202e`). A carriage return becomes a
+    newline, alone or in front of one: a progress bar turns into lines, and no line can paint over another.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._held = ""
+
+    def feed(self, data: bytes) -> str:
+        """The text of the next chunk; what may go on in the one after it is held back."""
+        return self._escaped(self._decoder.decode(data))
+
+    def close(self) -> str:
+        """The text of what was held back: nothing follows."""
+        text = self._escaped(self._decoder.decode(b"", final=True))
+        held, self._held = self._held, ""
+        return text + held.replace("\r", "\n")
+
+    def _escaped(self, text: str) -> str:
+        text = self._held + text
+        # One return stands for all: those in front of a newline are one line's end together.
+        self._held = "\r" if text.endswith("\r") else ""
+        text = _LINE_END.sub("\n", text.rstrip("\r"))
+        return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def escape(data: bytes) -> str:
+    """A guest's bytes as text that is safe to write to a terminal; see `Escaper`."""
+    escaper = Escaper()
+    return escaper.feed(data) + escaper.close()
+
+
+def one_line(data: bytes, *, limit: int = 200) -> str:
+    """A stranger's name for something, safe to show within a line: at most `limit` characters and a dash of dots."""
+    text = escape(data[: 4 * limit]).replace("\n", r"\n").replace("\t", r"\t")
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+class BoundedLog:
+    """The start and the end of a console, whatever its length.
+
+    Keeps at most `limit` bytes, half of them the first and half the last; takes half as much again while it grows.
+    """
+
+    def __init__(self, limit: int = MEBIBYTE) -> None:
+        self._first_size = (limit + 1) // 2
+        self._last_size = limit // 2
+        self._first = bytearray()
+        self._last = bytearray()
+        self._dropped = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take what the guest wrote next."""
+        room = self._first_size - len(self._first)
+        self._first += data[:room]
+        self._last += data[room:]
+        if len(self._last) > 2 * self._last_size:  # seldom, so that many small pieces cost little
+            self._drop()
+
+    def contents(self) -> bytes:
+        """What is kept; where something was dropped, a line says how much."""
+        self._drop()
+        gap = b"\n[vmf: %d bytes are left out here]\n" % self._dropped if self._dropped else b""
+        return bytes(self._first) + gap + bytes(self._last)
+
+    def _drop(self) -> None:
+        excess = max(0, len(self._last) - self._last_size)
+        del self._last[:excess]
+        self._dropped += excess

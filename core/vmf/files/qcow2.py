@@ -1,0 +1,182 @@
+"""A bounded reader of qcow2 headers: everything by which such a file could lead QEMU elsewhere or astray.
+
+The layout is that of QEMU's docs/interop/qcow2.txt; all numbers are big-endian. The limits are QEMU's own.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import IO
+
+import msgspec
+from msgspec import Struct
+
+from vmf.files.console import one_line
+
+MAGIC = b"QFI\xfb"
+
+_FLATTEN = "make one file of it: `qemu-img convert -O qcow2 OLD NEW`"
+_CHECK = "`qemu-img check FILE` says more; get a good copy of the image"
+_DECRYPT = "decrypt it with `qemu-img convert`"
+
+_V2 = struct.Struct(">4sIQIIQIIQQIIQ")
+_V3 = struct.Struct(">QQQII")
+_EXTENSION = struct.Struct(">II")
+_ENTRY = 8
+_ENTRY_EXTENDED = 16
+
+_CORRUPT = 1 << 1
+_EXTERNAL_DATA = 1 << 2
+_EXTENDED_L2 = 1 << 4
+_KNOWN = 0b11111  # dirty, corrupt, external data file, compression type, extended L2 entries
+_CLUSTER_BITS = range(9, 22)
+_BACKING_NAME_MAX = 1023
+_L1_MAX = 32 * 2**20
+_REFCOUNTS_MAX = 8 * 2**20
+_REFCOUNT_ORDER_MAX = 6
+_SNAPSHOTS_MAX = 65536
+_SIZE_MAX = 2**60
+
+
+class Unfit(Exception):
+    """A file that is no qcow2 image, or none that may be used; `hint` says what to do."""
+
+    def __init__(self, reason: str, hint: str) -> None:
+        super().__init__(reason)
+        self.hint = hint
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """The fields of a header; those that version 2 lacks have the values that it implies."""
+
+    file_size: int
+    version: int
+    backing_offset: int
+    backing_size: int
+    cluster_bits: int
+    size: int
+    crypt_method: int
+    l1_entries: int
+    l1_offset: int
+    refcount_offset: int
+    refcount_clusters: int
+    snapshots: int
+    incompatible: int = 0
+    refcount_order: int = 4
+    length: int = _V2.size
+
+    @property
+    def cluster(self) -> int:
+        """Bytes of a cluster."""
+        return 1 << self.cluster_bits
+
+    @property
+    def l1_needed(self) -> int:
+        """Entries that the first table must have to reach the whole size."""
+        entry = _ENTRY_EXTENDED if self.incompatible & _EXTENDED_L2 else _ENTRY
+        return -(-self.size // (self.cluster * (self.cluster // entry)))
+
+    def holds(self, offset: int, size: int) -> bool:
+        """Whether a table begins with a cluster and lies within the file."""
+        return offset > 0 and offset % self.cluster == 0 and offset + size <= self.file_size
+
+
+# In this order: a row may count on those before it.
+_UNFIT: tuple[tuple[Callable[[Header], bool], str, str], ...] = (
+    (lambda h: h.version not in {2, 3}, "its version is neither 2 nor 3", _CHECK),
+    (lambda h: h.cluster_bits not in _CLUSTER_BITS, "its clusters have an impossible size", _CHECK),
+    (lambda h: h.incompatible & _EXTERNAL_DATA != 0, "its data is in another file", _FLATTEN),
+    (lambda h: h.incompatible & ~_KNOWN != 0, "it has features that vmf does not know", _FLATTEN),
+    (lambda h: h.incompatible & _CORRUPT != 0, "it is marked as corrupt", "mend it: `qemu-img check -r all FILE`"),
+    (lambda h: h.crypt_method != 0, "it is encrypted", _DECRYPT),
+    (lambda h: not 0 < h.size <= _SIZE_MAX, "its disk has an impossible size", _CHECK),
+    (lambda h: not _V2.size <= h.length <= h.cluster, "its header has an impossible length", _CHECK),
+    (lambda h: not h.l1_needed <= h.l1_entries <= _L1_MAX // _ENTRY, "its table has an impossible size", _CHECK),
+    (lambda h: not h.holds(h.l1_offset, h.l1_entries * _ENTRY), "its table lies outside the file", _CHECK),
+    (lambda h: not 0 < h.refcount_clusters <= _REFCOUNTS_MAX // h.cluster, "its counts have an odd size", _CHECK),
+    (lambda h: not h.holds(h.refcount_offset, h.cluster), "its counts lie outside the file", _CHECK),
+    (lambda h: h.refcount_order > _REFCOUNT_ORDER_MAX, "its counts have an impossible width", _CHECK),
+    (lambda h: h.snapshots > _SNAPSHOTS_MAX, "it has an impossible number of snapshots", _CHECK),
+)  # fmt: skip
+
+_UNFIT_EXTENSIONS: Mapping[int, tuple[str, str]] = MappingProxyType({
+    0x44415441: ("it names an external data file", _FLATTEN),
+    0x0537BE77: ("it is encrypted", _DECRYPT),
+})  # fmt: skip
+
+
+def check(file: IO[bytes]) -> None:
+    """Check that a file is a qcow2 image that stands alone; reads at most one cluster of it (2 MiB).
+
+    Raises:
+        Unfit: if it is not.
+        OSError: if it cannot be read.
+    """
+    header = _read(file)
+    if header.backing_offset:
+        raise Unfit(f"it is an overlay over another file, {_backing_name(file, header)}", _FLATTEN)
+    for unfit, reason, hint in _UNFIT:
+        if unfit(header):
+            raise Unfit(reason, hint)
+    for kind in _extensions(file, header):
+        if kind in _UNFIT_EXTENSIONS:
+            raise Unfit(*_UNFIT_EXTENSIONS[kind])
+
+
+def _read(file: IO[bytes]) -> Header:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    start = file.read(_V2.size + _V3.size)
+    if not start.startswith(MAGIC):
+        raise Unfit("it is no qcow2 image", "state the format that it has, such as `format: raw`")
+    if len(start) < _V2.size + _V3.size:
+        raise Unfit("it ends within its header", _CHECK)
+    _, version, backing_offset, backing_size, *rest = _V2.unpack_from(start)
+    cluster_bits, disk, crypt, l1_entries, l1_offset, refcounts, refcount_clusters, snapshots, _ = rest
+    header = Header(
+        file_size=size,
+        version=version,
+        backing_offset=backing_offset,
+        backing_size=backing_size,
+        cluster_bits=cluster_bits,
+        size=disk,
+        crypt_method=crypt,
+        l1_entries=l1_entries,
+        l1_offset=l1_offset,
+        refcount_offset=refcounts,
+        refcount_clusters=refcount_clusters,
+        snapshots=snapshots,
+    )
+    return header if version == 2 else _version_3(header, start)  # noqa: PLR2004  # the format's own number
+
+
+def _version_3(header: Header, start: bytes) -> Header:
+    incompatible, _, _, order, length = _V3.unpack_from(start, _V2.size)
+    return msgspec.structs.replace(header, incompatible=incompatible, refcount_order=order, length=length)
+
+
+def _backing_name(file: IO[bytes], header: Header) -> str:
+    file.seek(min(header.backing_offset, header.file_size))
+    return one_line(file.read(min(header.backing_size, _BACKING_NAME_MAX))) or "without a name"
+
+
+def _extensions(file: IO[bytes], header: Header) -> Iterator[int]:
+    """The kinds of the header's extensions, which lie in the first cluster.
+
+    Raises:
+        Unfit: if one of them leaves it.
+    """
+    file.seek(0)
+    first = file.read(header.cluster)
+    at = header.length
+    while at + _EXTENSION.size <= len(first):
+        kind, size = _EXTENSION.unpack_from(first, at)
+        if not kind:
+            return
+        at += _EXTENSION.size + size + -size % 8
+        if at > len(first):
+            raise Unfit("an extension of its header has no end", _CHECK)
+        yield kind

@@ -1,0 +1,146 @@
+"""The results volume: a small plain disk on which the guest hands over what it has to say.
+
+vmf writes a magic with a nonce at its start; the guest finds the disk by that magic and overwrites it with one tar
+stream: `exit-code`, then the files to bring back, then `vmf-end`, whose nonce proves that the stream was written to
+its end. The stream is untrusted: `vmf.files.tar` bounds what is read, `vmf.files.unpack` what is written.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import IO
+
+from vmf.files.beside import replacing
+from vmf.files.tar import BLOCK, FILE, Broken, Member, Tar
+from vmf.files.unpack import Limits, Unpacked, Unsafe
+from vmf.model import MEBIBYTE
+from vmf.result import EXIT_CODE_MAX, Refusal, Said, Word
+
+__all__ = ["END", "EXIT_CODE", "Limits", "end_line", "magic", "make", "new_nonce", "read"]
+
+EXIT_CODE = "exit-code"
+END = "vmf-end"
+REFUSALS_MAX = 100
+RESERVED = frozenset({EXIT_CODE, END, "console.log", "result.json"})
+"""Names at the root of the results that are the contract's or vmf's own."""
+
+_SIGNATURE = b"VMF-RESULTS-1 "
+_CODE = re.compile(rb"([0-9]{1,3})\n")
+_LINE_MAX = 256
+
+
+def new_nonce() -> str:
+    """A nonce for one attempt: 32 hexadecimal digits that nobody can guess."""
+    return secrets.token_hex(16)
+
+
+def magic(nonce: str) -> bytes:
+    """The 512 bytes that a volume starts with until its guest speaks."""
+    return (_SIGNATURE + nonce.encode() + b"\n").ljust(BLOCK, b"\0")
+
+
+def end_line(magic: bytes) -> bytes:
+    """What `vmf-end` holds for a volume with this magic: the nonce and a newline."""
+    return magic.removeprefix(_SIGNATURE).rstrip(b"\0")
+
+
+def make(path: Path, *, size: int, magic: bytes) -> None:
+    """Make a sparse raw volume of `size` bytes, rounded up to whole MiB, that only its owner can read.
+
+    Raises:
+        OSError: if it cannot be written; `path` is then as it was.
+    """
+    with replacing(path) as file:
+        file.write(magic)
+        file.truncate(-(-size // MEBIBYTE) * MEBIBYTE)
+
+
+def read(stream: IO[bytes], *, magic: bytes, wanted: Sequence[str], folder: Path, limits: Limits) -> Word:
+    """Read the guest's word and unpack its files.
+
+    Args:
+        stream: the volume from its first byte; read forward only, and no further than the guest's last word.
+        magic: what the volume started with.
+        wanted: names that were asked for, of files or folders.
+        folder: a fresh empty folder, to unpack into.
+        limits: the most that is unpacked; what exceeds it is refused.
+
+    Raises:
+        OSError: if the stream cannot be read or the folder not be written. Nothing that the stream says raises.
+    """
+    tar = Tar(stream)
+    refused = _Refused()
+    code, said = None, Said.NOTHING
+    with closing(Unpacked(folder, limits=limits, reserved=RESERVED)) as into:
+        if tar.peek() != magic:
+            said = Said.PART
+            try:
+                code = _exit_code(tar)
+                said = _unpack(tar, into, end_line(magic), refused)
+            except Broken as error:
+                refused.add(error.name, error.reason)
+            into.sync()
+        missing = tuple(name for name in wanted if not into.has(name))
+        return Word(
+            said=said, exit_code=code, files=tuple(sorted(into.files)), missing=missing, refused=refused.listed()
+        )
+
+
+class _Refused:
+    """The first refusals, and the number of all."""
+
+    def __init__(self) -> None:
+        self._first: list[Refusal] = []
+        self._count = 0
+
+    def add(self, name: str, reason: str) -> None:
+        self._count += 1
+        if self._count <= REFUSALS_MAX:
+            self._first.append(Refusal(name=name, reason=reason))
+
+    def listed(self) -> tuple[Refusal, ...]:
+        more = self._count - len(self._first)
+        rest = (Refusal(name="…", reason=f"{more} more were refused"),) if more else ()
+        return (*self._first, *rest)
+
+
+def _exit_code(tar: Tar) -> int:
+    """The code in the first member.
+
+    Raises:
+        Broken: if it holds none.
+    """
+    for member in tar:
+        content = _content(tar, member) if _is(member, EXIT_CODE) else b""
+        code = _CODE.fullmatch(content)
+        if code and int(code[1]) <= EXIT_CODE_MAX:
+            return int(code[1])
+        raise Broken(member.shown, f"the first entry must be {EXIT_CODE}: 0 to {EXIT_CODE_MAX} and a newline")
+    raise Broken(EXIT_CODE, "the stream is empty")
+
+
+def _unpack(tar: Tar, into: Unpacked, end: bytes, refused: _Refused) -> Said:
+    """Unpack member by member; all is said once a member proves it."""
+    for member in tar:
+        if _is(member, END):
+            if _content(tar, member) == end:
+                return Said.ALL
+            raise Broken(END, "it does not hold this job's nonce")
+        try:
+            into.put(member, tar.content())
+        except Unsafe as error:
+            refused.add(member.shown, str(error))
+    return Said.PART
+
+
+def _is(member: Member, name: str) -> bool:
+    return member.kind == FILE and member.name.removeprefix(b"./") == name.encode()
+
+
+def _content(tar: Tar, member: Member) -> bytes:
+    """The whole of a small member; nothing of one that is larger than any line of the contract."""
+    return b"".join(tar.content()) if member.size <= _LINE_MAX else b""
