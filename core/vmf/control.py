@@ -5,12 +5,16 @@ A message is one line of JSON, and so is its answer.
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +25,7 @@ from vmf.model import Home
 VERSION = 1
 ANSWER_SECONDS = 10.0
 LONGEST_MESSAGE = 65_536
+YOUNG_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +57,9 @@ class Server:
         self._obey = obey
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sweep(self.path.parent)
         self._socket.bind(str(self.path))
         self._socket.listen()
         threading.Thread(target=self._serve, name="control", daemon=True).start()
@@ -112,14 +118,10 @@ def _line(peer: socket.socket) -> bytes:
         return stream.readline(LONGEST_MESSAGE)
 
 
-def sweep(home: Home) -> None:
-    """Remove the sockets of engines that are gone."""
-    folder = home.root / "engines"
-    for path in folder.iterdir() if folder.is_dir() else ():
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            try:
-                peer.connect(str(path))
-            except ConnectionRefusedError:
-                path.unlink(missing_ok=True)
-            except OSError:
-                continue
+def _sweep(folder: Path) -> None:
+    """Remove the sockets of engines that were killed; a young one may just not listen yet."""
+    for path in folder.iterdir():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer, suppress(OSError):
+            old = time.time() - path.stat().st_mtime > YOUNG_SECONDS
+            if old and peer.connect_ex(str(path)) == errno.ECONNREFUSED:
+                path.unlink()

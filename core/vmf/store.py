@@ -128,7 +128,7 @@ class Store:
         self._db.close()
 
     def submit(
-        self, jobs: Sequence[tuple[Job, Path]], hosts: tuple[Host, ...], *, engine: str
+        self, jobs: Sequence[tuple[Job, Path]], hosts: tuple[Host, ...]
     ) -> tuple[tuple[Record, Ownership], ...]:
         """Take in jobs with their results folders, all or none, each owned by the caller from its first moment.
 
@@ -138,7 +138,7 @@ class Store:
         submitted: list[tuple[Record, Ownership]] = []
         try:
             with self._transaction():
-                submitted.extend(self._insert(job, folder, hosts, engine) for job, folder in jobs)
+                submitted.extend(self._insert(job, folder, hosts) for job, folder in jobs)
         except BaseException:
             for _, ownership in submitted:
                 ownership.release()
@@ -246,7 +246,7 @@ class Store:
         with self._lock:
             return self._db.execute(query, arguments).fetchall()
 
-    def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...], engine: str) -> tuple[Record, Ownership]:
+    def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...]) -> tuple[Record, Ownership]:
         now = time.time()
         try:
             row = self._db.execute("INSERT INTO jobs (name, live, record) VALUES (?, 1, '')", (job.name,))
@@ -263,7 +263,6 @@ class Store:
             created=now,
             token=secrets.token_hex(16),
             entered={State.IDLE: now},
-            engine=engine,
         )
         self._keep(record)
         self.home.job(record.id).mkdir(parents=True, mode=0o700)
@@ -306,6 +305,14 @@ class Ownership:
 def own(home: Home, job: int) -> Ownership:
     """Wait until nobody owns the job, then own it."""
     return Ownership(_locked(home, job, fcntl.LOCK_EX))
+
+
+def try_to_own(home: Home, job: int) -> Ownership | None:
+    """Own the job if nobody does."""
+    try:
+        return Ownership(_locked(home, job, fcntl.LOCK_EX | fcntl.LOCK_NB))
+    except (BlockingIOError, FileNotFoundError):
+        return None
 
 
 def owned(home: Home, job: int) -> bool:

@@ -1,6 +1,73 @@
-"""Words in, exit code out."""
+"""Words in, exit code out: the table of commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Never
+
+from vmf import __version__
+from vmf.errors import Exit, VmfError
+
+COMMANDS = MappingProxyType({
+    "run": "run jobs and bring their results back",
+    "plan": "show what would be done, and why, touching nothing",
+    "ps": "list jobs",
+    "wait": "wait for jobs to end; carry on those whose engine is gone",
+    "rm": "stop and remove jobs",
+    "doctor": "check what this machine needs and say what to install",
+    "plugins": "list plugins and what is wrong with them",
+    "image": "build the tiny guest",
+})  # fmt: skip
+
+INTERRUPTED = 130
 
 
-def main() -> int:
-    """Run the command line."""
-    return 0
+class Parser(argparse.ArgumentParser):
+    """Usage errors carry vmf's exit code, so that they are never taken for a guest's."""
+
+    def error(self, message: str) -> Never:
+        """Say what is wrong and end."""
+        self.print_usage(sys.stderr)
+        self.exit(Exit.USAGE, f"vmf: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    options = _parser(words).parse_args(words)
+    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR, format="%(name)s: %(message)s")
+    try:
+        return int(options.act(options))
+    except VmfError as error:
+        print(f"vmf: {error}", file=sys.stderr)
+        return error.exit
+    except OSError as error:
+        print(f"vmf: {error.strerror or error}: {error.filename or 'no file named'}", file=sys.stderr)
+        return Exit.SETUP
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser(words: Sequence[str]) -> Parser:
+    """The parser; only the command that is asked for is imported, which keeps `vmf --help` fast."""
+    parser = Parser(
+        prog="vmf",
+        description="Run virtual machines as batch jobs on any hypervisor.",
+        epilog="Exit codes from 70 up are vmf's own, see docs/outcomes.md; any other is the guest's.",
+    )
+    parser.add_argument("--version", action="version", version=f"vmf {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    asked = next((word for word in words if word in COMMANDS), None)
+    for name, sentence in COMMANDS.items():
+        command = commands.add_parser(name, help=sentence, description=sentence[0].upper() + sentence[1:] + ".")
+        command.add_argument("-v", "--verbose", action="store_true", help="log to standard error")
+        if name == asked:
+            module = importlib.import_module(f"vmf.cli.{name}")
+            module.arguments(command)
+            command.set_defaults(act=module.act)
+    return parser

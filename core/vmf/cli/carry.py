@@ -1,0 +1,107 @@
+"""Carrying jobs in the foreground: the engine with its screen, its socket and its signals."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from vmf import result
+from vmf.cli import screen
+from vmf.cli.session import Session, log_jobs
+from vmf.control import Server
+from vmf.errors import Exit, VmfError
+from vmf.run import Engine, Notice, Stuck
+from vmf.store import Ownership, Record
+
+Owned: TypeAlias = tuple[Record, Ownership]
+
+
+class Carrier:
+    """Carries jobs to their end and remembers what stopped it."""
+
+    def __init__(self, session: Session, view: screen.Screen) -> None:
+        self._session = session
+        self._screen = view
+        self._stuck: dict[int, Exception] = {}
+        self.engine = Engine(store=session.store, plugins=session.plugins, hosts=session.hosts, tell=self.tell)
+        self.server = Server(session.home, lambda message: self.engine.stop(force=message.force, jobs=message.jobs))
+
+    def carry(self, jobs: Sequence[Owned]) -> tuple[Record, ...]:
+        """Carry the jobs, and say what to do about those that did not complete; their last records."""
+        socket = str(self.server.path)
+        ours = [(self._session.store.update(replace(record, engine=socket)), owned) for record, owned in jobs]
+        log_jobs(self._session.home, tuple(record for record, _ in ours))
+        with self._screen:
+            last = self.engine.carry(ours)
+        sys.stdout.flush()
+        for record in last:
+            if advice := screen.advice(record):
+                print(advice, file=sys.stderr)
+        return last
+
+    def exit_code(self, last: Sequence[Record]) -> int:
+        """The exit code of a call that asked for these jobs."""
+        if unfinished := [self._unfinished(record) for record in last if not record.ended]:
+            return max(unfinished)
+        return result.exit_code(record.verdict for record in last if record.verdict)
+
+    def _unfinished(self, record: Record) -> Exit:
+        error = self._stuck.get(record.id)
+        if error is None:
+            return Exit.LEFT
+        if isinstance(error, VmfError):
+            return error.exit
+        return Exit.SETUP if isinstance(error, OSError) else Exit.INTERNAL
+
+    def tell(self, notice: Notice) -> None:
+        """Show a notice; remember what an exit code needs."""
+        if isinstance(notice, Stuck):
+            self._stuck[notice.record.id] = notice.error
+        self._screen(notice)
+
+
+@contextmanager
+def carrying(session: Session, options: argparse.Namespace, *, console: bool = False) -> Iterator[Carrier]:
+    """A carrier that obeys its socket and the signals of its process."""
+    try:
+        carrier = Carrier(session, screen.choose(form=options.format, console=console))
+        with carrier.server, _signals(carrier.engine):
+            yield carrier
+    finally:
+        session.hosts.close()
+
+
+@contextmanager
+def _signals(engine: Engine) -> Iterator[None]:
+    """Ctrl-C stops the jobs, a second one at once; SIGTERM and SIGHUP leave them to be adopted."""
+    interrupts: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        interrupts.append(number)
+        print("vmf: stopping; Ctrl-C again forces" if len(interrupts) == 1 else "vmf: forcing", file=sys.stderr)
+        engine.stop(force=len(interrupts) > 1)
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        engine.leave()
+
+    wanted: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {
+        signal.SIGINT: interrupt,
+        signal.SIGTERM: leave,
+        signal.SIGHUP: leave,
+    }
+    before = {each: signal.getsignal(each) for each in wanted}
+    for each, handler in wanted.items():
+        if before[each] is not signal.SIG_IGN:
+            signal.signal(each, handler)
+    try:
+        yield
+    finally:
+        for each, handler_before in before.items():
+            signal.signal(each, handler_before)

@@ -1,0 +1,54 @@
+"""`vmf plan`: what `vmf run` would do, each line with its reason."""
+
+from __future__ import annotations
+
+import argparse
+
+import msgspec
+
+from vmf import plan, spec
+from vmf.cli.checks import check, objections
+from vmf.cli.session import Session, add_format, add_specs, mention_orphans
+from vmf.errors import Exit
+from vmf.model import Placement
+from vmf.plan import Line, Unplaced
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of `vmf plan`."""
+    add_specs(parser)
+    add_format(parser)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Print the plan."""
+    session = Session(options)
+    jobs = spec.load_jobs(options.files, changes=options.changes, images=session.home.images)
+    check(jobs)
+    try:
+        planned = plan.plan(jobs, session.hosts.offers(session.configured()))
+        lines = {each.job.name: _lines(session, each) for each in planned}
+    finally:
+        session.hosts.close()
+    if options.format == "json":
+        print(msgspec.json.encode(lines).decode())
+    else:
+        _print(lines)
+    mention_orphans(session.store)
+    return Exit.NO_MATCH if any(isinstance(each, Unplaced) and each.hopeless for each in planned) else 0
+
+
+def _lines(session: Session, planned: Placement | Unplaced) -> tuple[Line, ...]:
+    if isinstance(planned, Unplaced):
+        how = "none fits" if planned.hopeless else "waits for room"
+        return (Line(what="host", how=how, why=objections(planned.rejected).strip()),)
+    machine, amended = session.plugins.amend(planned, plan.blueprint(planned, planned.job.name))
+    return plan.explain(planned, machine, amended)
+
+
+def _print(lines: dict[str, tuple[Line, ...]]) -> None:
+    wide = max(len(line.what) for each in lines.values() for line in each)
+    for name, each in lines.items():
+        print(name)
+        for line in each:
+            print(f"    {line.what.ljust(wide)}  {line.how}\n    {' ' * wide}    because {line.why}")

@@ -1,0 +1,58 @@
+"""`vmf ps`: the jobs, as a table or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import msgspec
+
+from vmf.cli.session import Session, add_format, mention_orphans
+from vmf.store import Record, owned
+from vmf.units import format_duration
+
+COLUMNS = ("ID", "NAME", "STATE", "HOST", "ELAPSED", "OUTCOME")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of `vmf ps`."""
+    parser.add_argument("-a", "--all", action="store_true", help="list the jobs that have ended, too")
+    add_format(parser)
+
+
+def act(options: argparse.Namespace) -> int:
+    """List the jobs."""
+    session = Session(options)
+    rows = [_row(session, record) for record in session.store.records() if options.all or not record.ended]
+    if options.format == "json":
+        print(msgspec.json.encode(rows, enc_hook=str).decode())
+        return 0
+    cells = [COLUMNS, *(_cells(row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    mention_orphans(session.store)
+    return 0
+
+
+def _row(session: Session, record: Record) -> dict[str, object]:
+    end = record.entered[record.state] if record.ended else time.time()
+    return {
+        "id": record.id,
+        "name": record.job.name,
+        "state": record.state,
+        "orphaned": not record.ended and not owned(session.home, record.id),
+        "host": record.placement.host.name if record.placement else "",
+        "elapsed": end - record.created,
+        "outcome": record.verdict.outcome if record.verdict else "",
+        "reason": record.verdict.reason if record.verdict else "",
+        "exit_code": record.verdict.exit_code if record.verdict else None,
+        "results": record.folder,
+    }
+
+
+def _cells(row: dict[str, object]) -> tuple[str, ...]:
+    state = f"{row['state']}, orphaned" if row["orphaned"] else str(row["state"])
+    outcome = " ".join(str(part) for part in (row["outcome"], row["exit_code"]) if part not in {"", None})
+    elapsed = format_duration(float(str(row["elapsed"])))
+    return str(row["id"]), str(row["name"]), state, str(row["host"]), elapsed, outcome

@@ -1,0 +1,69 @@
+"""`vmf rm`: end jobs wherever they run, and forget them. Their results stay."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from pathlib import Path
+
+from vmf.cli.carry import Carrier, carrying
+from vmf.cli.session import Session, add_format
+from vmf.control import StopJobs, Unreachable, send
+from vmf.errors import HostLost
+from vmf.store import Ownership, Record, own, try_to_own
+
+PATIENCE_SECONDS = 5.0
+"""How long an owner without a socket may be one that is just starting or ending."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of `vmf rm`."""
+    parser.add_argument("jobs", metavar="JOB", nargs="+", help="names or ids of jobs")
+    parser.add_argument("-f", "--force", action="store_true", help="do not ask the guest first")
+    add_format(parser)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Remove the jobs."""
+    session = Session(options)
+    records = [session.store.find(word) for word in options.jobs]
+    with carrying(session, options) as carrier:
+        for record in records:
+            _remove(session, carrier, record, force=options.force)
+    return 0
+
+
+def _remove(session: Session, carrier: Carrier, record: Record, *, force: bool) -> None:
+    ownership = _end(session, record, force=force)
+    now = session.store.get(record.id)
+    if now is None:
+        ownership.release()
+        return
+    if now.ended:
+        ownership.release()
+    else:
+        carrier.engine.stop(force=True)
+        now = carrier.carry([(now, ownership)])[0]
+    if not now.ended:
+        raise HostLost(f"{record.job.name} could not be removed yet", hint=f"`vmf rm {record.job.name}` tries again")
+    session.store.forget(now)
+    shutil.rmtree(session.home.job(record.id), ignore_errors=True)
+    print(f"{record.job.name}: removed")
+
+
+def _end(session: Session, record: Record, *, force: bool) -> Ownership:
+    """Own the job: at once if nobody does, else after its engine has obeyed."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        if ownership := try_to_own(session.home, record.id):
+            return ownership
+        now = session.store.get(record.id) or record
+        try:
+            send(Path(now.engine), StopJobs(jobs=(record.id,), force=force))
+        except Unreachable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return own(session.home, record.id)

@@ -1,0 +1,98 @@
+"""`vmf run`: read, check, place, carry, bring back."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from vmf import spec
+from vmf.cli.carry import Owned, carrying
+from vmf.cli.checks import check, fit, results_folder
+from vmf.cli.session import Session, add_format, add_specs, orphans
+from vmf.errors import SetupError
+from vmf.model import Job
+from vmf.store import Record, owned, try_to_own
+
+DETACH_SECONDS = 30.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of `vmf run`."""
+    add_specs(parser)
+    add_format(parser)
+    parser.add_argument("--console", action="store_true", help="stream the guests' consoles")
+    parser.add_argument("--detach", action="store_true", help="leave the jobs to an engine in the background")
+
+
+def act(options: argparse.Namespace) -> int:
+    """Run the jobs of the files; the exit code of a single job is its guest's."""
+    session = Session(options)
+    jobs = spec.load_jobs(options.files, changes=options.changes, images=session.home.images)
+    hosts = session.configured()
+    orphaned = orphans(session.store)
+    again = {record.job.name: record for record in orphaned if _is_again(record, jobs)}
+    new = [job for job in jobs if job.name not in again]
+    check(new)
+    fit(new, session.hosts, hosts)
+    with carrying(session, options, console=options.console) as carrier:
+        taken = session.store.submit([(job, results_folder(job)) for job in new], hosts) if new else ()
+        asked = {record.id for record, _ in taken} | {record.id for record in again.values()}
+        adopted = _adopt(session, orphaned)
+        if options.detach:
+            return _detach(session, (*taken, *adopted))
+        last = carrier.carry((*taken, *adopted))
+        return carrier.exit_code([record for record in last if record.id in asked])
+
+
+def _is_again(record: Record, jobs: Sequence[Job]) -> bool:
+    """Whether the orphan is one of these jobs, killed in an earlier run: it is carried on, not run twice."""
+    return any(record.job == job and record.folder == results_folder(job) for job in jobs)
+
+
+def _adopt(session: Session, orphaned: Sequence[Record]) -> tuple[Owned, ...]:
+    adopted = []
+    for record in orphaned:
+        ownership = try_to_own(session.home, record.id)
+        now = session.store.get(record.id)
+        if ownership and now and not now.ended:
+            print(
+                f"vmf: {record.job.name} (job {record.id}) was orphaned, {now.state}; carrying it on", file=sys.stderr
+            )
+            adopted.append((now, ownership))
+        elif ownership:
+            ownership.release()
+    return tuple(adopted)
+
+
+def _detach(session: Session, jobs: Sequence[Owned]) -> int:
+    """Hand the jobs to an engine of their own: a `vmf wait` in a session of its own."""
+    for _, ownership in jobs:
+        ownership.release()
+    numbers = [record.id for record, _ in jobs]
+    log = session.home.job(numbers[0]) / "engine.log"
+    with log.open("ab") as out:
+        engine = subprocess.Popen(
+            [sys.executable, "-m", "vmf", "wait", *map(str, numbers)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + DETACH_SECONDS
+    while not all(_is_taken(session, number) for number in numbers):
+        if engine.poll() is not None or time.monotonic() > deadline:
+            raise SetupError("the engine in the background did not start", hint=f"its words are in {log}")
+        time.sleep(0.02)
+    for record, _ in jobs:
+        print(
+            f"{record.job.name}: job {record.id} goes on in the background; `vmf wait {record.job.name}` waits for it"
+        )
+    return 0
+
+
+def _is_taken(session: Session, number: int) -> bool:
+    record = session.store.get(number)
+    return record is None or record.ended or owned(session.home, number)

@@ -1,0 +1,177 @@
+"""What a run looks like while it happens: lines on a pipe, a live table on a terminal, JSON for programs.
+
+A screen is called with every notice, on any thread; it is entered for the time of the run.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Protocol, Self, TextIO
+
+import msgspec
+
+from vmf.errors import VmfError
+from vmf.files.console import Escaper
+from vmf.model import Placement
+from vmf.result import MEANING
+from vmf.run import Advanced, Console, Notice, Remark, Stuck
+from vmf.state import State
+from vmf.store import Record
+from vmf.units import format_duration
+
+TAIL_LINES = 10
+
+
+class Screen(Protocol):
+    """Shows a run."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+
+    def __call__(self, notice: Notice) -> None:
+        """Show one notice."""
+
+
+class Plain:
+    """One line for each thing that happens; the console as it comes, if it is wanted."""
+
+    def __init__(self, *, console: bool, out: TextIO) -> None:
+        self._console = console
+        self._out = out
+        self._lock = threading.Lock()
+        self._escapers: dict[int, Escaper] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._out.flush()
+
+    def __call__(self, notice: Notice) -> None:
+        """Show one notice."""
+        with self._lock:
+            if isinstance(notice, Console):
+                if self._console:
+                    escaper = self._escapers.setdefault(notice.record.id, Escaper())
+                    self._write(escaper.feed(notice.data))
+            else:
+                self._write(f"{notice.record.job.name}: {sentence(notice)}\n")
+
+    def _write(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()
+
+
+class Json:
+    """One JSON object a line."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._out.flush()
+
+    def __call__(self, notice: Notice) -> None:
+        """Show one notice."""
+        record = notice.record
+        what = {"at": time.time(), "job": record.job.name, "id": record.id, "state": record.state, **_details(notice)}
+        with self._lock:
+            self._out.write(msgspec.json.encode(what, enc_hook=str).decode() + "\n")
+            self._out.flush()
+
+
+def choose(*, form: str, console: bool) -> Screen:
+    """The screen for this output."""
+    if form == "json":
+        return Json(sys.stdout)
+    if sys.stdout.isatty():
+        from vmf.cli.live import Live  # noqa: PLC0415  # rich is slow to import and only a terminal wants it
+
+        return Live(console=console)
+    return Plain(console=console, out=sys.stdout)
+
+
+def sentence(notice: Advanced | Remark | Stuck) -> str:
+    """A notice in words."""
+    if isinstance(notice, Remark):
+        return notice.text
+    if isinstance(notice, Stuck):
+        name = notice.record.job.name
+        return f"{fault(notice.error)}; the job is kept: `vmf wait {name}` carries it on, `vmf rm {name}` removes it"
+    record = notice.record
+    if record.ended:
+        return ending(record)
+    if record.state is State.STARTING and record.placement is not None:
+        return f"starting on {record.placement.host.name} ({why(record.placement)})"
+    return str(record.state)
+
+
+def why(placement: Placement) -> str:
+    """Why this host, in a line."""
+    facts = placement.facts
+    note = f" ({facts.note})" if facts.note else ""
+    return "; ".join((*placement.reasons, f"accelerator {facts.accelerator}{note}"))
+
+
+def ending(record: Record) -> str:
+    """How a job ended, in words: the outcome, whose exit code, how long it took, where its results are."""
+    verdict = record.verdict
+    if verdict is None:
+        return str(record.state)
+    took = format_duration(record.entered[record.state] - record.created)
+    reason = f": {verdict.reason}" if verdict.reason else ""
+    code = f"exit code {verdict.exit_code} ({verdict.source})"
+    return f"{verdict.outcome}{reason}, {code}, in {took}; {_whereabouts(record)}"
+
+
+def advice(record: Record) -> str:
+    """What to do about an end that is not a completion, with the console's tail; empty for a completion."""
+    verdict = record.verdict
+    if verdict is None or verdict.source == "guest":
+        return ""
+    meaning = MEANING[verdict.outcome]
+    tail = _tail(record.folder / "console.log")
+    return "\n".join(
+        ("", f"{record.job.name}: {meaning.sentence} {meaning.advice}", *(f"    | {line}" for line in tail))
+    )
+
+
+def fault(error: Exception) -> str:
+    """An error in words."""
+    if isinstance(error, VmfError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+    return f"vmf failed ({type(error).__name__}: {error}); please report this with the job's log"
+
+
+def _whereabouts(record: Record) -> str:
+    return f"results in {record.folder}" if record.folder.is_dir() else "no results"
+
+
+def _tail(console: Path) -> list[str]:
+    try:
+        text = Escaper().feed(console.read_bytes())
+    except OSError:
+        return []
+    return text.splitlines()[-TAIL_LINES:]
+
+
+def _details(notice: Notice) -> dict[str, object]:
+    if isinstance(notice, Advanced):
+        return {"event": notice.event} | ({"results": notice.record.folder} if notice.record.ended else {})
+    if isinstance(notice, Console):
+        return {"console": notice.data.decode(errors="replace")}
+    if isinstance(notice, Remark):
+        return {"remark": notice.text}
+    return {"stuck": fault(notice.error)}

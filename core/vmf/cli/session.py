@@ -1,0 +1,151 @@
+"""What most commands begin with: the state folder, the store, the plugins, the hosts."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from vmf.errors import SetupError
+from vmf.model import Home, Host, Image
+from vmf.plugins import Plugins
+from vmf.run import Hosts
+from vmf.store import Record, Store, owned
+
+LOCAL = Host(name="local", type="kvm")
+"""The host that is there without any configuration."""
+TINY = "tiny"
+"""The image in the warehouse that proves an accelerator."""
+
+
+class Session:
+    """One command's view of vmf; parts are made when they are first used."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self.home = home(os.environ)
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, in a state folder that is made if it is not there."""
+        prepare(self.home)
+        return Store(self.home)
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """The plugins that are installed."""
+        return Plugins.load()
+
+    @cached_property
+    def hosts(self) -> Hosts:
+        """The hosts that this process has open."""
+        return Hosts(self.plugins, self.store, proof=lambda: tiny(self.home))
+
+    def configured(self) -> tuple[Host, ...]:
+        """The hosts of `--hosts`, else of the user's configuration folder, else the built-in one."""
+        from vmf import spec  # noqa: PLC0415  # YAML is slow to import and most sessions read none
+
+        folder = configuration(os.environ)
+        paths = self._options.hosts or ([folder] if folder.is_dir() else [])
+        settings = {name: each.settings for name, each in self.plugins.types.items()}
+        return spec.load_hosts(paths, settings=settings) or (LOCAL,)
+
+
+def home(environment: Mapping[str, str]) -> Home:
+    """Where the state of this user is kept: VMF_HOME, or where the system keeps such things."""
+    if named := environment.get("VMF_HOME"):
+        return Home(root=Path(named).absolute())
+    if os.geteuid() == 0:
+        return Home(root=Path("/var/lib/vmf"))
+    state = environment.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    return Home(root=Path(state) / "vmf")
+
+
+def configuration(environment: Mapping[str, str]) -> Path:
+    """The only folder, besides `--hosts`, from which host specs count."""
+    return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "vmf" / "hosts"
+
+
+def prepare(where: Home) -> None:
+    """Make the state folder: private to its owner, but for what a hypervisor's user must pass through or read."""
+    passable = 0o711 if os.geteuid() == 0 else 0o700
+    folders = {where.root: passable, where.root / "jobs": 0o700, where.root / "hosts": passable, where.images: 0o755}
+    try:
+        for folder, mode in folders.items():
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(mode)
+    except OSError as error:
+        raise SetupError(
+            f"the state folder {where.root} cannot be made: {error.strerror}",
+            hint="set VMF_HOME to a folder that you may write",
+        ) from error
+
+
+def tiny(where: Home) -> Image | None:
+    """The tiny guest, if it has been built."""
+    from vmf import spec  # noqa: PLC0415  # as above
+
+    folder = where.images / TINY
+    return spec.load_image(str(folder), beside=folder, images=where.images) if folder.is_dir() else None
+
+
+def log_jobs(where: Home, records: tuple[Record, ...]) -> None:
+    """Keep a log of each job in its folder."""
+    for record in records:
+        handler = logging.FileHandler(where.job(record.id) / "job.log", delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger = logging.getLogger(f"vmf.job.{record.id}")
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+
+
+def orphans(store: Store) -> tuple[Record, ...]:
+    """The jobs that live on without an engine."""
+    return tuple(each for each in store.records() if not each.ended and not owned(store.home, each.id))
+
+
+def mention_orphans(store: Store) -> None:
+    """Say which jobs are orphaned, and what to type."""
+    for each in orphans(store):
+        name = each.job.name
+        print(
+            f"vmf: {name} (job {each.id}) is orphaned, {each.state}: its engine is gone;"
+            f" `vmf wait {name}` carries it on, `vmf rm {name}` removes it",
+            file=sys.stderr,
+        )
+
+
+def add_hosts(parser: argparse.ArgumentParser) -> None:
+    """The option that names hosts."""
+    parser.add_argument(
+        "--hosts",
+        metavar="PATH",
+        type=Path,
+        action="append",
+        default=[],
+        help="host specs, a file or a folder; instead of those in the configuration folder",
+    )
+
+
+def add_specs(parser: argparse.ArgumentParser) -> None:
+    """The arguments of a command that reads jobs."""
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="job specs")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="changes",
+        help="change a field of every job, such as memory=1GiB or env.NAME=you",
+    )
+    add_hosts(parser)
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """The option for machines that read."""
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to answer (default: text)")

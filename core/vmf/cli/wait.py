@@ -1,0 +1,60 @@
+"""`vmf wait`: until jobs have ended, whoever carries them; orphans are carried on here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from vmf.cli.carry import Carrier, Owned, carrying
+from vmf.cli.session import Session, add_format
+from vmf.run import Advanced
+from vmf.store import Record, own, try_to_own
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of `vmf wait`."""
+    parser.add_argument("jobs", metavar="JOB", nargs="+", help="names or ids of jobs")
+    add_format(parser)
+    parser.add_argument("--console", action="store_true", help="stream the consoles of adopted guests")
+
+
+def act(options: argparse.Namespace) -> int:
+    """Wait; the exit code is what `vmf run` of these jobs would have given."""
+    session = Session(options)
+    records = tuple(session.store.find(word) for word in options.jobs)
+    with carrying(session, options, console=options.console) as carrier:
+        last = await_all(session, carrier, records)
+        return carrier.exit_code(last)
+
+
+def await_all(session: Session, carrier: Carrier, records: Sequence[Record]) -> tuple[Record, ...]:
+    """Carry on the orphans among these jobs together, and wait for the others; the last records, in order."""
+    orphaned = [owned for record in records if (owned := _current(session, record, waiting=False))]
+    last = {record.id: record for record in carrier.carry(orphaned)} if orphaned else {}
+    for record in records:
+        if record.id not in last and (owned := _current(session, record, waiting=True)):
+            last[record.id] = carrier.carry([owned])[0]
+        elif record.id not in last:
+            last[record.id] = session.store.get(record.id) or record
+            _tell_end(session, carrier, last[record.id])
+    return tuple(last[record.id] for record in records)
+
+
+def _tell_end(session: Session, carrier: Carrier, record: Record) -> None:
+    """Show an end that another engine brought about."""
+    if moments := session.store.history(record.id):
+        carrier.tell(Advanced(record=record, event=moments[-1].event))
+
+
+def _current(session: Session, record: Record, *, waiting: bool) -> Owned | None:
+    """The job, if it is an orphan and now ours; None if it has ended, or another carries it and we are not waiting."""
+    now = session.store.get(record.id)
+    if now is None or now.ended:
+        return None
+    ownership = own(session.home, record.id) if waiting else try_to_own(session.home, record.id)
+    now = session.store.get(record.id)
+    if ownership and now and not now.ended:
+        return now, ownership
+    if ownership:
+        ownership.release()
+    return None
