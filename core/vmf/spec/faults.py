@@ -1,0 +1,104 @@
+"""What is wrong and where: places, the gathering of faults, and words that are safe to print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from types import TracebackType
+from typing import Self
+
+from msgspec import Struct
+
+from vmf.errors import Fault, SpecError
+
+_SHOWN = 60
+_EXCERPT = 120
+_COMPARED = 64
+_LISTED = 20
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """Where YAML came from; `lines` is empty for what has no lines to point into, such as an option."""
+
+    where: str
+    lines: tuple[str, ...] = ()
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """A spot in a source; line and column count from 1."""
+
+    source: Source
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        where = printable(self.source.where)
+        return f"{where}:{self.line}" if self.source.lines else where
+
+    def fault(self, what: str, *, hint: str = "") -> Fault:
+        """Say what is wrong here."""
+        where = printable(self.source.where)
+        if not self.source.lines:
+            return Fault(what=what, where=where, hint=hint)
+        excerpt = self._excerpt()
+        return Fault(what=what, where=where, line=self.line, column=self.column, source=excerpt, hint=hint)
+
+    def wrong(self, what: str, *, hint: str = "") -> SpecError:
+        """Say what is wrong here, to be raised."""
+        return SpecError((self.fault(what, hint=hint),))
+
+    def _excerpt(self) -> str:
+        """The line, of the same columns; nothing if the place lies too far to the right to be shown."""
+        if self.line > len(self.source.lines) or self.column > _EXCERPT:
+            return ""
+        line = self.source.lines[self.line - 1].rstrip()
+        return printable(line if len(line) <= _EXCERPT else f"{line[:_EXCERPT]}…")
+
+
+class Faults:
+    """Gathers what is wrong: `with faults:` keeps the faults of a `SpecError` and goes on after the block."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        if isinstance(error, SpecError):
+            self._faults.extend(error.faults)
+            return True
+        return False
+
+    def add(self, fault: Fault) -> None:
+        """Keep one more."""
+        self._faults.append(fault)
+
+    def settle(self) -> None:
+        """Raise `SpecError` with each fault once, in the order of finding, if there is any."""
+        if self._faults:
+            raise SpecError(tuple(dict.fromkeys(self._faults)))
+
+
+def printable(text: str) -> str:
+    """The text, character for character, without any that could move a cursor or control a terminal."""
+    return "".join(
+        each if each.isprintable() else " " if each == "\t" else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
+
+
+def shown(text: object, *, width: int = _SHOWN) -> str:
+    """The text, or a path, quoted, escaped and cut: safe and short enough for a message, whatever it holds."""
+    quoted = repr(str(text))
+    return quoted if len(quoted) <= width else f"{quoted[: width - 1]}…"
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """What may have been meant; else what is known."""
+    folded = {each.lower(): printable(each) for each in known}
+    close = get_close_matches(word[:_COMPARED].lower(), folded, n=1)
+    if close:
+        return f"did you mean {folded[close[0]]}?"
+    rest = len(folded) - _LISTED
+    listed = [*list(folded.values())[:_LISTED], *([f"and {rest} more"] if rest > 0 else [])]
+    return f"known here: {', '.join(listed) or 'none'}"
