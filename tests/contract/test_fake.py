@@ -1,20 +1,51 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+
+import msgspec
 import pytest
 
-from vmf.model import Host, Image
+from vmf.errors import HostFault, HostLost, JobFault
+from vmf.model import Ending, Handle, Host, Image, Power, Stop
 from vmf.plugins import HYPERVISORS, Plugins
-from vmf.testing import fake
+from vmf.result import Said
+from vmf.testing import fake, world
+from vmf.testing.bench import Bench
 from vmf.testing.contract import Guests, HypervisorContract
+
+GUESTS = Guests(
+    ends=f"echo vmf-ready\necho {'long ' * 14_000}\nwrite made made\nexit 7",
+    hangs="echo vmf-ready\nhang",
+    ignores="deaf\necho vmf-ready\nhang",
+    seconds=20,
+)
+MAKER = """
+import os, signal, sys
+from pathlib import Path
+import msgspec
+from vmf.model import Host, Machine
+from vmf.testing import fake
+
+machine = msgspec.json.decode(sys.stdin.buffer.read(), type=Machine)
+fake.create(fake.connect(Path(sys.argv[1])), Host(name="made-up", type="fake"), machine)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def fake_plugins():
+    plugins = Plugins()
+    plugins.add(HYPERVISORS, "fake", lambda: fake)
+    return plugins
 
 
 class TestFake(HypervisorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def plugins(cls):
-        plugins = Plugins()
-        plugins.add(HYPERVISORS, "fake", lambda: fake)
-        return plugins
+        return fake_plugins()
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -29,9 +60,96 @@ class TestFake(HypervisorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def guests(cls):
-        return Guests(
-            ends=f"echo vmf-ready\necho {'long ' * 14_000}\nwrite made made\nexit 7",
-            hangs="echo vmf-ready\nhang",
-            ignores="deaf\necho vmf-ready\nhang",
-            seconds=20,
-        )
+        return GUESTS
+
+
+@pytest.fixture
+def bench(tmp_path):
+    hypervisor = fake_plugins().connect(Host(name="made-up", type="fake"), tmp_path / "world")
+    bench = Bench(hypervisor, image=Image(name="none"), guests=GUESTS, folder=tmp_path)
+    yield bench
+    bench.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "ending", "said"),
+    [
+        ("exit 0", Ending.SHUTDOWN, Said.ALL),
+        ("a line that is no word of its language", Ending.SHUTDOWN, Said.ALL),
+        ("cut", Ending.SHUTDOWN, Said.PART),
+        ("silent", Ending.SHUTDOWN, Said.NOTHING),
+        ("crash", Ending.CRASHED, Said.NOTHING),
+    ],
+)
+def test_a_guest_ends_as_its_script_says(bench, tmp_path, script, ending, said):
+    handle = bench.run(f"echo vmf-ready\n{script}")
+    state = bench.until(lambda: bench.hypervisor.state(handle), lambda state: state.power is Power.OFF)
+    assert state.ending is ending
+    (tmp_path / "unpacked").mkdir()
+    assert bench.read(handle, tmp_path / "unpacked").said is said
+
+
+def test_what_it_does_not_know_goes_to_the_console(bench):
+    handle = bench.run("echo vmf-ready\nmake me a sandwich\nhang")
+    bench.until(lambda: bench.console(handle), lambda console: b"make me a sandwich\n" in console)
+
+
+def test_files_that_nobody_asked_for_stay(bench, tmp_path):
+    handle = bench.run("write made yes\nwrite other no\necho vmf-ready\nexit 3")
+    bench.until(lambda: bench.hypervisor.state(handle), lambda state: state.power is Power.OFF)
+    assert bench.read(handle, tmp_path).files == ("made",)
+
+
+def test_a_guest_that_is_killed_was_killed(bench, tmp_path):
+    handle = bench.run(GUESTS.hangs)
+    pid = int((tmp_path / "world" / "machines" / handle.machine / "pid").read_text())
+    os.kill(pid, signal.SIGKILL)
+    state = bench.until(lambda: bench.hypervisor.state(handle), lambda state: state.power is Power.OFF)
+    assert state.ending is Ending.KILLED
+
+
+def test_a_machine_outlives_whoever_made_it(bench, tmp_path):
+    name = bench.new_name()
+    bench.put(name, GUESTS.hangs)
+    maker = subprocess.run(
+        (sys.executable, "-c", MAKER, tmp_path / "world"),
+        input=msgspec.json.encode(bench.machine(name, GUESTS.hangs)),
+        check=False,
+    )
+    assert maker.returncode == -signal.SIGKILL
+    handle = Handle(host="made-up", machine=name)
+    assert bench.hypervisor.state(handle).power is Power.RUNNING
+    bench.hypervisor.shut_down(handle, Stop.ASK)
+    state = bench.until(lambda: bench.hypervisor.state(handle), lambda state: state.power is Power.OFF)
+    assert state.ending is Ending.SHUTDOWN
+
+
+def test_a_machine_that_was_defined_and_not_started_is_started_once(bench, tmp_path):
+    name = bench.new_name()
+    bench.put(name, GUESTS.hangs)
+    machine = bench.machine(name, GUESTS.hangs)
+    world._define(tmp_path / "world" / "machines" / name, machine)  # and whoever did it was killed
+    handle = Handle(host="made-up", machine=name)
+    assert bench.hypervisor.state(handle).ending is Ending.UNKNOWN
+    bench.hypervisor.create(machine)
+    assert bench.hypervisor.state(handle).power is Power.RUNNING
+
+
+@pytest.mark.parametrize(("kind", "error"), [("job", JobFault), ("host", HostFault), ("lost", HostLost)])
+def test_a_fault_comes_as_often_as_it_was_told_to(bench, tmp_path, kind, error):
+    fault = {"kind": kind, "brief": "the moon is full", "times": 2}
+    (tmp_path / "world" / "faults.json").write_bytes(msgspec.json.encode({"state": fault}))
+    handle = Handle(host="made-up", machine=bench.new_name())
+    for _ in range(2):
+        with pytest.raises(error, match="the moon is full"):
+            bench.hypervisor.state(handle)
+    assert bench.hypervisor.state(handle).power is Power.ABSENT
+    assert bench.hypervisor.machines() == ()
+
+
+def test_a_disc_that_is_none_is_the_fault_of_the_job(bench, tmp_path):
+    name = bench.new_name()
+    (tmp_path / "cdrom").write_text("no ISO at all")
+    bench.hypervisor.put(name, "cdrom", tmp_path / "cdrom")
+    with pytest.raises(JobFault, match="the CD cdrom cannot be read"):
+        bench.hypervisor.create(bench.machine(name, "hang"))

@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from msgspec.structs import replace
+
+from vmf.errors import HostFault, JobFault, Refused, SetupError
+from vmf.hookspecs import API, hookimpl
+from vmf.model import Ending, Facts, Handle, Host, Image, Job, Machine, Placement, Power, Stop
+from vmf.plugins import HYPERVISORS, OTHERS, PluginFailed, Plugins
+from vmf.state import Completed
+from vmf.testing import fake
+
+THIRDPARTY = Path(__file__).parents[1] / "thirdparty"
+VERBS = (
+    "hypervisor", "connect", "probe", "put", "create", "state", "watch", "console", "shut_down", "fetch", "destroy",
+    "machines",
+)  # fmt: skip
+HOST = Host(name="made-up", type="fake")
+MACHINE = Machine(name="m", memory=2**28, cpus=1, accelerator="fake")
+HANDLE = Handle(host="made-up", machine="m")
+FACTS = Facts(identity="i", memory=2**32, cpus=4, arch="x86_64", accelerator="fake")
+JOB = Job(name="j", image=Image(name="i"), memory=2**28)
+PLACEMENT = Placement(job=JOB, host=HOST, facts=FACTS, reasons=())
+
+
+def module(**members):
+    """A plugin, as a module is one."""
+    made = ModuleType("made_up")
+    vars(made).update(members)
+    return made
+
+
+def hypervisor(**members):
+    """The fake, with some of its members exchanged, or taken away by None."""
+    verbs = {verb: getattr(fake, verb) for verb in VERBS} | members
+    return module(**{name: member for name, member in verbs.items() if member is not None})
+
+
+def says(**changed):
+    said = replace(fake.hypervisor(), **changed)
+    return hookimpl(lambda: said)
+
+
+def raises(error):
+    def fail():
+        raise error
+
+    return fail
+
+
+def answers(answer):
+    return hookimpl(lambda: answer)
+
+
+def loaded(*others, hypervisor=fake):
+    """Plugins with one hypervisor and some others, named a, b, c…"""
+    plugins = Plugins()
+    plugins.add(HYPERVISORS, "fake", lambda: hypervisor)
+    for name, other in zip("abcdef", others, strict=False):
+        plugins.add(OTHERS, name, lambda other=other: other)
+    return plugins
+
+
+@pytest.fixture
+def connect(tmp_path):
+    """Connects to a world of this test's own, and leaves no machine in it."""
+    world = tmp_path / "world"
+    yield lambda plugins: plugins.connect(HOST, world)
+    loaded().connect(HOST, world).destroy(HANDLE)
+
+
+def errors(plugins):
+    return {each.name: each.error for each in plugins.listed if each.error}
+
+
+def wrapper(function):
+    return hookimpl(wrapper=True)(function)
+
+
+class TestListing:
+    def test_a_sound_plugin_is_listed_with_its_hooks(self):
+        plugins = Plugins()
+        plugins.add(HYPERVISORS, "fake", lambda: fake, version="1.2")
+        (listed,) = plugins.listed
+        assert (listed.name, listed.group, listed.version, listed.error) == ("fake", HYPERVISORS, "1.2", "")
+        assert listed.hooks == tuple(sorted(VERBS))
+        assert plugins.types["fake"].version == fake.VERSION
+
+    @pytest.mark.parametrize(
+        ("plugin", "error"),
+        [
+            (hypervisor(fetch=None, destroy=None), "does not answer destroy, fetch"),
+            (hypervisor(fetch=wrapper(lambda: (yield))), "does not answer fetch"),
+            (hypervisor(hypervisor=says(api=API + 1)), f"speaks API {API + 1}, this vmf speaks {API}"),
+            (hypervisor(hypervisor=says(type="xen")), "is registered as fake and calls itself xen"),
+            (hypervisor(hypervisor=answers("fake")), "says that it is a str, not a HypervisorType"),
+            (hypervisor(hypervisor=hookimpl(raises(KeyError("x")))), "KeyError: 'x'"),
+            (hypervisor(staet=answers(None)), "no such hook: staet"),
+            (hypervisor(x=hookimpl(specname="staet")(lambda: None)), "no such hook: staet"),
+            (hypervisor(x=hookimpl(specname="state")(lambda: None)), "implements state twice"),
+            (hypervisor(state=hookimpl(lambda handel: handel)), "handel"),
+        ],
+    )
+    def test_a_hypervisor_that_breaks_the_rules_is_refused(self, connect, plugin, error):
+        plugins = loaded(hypervisor=plugin)
+        assert error in errors(plugins)["fake"]
+        assert plugins.types == {}
+        with pytest.raises(SetupError, match="host made-up: its plugin is broken") as raised:
+            connect(plugins)
+        assert errors(plugins)["fake"] in str(raised.value)
+
+    @pytest.mark.parametrize(
+        ("plugin", "error"),
+        [
+            (module(state=answers(None)), "only a hypervisor may answer state; use wrapper=True to wrap"),
+            (module(x=hookimpl(specname="create")(lambda: None)), "only a hypervisor may answer create"),
+            (module(hypervisor=says()), "only a hypervisor may answer hypervisor"),
+            (module(amnd=answers(None)), "no such hook: amnd"),
+            (module(amend=wrapper(lambda: (yield))), "only verbs can be wrapped, not amend"),
+            (module(create=wrapper(lambda: None)), "generator"),
+            ([], "unhashable"),
+        ],
+    )
+    def test_another_plugin_that_breaks_the_rules_is_refused(self, connect, plugin, error):
+        plugins = loaded(plugin)
+        assert error in errors(plugins)["a"]
+        assert connect(plugins).create(MACHINE) == HANDLE
+
+    @pytest.mark.parametrize("error", [ImportError("no module named libxyz"), SystemExit(3), KeyError("x")])
+    def test_one_that_cannot_be_loaded_harms_no_other(self, connect, error):
+        plugins = Plugins()
+        plugins.add(OTHERS, "a", raises(error))
+        plugins.add(HYPERVISORS, "fake", lambda: fake)
+        assert errors(plugins) == {"a": f"{type(error).__name__}: {error}"}
+        assert connect(plugins).create(MACHINE) == HANDLE
+
+    @pytest.mark.parametrize("group", [HYPERVISORS, OTHERS])
+    def test_a_name_is_taken_once(self, connect, group):
+        plugins = loaded()
+        plugins.add(group, "fake", hypervisor)
+        assert errors(plugins) == {"fake": "the name fake is already taken by another plugin"}
+        assert connect(plugins).create(MACHINE) == HANDLE
+
+    def test_a_host_whose_type_nobody_drives(self, tmp_path):
+        plugins = loaded()
+        plugins.add(OTHERS, "xen", raises(KeyError("of no concern")))
+        with pytest.raises(SetupError, match=r"host x: no plugin is installed for 'xen'\n.*vmf plugins"):
+            plugins.connect(Host(name="x", type="xen"), tmp_path)
+
+
+class TestVerbs:
+    def test_the_host_s_own_plugin_answers(self, connect):
+        wrong = hookimpl(raises(AssertionError("the wrong hypervisor was asked")))
+        plugins = loaded()
+        plugins.add(HYPERVISORS, "xen", lambda: hypervisor(hypervisor=says(type="xen"), state=wrong))
+        assert set(plugins.types) == {"fake", "xen"}
+        assert connect(plugins).state(HANDLE).power is Power.ABSENT
+
+    @pytest.mark.parametrize("verb", VERBS[2:])
+    def test_none_is_no_answer(self, connect, verb):
+        hypervisor_ = connect(loaded(hypervisor=hypervisor(**{verb: answers(None)})))
+        with pytest.raises(PluginFailed, match=f"plugin fake did not answer {verb}"):
+            call(hypervisor_, verb)
+
+    @pytest.mark.parametrize("verb", ["probe", "put", "create", "state", "console", "shut_down", "destroy", "machines"])
+    def test_the_wrong_kind_of_answer_is_refused(self, connect, verb):
+        hypervisor_ = connect(loaded(hypervisor=hypervisor(**{verb: answers(1)})))
+        with pytest.raises(PluginFailed, match=f"plugin fake answered {verb} with int"):
+            call(hypervisor_, verb)
+
+    @pytest.mark.parametrize("verb", VERBS[2:])
+    def test_what_is_not_vmf_s_own_is_the_host_s_fault(self, connect, verb):
+        hypervisor_ = connect(loaded(hypervisor=hypervisor(**{verb: hookimpl(raises(OSError("no space")))})))
+        with pytest.raises(PluginFailed, match=f"a plugin failed in {verb}: OSError: no space") as raised:
+            call(hypervisor_, verb)
+        assert isinstance(raised.value, HostFault)
+        assert isinstance(raised.value.__cause__, OSError)
+
+    @pytest.mark.parametrize("verb", VERBS[2:])
+    def test_vmf_s_own_errors_pass(self, connect, verb):
+        hypervisor_ = connect(loaded(hypervisor=hypervisor(**{verb: hookimpl(raises(Refused("no")))})))
+        with pytest.raises(Refused, match="no"):
+            call(hypervisor_, verb)
+
+    def test_a_connection_that_fails_to_close(self, connect):
+        made_up = type("Connection", (), {"close": lambda _: 1 / 0})()
+        with pytest.raises(PluginFailed, match="plugin fake failed to close its connection: ZeroDivisionError"):
+            connect(loaded(hypervisor=hypervisor(connect=answers(made_up)))).close()
+
+
+class TestWrappers:
+    def test_one_sees_every_create(self, connect):
+        seen = []
+
+        def create(machine):
+            handle = yield
+            seen.append((machine.name, handle))
+            return handle
+
+        hypervisor_ = connect(loaded(module(create=wrapper(create))))
+        assert hypervisor_.create(MACHINE) == HANDLE
+        assert hypervisor_.create(MACHINE) == HANDLE
+        assert seen == [("m", HANDLE)] * 2
+
+    def test_one_can_refuse(self, connect):
+        def create():
+            raise Refused("not on a Sunday")
+            yield
+
+        hypervisor_ = connect(loaded(module(create=wrapper(create))))
+        with pytest.raises(Refused, match="not on a Sunday") as raised:
+            hypervisor_.create(MACHINE)
+        assert isinstance(raised.value, JobFault)
+        assert hypervisor_.state(HANDLE).power is Power.ABSENT
+
+    def test_one_that_fails_before_there_is_a_machine(self, connect):
+        def create():
+            raise KeyError("early")
+            yield
+
+        hypervisor_ = connect(loaded(module(create=wrapper(create))))
+        with pytest.raises(PluginFailed, match="a plugin failed in create: KeyError: 'early'"):
+            hypervisor_.create(MACHINE)
+
+    def test_one_that_fails_after_there_is_a_machine_costs_nothing(self, connect, caplog):
+        def create():
+            yield
+            raise KeyError("late")
+
+        hypervisor_ = connect(loaded(module(create=wrapper(create))))
+        assert hypervisor_.create(MACHINE) == HANDLE
+        assert hypervisor_.state(HANDLE).power is not Power.ABSENT
+        assert "machine m is in being" in caplog.text
+        assert "KeyError: 'late'" in caplog.text
+
+    def test_a_machine_that_was_only_defined_does_not_count(self, connect):
+        def create(connection, machine):
+            (connection.machine(machine.name)).mkdir()
+            (connection.machine(machine.name) / "machine.json").write_text("{}")
+            raise KeyError("between define and start")
+
+        hypervisor_ = connect(loaded(hypervisor=hypervisor(create=hookimpl(create))))
+        with pytest.raises(PluginFailed, match="between define and start"):
+            hypervisor_.create(MACHINE)
+        assert hypervisor_.state(HANDLE).ending is Ending.UNKNOWN
+
+    def test_one_can_translate_an_error(self, connect):
+        def state():
+            try:
+                return (yield)
+            except OSError as error:
+                raise HostFault("the disk array is being moved") from error
+
+        broken = hypervisor(state=hookimpl(raises(OSError("gone"))))
+        with pytest.raises(HostFault, match="the disk array is being moved"):
+            connect(loaded(module(state=wrapper(state)), hypervisor=broken)).state(HANDLE)
+
+
+def amending(**changed):
+    return module(amend=hookimpl(lambda machine: replace(machine, **changed)))
+
+
+class TestAmend:
+    def test_in_the_order_of_names(self):
+        def doubling(machine):
+            return replace(machine, cpus=machine.cpus * 2)
+
+        plugins = loaded()
+        plugins.add(OTHERS, "z", lambda: module(amend=hookimpl(doubling)))
+        plugins.add(OTHERS, "b", lambda: amending(cpus=3))
+        plugins.add(OTHERS, "c", lambda: module(amend=answers(None)))
+        plugins.add(OTHERS, "d", lambda: amending(cpus=3))
+        machine, changed = plugins.amend(PLACEMENT, MACHINE)
+        assert machine == replace(MACHINE, cpus=6)
+        assert changed == ("b", "z")
+
+    def test_nobody_amends(self):
+        assert loaded().amend(PLACEMENT, MACHINE) == (MACHINE, ())
+
+    @pytest.mark.parametrize(
+        ("plugin", "error"),
+        [
+            (amending(cpus=0), "plugin b amended the machine to something that cannot be: Expected `int` >= 1"),
+            (amending(kernel_parameters="a\nb"), "plugin b amended the machine to something that cannot be"),
+            (amending(name="other"), "plugin b renamed machine m to other"),
+            (module(amend=answers(object())), "plugin b amended the machine to something that cannot be"),
+            (module(amend=hookimpl(raises(KeyError("x")))), "plugin b failed in amend: KeyError: 'x'"),
+        ],
+    )
+    def test_what_cannot_be_is_refused_by_name(self, plugin, error):
+        with pytest.raises(PluginFailed, match=error):
+            loaded(amending(cpus=2), plugin).amend(PLACEMENT, MACHINE)
+
+    def test_it_can_forbid(self):
+        with pytest.raises(Refused, match="no"):
+            loaded(module(amend=hookimpl(raises(Refused("no"))))).amend(PLACEMENT, MACHINE)
+
+
+class TestTell:
+    def test_an_observer_s_failure_is_logged_and_the_others_are_told(self, caplog):
+        told = []
+        seeing = module(event=hookimpl(lambda job, event: told.append((job, event))))
+        failing = module(event=hookimpl(raises(KeyError("x"))))
+        plugins = loaded(failing, seeing, module(event=hookimpl(raises(Refused("y")))))
+        plugins.tell("7", Completed())
+        assert told == [("7", Completed())]
+        assert "plugin a failed to observe Completed" in caplog.text
+        assert "plugin c failed to observe Completed" in caplog.text
+
+
+def call(hypervisor, verb):
+    arguments = {
+        "probe": {"known": None, "proof": None},
+        "put": {"machine": "m", "name": "n", "source": Path("/dev/null")},
+        "create": {"machine": MACHINE},
+        "watch": {"notify": print},
+        "console": {"handle": HANDLE, "offset": 0},
+        "shut_down": {"handle": HANDLE, "how": Stop.ASK},
+        "fetch": {"handle": HANDLE, "name": "results"},
+        "machines": {},
+    }.get(verb, {"handle": HANDLE})
+    return getattr(hypervisor, verb)(**arguments)
+
+
+ENGINE = """
+import json, logging, sys
+from pathlib import Path
+from vmf.errors import Refused
+from vmf.model import Facts, Host, Image, Job, Machine, Placement
+from vmf.plugins import Plugins
+
+logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
+plugins = Plugins.load()
+host = Host(name="made-up", type="fake")
+hypervisor = plugins.connect(host, Path(sys.argv[1]))
+facts = hypervisor.probe(known=None, proof=None)
+job = Job(name="j", image=Image(name="i"), memory=2**28)
+placement = Placement(job=job, host=host, facts=facts, reasons=())
+machine, amended = plugins.amend(placement, Machine(name="m", memory=2**28, cpus=1, accelerator="fake"))
+handle = hypervisor.create(machine)
+hypervisor.destroy(handle)
+try:
+    hypervisor.create(Machine(name="large", memory=2**31, cpus=1, accelerator="fake"))
+except Refused as refused:
+    refusal = str(refused)
+listed = {each.name: [each.group, each.version, each.error] for each in plugins.listed}
+print(json.dumps({"listed": listed, "parameters": machine.kernel_parameters, "amended": amended, "refusal": refusal}))
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder into which the plugins of third parties have been installed."""
+    folder = tmp_path_factory.mktemp("site")
+    options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check")
+    plugins = sorted(each.parent for each in THIRDPARTY.glob("*/pyproject.toml"))
+    subprocess.run((sys.executable, "-m", "pip", "install", *options, "--target", folder, *plugins), check=True)
+    return folder
+
+
+@pytest.mark.packaging
+def test_plugins_that_are_installed_for_real(site, tmp_path):
+    done = subprocess.run(
+        (sys.executable, "-c", ENGINE, tmp_path),
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["listed"]["timer"] == [OTHERS, "1.0", ""]
+    assert seen["listed"]["fake"] == [HYPERVISORS, "1.0", ""]
+    assert seen["listed"]["broken"] == [OTHERS, "1.0", "RuntimeError: this plugin is broken on purpose"]
+    assert "thirdparty_timer: created m in " in done.stderr
+    assert (seen["parameters"], seen["amended"]) == ("site=thirdparty", ["amender"])
+    assert seen["refusal"] == "machine large wants more than 1 GiB\n    ask for less memory"

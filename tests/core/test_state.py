@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from vmf import state
+from vmf.model import Ending, Handle
+from vmf.result import Outcome, verdict
+from vmf.state import (
+    ENDED,
+    MEANING,
+    TRANSITIONS,
+    Completed,
+    Created,
+    Ended,
+    Failed,
+    Held,
+    IllegalEvent,
+    Judged,
+    Placed,
+    Removed,
+    Requeued,
+    State,
+    StopAsked,
+    advance,
+)
+
+PAGE = Path(__file__).parents[2] / "docs" / "states.md"
+EVENTS = (
+    Placed(host="h"),
+    Created(handle=Handle(host="h", machine="m")),
+    StopAsked(),
+    Ended(ending=Ending.SHUTDOWN),
+    Judged(verdict=verdict(Outcome.COMPLETED)),
+    Completed(),
+    Held(),
+    Requeued(),
+    Failed(),
+    Removed(),
+)
+OF = {type(event): event for event in EVENTS}
+ILLEGAL = [(before, event) for before in State for event in EVENTS if (before, type(event)) not in TRANSITIONS]
+TO_RUNNING = (Placed, Created)
+LIVES = {
+    "runs to its end": (*TO_RUNNING, Ended, Judged, Completed, State.COMPLETED),
+    "is at fault before there is a machine": (Placed, Judged, Held, State.HELD),
+    "is stopped before it has a host": (StopAsked, Judged, Removed, State.REMOVED),
+    "is stopped before there is a machine": (Placed, StopAsked, Judged, Removed, State.REMOVED),
+    "is stopped while it runs": (*TO_RUNNING, StopAsked, Ended, Judged, Removed, State.REMOVED),
+    "ends by itself although it was told to stop": (*TO_RUNNING, StopAsked, Ended, Judged, Completed, State.COMPLETED),
+    "is tried on another host": (Placed, Judged, Requeued, *TO_RUNNING, Ended, Judged, Completed, State.COMPLETED),
+    "has no host left": (Placed, Judged, Requeued, Placed, Judged, Failed, State.FAILED),
+}
+
+
+def name(each):
+    """What a state, an event or the type of one is called in a test's name."""
+    return each.value if isinstance(each, State) else getattr(each, "__name__", type(each).__name__)
+
+
+def page():
+    """Write `docs/states.md`: the life of a job, as a picture and as a table."""
+    return "\n".join([
+        "# The life of a job",
+        "",
+        "<!-- Drawn from the code: python tests/core/test_state.py > docs/states.md -->",
+        "",
+        "An arrow is an event. The engine records the event before it acts on the new state, so that whoever adopts a",
+        "job goes on from the state that it finds.",
+        "",
+        "```mermaid",
+        state.diagram().rstrip(),
+        "```",
+        "",
+        "| state | a job in it |",
+        "|---|---|",
+        *(f"| {each} | {MEANING[each]} |" for each in State),
+        "",
+    ])  # fmt: skip
+
+
+def test_the_page_says_what_the_code_does():
+    assert PAGE.read_text() == page()
+
+
+@pytest.mark.parametrize("life", list(LIVES.values()), ids=list(LIVES))
+def test_a_job_that(life):
+    *events, end = life
+    now = State.IDLE
+    for event in events:
+        now = advance(now, OF[event])
+    assert now is end
+
+
+@pytest.mark.parametrize(("before", "event"), list(TRANSITIONS), ids=name)
+def test_a_row_leads_where_it_says(before, event):
+    assert advance(before, OF[event]) is TRANSITIONS[before, event]
+
+
+@pytest.mark.parametrize(
+    ("before", "event"), ILLEGAL, ids=lambda each: str(getattr(each, "value", type(each).__name__))
+)
+def test_an_event_out_of_place_is_refused_with_both(before, event):
+    with pytest.raises(IllegalEvent, match=f"a job that is {before} cannot be ") as raised:
+        advance(before, event)
+    assert (raised.value.state, raised.value.event) == (before, event)
+
+
+def test_every_event_has_a_place():
+    assert set(OF) == {event for _, event in TRANSITIONS}
+
+
+def test_every_state_has_a_meaning():
+    assert set(MEANING) == set(State)
+
+
+def test_an_end_has_no_way_out_and_everything_else_has():
+    assert {before for before, _ in TRANSITIONS} == set(State) - ENDED
+
+
+def test_every_state_can_be_reached():
+    assert {State.IDLE, *TRANSITIONS.values()} == set(State)
+
+
+@pytest.mark.parametrize("before", sorted(set(State) - ENDED))
+def test_every_state_leads_to_an_end(before):
+    reached, found = {before}, {before}
+    while found:
+        found = {after for (at, _), after in TRANSITIONS.items() if at in found} - reached
+        reached |= found
+    assert reached >= ENDED
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
