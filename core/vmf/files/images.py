@@ -128,6 +128,8 @@ def _steps(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
 @contextmanager
 def _opened(path: Path, what: str, types: Collection[int]) -> Iterator[BufferedReader]:
     """The file for reading, if it is of one of the types of `stat`; whatever the system objects is a `JobFault`."""
+    if not path.is_absolute():  # QEMU takes `json:…` and `nbd:…` for orders
+        raise _invalid(path, what, "its path is not absolute", "name it from / on")
     try:
         type_ = stat.S_IFMT(_stat(path).st_mode)
         if type_ not in types:  # before it is opened: a pipe would wait, a device might act

@@ -1,0 +1,86 @@
+"""Whoever cannot read an image is told which folder or file stands in the way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from vmf.errors import HoldCode, JobFault
+from vmf.files import images
+from vmf.model import Disk, DiskFormat
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def tree():
+    """A folder that anybody may pass, with a file two folders below."""
+    with TemporaryDirectory() as top:
+        Path(top).chmod(0o755)
+        inner = Path(top) / "outer" / "inner"
+        inner.mkdir(parents=True)
+        (inner / "file").write_bytes(bytes(512))
+        yield Path(top)
+
+
+@pytest.fixture
+def plain_user():
+    """For the test's time this process is nobody in particular."""
+    user = os.geteuid()
+    os.seteuid(user or NOBODY)
+    yield
+    os.seteuid(user)
+
+
+def test_the_folder_that_blocks_is_named(tree):
+    outer, inner, file = tree / "outer", tree / "outer" / "inner", tree / "outer" / "inner" / "file"
+    file.chmod(0o644)
+    assert images.unreadable(file, uid=NOBODY, gids=()) is None
+    inner.chmod(0o700)
+    assert images.unreadable(file, uid=NOBODY, gids=()) == inner
+    outer.chmod(0o750)
+    assert images.unreadable(file, uid=NOBODY, gids=()) == outer
+    assert images.unreadable(file, uid=NOBODY, gids={outer.stat().st_gid}) == inner
+    assert images.unreadable(file, uid=0, gids=()) is None
+    outer.chmod(0o711)
+    inner.chmod(0o711)
+    file.chmod(0o640)
+    assert images.unreadable(file, uid=NOBODY, gids=()) == file
+
+
+def test_links_are_followed_through_folders_that_block(tree):
+    file, link = tree / "outer" / "inner" / "file", tree / "private" / "link"
+    link.parent.mkdir()
+    link.symlink_to("../outer/inner/file")
+    assert images.unreadable(link, uid=NOBODY, gids=()) is None
+    (tree / "outer").chmod(0o700)
+    assert images.unreadable(link, uid=NOBODY, gids=()) == file.parent.parent
+    (tree / "outer").chmod(0o711)
+    link.parent.chmod(0o700)
+    assert images.unreadable(link, uid=NOBODY, gids=()) == link.parent
+
+
+def test_an_owner_without_the_bit_is_blocked_although_others_are_not(tree):
+    file = tree / "outer" / "inner" / "file"
+    os.chown(file, os.geteuid() or NOBODY, -1)
+    file.chmod(0o044)
+    assert images.unreadable(file, uid=file.stat().st_uid, gids=()) == file
+
+
+def test_links_that_lead_in_a_circle_end(tree):
+    (tree / "a").symlink_to("b")
+    (tree / "b").symlink_to(tree / "a")
+    with pytest.raises(OSError, match="symbolic links"):
+        images.unreadable(tree / "a", uid=NOBODY, gids=())
+
+
+@pytest.mark.parametrize("blocker", ["outer", "outer/inner", "outer/inner/file"])
+def test_a_disk_that_may_not_be_read_is_held_with_what_blocks(tree, blocker, request):
+    (tree / blocker).chmod(0)
+    request.getfixturevalue("plain_user")
+    with pytest.raises(JobFault, match=f"give this user access to {tree / blocker},") as caught:
+        images.inspect(Disk(file=tree / "outer" / "inner" / "file", format=DiskFormat.RAW))
+    assert caught.value.code is HoldCode.IMAGE_UNREADABLE
