@@ -5,10 +5,9 @@ is_cd() { mount -t iso9660 -o ro "$1" ../cd && { [ -f ../cd/magic ] || ! umount 
 is_volume() { head -c 512 "$1" | cmp -s - ../cd/magic; }
 any() { for disk in /dev/sr* /dev/vd* /dev/xvd* /dev/sd* /dev/hd* /dev/cdrom; do "$1" "$disk" && return; done; }
 until { [ -f ../cd/magic ] || any is_cd; } 2>/dev/null && any is_volume 2>/dev/null; do
-  [ $((tries += 1)) -le 100 ] && sleep 0.1 || { echo "vmf: no CD-ROM with magic, or no disk that begins with it"; break; }
+  [ $((tries += 1)) -le 100 ] && sleep 0.1 || { echo "vmf: no CD-ROM with magic, or no disk like it"; umount ../cd; break; }
 done
-cp ../cd/magic exit-code && cp ../cd/vmf-end . # hold their blocks in case the script fills the disk
-sh -c '. ../cd/env; sh ../cd/run; exit $?' </dev/null
+cp ../cd/magic exit-code && cp ../cd/vmf-end . && setsid sh -c '. ../cd/env; sh ../cd/run; exit $?' </dev/null
 echo $? >exit-code && set -- exit-code
 while IFS= read -r file; do [ ! -e "$file" ] || set -- "$@" "$file"; done <../cd/results
 cp ../cd/vmf-end . && tar -cf "$disk" -- "$@" vmf-end

@@ -1,13 +1,17 @@
 #!/bin/sh
-# The tiny guest's first process: nothing but what the guest contract and a fast boot need.
+# The tiny guest's first process: what the guest contract and a fast boot need, and nothing else.
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 for module in /modules/*; do insmod "$module"; done 2>/dev/null
-for name in /sys/class/input/event*/device/name; do
-  event=${name#/sys/class/input/} event=${event%%/*}
-  # ends the guest when the host presses its ACPI power button
-  [ "$(cat "$name")" != "Power Button" ] || { head -c 1 "/dev/input/$event" >/dev/null && poweroff -f; } &
+
+# The host's ACPI power button ends the guest: the first byte of its first event is enough.
+for file in /sys/class/input/event*/device/name; do
+  event=${file#/sys/class/input/}
+  read -r name <"$file" && [ "$name" = "Power Button" ] || continue
+  { head -c 1 "/dev/input/${event%%/*}" >/dev/null && poweroff -f; } &
 done 2>/dev/null
-. /guest.sh # in this process, which no signal of the script can kill
+
+# In this process, because no signal of the script can end the first one.
+. /guest.sh
 poweroff -f

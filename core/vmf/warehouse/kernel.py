@@ -63,4 +63,4 @@ def _zstd(path: Path) -> bytes:
 
 
 def _name(file: str) -> str:
-    return file.split(".")[0].replace("-", "_")
+    return file.split(".", maxsplit=1)[0].replace("-", "_")

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from vmf.errors import SetupError
 
+BY_HAND = "docs/guest.md says how to make an image by hand"
+
+_NAMES = re.compile(r"(?:^|,)\s*([^\s,|(]+)")
+_CANDIDATE = re.compile(r"^\s*Candidate: (?!\(none\))", re.MULTILINE)
+
 
 class Unpacked:
-    """Packages unpacked together below one folder.
-
-    `root` is that folder, `versions` names each package with its version.
-    """
+    """Packages unpacked together below `root`; `versions` has the version of each by its name."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "root"
@@ -30,10 +32,19 @@ class Unpacked:
         archive = self._download(package)
         self.versions[package] = _run("dpkg-deb", "--field", archive, "Version").strip()
         _run("dpkg-deb", "--extract", archive, self.root)
-        depends = _run("dpkg-deb", "--field", archive, "Depends")
-        for name in re.findall(r"(?:^|,)\s*([^\s,|(]+)", depends):
+        for name in _NAMES.findall(_run("dpkg-deb", "--field", archive, "Depends")):
             if follow.fullmatch(name) and name not in self.versions:
                 self.add(name, follow=follow)
+
+    def find(self, pattern: str) -> Path:
+        """Return the file that matches a glob below `root`.
+
+        Raises:
+            SetupError: if there is none.
+        """
+        for path in sorted(self.root.glob(pattern)):
+            return path
+        raise SetupError(f"no {pattern} in the packages {', '.join(self.versions)}", hint=BY_HAND)
 
     def _download(self, package: str) -> Path:
         folder = self._folder / package
@@ -45,27 +56,27 @@ class Unpacked:
 
 
 def known(package: str) -> bool:
-    """Say whether the distribution's lists have the package; no network is needed.
+    """Say whether the package lists of this system have the package.
 
     Raises:
         SetupError: if this system has no apt.
     """
-    return "\n  Candidate: " in _run("apt-cache", "policy", package).replace("Candidate: (none)", "")
+    return _CANDIDATE.search(_run("apt-cache", "policy", package)) is not None
 
 
 def _run(tool: str, *arguments: str | Path, folder: Path | None = None) -> str:
-    quiet = {**os.environ, "LC_ALL": "C"}
+    english = {**os.environ, "LC_ALL": "C.UTF-8"}
     try:
-        done = subprocess.run([tool, *arguments], cwd=folder, env=quiet, check=True, capture_output=True, text=True)
+        done = subprocess.run([tool, *arguments], cwd=folder, env=english, check=True, capture_output=True, text=True)
     except FileNotFoundError as error:
         raise SetupError(
-            f"the tiny guest is made of a distribution's packages, and there is no {tool} here",
-            hint="it needs apt-get and dpkg-deb, as on Debian or Ubuntu; docs/guest.md says how to make an image by hand",
+            f"the tiny guest is made of a Debian's or Ubuntu's packages, and there is no {tool} here",
+            hint=f"it needs apt-get, apt-cache and dpkg-deb; {BY_HAND}",
         ) from error
     except subprocess.CalledProcessError as error:
-        said = "; ".join(line.strip() for line in error.stderr.splitlines()[-3:])
+        last = "; ".join(line.strip() for line in error.stderr.splitlines()[-3:])
         raise SetupError(
-            f"{tool} failed with {error.returncode}: {said}",
-            hint="if the package lists are old, `apt-get update` renews them; docs/guest.md says how to make an image by hand",
+            f"{tool} {arguments[0]} failed: {last}",
+            hint=f"if the package lists are old, `apt-get update` renews them; {BY_HAND}",
         ) from error
     return done.stdout

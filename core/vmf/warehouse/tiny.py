@@ -6,8 +6,8 @@ It is made of the distribution's own kernel and busybox, without root, and neith
 from __future__ import annotations
 
 import fcntl
-import gzip
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -21,19 +21,24 @@ from vmf.errors import SetupError
 from vmf.model import API_VERSION, Disk, DiskFormat, Image
 from vmf.warehouse import packages
 from vmf.warehouse.initrd import initrd, text
+from vmf.warehouse.packages import BY_HAND, Unpacked
 
 KERNELS = ("linux-image-cloud-amd64", "linux-image-virtual", "linux-image-generic", "linux-image-amd64")
-"""Packages that depend on the current kernel of their kind: the first that the distribution has is taken."""
+"""Packages that depend on the current kernel of their kind; the first that the distribution has is taken."""
 
-PARAMETERS = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on"
-SCRATCH = b"vmf tiny scratch disk\n"
-SCRATCH_SIZE = 16 * 2**20
-SOURCES = ("__init__.py", "cpio.py", "guest.sh", "init.sh", "initrd.py", "kernel.py", "packages.py", "tiny.py")
-"""The files of this package, which shape the image: when one changes, the image is built again."""
+KERNEL_PARTS = re.compile(r"linux-(?:image|modules|binary)-\d\S*")
+"""The packages that a kernel is divided into, unlike what else it depends on."""
+
+PARAMETERS = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on cryptomgr.notests noreplace-smp"
+SCRATCH = b"vmf tiny scratch disk\n".ljust(16 * 2**20, b"\0")
+"""A disk that the guest has no use for, so that jobs on it have a disk."""
+
+SOURCES = ("cpio.py", "guest.sh", "init.sh", "initrd.py", "kernel.py", "packages.py", "tiny.py")
+"""The files of this Python package that shape the image: when one changes, the image is built again."""
 
 
 class Key(Struct, frozen=True, kw_only=True):
-    """What an image was built from; `key` in its folder."""
+    """What an image was built from, and what came of it; the file `key` in the image's folder."""
 
     sources: str
     """SHA-256 over `SOURCES`."""
@@ -44,9 +49,9 @@ class Key(Struct, frozen=True, kw_only=True):
 
 
 def build(folder: Path, *, report: Callable[[str], None]) -> Image:
-    """Build the tiny guest's bundle into `folder`, unless this version of vmf has built it there already.
+    """Build the tiny guest's bundle into `folder`, unless these sources have built it there already.
 
-    Nobody ever sees half an image: it is made beside `folder` and renamed. It is readable for everybody, because the
+    Nobody sees half an image: it is made beside `folder` and renamed. It is readable for everybody, because the
     hypervisor may run as another user.
 
     Args:
@@ -54,9 +59,14 @@ def build(folder: Path, *, report: Callable[[str], None]) -> Image:
         report: is told, in a line each, what takes time.
 
     Raises:
-        SetupError: if this system has no apt, or its packages cannot be had or used.
+        SetupError: if this system has no apt, its packages cannot be had or used, or `folder` cannot be written.
     """
-    key = _built(folder) or _replace(folder, report)
+    try:
+        key = _built(folder) or _replaced(folder, report)
+    except OSError as error:
+        raise SetupError(
+            f"{folder}: the tiny guest could not be built: {error}", hint="choose a folder that you can write to"
+        ) from error
     disk = Disk(file=folder / "scratch.raw", format=DiskFormat.RAW, sha256=key.sha256["scratch.raw"])
     return Image(
         name="tiny",
@@ -68,7 +78,7 @@ def build(folder: Path, *, report: Callable[[str], None]) -> Image:
 
 
 def _built(folder: Path) -> Key | None:
-    """Return the key of a whole image that these sources have built."""
+    """Return the key of what is in the folder, if that is whole and of these sources."""
     try:
         key = msgspec.json.decode((folder / "key").read_bytes(), type=Key)
     except (OSError, msgspec.DecodeError):
@@ -78,16 +88,18 @@ def _built(folder: Path) -> Key | None:
 
 
 def _sources() -> str:
-    return hashlib.sha256(b"\0".join(map(text, SOURCES))).hexdigest()
+    return hashlib.sha256(b"\0".join(text(name) for name in SOURCES)).hexdigest()
 
 
-def _replace(folder: Path, report: Callable[[str], None]) -> Key:
+def _replaced(folder: Path, report: Callable[[str], None]) -> Key:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _staging(folder) as (new, old):
         # another process may have built it while this one waited for its turn
         if key := _built(folder):
             return key
-        key = _make(new, report)
+        if folder.exists() and not (folder / "key").exists():
+            raise SetupError(f"{folder} is there, and vmf has not made it", hint="move it away, or choose another")
+        key = _made(new, report)
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
@@ -96,40 +108,35 @@ def _replace(folder: Path, report: Callable[[str], None]) -> Key:
 
 @contextmanager
 def _staging(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Give one process at a time two names beside `folder`; whatever has them before or after is removed."""
+    """Lend two names beside `folder` to one process at a time; what has them before or after is removed."""
     names = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     with folder.with_name(f".{folder.name}.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for name in names:
-            shutil.rmtree(name, ignore_errors=True)
         try:
+            _remove(names)
             yield names
         finally:
-            for name in names:
-                shutil.rmtree(name, ignore_errors=True)
+            _remove(names)
 
 
-def _make(new: Path, report: Callable[[str], None]) -> Key:
-    work = new / "work"
-    work.mkdir(parents=True)
+def _remove(folders: tuple[Path, ...]) -> None:
+    for folder in folders:
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _made(folder: Path, report: Callable[[str], None]) -> Key:
+    work = folder / "work"
+    unpacked = Unpacked(work)
     report("fetching the distribution's kernel and busybox")
-    unpacked = packages.Unpacked(work)
-    unpacked.add(_kernel(), follow=re.compile(r"linux-(?:image|modules|binary)-\d\S*"))
+    unpacked.add(_kernel(), follow=KERNEL_PARTS)
     unpacked.add("busybox-static", follow=re.compile(""))
-    report("writing the tiny guest's image")
-    files = _files(unpacked.root)
-    for name, data in files.items():
-        (new / name).write_bytes(data)
-        (new / name).chmod(0o644)
+    report("making the tiny guest of them")
+    files = _files(unpacked)
     shutil.rmtree(work)
-    new.chmod(0o755)
-    key = Key(
-        sources=_sources(),
-        packages=unpacked.versions,
-        sha256={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
-    )
-    (new / "key").write_bytes(msgspec.json.format(msgspec.json.encode(key)))
-    (new / "key").chmod(0o644)
+    sha256 = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    key = Key(sources=_sources(), packages=unpacked.versions, sha256=sha256)
+    _write(folder, {**files, "key": msgspec.json.format(msgspec.json.encode(key))})
     return key
 
 
@@ -138,18 +145,17 @@ def _kernel() -> str:
         if packages.known(name):
             return name
     raise SetupError(
-        f"this system's package lists have none of {', '.join(KERNELS)}",
-        hint="`apt-get update` renews the lists; docs/guest.md says how to make an image by hand",
+        f"none of {', '.join(KERNELS)} is in this system's package lists",
+        hint=f"`apt-get update` renews the lists; {BY_HAND}",
     )
 
 
-def _files(root: Path) -> dict[str, bytes]:
-    scratch = SCRATCH.ljust(SCRATCH_SIZE, b"\0")
+def _files(unpacked: Unpacked) -> dict[str, bytes]:
     return {
-        "vmlinuz": next(root.glob("boot/vmlinuz-*")).read_bytes(),
-        "initrd.img": gzip.compress(initrd(root), compresslevel=1, mtime=0),
-        "scratch.raw": scratch,
-        "tiny.image.yaml": _description(hashlib.sha256(scratch).hexdigest()).encode(),
+        "vmlinuz": unpacked.find("boot/vmlinuz-*").read_bytes(),
+        "initrd.img": initrd(unpacked),
+        "scratch.raw": SCRATCH,
+        "tiny.image.yaml": _description(hashlib.sha256(SCRATCH).hexdigest()).encode(),
     }
 
 
@@ -168,3 +174,14 @@ spec:
       format: raw
       sha256: {sha256}
 """
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files that everybody can read, with holes where they end in zeros, and wait until they are on the disk."""
+    folder.chmod(0o755)
+    for name, data in files.items():
+        with (folder / name).open("wb") as file:
+            file.write(data.rstrip(b"\0"))
+            file.truncate(len(data))
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
