@@ -1,0 +1,169 @@
+"""One host: its daemon, the link to it, and the machines' folders. Every verb of the plugin is a method here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.files.images import unreadable
+from vmf.model import Ending, Machine, MachineState, Power, Stop
+from vmf_kvm import account, daemon
+from vmf_kvm.daemon import QEMU_IMG, Daemon, find_program
+from vmf_kvm.domain import CONSOLE, Place, overlays, xml
+from vmf_kvm.faults import SENTENCES
+from vmf_kvm.folder import PLAIN, Folder, beneath
+from vmf_libvirt.client import Client, Subscription
+from vmf_libvirt.errors import fault
+from vmf_libvirt.states import DomainState, ShutoffReason, ended
+
+CONSOLES = ("run", "console")
+LOGS = ("cache", "libvirt", "qemu", "log")
+"""Folders, one below the other, of the consoles' sockets and of QEMU's own log of each machine."""
+CONSOLE_MOST = 64 * 1024
+LOG_TAIL = 4096
+STOPPED = re.compile(rb"shutting down, reason=(\w+)")
+
+
+class Connection:
+    """A live connection to the host that keeps its things in `folder`.
+
+    Raises:
+        SetupError: if this computer lacks what is needed.
+        HostLost: if the daemon does not come up.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.daemon: Daemon = daemon.daemon(folder, account.find())
+        self.client = Client(self.daemon.link, SENTENCES)
+
+    def close(self) -> None:
+        """Let go of the host; its machines stay."""
+        self.client.close()
+
+    def folder(self, machine: str) -> Folder:
+        """The machine's own folder."""
+        return Folder(machines=self.daemon.machines, name=machine, account=self.daemon.account)
+
+    def create(self, machine: Machine) -> None:
+        """Define and start the machine, each unless it has been done."""
+        found = self.client.found(machine.name)
+        if found and self._was_started(machine.name, *found):
+            return
+        place = self._place(machine.name)
+        description = xml(machine, place)
+        self._check_readable(machine)
+        self.folder(machine.name).make()
+        with self._overlaying(machine, place):  # takes as long as defining does
+            if not found:
+                self.client.define(description)
+        self.client.start(machine.name)
+
+    def state(self, machine: str) -> MachineState:
+        """What the machine is doing; how it ended, if libvirt has forgotten that, from the log of its QEMU."""
+        found = self.client.state(machine)
+        if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
+            return self._logged_end(machine) or found
+        return found
+
+    def watch(self, notify: Callable[[str], None]) -> Subscription:
+        """Tell of every machine that may have changed."""
+        return self.client.watch(notify)
+
+    def console(self, machine: str, offset: int) -> bytes:
+        """What the guest wrote to its console from `offset` on, at most 64 KiB."""
+        try:
+            with self.folder(machine).open(CONSOLE) as log:
+                return os.pread(log.fileno(), CONSOLE_MOST, offset)
+        except FileNotFoundError:
+            return b""
+
+    def shut_down(self, machine: str, how: Stop) -> MachineState:
+        """Press the power button, or pull the plug."""
+        {Stop.ASK: self.client.ask_off, Stop.FORCE: self.client.force_off}[how](machine)
+        return self.state(machine)
+
+    def fetch(self, machine: str, name: str) -> IO[bytes]:
+        """Open a file of the machine's folder."""
+        try:
+            return self.folder(machine).open(name)
+        except FileNotFoundError:
+            raise HostFault(f"machine {machine} has no file {name}") from None
+
+    def destroy(self, machine: str) -> MachineState:
+        """Remove the guest, its definition, its folder, and what libvirt and QEMU leave of it; in this order.
+
+        Whatever is left by a caller that dies on the way is found by `machines` and removed by the next one.
+        """
+        self.client.force_off(machine)
+        self.client.undefine(machine)
+        self._remove(f"{machine}.log", LOGS)
+        self._remove(self._place(machine).console_socket(machine).rpartition("/")[2], CONSOLES)
+        self.folder(machine).remove()
+        return MachineState(power=Power.ABSENT)
+
+    def machines(self) -> tuple[str, ...]:
+        """Every machine that vmf made, and every folder of one."""
+        return tuple(sorted({*self.client.machines(), *(each.name for each in self.daemon.machines.iterdir())}))
+
+    def _place(self, machine: str) -> Place:
+        return Place(folder=self.folder(machine).path, sockets=self.daemon.folder.joinpath(*CONSOLES))
+
+    def _was_started(self, machine: str, state: int, reason: int) -> bool:
+        """False for a machine whose maker was killed, or failed, between defining and starting it.
+
+        libvirt makes the console's log at the first start, and remembers a start that failed.
+        """
+        if state != DomainState.SHUTOFF:
+            return True
+        return reason != ShutoffReason.FAILED and self.folder(machine).has(CONSOLE)
+
+    def _check_readable(self, machine: Machine) -> None:
+        files = (machine.kernel, machine.initrd, machine.cdrom, *(disk.file for disk in machine.disks))
+        account = self.daemon.account
+        for path in (Path(file) for file in files if file and file.startswith("/")):
+            try:
+                blocker = unreadable(path, uid=account.uid, gids=account.groups)
+            except OSError as error:
+                raise JobFault(f"{path}: {error.strerror}", code=HoldCode.IMAGE_MISSING) from error
+            if blocker:
+                raise JobFault(
+                    f"{path}: user {account.name}, who runs the guests, is stopped at {blocker}",
+                    code=HoldCode.IMAGE_UNREADABLE,
+                    hint=f"`chmod o+{'x' if blocker.is_dir() else 'r'} {blocker}`, or move the image",
+                )
+
+    @contextmanager
+    def _overlaying(self, machine: Machine, place: Place) -> Iterator[None]:
+        program = find_program(QEMU_IMG) or QEMU_IMG
+        with ExitStack() as stack:
+            making = [
+                stack.enter_context(each.start(self.daemon.account, program)) for each in overlays(machine, place)
+            ]
+            yield
+            for process in making:
+                _, words = process.communicate()
+                if process.returncode:
+                    raise fault(process.returncode, words.decode(errors="replace"), SENTENCES)
+
+    def _logged_end(self, machine: str) -> MachineState | None:
+        """The last end that QEMU's log tells of: libvirt's daemon forgets the reason when it ends itself."""
+        try:
+            with (
+                beneath(self.daemon.folder, *LOGS) as logs,
+                os.fdopen(os.open(f"{machine}.log", PLAIN, dir_fd=logs), "rb") as log,
+            ):
+                size = os.fstat(log.fileno()).st_size
+                told = STOPPED.findall(os.pread(log.fileno(), LOG_TAIL, max(0, size - LOG_TAIL)))
+        except OSError:
+            return None
+        reasons = {reason.name.lower().encode(): reason for reason in ShutoffReason}
+        return ended(reasons[told[-1]]) if told and told[-1] in reasons else None
+
+    def _remove(self, name: str, folders: tuple[str, ...]) -> None:
+        with suppress(FileNotFoundError), beneath(self.daemon.folder, *folders) as folder:
+            os.unlink(name, dir_fd=folder)

@@ -1,0 +1,160 @@
+"""The libvirt daemon of one host: found, or started. It serves every vmf process of its owner and ends when idle."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from vmf.errors import HostLost, SetupError
+from vmf.files.images import unreadable
+from vmf_kvm.account import Account
+from vmf_libvirt import client
+
+IDLE_SECONDS = 60
+START_SECONDS = 15.0
+POLL_SECONDS = 0.01
+LOG_TAIL = 2000
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SOCKET_PATH_MAX = 107
+DEEPEST = "conf/libvirt/qemu/lib/domain-99999-" + 20 * "x" + "/monitor.sock"
+"""The longest path of a socket that libvirt makes below its folder: it cuts a machine's name to 20 characters."""
+SOCKETS = {"libvirtd": "libvirt-sock", "virtqemud": "virtqemud-sock"}
+QEMU = "qemu-system-x86_64"
+QEMU_IMG = "qemu-img"
+PACKAGES = {
+    "libvirtd": "libvirt-daemon-system (Debian, Ubuntu), libvirt-daemon-kvm (Fedora), libvirt (Arch)",
+    QEMU: "qemu-system-x86 (Debian, Ubuntu), qemu-kvm (Fedora), qemu-base (Arch)",
+    QEMU_IMG: "qemu-utils (Debian, Ubuntu), qemu-img (Fedora, Arch)",
+}
+
+
+class Daemon(Struct, frozen=True, kw_only=True):
+    """A daemon's place and user.
+
+    Below `folder`: run, conf, cache and data are the daemon's own; machines holds a folder for each machine;
+    daemon.lock is held by whoever starts the daemon; daemon.log is what it says.
+    """
+
+    folder: Path
+    account: Account
+    program: str
+
+    @property
+    def machines(self) -> Path:
+        """Where every machine has its folder."""
+        return self.folder / "machines"
+
+    @property
+    def uri(self) -> str:
+        """Where to dial; the path is data, whatever is in it."""
+        socket = self.folder / "run" / "libvirt" / SOCKETS[Path(self.program).name]
+        return f"qemu:///session?socket={quote(str(socket), safe='')}"
+
+    def link(self) -> client.Link:
+        """A connection to the daemon, which is started if none answers.
+
+        Raises:
+            SetupError: if this computer lacks what the daemon needs.
+            HostLost: if the daemon does not come up.
+        """
+        try:
+            return client.dial(self.uri)
+        except HostLost:
+            self._prepare()
+        with self._starting():
+            try:
+                return client.dial(self.uri)  # another process has started it
+            except HostLost:
+                self._launch()
+            return self._await()
+
+    def _prepare(self) -> None:
+        for name, packages in PACKAGES.items():
+            if name != "libvirtd" and find_program(name) is None:
+                raise SetupError(f"{name} is not installed", hint=f"install {packages}")
+        if len(str(self.folder / DEEPEST)) > SOCKET_PATH_MAX:
+            most = SOCKET_PATH_MAX - len(DEEPEST) - 1
+            raise SetupError(
+                f"{self.folder}: the path is too long for the sockets in it; {most} characters are the most",
+                hint="set VMF_HOME to a folder with a shorter path",
+            )
+        self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        if blocker := unreadable(self.folder, uid=self.account.uid, gids=self.account.groups):
+            raise SetupError(
+                f"{blocker}: user {self.account.name}, who runs the guests, may not pass through this folder",
+                hint=f"`chmod o+x {blocker}`, or set VMF_HOME to another folder",
+            )
+        self.machines.mkdir(mode=0o711, exist_ok=True)
+        for name in ("run", "conf", "cache", "data"):
+            self._give(self.folder / name)
+
+    def _give(self, path: Path) -> None:
+        """Make a folder of the daemon's user; a race for it has no loser."""
+        path.mkdir(mode=0o700, exist_ok=True)
+        if self.account.foreign:
+            os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        with (self.folder / "daemon.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _launch(self) -> None:
+        account = self.account
+        launcher = Path(__file__).with_name("launcher.py")
+        groups = ",".join(str(group) for group in account.groups)
+        with (self.folder / "daemon.log").open("wb") as log:
+            subprocess.run(
+                (
+                    sys.executable, "-I", "-S", launcher, str(account.uid), str(account.gid), groups,
+                    self.program, "--timeout", str(IDLE_SECONDS),
+                ),
+                check=True, cwd="/", env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def _environment(self) -> dict[str, str]:
+        folders = {"RUNTIME_DIR": "run", "CONFIG_HOME": "conf", "CACHE_HOME": "cache", "DATA_HOME": "data"}
+        xdg = {f"XDG_{variable}": str(self.folder / name) for variable, name in folders.items()}
+        return {"PATH": PATH, "LANG": "C.UTF-8", "HOME": str(self.folder / "data"), **xdg}
+
+    def _await(self) -> client.Link:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return client.dial(self.uri)
+            except HostLost as error:
+                if time.monotonic() > deadline:
+                    tail = (self.folder / "daemon.log").read_text(errors="replace")[-LOG_TAIL:]
+                    raise HostLost(
+                        f"the libvirt daemon did not come up within {START_SECONDS:.0f} s; its last words:\n{tail}",
+                        hint=f"its log is {self.folder / 'daemon.log'}",
+                    ) from error
+            time.sleep(POLL_SECONDS)
+
+
+def daemon(folder: Path, account: Account) -> Daemon:
+    """The daemon of the host that keeps its things in `folder`.
+
+    Raises:
+        SetupError: if libvirt's daemon is not installed.
+    """
+    found = [program for name in SOCKETS if (program := find_program(name))]
+    if not found:
+        raise SetupError("libvirt's daemon is not installed", hint=f"install {PACKAGES['libvirtd']}")
+    return Daemon(folder=folder.absolute(), account=account, program=found[0])
+
+
+def find_program(name: str) -> str | None:
+    """Where a program is; a daemon's folder need not be on the user's PATH."""
+    return shutil.which(name, path=PATH)

@@ -1,0 +1,175 @@
+"""The machines' folders, which QEMU's user owns: root must trust no name in them, so no link is ever followed.
+
+`machines` itself belongs to the caller, so that a folder's own name cannot be turned into a link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from msgspec import Struct
+
+from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.model import NAME
+from vmf_kvm.account import Account
+
+FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the place of a file is not waited for
+
+
+class Folder(Struct, frozen=True, kw_only=True):
+    """One machine's folder, there or not."""
+
+    machines: Path
+    name: str
+    account: Account
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.machines / self.name
+
+    def make(self) -> None:
+        """Make it, unless it is there."""
+        with contextlib.suppress(FileExistsError):
+            self.path.mkdir(mode=0o700)
+        with beneath(self.machines, self.name) as folder:
+            os.fchown(folder, self.account.uid, self.account.gid)
+
+    def put(self, name: str, source: Path) -> None:
+        """Copy a file of this computer to `name`, complete or not at all; holes stay holes.
+
+        Raises:
+            JobFault: if the source cannot be read.
+            HostFault: if it cannot be written here.
+        """
+        _check(name)
+        try:
+            reading = source.open("rb")
+        except OSError as error:
+            raise JobFault(f"{source}: {error.strerror}", code=HoldCode.IMAGE_UNREADABLE) from error
+        with reading, _blaming_host(self.path):
+            self.make()
+            self._replace(name, reading)
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open a plain file for reading.
+
+        Raises:
+            FileNotFoundError: if it, or the folder, is not there.
+            HostFault: if it is not a plain file.
+        """
+        _check(name)
+        with beneath(self.machines, self.name) as folder:
+            file = os.fdopen(os.open(name, PLAIN, dir_fd=folder), "rb")
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+        raise HostFault(f"{self.path / name} is not a plain file")
+
+    def has(self, name: str) -> bool:
+        """Whether there is anything of this name."""
+        return os.path.lexists(self.path / name)
+
+    def remove(self) -> None:
+        """Remove the folder with all that is in it; absent is success."""
+        with contextlib.suppress(FileNotFoundError), _blaming_host(self.path):
+            shutil.rmtree(self.path)
+
+    def _replace(self, name: str, reading: IO[bytes]) -> None:
+        new = f".{secrets.token_hex(8)}.new"
+        with beneath(self.machines, self.name) as folder:
+            try:
+                _copy(reading.fileno(), os.open(new, NEW, 0o600, dir_fd=folder), self.account)
+                os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except OSError:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(new, dir_fd=folder)
+                raise
+
+
+class Overlay(Struct, frozen=True, kw_only=True):
+    """A disk over another one, which stays as it is."""
+
+    file: str
+    base: str
+    format: str
+
+    def start(self, account: Account, program: str) -> subprocess.Popen[bytes]:
+        """Begin to create it as the user who will write it; what was there is lost."""
+        return subprocess.Popen(
+            (program, "create", "-q", "-f", "qcow2", "-F", self.format, "-b", self.base, self.file),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **account.process(),
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def beneath(folder: Path, *parts: str) -> Iterator[int]:
+    """Enter folders that QEMU's user owns, one below the other; a descriptor of the last.
+
+    Raises:
+        OSError: if one is not there, or is a link.
+    """
+    here = os.open(folder, FOLDER)
+    try:
+        for part in parts:
+            here, above = os.open(part, FOLDER, dir_fd=here), here
+            os.close(above)
+        yield here
+    finally:
+        os.close(here)
+
+
+def _check(name: str) -> None:
+    if not re.match(NAME, name):
+        raise JobFault(f"{name!r} cannot be a file's name in a machine's folder", code=HoldCode.MACHINE_INVALID)
+
+
+@contextlib.contextmanager
+def _blaming_host(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise HostFault(f"{path}: {error.strerror}", hint="check the space and the rights on the host") from error
+
+
+def _copy(reading: int, new: int, account: Account) -> None:
+    with os.fdopen(new, "wb") as writing:
+        size = os.fstat(reading).st_size
+        os.ftruncate(new, size)
+        for start, end in _extents(reading, size):
+            _copy_range(reading, new, start, end)
+        os.fchown(writing.fileno(), account.uid, account.gid)
+
+
+def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:
+    """Start and end of each stretch of a file that is not a hole."""
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(file, end, os.SEEK_DATA)
+        except OSError:  # only a hole is left
+            return
+        end = os.lseek(file, start, os.SEEK_HOLE)
+        yield start, end
+
+
+def _copy_range(reading: int, writing: int, start: int, end: int) -> None:
+    os.lseek(writing, start, os.SEEK_SET)
+    while start < end:
+        copied = os.sendfile(writing, reading, start, end - start)
+        if not copied:
+            return  # the source has been cut
+        start += copied

@@ -1,0 +1,94 @@
+"""The hooks of hypervisor type `kvm`: QEMU, by KVM where it is proved to work, driven through libvirt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO
+
+from vmf.hookspecs import API, HypervisorType, hookimpl
+from vmf.model import Facts, Handle, Host, Image, Machine, MachineState, Stop
+from vmf_kvm import probe as probing
+from vmf_kvm.connection import Connection
+from vmf_libvirt.client import Subscription
+
+
+@hookimpl
+def hypervisor() -> HypervisorType:
+    """Say what this plugin is."""
+    return HypervisorType(type="kvm", api=API, version=version("vmf-kvm"))
+
+
+@hookimpl
+def connect(folder: Path) -> Connection:
+    """Find or start the host's own libvirt daemon."""
+    return Connection(folder)
+
+
+@hookimpl
+def probe(connection: Connection, known: Facts | None, proof: Image | None) -> Facts:
+    """Look at the host, and boot the proof where there is doubt."""
+    return probing.probe(connection, known, proof, prove=_prove)
+
+
+@hookimpl
+def put(connection: Connection, machine: str, name: str, source: Path) -> str:
+    """Copy a file into the machine's folder."""
+    connection.folder(machine).put(name, source)
+    return name
+
+
+@hookimpl
+def create(connection: Connection, host: Host, machine: Machine) -> Handle:
+    """Define and start a domain."""
+    connection.create(machine)
+    return Handle(host=host.name, machine=machine.name)
+
+
+@hookimpl
+def state(connection: Connection, handle: Handle) -> MachineState:
+    """Ask libvirt."""
+    return connection.state(handle.machine)
+
+
+@hookimpl
+def watch(connection: Connection, notify: Callable[[str], None]) -> Subscription:
+    """Pass on libvirt's lifecycle events."""
+    return connection.watch(notify)
+
+
+@hookimpl
+def console(connection: Connection, handle: Handle, offset: int) -> bytes:
+    """Read the log of the serial console."""
+    return connection.console(handle.machine, offset)
+
+
+@hookimpl
+def shut_down(connection: Connection, handle: Handle, how: Stop) -> MachineState:
+    """Press the ACPI power button, or end QEMU."""
+    return connection.shut_down(handle.machine, how)
+
+
+@hookimpl
+def fetch(connection: Connection, handle: Handle, name: str) -> IO[bytes]:
+    """Open a file of the machine's folder."""
+    return connection.fetch(handle.machine, name)
+
+
+@hookimpl
+def destroy(connection: Connection, handle: Handle) -> MachineState:
+    """End QEMU; remove the domain and the machine's folder."""
+    return connection.destroy(handle.machine)
+
+
+@hookimpl
+def machines(connection: Connection, host: Host) -> tuple[Handle, ...]:
+    """List the domains that carry vmf's mark, and every folder."""
+    return tuple(Handle(host=host.name, machine=name) for name in connection.machines())
+
+
+def _prove(connection: Connection, image: Image) -> str:
+    from vmf_kvm.proof import prove  # noqa: PLC0415  # writes a CD: slow to import, and needed once per host
+
+    return prove(connection, image, accelerator="kvm")

@@ -1,0 +1,97 @@
+"""What a host is and what runs its guests' instructions: `/dev/kvm` only where a guest has proved it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
+
+from vmf.model import Facts, Image
+from vmf_kvm.account import Account
+from vmf_kvm.connection import Connection
+
+KVM = Path("/dev/kvm")
+KIBIBYTE = 1024
+UNPROVED = "kvm is unproved: `vmf image build tiny` builds the guest that proves it"
+
+Prove: TypeAlias = Callable[[Connection, Image], str]
+"""Boots the image by KVM; returns what is wrong with KVM, empty if nothing."""
+
+
+def probe(connection: Connection, known: Facts | None, proof: Image | None, *, prove: Prove, kvm: Path = KVM) -> Facts:
+    """The host's facts; `known` as it is while it holds."""
+    versions = {name: _dotted(number) for name, number in connection.client.versions().items()}
+    barrier = closed(kvm, connection.daemon.account)
+    identity = _identity(versions, _device(kvm, barrier), proof)
+    if known is not None and known.identity == identity:
+        return known
+    note = barrier or _unoffered(connection) or (UNPROVED if proof is None else _spelt(prove(connection, proof)))
+    return Facts(
+        identity=identity,
+        memory=_memory(),
+        cpus=len(os.sched_getaffinity(0)),
+        arch=os.uname().machine,
+        accelerator="tcg" if note else "kvm",
+        note=note,
+        versions={**versions, "vmf-kvm": version("vmf-kvm")},
+    )
+
+
+def closed(kvm: Path, account: Account) -> str:
+    """Why this user may not open the device; empty if it may."""
+    try:
+        device = kvm.stat()
+    except OSError:
+        return f"{kvm}: there is none; turn virtualisation on in the firmware and load kvm_intel or kvm_amd"
+    shift = 6 if device.st_uid == account.uid else 3 if device.st_gid in account.groups else 0
+    wanted = (stat.S_IROTH | stat.S_IWOTH) << shift
+    if account.uid == 0 or device.st_mode & wanted == wanted:
+        return ""
+    if device.st_mode & (stat.S_IRGRP | stat.S_IWGRP) == stat.S_IRGRP | stat.S_IWGRP:
+        return f"{kvm}: user {account.name} may not open it; add it to the group with id {device.st_gid}"
+    mode = stat.S_IMODE(device.st_mode)
+    return f"{kvm}: user {account.name} may not open it (its mode is {mode:04o}); give it to group kvm with mode 0660"
+
+
+def _unoffered(connection: Connection) -> str:
+    offered = "<domain type='kvm'" in connection.client.capabilities()
+    return "" if offered else "libvirt finds no kvm in this QEMU"
+
+
+def _spelt(reason: str) -> str:
+    return f"kvm {reason}" if reason else ""
+
+
+def _identity(versions: dict[str, str], device: str, proof: Image | None) -> str:
+    proved = proof.kernel.stat().st_mtime_ns if proof and proof.kernel else "unproved"
+    parts = (os.uname().release, *(f"{name} {number}" for name, number in versions.items()), _cpu(), device)
+    return "; ".join((*parts, f"proof {proved}"))
+
+
+def _device(kvm: Path, barrier: str) -> str:
+    try:
+        device = kvm.stat()
+    except OSError:
+        return "no kvm"
+    return f"kvm {device.st_rdev:x} {device.st_mode:o} {'closed' if barrier else 'open'}"
+
+
+def _cpu() -> str:
+    """The first processor's model; processors beyond it are not even read."""
+    with Path("/proc/cpuinfo").open() as lines:
+        return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown cpu")
+
+
+def _memory() -> int:
+    """The host's memory in bytes."""
+    with Path("/proc/meminfo").open() as lines:
+        total = next(line for line in lines if line.startswith("MemTotal:"))
+    return int(total.split()[1]) * KIBIBYTE
+
+
+def _dotted(number: int) -> str:
+    """A version as libvirt packs it: 7002022 is 7.2.22."""
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"

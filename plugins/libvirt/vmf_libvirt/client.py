@@ -1,0 +1,273 @@
+"""Speaking to a libvirt daemon; the only module that imports libvirt.
+
+A `Client` is one connection that is opened anew when it breaks. libvirt wants one event loop per process, on a thread
+that never ends; `dial` starts it before the first connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import libvirt
+
+from vmf.errors import HostFault, HostLost, VmfError
+from vmf.model import MachineState, Power
+from vmf_libvirt.errors import Code, Sentence, fault
+from vmf_libvirt.mark import NAMESPACE
+from vmf_libvirt.states import machine_state
+
+KEEPALIVE_SECONDS = 10
+KEEPALIVE_MISSES = 6
+
+_UNDEFINE = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+)
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Link = libvirt.virConnect
+Domain = libvirt.virDomain
+
+
+def dial(uri: str) -> Link:
+    """Open one connection.
+
+    Raises:
+        HostLost: if nobody answers.
+    """
+    _event_loop()
+    try:
+        link = libvirt.open(uri)
+        link.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSES)
+    except libvirt.libvirtError as error:
+        raise HostLost(f"libvirt does not answer at {uri}: {error.get_error_message()}") from error
+    return link
+
+
+@functools.cache
+def _event_loop() -> threading.Thread:
+    """Start the process's event loop, once; it also keeps libvirt from printing errors that are raised anyway."""
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)
+    libvirt.virEventRegisterDefaultImpl()
+    thread = threading.Thread(target=_run_events, name="libvirt-events", daemon=True)
+    thread.start()
+    return thread
+
+
+def _run_events() -> None:
+    while True:
+        try:
+            libvirt.virEventRunDefaultImpl()
+        except libvirt.libvirtError:
+            log.exception("libvirt's event loop stumbled")
+
+
+class Subscription:
+    """One watcher of a client's machines."""
+
+    def __init__(self, client: Client, notify: Callable[[str], None]) -> None:
+        self._client = client
+        self._notify = notify
+        self._gate = threading.RLock()
+        self._open = True
+
+    def tell(self, machine: str) -> None:
+        """Call `notify`, unless closed."""
+        with self._gate:  # held while notify runs: so close() knows that no call is under way
+            if self._open:
+                self._notify(machine)
+
+    def close(self) -> None:
+        """End it; no call of `notify` begins after the return."""
+        with self._gate:
+            self._open = False
+        self._client.forget(self)
+
+
+class Client:
+    """A connection that is opened anew, once per call, when it is found broken.
+
+    `open_link` makes sure that a daemon is there and dials it. Every method may be called on any thread and raises
+    `JobFault`, `HostFault`, or `HostLost` if there is no daemon any more.
+    """
+
+    def __init__(self, open_link: Callable[[], Link], sentences: Sequence[Sentence] = ()) -> None:
+        self._open_link = open_link
+        self._sentences = sentences
+        self._lock = threading.Lock()
+        self._watchers: tuple[Subscription, ...] = ()
+        self._link = self._attach(open_link())
+
+    def close(self) -> None:
+        """Let go of the daemon; machines stay, watchers hear nothing more."""
+        with self._lock:
+            self._watchers = ()
+            with contextlib.suppress(libvirt.libvirtError):  # a broken link cannot be told
+                self._link.unregisterCloseCallback()
+                self._link.domainEventDeregisterAny(self._events)
+            with contextlib.suppress(libvirt.libvirtError):
+                self._link.close()
+
+    def watch(self, notify: Callable[[str], None]) -> Subscription:
+        """Call `notify` with the name of each machine that may have changed; empty: any of them may."""
+        watcher = Subscription(self, notify)
+        with self._lock:
+            self._watchers = (*self._watchers, watcher)
+        return watcher
+
+    def forget(self, watcher: Subscription) -> None:
+        """Drop a watcher."""
+        with self._lock:
+            self._watchers = tuple(each for each in self._watchers if each is not watcher)
+
+    def call(self, ask: Callable[[Link], T]) -> T:
+        """Ask something of the daemon; if the link turns out broken, once more over a new one."""
+        link = self._link
+        try:
+            return ask(link)
+        except libvirt.libvirtError as error:
+            if _alive(link):
+                raise self._fault(error) from error
+        link = self._relinked(link)
+        try:
+            return ask(link)
+        except libvirt.libvirtError as error:
+            if _alive(link):
+                raise self._fault(error) from error
+            raise HostLost(f"libvirt went away twice: {error.get_error_message()}") from error
+
+    def on(self, machine: str, ask: Callable[[Domain], T]) -> T | None:
+        """Ask something of a machine; None if there is no such machine."""
+
+        def find(link: Link) -> T | None:
+            try:
+                return ask(link.lookupByName(machine))
+            except libvirt.libvirtError as error:
+                if error.get_error_code() == Code.NO_DOMAIN:
+                    return None
+                raise
+
+        return self.call(find)
+
+    def found(self, machine: str) -> tuple[int, int] | None:
+        """State and reason in libvirt's numbers, see `vmf_libvirt.states`; None if there is no such machine."""
+        return self.on(machine, _state)
+
+    def state(self, machine: str) -> MachineState:
+        """What libvirt says of a machine; ABSENT if nothing."""
+        found = self.found(machine)
+        return MachineState(power=Power.ABSENT) if found is None else machine_state(*found)
+
+    def define(self, xml: str) -> None:
+        """Define a machine, which is off then."""
+        self.call(lambda link: link.defineXML(xml))
+
+    def start(self, machine: str) -> None:
+        """Start a defined machine; one that runs already counts as started."""
+        if self.on(machine, _start) is None:
+            raise HostFault(f"machine {machine} vanished before it was started")
+
+    def ask_off(self, machine: str) -> None:
+        """Press the power button of a machine, if it runs."""
+        self.on(machine, _ask_off)
+
+    def force_off(self, machine: str) -> None:
+        """End a machine, if it runs; it is off on return."""
+        self.on(machine, _force_off)
+
+    def undefine(self, machine: str) -> None:
+        """Remove the definition of a machine that is off, and all that libvirt keeps with it."""
+        self.on(machine, lambda domain: domain.undefineFlags(_UNDEFINE))
+
+    def machines(self) -> tuple[str, ...]:
+        """The names of all machines that carry vmf's mark."""
+        return self.call(lambda link: tuple(each.name() for each in link.listAllDomains() if _marked(each)))
+
+    def versions(self) -> dict[str, int]:
+        """The versions of the hypervisor and of the daemon's libvirt, as libvirt packs them: 9.1.2 is 9001002."""
+        return self.call(lambda link: {link.getType().lower(): link.getVersion(), "libvirt": link.getLibVersion()})
+
+    def capabilities(self) -> str:
+        """The XML in which libvirt says what the host can do."""
+        return self.call(lambda link: link.getCapabilities())
+
+    def _attach(self, link: Link) -> Link:
+        self._events = link.domainEventRegisterAny(
+            None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lambda _link, domain, *_: self._tell(domain.name()), None
+        )
+        link.registerCloseCallback(lambda *_: self._tell(""), None)
+        return link
+
+    def _tell(self, machine: str) -> None:
+        for watcher in self._watchers:
+            watcher.tell(machine)
+
+    def _relinked(self, broken: Link) -> Link:
+        with self._lock:
+            if self._link is broken:  # else another thread has been here
+                log.info("the connection to libvirt broke; opening a new one")
+                self._link = self._attach(self._open_link())
+            link = self._link
+        self._tell("")  # what happened meanwhile was not told
+        return link
+
+    def _fault(self, error: libvirt.libvirtError) -> VmfError:
+        return fault(error.get_error_code() or 0, error.get_error_message() or "unknown error", self._sentences)
+
+
+@contextlib.contextmanager
+def _despite(code: Code) -> Iterator[None]:
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != code:
+            raise
+
+
+def _alive(link: Link) -> bool:
+    try:
+        return bool(link.isAlive() == 1)
+    except libvirt.libvirtError:
+        return False
+
+
+def _state(domain: Domain) -> tuple[int, int]:
+    state, reason = map(int, domain.state())
+    return state, reason
+
+
+def _start(domain: Domain) -> bool:
+    try:
+        domain.create()
+    except libvirt.libvirtError:
+        if not domain.isActive():
+            raise
+    return True
+
+
+def _ask_off(domain: Domain) -> None:
+    with _despite(Code.OPERATION_INVALID):  # it is off
+        domain.shutdown()
+
+
+def _force_off(domain: Domain) -> None:
+    with _despite(Code.OPERATION_INVALID):  # it is off
+        domain.destroy()
+
+
+def _marked(domain: Domain) -> bool:
+    try:
+        domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in {Code.NO_DOMAIN_METADATA, Code.NO_DOMAIN}:
+            return False
+        raise
+    return True
