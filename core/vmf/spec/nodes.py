@@ -169,6 +169,7 @@ _SYNTAX = MappingProxyType({
     "found unexpected end of stream": ("a quote that is never closed", "close it"),
     "expected ',' or": ("a bracket that is never closed, or a comma that is missing", "write lists as [a, b]"),
 })  # fmt: skip
+# Faults that are better shown where the unfinished thing begins than where the parser gave it up.
 _AT_THE_START = frozenset({"could not find expected ':'", "found unexpected end of stream"})
 
 
@@ -178,7 +179,8 @@ def _events(text: str, source: Source) -> Iterator[Any]:
     except MarkedYAMLError as error:
         problem = error.problem or "unreadable"
         known = next((start for start in _SYNTAX if problem.startswith(start)), "")
-        mark = error.context_mark if known in _AT_THE_START else error.problem_mark
+        opened = known in _AT_THE_START or "<stream end>" in problem
+        mark = error.context_mark if opened else error.problem_mark
         what, hint = _SYNTAX.get(known, (f"not YAML: {printable(problem)}", "check the indentation and the quotes"))
         raise _at_mark(mark, source).wrong(what, hint=hint) from None
     except Exception as error:  # noqa: BLE001  # the parser also lets out what is not its own, such as OverflowError
@@ -215,7 +217,7 @@ class _Composer:
     def _alias(self, event: Any, level: int, place: Place) -> Node:  # noqa: ANN401  # as above
         node = self._anchors.get(event.anchor)
         if node is None:
-            what = f"the alias *{printable(event.anchor)} stands for nothing that is complete before it"
+            what = f"the alias {shown(f'*{event.anchor}')} stands for nothing that is complete before it"
             raise place.wrong(what, hint="a text that starts with * needs quotes")
         self._check_depth(level - 1 + node.height, place)
         return node
