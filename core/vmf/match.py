@@ -31,6 +31,8 @@ class Clause(Struct, frozen=True, kw_only=True):
     test: Callable[[Job, Offer], Verse]
     passing: bool = False
     """True: an objection that goes away when machines end; False: one that stays."""
+    tells: bool = True
+    """Whether it is worth a word when it fits: not where a stricter clause follows."""
 
 
 class Rejection(Struct, frozen=True, kw_only=True):
@@ -84,46 +86,47 @@ def _judge(job: Job, offer: Offer) -> Match | Rejection:
         verse = clause.test(job, offer)
         if not verse.fits:
             return Rejection(host=offer.host.name, clause=clause.name, reason=verse.reason, passing=clause.passing)
-        reasons.append(verse.reason)
+        if clause.tells:
+            reasons.append(verse.reason)
     return Match(offer=offer, reasons=tuple(filter(None, reasons)))
 
 
 def _type(job: Job, offer: Offer) -> Verse:
-    wanted = job.type or "any"
-    return Verse(fits=job.type in {None, offer.host.type}, reason=f"type {wanted} wanted, host is {offer.host.type}")
+    reason = f"type {job.type} wanted, host is {offer.host.type}" if job.type else ""
+    return Verse(fits=job.type in {None, offer.host.type}, reason=reason)
 
 
 def _memory(job: Job, offer: Offer) -> Verse:
-    total = capacity(offer).memory
-    return Verse(
-        fits=job.memory <= total, reason=f"memory {format_size(job.memory)} wanted, host has {format_size(total)}"
-    )
+    return _enough(job.memory, capacity(offer).memory, "in all")
+
+
+def _free_memory(job: Job, offer: Offer) -> Verse:
+    return _enough(job.memory, capacity(offer).memory - offer.taken.memory, "free")
+
+
+def _enough(wanted: int, there: int, how: str) -> Verse:
+    return Verse(fits=wanted <= there, reason=f"memory {format_size(wanted)} of {format_size(max(there, 0))} {how}")
 
 
 def _cpus(job: Job, offer: Offer) -> Verse:
     total = capacity(offer).cpus
-    return Verse(fits=job.cpus <= total, reason=f"{job.cpus} cpus wanted, host has {total}")
-
-
-def _free_memory(job: Job, offer: Offer) -> Verse:
-    free = capacity(offer).memory - offer.taken.memory
-    return Verse(fits=job.memory <= free, reason=f"memory {format_size(job.memory)} wanted, {format_size(free)} free")
+    return Verse(fits=job.cpus <= total, reason=f"cpus {job.cpus} of {total} in all")
 
 
 def _free_cpus(job: Job, offer: Offer) -> Verse:
     free = capacity(offer).cpus - offer.taken.cpus
-    return Verse(fits=job.cpus <= free, reason=f"{job.cpus} cpus wanted, {free} free")
+    return Verse(fits=job.cpus <= free, reason=f"cpus {job.cpus} of {max(free, 0)} free")
 
 
 def _free_slot(_job: Job, offer: Offer) -> Verse:
     total, taken = capacity(offer).machines, offer.taken.machines
-    return Verse(fits=taken < total, reason=f"{taken} machines there" + ("" if total == MANY else f", at most {total}"))
+    return Verse(fits=taken < total, reason="" if total == MANY else f"machines {taken} of at most {total}")
 
 
 CLAUSES = (
     Clause(name="type", test=_type),
-    Clause(name="memory", test=_memory),
-    Clause(name="cpus", test=_cpus),
+    Clause(name="memory", test=_memory, tells=False),
+    Clause(name="cpus", test=_cpus, tells=False),
     Clause(name="free memory", test=_free_memory, passing=True),
     Clause(name="free cpus", test=_free_cpus, passing=True),
     Clause(name="free slot", test=_free_slot, passing=True),

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
     options = _parser(words).parse_args(words)
-    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR, format="%(name)s: %(message)s")
+    _log(logging.DEBUG if options.verbose else logging.ERROR)
     try:
         return int(options.act(options))
     except VmfError as error:
@@ -51,6 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.SETUP
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _log(level: int) -> None:
+    """Log to standard error from this level on, whatever a job's own log wants."""
+    to_stderr = logging.StreamHandler()
+    to_stderr.setLevel(level)
+    to_stderr.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[to_stderr], force=True)
 
 
 def _parser(words: Sequence[str]) -> Parser:

@@ -20,7 +20,7 @@ from vmf.files import cdrom, images, volume
 from vmf.files.console import BoundedLog
 from vmf.model import Ending, Handle, Machine, MachineState, Placement, Power, Stop
 from vmf.plugins import Hypervisor, Plugins
-from vmf.result import Outcome, Verdict, judge, verdict
+from vmf.result import Outcome, Said, Verdict, judge, verdict
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark
 from vmf.run.results import NO_WORD, Parcel
@@ -168,6 +168,8 @@ class Life:
             word=word,
         )
         self._delivered(parcel.deliver(found, word, self._console.contents()))
+        if word.said is Said.ALL and word.missing:
+            self._remark(f"asked for, but not made by the guest: {', '.join(word.missing)}")
         return Judged(verdict=found)
 
     def clean(self) -> Event:
