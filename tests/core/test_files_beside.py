@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from vmf.files.beside import replacing
@@ -27,6 +30,16 @@ def test_a_failure_leaves_what_was(tmp_path):
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_disk_does_not_take_does_not_get_the_name(tmp_path, monkeypatch):
+    def failing(_file):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(OSError, match="Input/output"), replacing(tmp_path / "file") as file:
+        file.write(b"new")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_killed_process_left_is_replaced_and_a_link_not_followed(tmp_path):

@@ -108,6 +108,18 @@ def test_a_disc_that_reads_back_otherwise_is_not_kept(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_disc_whose_trees_differ_is_not_kept(tmp_path, monkeypatch):
+    added = PyCdlib.add_fp
+
+    def failing(self, *arguments, joliet_path, **names):
+        added(self, *arguments, joliet_path=joliet_path + "x", **names)
+
+    monkeypatch.setattr(PyCdlib, "add_fp", failing)
+    with pytest.raises(VmfError, match="does not hold the files"):
+        cdrom.write(tmp_path / "input.iso", {"run": b"true"})
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "x" * 300])
 def test_a_name_that_no_disc_can_hold_is_told(tmp_path, name):
     with pytest.raises(VmfError, match="input CD"):

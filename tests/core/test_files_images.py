@@ -122,9 +122,11 @@ def test_an_external_data_file_is_refused_by_feature_and_by_name(path, tmp_path,
     extension = struct.pack(">II", 0x44415441, 11) + b"/etc/passwd".ljust(16, b"\0")
     path.write_bytes(good[:0x70] + extension + good[0x70 + len(extension) :])
     assert "names an external data file" in fault(qcow2(path))
-    filler = struct.pack(">II", 0x12345678, 40_000) + bytes(40_000)
+    filler = struct.pack(">II", 0x12345678, 40_001) + bytes(40_008)
     path.write_bytes((good[:0x70] + filler + extension).ljust(len(good), b"\0"))
     assert "names an external data file" in fault(qcow2(path))
+    path.write_bytes((good[:0x70] + bytes(8) + extension).ljust(len(good), b"\0"))
+    images.inspect(qcow2(path))  # what follows the last extension is none
 
 
 def test_an_encrypted_image_is_refused_whatever_its_method_says(path, good):
@@ -143,6 +145,7 @@ def test_an_encrypted_image_is_refused_whatever_its_method_says(path, good):
         ({"size": 0}, "size"),
         ({"size": 2**64 - 1}, "size"),
         ({"size": 2**50}, "table has an impossible size"),
+        ({"size": 2**29, "incompatible": 1 << 4}, "table has an impossible size"),
         ({"crypt_method": 1}, "encrypted"),
         ({"crypt_method": 2}, "encrypted"),
         ({"l1_size": 0}, "table has an impossible size"),

@@ -49,6 +49,8 @@ def test_the_folder_that_blocks_is_named(tree):
     inner.chmod(0o711)
     file.chmod(0o640)
     assert images.unreadable(file, uid=NOBODY, gids=()) == file
+    file.chmod(0)
+    assert images.unreadable(file, uid=0, gids=()) is None
 
 
 def test_links_are_followed_through_folders_that_block(tree):
@@ -68,6 +70,14 @@ def test_an_owner_without_the_bit_is_blocked_although_others_are_not(tree):
     os.chown(file, os.geteuid() or NOBODY, -1)
     file.chmod(0o044)
     assert images.unreadable(file, uid=file.stat().st_uid, gids=()) == file
+
+
+def test_where_this_process_cannot_ask_it_names_the_folder(tree, request):
+    outer = tree / "outer"
+    os.chown(outer, os.geteuid() or NOBODY, -1)
+    outer.chmod(0o001)
+    request.getfixturevalue("plain_user")
+    assert images.unreadable(outer / "inner" / "file", uid=NOBODY - 1, gids=()) == outer
 
 
 def test_links_that_lead_in_a_circle_end(tree):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import tarfile
+import tracemalloc
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -136,13 +137,58 @@ def test_an_extended_header_of_a_huge_claimed_size_ends_the_reading(folder, kind
 
 @pytest.mark.parametrize(
     "record",
-    [b"999 path=a\n", b"5 a=b", b"0 path=\n", b"13 size=-1000\n", b"12 mtime=nan\n", b"path=a\n", b"9 size=\n"],
+    [
+        b"999 path=a\n",
+        b"5 a=b",
+        b"0 path=\n",
+        b"14 size=-1000\n",
+        b"13 mtime=nan\n",
+        b"path=a\n",
+        b"8 size=\n",
+        b"6 a=b\n0 c=d\n",
+    ],
 )
 def test_a_malformed_extended_header_ends_the_reading(folder, record):
     entry, _ = member("pax", record, type=b"x")
     word = read(tar(end=None)[:1024] + entry.tobuf(tarfile.USTAR_FORMAT) + record.ljust(512, b"\0"), folder)
     assert word.said is Said.PART
     assert word.refused[0].name == "byte 1024"
+
+
+@pytest.mark.parametrize("size", [-1, -512, 2**63, 2**80])
+def test_a_size_that_cannot_be_ends_the_reading(folder, size):
+    entry, _ = member("a")
+    entry.size = size
+    word = read(tar(end=None)[:1024] + entry.tobuf(tarfile.GNU_FORMAT) + tar()[1024:], folder)
+    assert (word.said, word.files, refusals(word)) == (Said.PART, (), {"byte 1024": "its size is no size"})
+
+
+def test_a_damaged_header_ends_the_reading(folder):
+    data = tar(member("a", b"x"), member("b", b"y"))
+    word = read(data.replace(b"b\0\0", b"c\0\0", 1), folder)
+    assert (word.said, word.files, refusals(word)) == (Said.PART, ("a",), {"byte 2048": "no tar header is here"})
+
+
+def test_a_link_that_claims_a_size_has_no_content(folder):
+    entry, _ = member("hard", type=tarfile.LNKTYPE, linkname="a")
+    entry.size = 5000
+    word = read(tar(end=None)[:1024] + entry.tobuf(tarfile.GNU_FORMAT) + tar(member("a", b"x"))[1024:], folder)
+    assert (word.said, word.files, refusals(word).keys()) == (Said.ALL, ("a",), {"hard"})
+
+
+def test_a_folder_of_the_oldest_kind_is_one(folder):
+    word = read(tar(member("old/", type=tarfile.AREGTYPE)), folder, wanted=["old"])
+    assert (word.said, word.files, word.missing, word.refused) == (Said.ALL, (), (), ())
+    assert (folder / "old").is_dir()
+
+
+def test_a_large_entry_under_a_small_ones_name_is_not_kept_in_memory(folder):
+    data = tar(begin=("exit-code", b"1" * 2**25))
+    tracemalloc.start()
+    assert read(data, folder).exit_code is None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**23
 
 
 RICH = tar(

@@ -160,6 +160,7 @@ def test_without_the_nonce_at_its_end_nothing_is_proved(folder):
     assert read(tar(end=None), folder).said is Said.PART
     assert read(tar(end=("vmf-end", b"another\n")), folder).said is Said.PART
     assert read(tar(member("vmf-end", type=tarfile.DIRTYPE), end=None), folder).said is Said.PART
+    assert read(tar(member("vmf-end", END[1], type=b"M"), end=None), folder).said is Said.PART
 
 
 @pytest.mark.parametrize("code", [b"", b"256\n", b"-1\n", b"7", b"7\n\n", b"\xd9\xa7\n", b"1" * 4000])

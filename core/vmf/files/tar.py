@@ -40,7 +40,6 @@ _KINDS: Mapping[bytes, str] = MappingProxyType({
 _WITHOUT_CONTENT = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
 _OCTAL = re.compile(rb" *([0-7]*) *")
 _BINARY = 0x80
-_BINARY_NEGATIVE = 0xFF
 _PAX_RECORD = re.compile(rb"([0-9]{1,6}) ([^=]+)=")
 _PAX_KEYS = frozenset({b"path", b"size", b"mtime", b"GNU.sparse.name"})
 _PAX_SIZE = re.compile(rb"[0-9]{1,19}")
@@ -66,7 +65,7 @@ class Member(Struct, frozen=True, kw_only=True):
     """Bytes of content that follow."""
     executable: bool
     mtime: float
-    """Seconds since 1970; any number at all."""
+    """Seconds since 1970; may be any number."""
 
     @property
     def shown(self) -> str:
@@ -191,7 +190,7 @@ def _member(block: bytes, extensions: Mapping[bytes, bytes]) -> Member:
 
 def _size(block: bytes, extensions: Mapping[bytes, bytes]) -> int:
     size = int(extensions[b"size"]) if b"size" in extensions else _number(block[124:136])
-    if not 0 <= size < SIZE_MAX:
+    if size >= SIZE_MAX:
         raise ValueError("its size is no size")
     return size
 
@@ -203,10 +202,9 @@ def _ustar_name(block: bytes) -> bytes:
 
 
 def _number(field: bytes) -> int:
-    """A number of a header: octal digits, or GNU's big-endian binary."""
+    """A number of a header: octal digits, or GNU's big-endian binary; a negative one is read as a huge one."""
     if field[0] & _BINARY:
-        sign = 0 if field[0] == _BINARY_NEGATIVE else _BINARY << 8 * (len(field) - 1)
-        return int.from_bytes(field, "big", signed=not sign) - sign
+        return int.from_bytes(field, "big") - (_BINARY << 8 * (len(field) - 1))
     digits = _OCTAL.fullmatch(field.split(b"\0")[0])
     if digits is None:
         raise ValueError("its header has a number that is none")
