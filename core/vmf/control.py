@@ -10,9 +10,7 @@ import logging
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -25,7 +23,6 @@ from vmf.model import Home
 VERSION = 1
 ANSWER_SECONDS = 10.0
 LONGEST_MESSAGE = 65_536
-YOUNG_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +57,10 @@ class Server:
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sweep(self.path.parent)
-        self._socket.bind(str(self.path))
+        hidden = self.path.with_name(f".{self.path.name}")
+        self._socket.bind(str(hidden))
         self._socket.listen()
+        hidden.rename(self.path)  # under its name it always answers while its engine lives
         threading.Thread(target=self._serve, name="control", daemon=True).start()
         return self
 
@@ -119,9 +118,8 @@ def _line(peer: socket.socket) -> bytes:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the sockets of engines that were killed; a young one may just not listen yet."""
-    for path in folder.iterdir():
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer, suppress(OSError):
-            old = time.time() - path.stat().st_mtime > YOUNG_SECONDS
-            if old and peer.connect_ex(str(path)) == errno.ECONNREFUSED:
-                path.unlink()
+    """Remove the sockets of engines that were killed."""
+    for path in folder.glob("[!.]*"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            if peer.connect_ex(str(path)) == errno.ECONNREFUSED:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from shell import Shell, until
+
+
+def test_the_results_come_back_and_nothing_is_left(shell: Shell) -> None:
+    shell.job("echo on the console\nwrite out.txt made\nexit 3")
+    done = shell.vmf("run", "j.yaml")
+    results = shell.folder / "j.results"
+    assert done.returncode == 3
+    assert "j: completed, exit code 3 (guest)" in done.stdout
+    assert (results / "out.txt").read_text() == "made\n"
+    assert (results / "console.log").read_text() == "on the console\n"
+    result = json.loads((results / "result.json").read_text())
+    assert (result["outcome"], result["exit_code"], result["source"]) == ("completed", 3, "guest")
+    assert list(result["times"]) == ["idle", "starting", "running", "collecting", "delivered"]
+    assert shell.left_behind() == []
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "outcome"),
+    [
+        ("silent", 73, "never-spoke"),
+        ("cut", 74, "cut-short"),
+        ("crash", 75, "crashed"),
+    ],
+)
+def test_an_end_without_results_is_told_with_what_to_do(shell: Shell, script: str, code: int, outcome: str) -> None:
+    shell.job(f"echo the last words\n{script}")
+    done = shell.vmf("run", "j.yaml")
+    assert done.returncode == code
+    assert outcome in done.stdout
+    assert "| the last words" in done.stderr
+    result = json.loads((shell.folder / "j.results/result.json").read_text())
+    assert (result["outcome"], result["source"]) == (outcome, "vmf")
+    assert shell.left_behind() == []
+
+
+def test_what_the_guest_did_not_make_is_named(shell: Shell) -> None:
+    shell.job("exit 0")
+    done = shell.vmf("run", "j.yaml")
+    assert done.returncode == 0
+    assert "not made by the guest: out.txt" in done.stdout
+
+
+def test_the_console_is_streamed_with_control_sequences_shown(shell: Shell) -> None:
+    shell.job("echo COLOUR")
+    text = (shell.folder / "j.yaml").read_text()
+    (shell.folder / "j.yaml").write_text(text.replace("run: |\n    echo COLOUR", 'run: "echo \\e[31mred"'))
+    assert "\\x1b[31mred" in shell.vmf("run", "--console", "j.yaml").stdout
+
+
+def test_json_is_one_event_a_line(shell: Shell) -> None:
+    shell.job("echo hello\nexit 0")
+    done = shell.vmf("run", "--format", "json", "j.yaml")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    types = [each["event"]["type"] for each in events if "event" in each]
+    assert types == ["placed", "created", "ended", "judged", "completed"]
+    assert "".join(each.get("console", "") for each in events) == "hello\n"
+    assert events[-1]["results"] == str(shell.folder / "j.results")
+
+
+def test_several_jobs_share_a_host_and_its_limit(shell: Shell) -> None:
+    shell.host(more=", machines: 1")
+    for name in ("a", "b", "c"):
+        shell.job("exit 0", name)
+    done = shell.vmf("run", "a.yaml", "b.yaml", "c.yaml")
+    assert done.returncode == 0
+    assert "b: waits for room: farm: machines 1 of at most 1" in done.stdout
+    assert all((shell.folder / f"{name}.results/result.json").exists() for name in "abc")
+    assert shell.left_behind() == []
+
+
+def test_two_runs_at_once_share_a_host_and_its_limit(shell: Shell) -> None:
+    shell.host(more=", machines: 1")
+    shell.job("hang", "a")
+    shell.job("exit 0", "b")
+    with shell.start("run", "a.yaml") as first:
+        shell.reaches("a", "running")
+        with shell.start("run", "b.yaml") as second:
+            shell.reaches("b", "idle")
+            assert len(shell.machines()) == 1
+            first.send_signal(signal.SIGINT)
+            out, _ = second.communicate(timeout=30)
+        first.communicate(timeout=30)
+    assert (first.returncode, second.returncode) == (77, 0)
+    assert "waits for room" in out
+
+
+def test_of_several_jobs_one_failure_is_a_failure(shell: Shell) -> None:
+    shell.job("exit 0", "a")
+    shell.job("exit 5", "b")
+    assert shell.vmf("run", "a.yaml", "b.yaml").returncode == 1
+
+
+def test_a_live_name_is_refused(shell: Shell) -> None:
+    shell.job("hang")
+    with shell.start("run", "j.yaml") as first:
+        shell.reaches("j", "running")
+        second = shell.vmf("run", "j.yaml", "--set", "results.folder=other")
+        assert second.returncode == 78
+        assert "a live job is already called 'j'" in second.stderr
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=30)
+
+
+def test_a_results_folder_that_is_there_is_refused_before_anything_starts(shell: Shell) -> None:
+    shell.job("exit 0")
+    (shell.folder / "j.results").mkdir()
+    done = shell.vmf("run", "j.yaml")
+    assert done.returncode == 78
+    assert "j.results is already there" in done.stderr
+    assert shell.row("j") == ""
+
+
+def test_results_whose_place_was_taken_meanwhile_are_kept(shell: Shell) -> None:
+    shell.job("write out.txt kept\nhang")
+    with shell.start("run", "j.yaml") as process:
+        shell.reaches("j", "running")
+        (shell.folder / "j.results").mkdir()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert "j.results is taken" in out
+    assert (shell.folder / "j.results.1/result.json").exists()
+
+
+def test_a_job_beyond_every_host_is_refused_with_the_reason(shell: Shell) -> None:
+    shell.job("exit 0")
+    done = shell.vmf("run", "j.yaml", "--set", "memory=1TiB")
+    assert done.returncode == 72
+    assert "farm: memory: memory 1 TiB of 4 GiB in all" in done.stderr
+    assert shell.row("j") == ""
+
+
+def test_the_jobs_fault_holds_it(shell: Shell) -> None:
+    (shell.home / "hosts/farm").mkdir(parents=True)
+    fault = {"create": {"kind": "job", "brief": "no such device", "times": 1}}
+    (shell.home / "hosts/farm/faults.json").write_text(json.dumps(fault))
+    shell.job("exit 0")
+    done = shell.vmf("run", "j.yaml")
+    assert done.returncode == 76
+    assert "job-fault: no such device" in done.stdout
+    assert " held " in shell.row("j")
+    assert json.loads((shell.folder / "j.results/result.json").read_text())["source"] == "vmf"
+    assert shell.left_behind() == []
+
+
+def test_a_hosts_fault_sends_the_job_elsewhere(shell: Shell) -> None:
+    shell.host("barn")
+    (shell.home / "hosts/barn").mkdir(parents=True)
+    fault = {"create": {"kind": "host", "brief": "out of order", "times": 1}}
+    (shell.home / "hosts/barn/faults.json").write_text(json.dumps(fault))
+    shell.job("exit 0")
+    done = shell.vmf("run", "j.yaml")
+    assert done.returncode == 0
+    assert json.loads((shell.folder / "j.results/result.json").read_text())["host"] == "farm"
+    assert json.loads((shell.folder / "j.results/result.json").read_text())["attempt"] == 2
+    assert shell.left_behind() == []
+
+
+def test_when_every_host_failed_the_job_has_failed(shell: Shell) -> None:
+    (shell.home / "hosts/farm").mkdir(parents=True)
+    fault = {"create": {"kind": "host", "brief": "out of order", "times": 9}}
+    (shell.home / "hosts/farm/faults.json").write_text(json.dumps(fault))
+    shell.job("exit 0")
+    done = shell.vmf("run", "j.yaml")
+    assert done.returncode == 71
+    assert "out of order" in done.stdout
+    assert shell.left_behind() == []
+
+
+def test_a_lost_host_is_asked_again(shell: Shell) -> None:
+    shell.job("hang")
+    with shell.start("run", "j.yaml") as process:
+        shell.reaches("j", "running")
+        fault = {"state": {"kind": "lost", "brief": "no route", "times": 1}}
+        (shell.home / "hosts/farm/faults.json").write_text(json.dumps(fault))
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert "no route; asking again" in out
+    assert process.returncode == 77
+
+
+def test_a_detached_job_is_waited_for_from_anywhere(shell: Shell) -> None:
+    shell.job("write out.txt far\nsleep 1\nexit 4")
+    assert shell.vmf("run", "--detach", "j.yaml").returncode == 0
+    assert shell.vmf("wait", "j").returncode == 4
+    assert (shell.folder / "j.results/out.txt").read_text() == "far\n"
+    until(lambda: shell.left_behind() == [], "the engine has left")
