@@ -1,0 +1,124 @@
+"""The guest's lines in the shells of ordinary distributions, with commands that stand in for the devices.
+
+The tiny guest, in `test_warehouse_boot.py`, proves the same lines with real devices and busybox.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tarfile
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+GUEST = Path(str(resources.files("vmf.warehouse") / "guest.sh"))
+DOCUMENT = Path(__file__).parents[2] / "docs" / "guest.md"
+TOOLS = ("sh", "cat", "cmp", "cp", "mkdir", "mktemp", "rm", "setsid", "wc")
+MAGIC = b"VMF test".ljust(512, b"\0")
+STAND_INS = {
+    "mount": 'echo >>"$HERE/tries"\n[ $(wc -l <"$HERE/tries") -gt "$LATE" ] || exit 1\n'
+    'case $5 in /dev/sr*) cp "$HERE"/cd/* "$6" ;; *) false ;; esac',
+    "umount": "exit 0",
+    "head": 'case $3 in /dev/vd*) "$HEAD" -c 512 "$HERE/volume" ;; *) false ;; esac',
+    "tar": 'case $2 in /dev/vd*) shift 2; "$TAR" -cf "$HERE/volume" "$@" ;; *) false ;; esac',
+    "sleep": "exit 0",
+    "sync": "exit 0",
+    "poweroff": 'echo off >"$HERE/power"',
+}
+
+
+@pytest.fixture(params=["dash", "bash"])
+def guest(request, tmp_path):
+    """A function that runs the lines with a script, and returns the volume's members, or None if it is untouched."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in TOOLS:
+        (tools / name).symlink_to(shutil.which(request.param if name == "sh" else name))
+    for name, lines in STAND_INS.items():
+        (tools / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (tools / name).chmod(0o755)
+
+    def run(script, *, results="", env="", late=0):
+        files = {"magic": MAGIC, "run": script.encode(), "env": env.encode(), "results": results.encode()}
+        (tmp_path / "cd").mkdir()
+        for name, content in {**files, "vmf-end": b"the end\n"}.items():
+            (tmp_path / "cd" / name).write_bytes(content)
+        volume = tmp_path / "volume"
+        volume.write_bytes(MAGIC + bytes(2**20))
+        stand_ins = {"HERE": tmp_path, "LATE": late, "HEAD": shutil.which("head"), "TAR": shutil.which("tar")}
+        settings = {"PATH": tools, "TMPDIR": tmp_path, **stand_ins}
+        said = subprocess.run(
+            [tools / "sh", GUEST],
+            env={name: str(value) for name, value in settings.items()},
+            stdin=subprocess.PIPE,
+            capture_output=True,
+            start_new_session=True,
+            timeout=30,
+            check=False,
+        )
+        assert (tmp_path / "power").exists(), said
+        return None if volume.read_bytes().startswith(MAGIC) else members(volume)
+
+    return run
+
+
+def members(volume):
+    with tarfile.open(volume) as archive:
+        return [(each.name, archive.extractfile(each).read() if each.isfile() else None) for each in archive]
+
+
+def test_the_document_has_exactly_these_lines():
+    assert re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(), re.DOTALL) == [GUEST.read_text()]
+
+
+def test_the_exit_code_comes_first_and_the_end_last(guest):
+    assert guest("exit 7") == [("exit-code", b"7\n"), ("vmf-end", b"the end\n")]
+
+
+def test_what_was_asked_for_and_exists_comes_back(guest):
+    script = "mkdir -p 'a folder'; echo one >'a folder/x'; echo two >'two  words'; echo three >three; echo 4 >other"
+    found = guest(script, results="a folder\nmissing\ntwo  words\nthree\n")
+    assert found == [
+        ("exit-code", b"0\n"),
+        ("a folder", None),
+        ("a folder/x", b"one\n"),
+        ("two  words", b"two\n"),
+        ("three", b"three\n"),
+        ("vmf-end", b"the end\n"),
+    ]
+
+
+def test_the_script_has_its_environment_and_no_input(guest):
+    found = guest('cat >seen; echo "$GREETING" >>seen', env="export GREETING='it'\\''s  so'\n", results="seen\n")
+    assert ("seen", b"it's  so\n") in found
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("exec sh -c 'exit 3'", b"3\n"),
+        ("kill -9 $PPID", b"137\n"),
+        ("kill -9 0", b"137\n"),
+        ("cd /; exit 4", b"4\n"),
+        ("rm -f *; exit 5", b"5\n"),
+        ("if", b"2\n"),
+    ],
+)
+def test_whatever_the_script_does_its_end_is_told(guest, script, code):
+    assert guest(script) == [("exit-code", code), ("vmf-end", b"the end\n")]
+
+
+def test_devices_may_appear_late(guest):
+    assert guest("exit 0", late=50)[0] == ("exit-code", b"0\n")
+
+
+def test_a_guest_without_its_cd_leaves_the_volume_alone_and_powers_off(guest):
+    assert guest("exit 0", late=10**6) is None
+
+
+def test_the_lines_stay_few():
+    lines = [line for line in GUEST.read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) <= 14
