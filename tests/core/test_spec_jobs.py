@@ -10,6 +10,7 @@ from vmf.errors import Fault, SpecError
 from vmf.model import Disk, DiskFormat, Image, Job, Results
 from vmf.spec import jobs as module
 from vmf.spec import load_jobs
+from vmf.spec.documents import shape
 
 HELLO = """\
 apiVersion: vmf/v1
@@ -236,7 +237,7 @@ def test_a_field_that_the_model_gains_is_readable_at_once(load, monkeypatch):
         tags: tuple[str, ...] = ()
 
     Job2.__name__ = "Job"
-    monkeypatch.setattr(module, "Job", Job2)
+    monkeypatch.setattr(module, "_JOB", shape(Job2))
     (job,) = load(HELLO + "  tags: [no, 1e3]\n")
     assert job.tags == ("no", "1e3")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from msgspec import Struct, inspect
 
@@ -30,36 +30,55 @@ _ELSEWHERE = MappingProxyType({
 })  # fmt: skip
 
 
-def all_fields(kind: type[Struct]) -> Fields:
-    """All fields of a struct."""
-    info = inspect.type_info(kind)
+class Shape(Struct, Generic[T], frozen=True, kw_only=True):
+    """How a document of one kind is built: the model's class, which also names the kind, and the blocks to read."""
+
+    kind: type[T]
+    blocks: inspect.TypedDictType
+
+
+def fields(struct: type[Struct]) -> Fields:
+    """The fields of a struct."""
+    info = inspect.type_info(struct)
     if not isinstance(info, inspect.StructType):
-        raise TypeError(f"{kind} is no struct")
+        raise TypeError(f"{struct} is no struct")
     return info.fields
 
 
-def fields(kind: type[Struct]) -> Fields:
-    """What a kind's `spec` can hold: all fields of the model but the name, which the metadata tells."""
-    return tuple(field for field in all_fields(kind) if field.name != "name")
+def shape(kind: type[T], given: Fields = ()) -> Shape[T]:
+    """The shape of a kind's documents: the metadata tell the name, the `spec` tells every other field.
+
+    Args:
+        kind: the model's class.
+        given: fields to read in place of the model's own.
+    """
+    every = given or fields(kind)
+    blocks = _block(
+        _required("apiVersion", inspect.StrType()),
+        _required("kind", inspect.StrType()),
+        _required("metadata", _block(*(field for field in every if field.name == "name"))),
+        _required("spec", _block(*(field for field in every if field.name != "name"))),
+    )
+    return Shape(kind=kind, blocks=blocks)
 
 
-def read_document(node: Node, kind: type[T], *, spec: Fields, custom: Custom, checks: Iterable[Check] = ()) -> T:
-    """Read the value of a document; `kind` is the model's class, whose name the document's `kind` must be.
+def read_document(node: Node, wanted: Shape[T], *, custom: Custom, checks: Iterable[Check] = ()) -> T:
+    """Read the value of a document.
 
     Raises:
         SpecError: with everything that is wrong with it.
     """
     given = Given(node=node)
-    _check_envelope(given, kind.__name__)
+    _check_envelope(given, wanted.kind.__name__)
     faults = Faults()
     parts = {}
     with faults:
-        parts = read(given, _envelope(kind, spec), custom)
+        parts = read(given, wanted.blocks, custom)
     for check in checks:
         for fault in check(node):
             faults.add(fault)
     faults.settle()
-    return kind(**parts["metadata"], **parts["spec"])
+    return wanted.kind(**parts["metadata"], **parts["spec"])
 
 
 def each_document(paths: Iterable[Path], faults: Faults) -> Iterator[tuple[Path, Node]]:
@@ -115,16 +134,6 @@ def _check_kind(given: Given, wanted: str) -> None:
     if text != wanted:
         hint = _ELSEWHERE.get((wanted, text)) or suggestion(text, [wanted])
         raise given.wrong(f"{shown(text)} is not read here, only {wanted}", hint=hint)
-
-
-def _envelope(kind: type[Struct], spec: Fields) -> inspect.TypedDictType:
-    name = tuple(field for field in all_fields(kind) if field.name == "name")
-    return _block(
-        _required("apiVersion", inspect.StrType()),
-        _required("kind", inspect.StrType()),
-        _required("metadata", _block(*name)),
-        _required("spec", _block(*spec)),
-    )
 
 
 def _block(*parts: inspect.Field) -> inspect.TypedDictType:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, inspect
 
 from vmf.model import Host
-from vmf.spec.documents import Fields, Names, all_fields, each_document, fields, read_document
+from vmf.spec.documents import Names, Shape, each_document, fields, read_document, shape
 from vmf.spec.faults import Faults
 from vmf.spec.nodes import Node, Scalar, find
 from vmf.spec.read import Custom, Given, read, read_path
@@ -38,7 +38,7 @@ def load_hosts(paths: Sequence[Path], *, settings: Mapping[str, type[Struct]]) -
         with faults:
             names.claim(node)
         with faults:
-            hosts.append(read_document(node, Host, spec=_spec(node, settings), custom=custom))
+            hosts.append(read_document(node, _shape(node, settings), custom=custom))
     faults.settle()
     return tuple(hosts)
 
@@ -52,8 +52,8 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
         yield from found
 
 
-def _spec(node: Node, settings: Mapping[str, type[Struct]]) -> Fields:
-    """The fields of a host, the settings under the name of its type; of every type, if it gives none that is known."""
+def _shape(node: Node, settings: Mapping[str, type[Struct]]) -> Shape[Host]:
+    """A host's shape, the settings under the name of its type; of every type, if it gives none that is known."""
     types = sorted(settings)
     given = find(node, "spec", "type")
     chosen = [given.text] if isinstance(given, Scalar) and given.text in settings else types
@@ -61,11 +61,11 @@ def _spec(node: Node, settings: Mapping[str, type[Struct]]) -> Fields:
     known_type = inspect.Metadata(inspect.LiteralType(tuple(types)), extra_json_schema=known)
     kind = inspect.Field(name="type", encode_name="type", type=known_type)
     plain = tuple(field for field in fields(Host) if field.name not in {"type", "settings"})
-    return (kind, *plain, *(_block(name, settings[name]) for name in chosen))
+    return shape(Host, (kind, *plain, *(_block(name, settings[name]) for name in chosen)))
 
 
 def _block(name: str, struct: type[Struct]) -> inspect.Field:
-    needed = any(field.required for field in all_fields(struct))
+    needed = any(field.required for field in fields(struct))
     return inspect.Field(name="settings", encode_name=name, type=inspect.type_info(struct), required=needed)
 
 

@@ -17,11 +17,12 @@ from msgspec import Struct
 from vmf.errors import Fault
 from vmf.model import NAME, Disk, DiskFormat, Image
 from vmf.spec import nodes
-from vmf.spec.documents import fields, read_document
+from vmf.spec.documents import read_document, shape
 from vmf.spec.faults import Faults, Place, Source, shown, suggestion
 from vmf.spec.nodes import Node, find, scalar
 from vmf.spec.read import Custom, Given, read_path
 
+_IMAGE = shape(Image)
 _DESCRIPTION = ".image.yaml"
 _FORMATS = MappingProxyType({".qcow2": DiskFormat.QCOW2, ".raw": DiskFormat.RAW, ".img": DiskFormat.RAW})
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
@@ -123,7 +124,7 @@ def _described(path: Path) -> Image:
             with faults:
                 if number:
                     raise node.place.wrong("a second document", hint="describe each image in a file of its own")
-                images.append(read_document(node, Image, spec=fields(Image), custom=custom, checks=(_bootable,)))
+                images.append(read_document(node, _IMAGE, custom=custom, checks=(_bootable,)))
     faults.settle()
     return images[0]
 

@@ -10,12 +10,13 @@ from vmf.errors import Fault
 from vmf.model import Image, Job
 from vmf.spec import nodes
 from vmf.spec.changes import Change, apply_change, parse_change
-from vmf.spec.documents import Names, each_document, fields, read_document
+from vmf.spec.documents import Names, each_document, read_document, shape
 from vmf.spec.faults import Faults, shown
 from vmf.spec.image import Shelves, read_image
 from vmf.spec.nodes import Node, Scalar, find
 from vmf.spec.read import Custom, read_path
 
+_JOB = shape(Job)
 _RESERVED = frozenset({("exit-code",), ("vmf-end",)})
 
 
@@ -41,7 +42,7 @@ def load_jobs(paths: Sequence[Path], *, changes: Sequence[str], images: Path) ->
             document = reduce(apply_change, made, node)
             with faults:  # so that a name given twice hides nothing else
                 names.claim(document)
-            jobs.append(read_document(document, Job, spec=fields(Job), custom=custom, checks=(_reserved,)))
+            jobs.append(read_document(document, _JOB, custom=custom, checks=(_reserved,)))
     faults.settle()
     return tuple(jobs)
 
