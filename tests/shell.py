@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vmf.model import Home
+from vmf.store import Record, Store
+
 DEADLINE = 30.0
 
 HOST = """\
@@ -77,9 +80,20 @@ class Shell:
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def reaches(self, name: str, state: str) -> None:
-        until(lambda: f" {state}" in self.row(name), f"{name} becomes {state}")
+        until(lambda: [each.state for each in self.records(name)][-1:] == [state], f"{name} becomes {state}")
+
+    def records(self, name: str) -> list[Record]:
+        """The jobs of this name as the store has them, oldest first."""
+        if not (self.home / "store.db").exists():
+            return []
+        store = Store(Home(root=self.home))
+        try:
+            return [each for each in store.records() if each.job.name == name]
+        finally:
+            store.close()
 
     def row(self, name: str) -> str:
+        """The latest job of this name as `vmf ps` shows it."""
         rows = self.vmf("ps", "--all").stdout.splitlines()
         return next((row for row in reversed(rows) if f" {name} " in row), "")
 

@@ -13,7 +13,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from vmf.errors import Exit
-from vmf.model import Ending
+from vmf.model import Ending, Outcome, Verdict
 
 EXIT_CODE_MAX = 255
 
@@ -42,20 +42,6 @@ class Word(Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     """Asked for and not there."""
     refused: tuple[Refusal, ...] = ()
-
-
-class Outcome(StrEnum):
-    """How a job's last attempt ended."""
-
-    COMPLETED = "completed"
-    NEVER_SPOKE = "never-spoke"
-    CUT_SHORT = "cut-short"
-    UNSAFE_RESULTS = "unsafe-results"
-    CRASHED = "crashed"
-    KILLED = "killed"
-    STOPPED = "stopped"
-    JOB_FAULT = "job-fault"
-    HOST_FAULT = "host-fault"
 
 
 class Meaning(Struct, frozen=True, kw_only=True):
@@ -114,20 +100,6 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
         advice="The reasons say what each host lacks; `vmf doctor` checks this one.",
     ),
 })  # fmt: skip
-
-
-class Verdict(Struct, frozen=True, kw_only=True):
-    """How an attempt ended."""
-
-    outcome: Outcome
-    exit_code: int
-    """The guest's, if `source` is guest; else vmf's word, see `vmf.errors.Exit`."""
-    source: str
-    """`guest` or `vmf`: who chose the exit code."""
-    reason: str = ""
-    """A sentence, where the outcome alone does not say enough."""
-    code: str = ""
-    """The hold code, if the job is at fault."""
 
 
 def verdict(outcome: Outcome, *, reason: str = "", code: str = "", exit_code: int = 0) -> Verdict:

@@ -12,8 +12,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from vmf.errors import VmfError
-from vmf.model import Ending, Handle
-from vmf.result import Verdict
+from vmf.model import Ending, Handle, Verdict
 
 
 class State(StrEnum):

@@ -22,9 +22,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
-from vmf.model import Claim, Ending, Facts, Handle, Home, Host, Job, Placement
+from vmf.model import Claim, Ending, Facts, Handle, Home, Host, Job, Placement, Verdict
 from vmf.plan import Unplaced
-from vmf.result import Verdict
 from vmf.state import ENDED, Created, Ended, Event, Judged, Placed, Requeued, State, advance
 
 VERSION = 1
@@ -127,9 +126,7 @@ class Store:
         """Close the database."""
         self._db.close()
 
-    def submit(
-        self, jobs: Sequence[tuple[Job, Path]], hosts: tuple[Host, ...]
-    ) -> tuple[tuple[Record, Ownership], ...]:
+    def submit(self, jobs: Sequence[tuple[Job, Path]], hosts: tuple[Host, ...]) -> tuple[tuple[Record, Ownership], ...]:
         """Take in jobs with their results folders, all or none, each owned by the caller from its first moment.
 
         Raises:

@@ -80,20 +80,20 @@ def test_the_same_run_typed_again_carries_the_orphan_on(shell: Shell) -> None:
     again = shell.vmf("run", "j.yaml")
     assert again.returncode == 6
     assert "was orphaned, running; carrying it on" in again.stderr
-    assert shell.row("j").startswith("1 ")
+    assert [each.id for each in shell.records("j")] == [1]
 
 
 def test_another_run_adopts_the_orphan_beside_its_own_job(shell: Shell) -> None:
     killed(shell, "sleep 1\nexit 6")
     shell.job("exit 0", "other")
     assert shell.vmf("run", "other.yaml").returncode == 0
-    assert "completed 6" in shell.row("j")
+    assert [each.state for each in shell.records("j")] == ["completed"]
 
 
 def test_rm_removes_an_orphan(shell: Shell) -> None:
     killed(shell, "hang")
     assert shell.vmf("rm", "j").returncode == 0
-    assert shell.row("j") == ""
+    assert shell.records("j") == []
     assert shell.machines() == []
 
 
@@ -157,11 +157,10 @@ def test_killed_at_any_step_the_job_ends_right_and_leaves_nothing(shell: Shell, 
     words = [os.sys.executable, str(driver), point, "run", "j.yaml", "--hosts", "hosts"]
     done = subprocess.run(words, cwd=shell.folder, env=shell.environment, capture_output=True, check=False, timeout=60)
     if done.returncode == -signal.SIGKILL:
-        assert "orphaned" in shell.row("j")
         assert shell.vmf("wait", "j").returncode == 5
     else:
         assert done.returncode == 5
     results = shell.folder / "j.results"
     assert (results / "out.txt").read_text() == "made\n"
     assert shell.left_behind() == []
-    assert "completed 5" in shell.row("j")
+    assert [each.state for each in shell.records("j")] == ["completed"]

@@ -115,7 +115,7 @@ def test_a_results_folder_that_is_there_is_refused_before_anything_starts(shell:
     done = shell.vmf("run", "j.yaml")
     assert done.returncode == 78
     assert "j.results is already there" in done.stderr
-    assert shell.row("j") == ""
+    assert shell.records("j") == []
 
 
 def test_results_whose_place_was_taken_meanwhile_are_kept(shell: Shell) -> None:
@@ -134,7 +134,7 @@ def test_a_job_beyond_every_host_is_refused_with_the_reason(shell: Shell) -> Non
     done = shell.vmf("run", "j.yaml", "--set", "memory=1TiB")
     assert done.returncode == 72
     assert "farm: memory: memory 1 TiB of 4 GiB in all" in done.stderr
-    assert shell.row("j") == ""
+    assert shell.records("j") == []
 
 
 def test_the_jobs_fault_holds_it(shell: Shell) -> None:
@@ -145,7 +145,7 @@ def test_the_jobs_fault_holds_it(shell: Shell) -> None:
     done = shell.vmf("run", "j.yaml")
     assert done.returncode == 76
     assert "job-fault: no such device" in done.stdout
-    assert " held " in shell.row("j")
+    assert [each.state for each in shell.records("j")] == ["held"]
     assert json.loads((shell.folder / "j.results/result.json").read_text())["source"] == "vmf"
     assert shell.left_behind() == []
 

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from vmf.errors import VmfError
 from vmf.match import match
-from vmf.model import Claim, Placement
+from vmf.model import Claim, Outcome, Placement
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
-from vmf.result import Outcome, verdict
+from vmf.result import verdict
 from vmf.run.hosts import Hosts
 from vmf.run.life import Life, Orders
 from vmf.run.notices import Advanced, Notice, Remark, Stuck

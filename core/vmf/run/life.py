@@ -18,9 +18,9 @@ from vmf import plan
 from vmf.errors import HostFault, HostLost, JobFault
 from vmf.files import cdrom, images, volume
 from vmf.files.console import BoundedLog
-from vmf.model import Ending, Handle, Machine, MachineState, Placement, Power, Stop
+from vmf.model import Ending, Handle, Machine, MachineState, Outcome, Placement, Power, Stop, Verdict
 from vmf.plugins import Hypervisor, Plugins
-from vmf.result import Outcome, Said, Verdict, judge, verdict
+from vmf.result import Said, judge, verdict
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark
 from vmf.run.results import NO_WORD, Parcel

@@ -12,9 +12,9 @@ import msgspec
 
 from vmf import __version__
 from vmf.files import volume
-from vmf.model import Handle
+from vmf.model import Handle, Verdict
 from vmf.plugins import Hypervisor
-from vmf.result import Result, Said, Verdict, Word
+from vmf.result import Result, Said, Word
 from vmf.state import State
 from vmf.store import Record
 
