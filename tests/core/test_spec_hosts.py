@@ -82,6 +82,13 @@ def test_the_block_of_the_type_becomes_plain_settings(spec, tmp_path):
     assert host.settings == {"bridge": "no", "mode": "fast", "folder": str(tmp_path / "x"), "nested": ({"port": 10},)}
 
 
+def test_paths_in_settings_are_absolute(file, tmp_path, monkeypatch):
+    file(f"{HEAD}spec: {{type: kvm, kvm: {{folder: x}}}}")
+    monkeypatch.chdir(tmp_path)
+    (host,) = load_hosts([Path("host.yaml")], settings=SETTINGS)
+    assert host.settings["folder"] == str(tmp_path / "x")
+
+
 def test_the_block_is_checked_by_the_struct_of_the_type(fault_of):
     assert fault_of("{type: kvm, kvm: {brigde: x}}").hint == "did you mean bridge?"
     assert fault_of("{type: kvm, kvm: {nested: [{port: 1e3}]}}").what.startswith("spec.kvm.nested, item 1.port: '1e3'")

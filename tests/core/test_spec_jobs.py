@@ -128,6 +128,7 @@ def test_texts_that_yaml_would_misread_stay_texts(load):
         ("greeting.txt", "a/../b", (11, 21), "spec.results.files, item 1: 'a/../b' is not allowed here"),
         ("greeting.txt", "exit-code", (11, 21), "spec.results.files: 'exit-code' is a name that the guest contract"),
         ("greeting.txt", "vmf-end/", (11, 21), "spec.results.files: 'vmf-end/' is a name that the guest contract"),
+        ("greeting.txt", "exit-code/x", (11, 21), "spec.results.files: 'exit-code/x' is a name that the guest"),
         ("vmf/v1", "vmf/v2", (1, 13), "apiVersion: 'vmf/v2' is newer than this vmf"),
         ("vmf/v1", "v1", (1, 13), "apiVersion: 'v1' is no version of vmf"),
         ("vmf/v1", "", (1, 1), "apiVersion: vmf/v1 is wanted, this is empty"),
@@ -163,6 +164,12 @@ def test_two_jobs_of_one_name_are_told_with_both_places(fault_of, folder):
     fault = fault_of(HELLO, HELLO)
     assert fault.what == f"metadata.name: 'hello' is already the name of the one in {folder}/specs/0.yaml:4"
     assert (fault.where, fault.line) == (f"{folder}/specs/1.yaml", 4)
+
+
+def test_a_name_given_twice_hides_nothing_else(faults_of):
+    name, memory = faults_of(HELLO, HELLO.replace("256MiB", "lots"))
+    assert name.what.startswith("metadata.name")
+    assert memory.what.startswith("spec.memory")
 
 
 def test_two_jobs_renamed_to_one_name_are_told(fault_of):

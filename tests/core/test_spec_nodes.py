@@ -96,6 +96,8 @@ def test_places_count_from_one():
 def test_a_byte_order_mark_moves_no_column(file):
     (node,) = documents(file(b"\xef\xbb\xbfa: b\n"))
     assert find_any(node, "a").place.column == 4
+    fault = fault_in(file(b"\xef\xbb\xbfa: *b\n"))
+    assert (fault.column, fault.source) == (4, "a: *b")
 
 
 def test_windows_line_ends_count_once(file):
