@@ -79,15 +79,21 @@ class Daemon(Struct, frozen=True, kw_only=True):
             return self._await()
 
     def _prepare(self) -> None:
-        for name, packages in PACKAGES.items():
-            if name != "libvirtd" and find_program(name) is None:
-                raise SetupError(f"{name} is not installed", hint=f"install {packages}")
+        for name in (QEMU, QEMU_IMG):
+            if find_program(name) is None:
+                raise SetupError(f"{name} is not installed", hint=f"install {PACKAGES[name]}")
         if len(str(self.folder / DEEPEST)) > SOCKET_PATH_MAX:
             most = SOCKET_PATH_MAX - len(DEEPEST) - 1
             raise SetupError(
                 f"{self.folder}: the path is too long for the sockets in it; {most} characters are the most",
                 hint="set VMF_HOME to a folder with a shorter path",
             )
+        try:
+            self._make_folders()
+        except OSError as error:
+            raise SetupError(f"{error.filename}: {error.strerror}", hint="set VMF_HOME to another folder") from error
+
+    def _make_folders(self) -> None:
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         if blocker := unreadable(self.folder, uid=self.account.uid, gids=self.account.groups):
             raise SetupError(

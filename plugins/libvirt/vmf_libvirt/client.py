@@ -46,7 +46,8 @@ def dial(uri: str) -> Link:
     _event_loop()
     try:
         link = libvirt.open(uri)
-        link.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSES)
+        with _despite(Code.NO_SUPPORT):  # a driver within this process has nothing to keep alive
+            link.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSES)
     except libvirt.libvirtError as error:
         raise HostLost(f"libvirt does not answer at {uri}: {error.get_error_message()}") from error
     return link
@@ -185,7 +186,7 @@ class Client:
 
     def undefine(self, machine: str) -> None:
         """Remove the definition of a machine that is off, and all that libvirt keeps with it."""
-        self.on(machine, lambda domain: domain.undefineFlags(_UNDEFINE))
+        self.on(machine, _undefine)
 
     def machines(self) -> tuple[str, ...]:
         """The names of all machines that carry vmf's mark."""
@@ -253,14 +254,32 @@ def _start(domain: Domain) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def _unless_off(domain: Domain) -> Iterator[None]:
+    try:
+        yield
+    except libvirt.libvirtError:
+        if domain.isActive():
+            raise
+
+
 def _ask_off(domain: Domain) -> None:
-    with _despite(Code.OPERATION_INVALID):  # it is off
+    with _unless_off(domain):
         domain.shutdown()
 
 
 def _force_off(domain: Domain) -> None:
-    with _despite(Code.OPERATION_INVALID):  # it is off
+    with _unless_off(domain):
         domain.destroy()
+
+
+def _undefine(domain: Domain) -> None:
+    try:
+        domain.undefineFlags(_UNDEFINE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != Code.INVALID_ARG:
+            raise
+        domain.undefine()  # this driver knows not all of these things, and so keeps none of them
 
 
 def _marked(domain: Domain) -> bool:

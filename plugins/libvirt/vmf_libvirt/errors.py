@@ -13,10 +13,11 @@ from vmf.errors import HoldCode, HostFault, JobFault, VmfError
 class Code(IntEnum):
     """The codes of libvirt's `virErrorNumber` that decide something."""
 
+    NO_SUPPORT = 3
+    INVALID_ARG = 8
     XML_ERROR = 27
     XML_DETAIL = 35
     NO_DOMAIN = 42
-    OPERATION_INVALID = 55
     CONFIG_UNSUPPORTED = 67
     NO_DOMAIN_METADATA = 80
     XML_INVALID_SCHEMA = 92
@@ -35,11 +36,16 @@ class Sentence(Struct, frozen=True, kw_only=True):
 
 
 def fault(code: int, message: str, sentences: Sequence[Sentence] = ()) -> VmfError:
-    """The error to raise for one of libvirt's: the first sentence that occurs decides, then the code."""
-    brief = message.strip().rpartition("\n")[2]  # a hypervisor that fails to start says why at the end
+    """The error to raise for one of libvirt's: the first sentence that occurs decides, then the code.
+
+    Of a message of several lines, the one that tells most is kept.
+    """
+    lines = message.strip().splitlines() or [""]
     for each in sentences:
-        if each.words in message:
-            return JobFault(brief, code=each.code, hint=each.hint)
+        for line in lines:
+            if each.words in line:
+                return JobFault(line, code=each.code, hint=each.hint)
+    brief = lines[-1]  # a hypervisor that fails to start says why at the end
     if code in INVALID:
         return JobFault(f"the machine cannot be made: {brief}", code=HoldCode.MACHINE_INVALID)
     return HostFault(brief)

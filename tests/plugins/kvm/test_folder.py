@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from vmf.errors import HoldCode, HostFault, JobFault
+from vmf_kvm import account
+from vmf_kvm.folder import Folder, beneath
+
+
+@pytest.fixture
+def folder(tmp_path):
+    machines = tmp_path / "machines"
+    machines.mkdir()
+    return Folder(machines=machines, name="m1", account=account.find())
+
+
+@pytest.fixture
+def source(tmp_path):
+    source = tmp_path / "source"
+    source.write_bytes(b"one")
+    return source
+
+
+def test_a_copy_is_the_daemons_users_alone(folder, source):
+    folder.put("kernel", source)
+    copy = folder.path / "kernel"
+    assert copy.read_bytes() == b"one"
+    assert source.read_bytes() == b"one"
+    for path, mode in ((copy, 0o600), (folder.path, 0o700)):
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (folder.account.uid, folder.account.gid, mode)
+
+
+def test_putting_again_replaces(folder, source):
+    folder.put("kernel", source)
+    source.write_bytes(b"two")
+    folder.put("kernel", source)
+    assert (folder.path / "kernel").read_bytes() == b"two"
+    assert [each.name for each in folder.path.iterdir()] == ["kernel"]
+
+
+def test_holes_stay_holes(folder, source):
+    with source.open("wb") as file:
+        file.write(b"start")
+        file.seek(8 * 2**20)
+        file.write(b"middle")
+        file.truncate(64 * 2**20)
+    folder.put("results", source)
+    copy = folder.path / "results"
+    assert copy.stat().st_size == 64 * 2**20
+    assert copy.stat().st_blocks * 512 < 2**20
+    assert copy.read_bytes() == source.read_bytes()
+
+
+def test_nothing_half_written_is_left(folder, source):
+    folder.put("other", source)
+    (folder.path / "kernel").mkdir()
+    with pytest.raises(HostFault, match="m1"):
+        folder.put("kernel", source)
+    assert sorted(each.name for each in folder.path.iterdir()) == ["kernel", "other"]
+
+
+def test_a_source_that_is_not_there_is_the_jobs_fault(folder, tmp_path):
+    with pytest.raises(JobFault, match="none") as caught:
+        folder.put("kernel", tmp_path / "none")
+    assert caught.value.code is HoldCode.IMAGE_UNREADABLE
+
+
+@pytest.mark.parametrize("name", ["../m2/results", "/etc/shadow", "", ".", ".hidden", "a\nb"])
+def test_names_stay_in_the_folder(folder, source, name):
+    with pytest.raises(JobFault, match="cannot be a file's name"):
+        folder.put(name, source)
+    with pytest.raises(JobFault, match="cannot be a file's name"):
+        folder.open(name)
+
+
+def test_a_link_in_the_place_of_a_file_is_not_followed(folder, source):
+    folder.make()
+    (folder.path / "results").symlink_to(source)
+    with pytest.raises(OSError, match="symbolic links"):
+        folder.open("results")
+    folder.put("results", source)
+    assert not (folder.path / "results").is_symlink()
+    with folder.open("results") as file:
+        assert file.read() == b"one"
+
+
+def test_a_link_in_the_place_of_the_folder_is_not_followed(folder, source, tmp_path):
+    folder.path.symlink_to(tmp_path)
+    with pytest.raises(HostFault):
+        folder.put("results", source)
+    with pytest.raises(OSError, match="Not a directory"):
+        folder.open("source")
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_without_waiting(folder):
+    folder.make()
+    os.mkfifo(folder.path / "results")
+    with pytest.raises(HostFault, match="not a plain file"):
+        folder.open("results")
+
+
+def test_removing_follows_no_link_and_can_be_done_again(folder, source, tmp_path):
+    folder.put("kernel", source)
+    (folder.path / "link").symlink_to(tmp_path)
+    folder.remove()
+    folder.remove()
+    assert not folder.path.exists()
+    assert source.exists()
+
+
+def test_folders_are_entered_one_by_one(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "link").symlink_to("b")
+    with beneath(tmp_path, "a", "b") as here:
+        assert os.fstat(here).st_ino == (tmp_path / "a" / "b").stat().st_ino
+    with pytest.raises(NotADirectoryError), beneath(tmp_path, "a", "link"):
+        pass

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from vmf.errors import HoldCode, JobFault
+from vmf.files import volume
+from vmf.model import DiskFormat, Ending, MachineDisk, Power, Stop
+from vmf.result import Said
+from vmf_kvm.connection import Connection
+from vmf_kvm.domain import xml
+
+pytestmark = pytest.mark.real
+
+SPEAK = "echo hello\necho hi > out\nexit 3\n"
+HANG = "echo ready\nwhile :; do sleep 1; done\n"
+RUNNING_AT_ONCE = """
+import sys
+from pathlib import Path
+from vmf_kvm.connection import Connection
+
+connection = Connection(Path(sys.argv[1]))
+print(connection.state(sys.argv[2]).power, flush=True)
+sys.stdin.read()
+connection.close()
+"""
+
+
+def run(connection, host, machine):
+    """Create a machine; its script has begun when this returns."""
+    connection.create(machine)
+    host.until(lambda: b"ready" in connection.console(machine.name, 0))
+
+
+def test_a_life_leaves_its_results_and_then_nothing(connection, host, put, tmp_path):
+    connection.machines()  # the daemon has made its own files
+    before = host.files()
+    machine, magic = put(connection, SPEAK)
+    nudges, ended = [], threading.Event()
+
+    def notify(name):
+        nudges.append(name)
+        if connection.state(machine.name).power is Power.OFF:
+            ended.set()
+
+    watch = connection.watch(lambda name: threading.Thread(target=notify, args=(name,)).start())
+    connection.create(machine)
+    assert connection.state(machine.name).power is Power.RUNNING
+    assert connection.machines() == (machine.name,)
+    assert ended.wait(host.deadline)
+    watch.close()
+    assert connection.state(machine.name).ending is Ending.SHUTDOWN
+    assert set(nudges) == {machine.name}
+    assert b"hello" in connection.console(machine.name, 0)
+    (tmp_path / "unpacked").mkdir()
+    with connection.fetch(machine.name, "results") as results:
+        limits = volume.Limits(bytes=2**20)
+        word = volume.read(results, magic=magic, wanted=("out",), folder=tmp_path / "unpacked", limits=limits)
+    assert (word.said, word.exit_code, word.files) == (Said.ALL, 3, ("out",))
+    with connection.fetch(machine.name, "disk0") as overlay:
+        assert overlay.read(4) == b"QFI\xfb"
+    assert connection.destroy(machine.name).power is Power.ABSENT
+    assert host.files() == before
+
+
+def test_only_the_daemons_user_can_look_at_a_machine(connection, host, put):
+    machine, _ = put(connection, HANG)
+    connection.create(machine)
+    for path in connection.folder(machine.name).path.iterdir():
+        assert path.lstat().st_uid == connection.daemon.account.uid
+        assert not path.lstat().st_mode & 0o077 or path.is_socket()
+    status = Path(f"/proc/{host.qemu_pid(machine.name)}/status").read_text()
+    uid = next(line for line in status.splitlines() if line.startswith("Uid:"))
+    assert set(uid.split()[1:]) == {str(connection.daemon.account.uid)} != {"0"}
+    assert "Seccomp:\t2" in status
+
+
+def test_a_guest_survives_its_daemon_and_is_adopted(connection, host, put):
+    nudged = threading.Event()
+    connection.watch(lambda name: nudged.set() if not name else None)
+    machine, _ = put(connection, HANG)
+    run(connection, host, machine)
+    qemu, daemon = host.qemu_pid(machine.name), host.daemon_pid()
+    host.kill(daemon)
+    assert nudged.wait(host.deadline)
+    connection.create(machine)
+    assert host.daemon_pid() != daemon
+    assert connection.state(machine.name).power is Power.RUNNING
+    assert host.qemu_pid(machine.name) == qemu
+    heard = threading.Event()
+    connection.watch(lambda name: heard.set() if name == machine.name else None)
+    connection.shut_down(machine.name, Stop.ASK)
+    assert heard.wait(host.deadline)
+    assert host.until_off(connection, machine.name).ending is Ending.SHUTDOWN
+    assert connection.console(machine.name, 0).count(b"ready") == 1
+
+
+def test_a_guest_whose_qemu_is_killed_has_crashed(connection, host, put):
+    machine, _ = put(connection, HANG)
+    connection.create(machine)
+    host.kill(host.qemu_pid(machine.name))
+    assert host.until_off(connection, machine.name).ending is Ending.CRASHED
+
+
+def test_a_guest_and_a_daemon_that_die_together_are_not_taken_for_alive(connection, host, put):
+    machine, _ = put(connection, HANG)
+    connection.create(machine)
+    qemu = host.qemu_pid(machine.name)
+    host.kill(host.daemon_pid())
+    host.kill(qemu)
+    assert host.until_off(connection, machine.name).ending in {Ending.CRASHED, Ending.UNKNOWN}
+
+
+@pytest.mark.parametrize("daemon_ends_too", [False, True])
+def test_an_end_that_nobody_saw_is_told_as_it_was(connection, host, put, daemon_ends_too):
+    machine, _ = put(connection, SPEAK)
+    connection.create(machine)
+    qemu = host.qemu_pid(machine.name)
+    connection.close()
+    host.gone(qemu)
+    again = Connection(host.home)
+    if daemon_ends_too:
+        host.until_off(again, machine.name)
+        host.kill(host.daemon_pid(), signal.SIGTERM)
+    assert host.until_off(again, machine.name).ending is Ending.SHUTDOWN
+    again.destroy(machine.name)
+    again.close()
+
+
+def test_what_was_killed_between_defining_and_starting_is_started(connection, put):
+    machine, _ = put(connection, HANG)
+    connection.client.define(xml(machine, connection._place(machine.name)))
+    connection.create(machine)
+    assert connection.state(machine.name).power is Power.RUNNING
+    connection.shut_down(machine.name, Stop.FORCE)
+    connection.create(machine)  # and what has ended is not
+    assert connection.state(machine.name).ending is Ending.KILLED
+
+
+def test_two_processes_share_a_daemon(connection, host, put):
+    machine, _ = put(connection, HANG)
+    connection.create(machine)
+    others = [
+        subprocess.Popen(
+            (sys.executable, "-c", RUNNING_AT_ONCE, host.home, machine.name),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    daemon = host.daemon_pid()
+    for other in others:
+        assert other.stdout.readline() == "running\n"
+    for other in others:
+        other.communicate()
+        assert other.returncode == 0
+    assert connection.state(machine.name).power is Power.RUNNING
+    assert host.daemon_pid() == daemon
+
+
+def test_a_kernel_that_is_none_is_the_jobs_fault(connection, put, tmp_path):
+    machine, _ = put(connection, SPEAK)
+    (tmp_path / "kernel").write_bytes(b"no kernel" * 1000)
+    connection.folder(machine.name).put("kernel", tmp_path / "kernel")
+    with pytest.raises(JobFault) as caught:
+        connection.create(machine)
+    assert caught.value.code is HoldCode.IMAGE_INVALID
+
+
+def test_a_disk_of_another_format_is_the_jobs_fault(connection, put, image):
+    machine, _ = put(connection, SPEAK, disks=(MachineDisk(file=str(image.disks[0].file), format=DiskFormat.QCOW2),))
+    with pytest.raises(JobFault, match="not in qcow2 format") as caught:
+        connection.create(machine)
+    assert caught.value.code is HoldCode.IMAGE_INVALID
+
+
+def test_a_disk_that_the_daemons_user_cannot_reach_is_named_with_the_folder(connection, put, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "disk.raw").write_bytes(bytes(2**20))
+    machine, _ = put(connection, SPEAK, disks=(MachineDisk(file=str(closed / "disk.raw"), format=DiskFormat.RAW),))
+    with pytest.raises(JobFault, match="is stopped at") as caught:
+        connection.create(machine)
+    assert caught.value.code is HoldCode.IMAGE_UNREADABLE
+    assert "chmod o+x" in caught.value.hint
+    assert connection.state(machine.name).power is Power.ABSENT
+
+
+def test_a_disk_that_is_not_there_is_missing(connection, put):
+    machine, _ = put(connection, SPEAK, disks=(MachineDisk(file="/no/such/disk", format=DiskFormat.RAW),))
+    with pytest.raises(JobFault) as caught:
+        connection.create(machine)
+    assert caught.value.code is HoldCode.IMAGE_MISSING

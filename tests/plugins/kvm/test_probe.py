@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace
+
+from vmf.model import Image
+from vmf_kvm import account
+from vmf_kvm.account import Account
+from vmf_kvm.probe import UNPROVED, closed, probe
+
+KVM_OFFERED = "<guest><arch name='x86_64'><domain type='qemu'/><domain type='kvm'/></arch></guest>"
+STRANGER = Account(name="libvirt-qemu", uid=4242, gid=4242, groups=(4242, 4343))
+
+
+@pytest.fixture
+def kvm(tmp_path):
+    """A device that the daemon's user may open."""
+    device = tmp_path / "kvm"
+    device.touch()
+    device.chmod(0o666)
+    return device
+
+
+@pytest.fixture
+def proof(tmp_path):
+    kernel = tmp_path / "vmlinuz"
+    kernel.touch()
+    return Image(name="tiny", kernel=kernel)
+
+
+def connection(capabilities=KVM_OFFERED, versions=None):
+    client = SimpleNamespace(
+        versions=lambda: versions or {"qemu": 7002022, "libvirt": 9000000}, capabilities=lambda: capabilities
+    )
+    return SimpleNamespace(client=client, daemon=SimpleNamespace(account=account.find()))
+
+
+def works(_connection, _image):
+    return ""
+
+
+def hangs(_connection, _image):
+    return "hangs: a tiny guest had not ended after 20 s"
+
+
+def never(_connection, _image):
+    raise AssertionError("nothing is to be booted here")
+
+
+def test_kvm_that_is_proved_is_used(kvm, proof):
+    facts = probe(connection(), None, proof, prove=works, kvm=kvm)
+    assert (facts.accelerator, facts.note) == ("kvm", "")
+
+
+def test_kvm_that_opens_and_hangs_is_not_used(kvm, proof):
+    facts = probe(connection(), None, proof, prove=hangs, kvm=kvm)
+    assert (facts.accelerator, facts.note) == ("tcg", "kvm hangs: a tiny guest had not ended after 20 s")
+
+
+def test_kvm_that_nothing_proves_is_not_used_and_the_note_says_how_to(kvm):
+    facts = probe(connection(), None, None, prove=never, kvm=kvm)
+    assert (facts.accelerator, facts.note) == ("tcg", UNPROVED)
+    assert "vmf image build tiny" in facts.note
+
+
+def test_a_qemu_without_kvm_is_not_tried(kvm, proof):
+    facts = probe(connection("<domain type='qemu'/>"), None, proof, prove=never, kvm=kvm)
+    assert facts.accelerator == "tcg"
+    assert "finds no kvm" in facts.note
+
+
+def test_a_host_without_kvm_says_so(tmp_path, proof):
+    facts = probe(connection(), None, proof, prove=never, kvm=tmp_path / "none")
+    assert facts.accelerator == "tcg"
+    assert "there is none" in facts.note
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "gid", "note"),
+    [
+        (0o666, 0, 0, ""),
+        (0o600, 4242, 0, ""),
+        (0o660, 0, 4343, ""),
+        (0o660, 0, 107, "add it to the group with id 107"),
+        (0o600, 0, 0, "its mode is 0600"),
+        (0o644, 0, 0, "its mode is 0644"),
+        (0o606, 0, 4343, "its mode is 0606"),
+    ],
+)
+def test_rights_decide_who_may_open_the_device(mode, uid, gid, note):
+    found = os.stat_result((mode, 1, 1, 1, uid, gid, 0, 0, 0, 0))
+    told = closed(SimpleNamespace(stat=lambda: found), STRANGER)
+    assert note in told
+    assert bool(told) == bool(note)
+    assert ("libvirt-qemu" in told) == bool(note)
+
+
+def test_facts_say_what_the_host_has(kvm, proof):
+    facts = probe(connection(), None, proof, prove=works, kvm=kvm)
+    assert facts.memory == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert facts.cpus == len(os.sched_getaffinity(0))
+    assert facts.versions.keys() == {"qemu", "libvirt", "vmf-kvm"}
+    assert (facts.versions["qemu"], facts.versions["libvirt"]) == ("7.2.22", "9.0.0")
+
+
+def test_what_still_holds_is_not_proved_again(kvm, proof):
+    known = replace(probe(connection(), None, proof, prove=works, kvm=kvm), note="as it was")
+    assert probe(connection(), known, proof, prove=never, kvm=kvm) is known
+
+
+@pytest.mark.parametrize("change", ["version", "rights", "proof", "no proof", "no device"])
+def test_what_no_longer_holds_is_proved_again(kvm, proof, change):
+    known = probe(connection(), None, proof, prove=hangs, kvm=kvm)
+    now = connection(versions={"qemu": 8000000, "libvirt": 9000000}) if change == "version" else connection()
+    if change == "rights":
+        kvm.chmod(0o667)
+    if change == "proof":
+        os.utime(proof.kernel, (1, 1))
+    if change == "no device":
+        kvm.unlink()
+    fresh = probe(now, known, None if change == "no proof" else proof, prove=works, kvm=kvm)
+    assert fresh.identity != known.identity
+    assert fresh.note != known.note
