@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 from msgspec import Meta, Struct
 
 API_VERSION = "vmf/v1"
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
 GUEST_PATH = r"^(?![/-])(?!(?:.*/)?\.{1,2}(?:/|$))[^\x00-\x1f\x7f]{1,200}$"
 MEBIBYTE = 2**20
 

@@ -1,0 +1,107 @@
+"""`vmf run` of the hello job against raw QEMU: the same guest with the same disks, whole processes, in turns.
+
+Prints the medians and their ratio. The state folder is a fresh one, warmed by one run that does not count.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from vmf import spec
+from vmf.cli.session import home
+from vmf.files import cdrom, volume
+from vmf.model import Job
+
+ROUNDS = 7
+TARGET = 1.25
+SPEC = Path(__file__).parents[1] / "specs" / "hello.yaml"
+
+
+def main() -> None:
+    """Measure and print."""
+    work = Path(tempfile.mkdtemp(prefix="vmf", dir="/tmp"))
+    work.chmod(0o711)
+    try:
+        _measure(work)
+    finally:
+        _end_daemon(work)
+        shutil.rmtree(work)
+
+
+def _measure(work: Path) -> None:
+    images = home(os.environ).images
+    job = spec.load_jobs([SPEC], changes=[], images=images)[0]
+    environment = {**os.environ, "VMF_HOME": str(work / "home")}
+    (work / "home").mkdir(mode=0o711)
+    (work / "home" / "images").symlink_to(images)
+    ours, raw = [], []
+    _vmf(work, environment)
+    for _ in range(ROUNDS):
+        ours.append(_vmf(work, environment))
+        raw.append(_qemu(work, job))
+    ratio = statistics.median(ours) / statistics.median(raw)
+    print(
+        f"vmf run hello {statistics.median(ours):.2f} s, raw QEMU {statistics.median(raw):.2f} s"
+        f" (medians of {ROUNDS}): {ratio:.2f} x, target <= {TARGET} x"
+    )
+
+
+def _vmf(work: Path, environment: dict[str, str]) -> float:
+    took = _timed([sys.executable, "-m", "vmf", "run", str(SPEC)], work, environment)
+    shutil.rmtree(work / "hello.results")
+    return took
+
+
+def _qemu(work: Path, job: Job) -> float:
+    magic = volume.magic(volume.new_nonce())
+    cdrom.write(work / "cdrom", cdrom.contents(job, magic))
+    volume.make(work / "results", size=job.results.size, magic=magic)
+    base = job.image.disks[0]
+    overlay = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", base.format, "-b", str(base.file), str(work / "disk0")]
+    subprocess.run(overlay, check=True)
+    took = _timed(_command(work, job), work, dict(os.environ))
+    (work / "cdrom").unlink()
+    with (work / "results").open("rb") as results:
+        if not results.read(len("exit-code")) == b"exit-code":
+            raise SystemExit("the raw guest did not speak: nothing is measured")
+    return took
+
+
+def _command(work: Path, job: Job) -> list[str]:
+    """The machine that the kvm plugin makes, without libvirt."""
+    image = job.image
+    return [
+        "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", "on",
+        "-machine", "q35,accel=tcg,usb=off", "-cpu", "max", "-m", f"{job.memory}b", "-smp", str(job.cpus),
+        "-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", image.kernel_parameters,
+        "-drive", f"file={work / 'disk0'},format=qcow2,if=none,id=disk0",
+        "-device", "virtio-blk-pci,drive=disk0,bus=pcie.0,addr=0x1",
+        "-drive", f"file={work / 'results'},format=raw,if=none,id=results",
+        "-device", "virtio-blk-pci,drive=results,bus=pcie.0,addr=0x2",
+        "-device", "virtio-scsi-pci,id=scsi0,bus=pcie.0,addr=0x3",
+        "-drive", f"file={work / 'cdrom'},format=raw,if=none,id=cdrom,readonly=on",
+        "-device", "scsi-cd,bus=scsi0.0,drive=cdrom",
+        "-serial", f"file:{work / 'console.log'}",
+    ]  # fmt: skip
+
+
+def _timed(command: list[str], folder: Path, environment: dict[str, str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def _end_daemon(work: Path) -> None:
+    for pid in work.glob("home/hosts/*/run/libvirt/*.pid"):
+        os.kill(int(pid.read_text()), signal.SIGTERM)
+
+
+main()
