@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
 
 from vmf.errors import HostFault, HostLost, JobFault
-from vmf.model import Ending, Handle, Host, Image, Power, Stop
+from vmf.model import DiskFormat, Ending, Handle, Host, Image, Machine, MachineDisk, Power, Stop
 from vmf.plugins import HYPERVISORS, Plugins
 from vmf.result import Said
 from vmf.testing import fake, world
@@ -108,6 +110,17 @@ def test_a_guest_that_is_killed_was_killed(bench, tmp_path):
     assert state.ending is Ending.KILLED
 
 
+def test_a_guest_does_not_outlive_its_machine(bench, tmp_path):
+    handle = bench.run(GUESTS.hangs)
+    guest = os.pidfd_open(int((tmp_path / "world" / "machines" / handle.machine / "pid").read_text()))
+    try:
+        bench.hypervisor.destroy(handle)
+        ended, _, _ = select.select([guest], [], [], GUESTS.seconds)
+    finally:
+        os.close(guest)
+    assert ended
+
+
 def test_a_machine_outlives_whoever_made_it(bench, tmp_path):
     name = bench.new_name()
     bench.put(name, GUESTS.hangs)
@@ -133,6 +146,34 @@ def test_a_machine_that_was_defined_and_not_started_is_started_once(bench, tmp_p
     assert bench.hypervisor.state(handle).ending is Ending.UNKNOWN
     bench.hypervisor.create(machine)
     assert bench.hypervisor.state(handle).power is Power.RUNNING
+
+
+def test_several_who_create_it_at_once_get_one_machine(bench):
+    name = bench.new_name()
+    bench.put(name, GUESTS.hangs)
+    machine = bench.machine(name, GUESTS.hangs)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        handle, *_ = pool.map(bench.hypervisor.create, [machine] * 8)
+    assert bench.hypervisor.state(handle).power is Power.RUNNING
+    bench.until(lambda: bench.console(handle), lambda console: console == b"vmf-ready\n")
+
+
+def test_adopting_a_machine_leaves_its_disks_as_they_are(bench, tmp_path):
+    disk = MachineDisk(file="/images/root.raw", format=DiskFormat.RAW)
+    machine = Machine(name="m", memory=2**28, cpus=1, accelerator="fake", disks=(disk,))
+    handle = bench.hypervisor.create(machine)
+    with bench.hypervisor.fetch(handle, "disk0") as overlay:
+        assert overlay.read() == b"overlay over /images/root.raw\n"
+    (tmp_path / "world" / "machines" / "m" / "files" / "disk0").write_bytes(b"changed")
+    bench.hypervisor.create(machine)
+    with bench.hypervisor.fetch(handle, "disk0") as overlay:
+        assert overlay.read() == b"changed"
+
+
+def test_a_file_that_is_not_there_is_named(bench):
+    handle = Handle(host="made-up", machine=bench.new_name())
+    with pytest.raises(HostFault, match=f"machine {handle.machine} has no file results"):
+        bench.hypervisor.fetch(handle, "results")
 
 
 @pytest.mark.parametrize(("kind", "error"), [("job", JobFault), ("host", HostFault), ("lost", HostLost)])

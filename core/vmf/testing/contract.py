@@ -234,21 +234,16 @@ class HypervisorContract:
         assert replace(bench.hypervisor.state(handle), detail="") == KILLED
 
     def test_destroying_leaves_nothing(self, bench: Bench, guests: Guests) -> None:
-        """Even of a machine that runs; and it can be done again."""
+        """Even of a machine that runs; it can be done again, and then the name stands for a new machine."""
         handle = bench.run(guests.hangs)
         for _ in range(2):
             assert bench.hypervisor.destroy(handle) == ABSENT
             assert bench.hypervisor.state(handle) == ABSENT
             assert handle.machine not in bench.names()
-
-    def test_a_name_can_be_used_again(self, bench: Bench, guests: Guests) -> None:
-        """After it was destroyed, a machine of the same name is a new one."""
-        handle = bench.run(guests.hangs)
+        assert bench.run(guests.hangs, handle.machine).machine == handle.machine
+        assert bench.hypervisor.state(handle) == MachineState(power=Power.RUNNING)
+        assert bench.console(handle).count(READY) == 1
         bench.hypervisor.destroy(handle)
-        again = bench.run(guests.hangs, handle.machine)
-        assert bench.hypervisor.state(again) == MachineState(power=Power.RUNNING)
-        assert bench.console(again).count(READY) == 1
-        bench.hypervisor.destroy(again)
 
     def test_what_is_absent_is_as_it_should_be(self, bench: Bench) -> None:
         """Ending or removing what is not there is success."""
