@@ -7,7 +7,6 @@ A scalar means what the type of its field makes of its text, never what YAML wou
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
@@ -189,8 +188,6 @@ def _measured(given: Given, wanted: inspect.IntType, unit: _Unit) -> int:
         value = unit.parse(text)
     except ValueError as error:
         raise given.wrong(f"{shown(text)} is not {unit.wanted}", hint=str(error)) from None
-    except OverflowError:
-        value = sys.maxsize
     if not _within(value, wanted):
         raise given.wrong(f"{shown(text)} is out of range", hint=f"write {unit.wanted}{_range(wanted, unit.show)}")
     return value
