@@ -109,11 +109,9 @@ class Bench:
         """Wait for the machine's end, looking only when nudged: an end that nobody is told of is a failure."""
         while True:
             try:
-                nudged = nudges.get(timeout=self._guests.seconds)
+                nudges.get(timeout=self._guests.seconds)
             except queue.Empty:
                 raise AssertionError(f"nobody was nudged; the machine: {self.hypervisor.state(handle)}") from None
-            if nudged and nudged not in self.names():
-                raise AssertionError(f"nudged by {nudged}, which is no machine")
             state = self.hypervisor.state(handle)
             if state.power is Power.OFF:
                 return state
