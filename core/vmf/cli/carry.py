@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -64,7 +65,10 @@ class Carrier:
         """Show a notice; remember what an exit code needs."""
         if isinstance(notice, Stuck):
             self._stuck[notice.record.id] = notice.error
-        self._screen(notice)
+        try:
+            self._screen(notice)
+        except BrokenPipeError:  # nobody looks any more; the jobs go on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

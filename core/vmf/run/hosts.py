@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vmf.errors import SetupError, VmfError
 from vmf.hookspecs import Watch
-from vmf.model import Facts, Host, Image, Offer
+from vmf.model import Claim, Facts, Host, Image, Offer
 from vmf.plugins import Hypervisor, Plugins
 from vmf.store import Store
 
@@ -27,6 +27,7 @@ class Hosts:
         self._open: dict[str, Hypervisor] = {}
         self._watches: dict[str, Watch] = {}
         self._facts: dict[str, Facts] = {}
+        self._faults: dict[str, VmfError] = {}
         self._wakes: dict[str, threading.Event] = {}
 
     def hypervisor(self, host: Host) -> Hypervisor:
@@ -39,26 +40,30 @@ class Hosts:
             return self._open[host.name]
 
     def offers(self, hosts: Sequence[Host]) -> tuple[Offer, ...]:
-        """What the hosts offer now; one that cannot be used is left out.
+        """What the hosts offer now; one that cannot be used is left out, for as long as this engine lives.
 
         Raises:
             VmfError: the fault of the first host, if none can be used.
         """
-        offers, faults = [], []
         taken = self._store.taken()
-        for host in hosts:
-            try:
-                offer = Offer(host=host, facts=self.facts(host))
-            except VmfError as error:
-                log.warning("host %s cannot be used: %s", host.name, error)
-                faults.append(error)
-            else:
-                offers.append(
-                    offer if host.name not in taken else Offer(host=host, facts=offer.facts, taken=taken[host.name])
-                )
+        offers = [
+            Offer(host=host, facts=facts, taken=taken.get(host.name, Claim()))
+            for host in hosts
+            if (facts := self._facts_or_none(host)) is not None
+        ]
         if not offers:
-            raise faults[0] if faults else SetupError("there is no host", hint="name one with --hosts")
+            raise next(iter(self._faults.values()), SetupError("there is no host", hint="name one with --hosts"))
         return tuple(offers)
+
+    def _facts_or_none(self, host: Host) -> Facts | None:
+        if host.name in self._faults:
+            return None
+        try:
+            return self.facts(host)
+        except VmfError as error:
+            log.warning("host %s cannot be used: %s", host.name, error)
+            self._faults[host.name] = error
+            return None
 
     def facts(self, host: Host) -> Facts:
         """What a probe found: this engine's, or an earlier one's that still holds."""

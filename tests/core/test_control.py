@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import queue
+import socket
+import stat
+
+import pytest
+
+from vmf.control import LONGEST_MESSAGE, Server, StopJobs, Unreachable, send
+from vmf.errors import VmfError
+from vmf.model import Home
+
+DEADLINE = 10
+
+
+@pytest.fixture
+def came():
+    return queue.Queue()
+
+
+@pytest.fixture
+def server(tmp_path, came):
+    with Server(Home(root=tmp_path), came.put) as server:
+        yield server
+
+
+def answer_to(server: Server, data: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(DEADLINE)
+        peer.connect(str(server.path))
+        peer.sendall(data)
+        with peer.makefile("rb") as stream:
+            return stream.readline()
+
+
+def test_a_message_arrives_and_is_answered(server, came):
+    message = StopJobs(jobs=(1, 2), force=True)
+    send(server.path, message)
+    assert came.get(timeout=DEADLINE) == message
+
+
+def test_the_socket_is_for_its_owner_only(server):
+    assert stat.S_IMODE(server.path.parent.stat().st_mode) == 0o700
+
+
+def test_another_version_is_refused_by_name(server, came):
+    with pytest.raises(VmfError, match="speaks version 1, not 2"):
+        send(server.path, StopJobs(version=2, jobs=(1,), force=False))
+    assert came.empty()
+
+
+@pytest.mark.parametrize("data", [b"nonsense\n", b"{}\n", b"\xff\xfe\n", b"[" * LONGEST_MESSAGE + b"\n", b"\n"])
+def test_nonsense_is_answered_and_the_next_message_still_heard(server, came, data):
+    assert b"not understood" in answer_to(server, data)
+    send(server.path, StopJobs(jobs=(1,), force=False))
+    assert came.get(timeout=DEADLINE).jobs == (1,)
+
+
+def test_an_engine_that_is_gone_is_unreachable(tmp_path, came):
+    with Server(Home(root=tmp_path), came.put) as server:
+        pass
+    assert list(server.path.parent.iterdir()) == []
+    with pytest.raises(Unreachable, match="does not answer"):
+        send(server.path, StopJobs(jobs=(1,), force=False))
+
+
+def test_the_sockets_of_killed_engines_are_swept_and_living_ones_are_not(tmp_path, server, came):
+    dead = server.path.with_name("dead")
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(dead))
+    with Server(Home(root=tmp_path), came.put):
+        assert not dead.exists()
+        send(server.path, StopJobs(jobs=(3,), force=False))
+    assert came.get(timeout=DEADLINE).jobs == (3,)

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from vmf.errors import SetupError, UsageError
+from vmf.match import match
+from vmf.model import Claim, Ending, Facts, Handle, Home, Host, Image, Job, Offer, Outcome, Placement
+from vmf.plan import Unplaced, place
+from vmf.result import verdict
+from vmf.state import Completed, Created, Ended, IllegalEvent, Judged, Placed, Requeued, State
+from vmf.store import Store, own, owned, try_to_own
+
+FARM = Host(name="farm", type="fake", machines=1)
+BARN = Host(name="barn", type="fake")
+FACTS = Facts(identity="", memory=2**32, cpus=4, arch="x86_64", accelerator="fake")
+
+
+def job(name: str = "j") -> Job:
+    return Job(name=name, image=Image(name="i", kernel=Path("/k")), memory=2**28, run="true", env={"A": "é"})
+
+
+def chooser(work: Job, host: Host = FARM):
+    return lambda taken: place(work, match(work, [Offer(host=host, facts=FACTS, taken=taken.get(host.name, Claim()))]))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(root=tmp_path)
+
+
+@pytest.fixture
+def store(home: Home):
+    store = Store(home)
+    yield store
+    store.close()
+
+
+def submit(store: Store, *names: str):
+    return store.submit([(job(name), Path("/r") / name) for name in names], (FARM, BARN))
+
+
+def test_a_record_comes_back_as_it_was(store, home):
+    ((record, ownership),) = submit(store, "j")
+    placed = store.claim(record, chooser(record.job))
+    created = store.apply(placed, Created(handle=Handle(host="farm", machine="vmf-1-1", data={"uuid": "u"})))
+    again = Store(home)
+    assert again.get(1) == created
+    assert [type(each.event) for each in again.history(1)] == [Placed, Created]
+    assert [each.state for each in again.history(1)] == ["starting", "running"]
+    again.close()
+    ownership.release()
+
+
+def test_a_job_is_owned_from_its_first_moment_until_it_is_released(store, home):
+    ((record, ownership),) = submit(store, "j")
+    assert owned(home, record.id)
+    assert try_to_own(home, record.id) is None
+    ownership.release()
+    assert not owned(home, record.id)
+    own(home, record.id).release()
+
+
+def test_a_live_name_is_refused_and_nothing_of_the_call_is_kept(store):
+    submit(store, "a")
+    with pytest.raises(UsageError, match="already called 'a'"):
+        submit(store, "b", "a")
+    assert [each.job.name for each in store.records()] == ["a"]
+    assert submit(store, "b")[0][0].job.name == "b"
+
+
+def test_the_name_of_an_ended_job_is_free(store):
+    ((record, _),) = submit(store, "j")
+    record = store.claim(record, chooser(record.job))
+    record = store.apply(record, Judged(verdict=verdict(Outcome.COMPLETED)))
+    record = store.apply(record, Completed())
+    assert record.ended
+    assert submit(store, "j")[0][0].id == 2
+
+
+def test_an_illegal_event_changes_nothing(store):
+    ((record, _),) = submit(store, "j")
+    with pytest.raises(IllegalEvent, match="idle cannot be ended"):
+        store.apply(record, Ended(ending=Ending.SHUTDOWN))
+    assert store.get(record.id) == record
+    assert store.history(record.id) == ()
+
+
+def test_claims_are_seen_by_the_next_and_end_with_the_attempt(store):
+    (first, _), (second, _) = submit(store, "a", "b")
+    first = store.claim(first, chooser(first.job))
+    assert store.taken() == {"farm": Claim(memory=2**28, cpus=1, machines=1)}
+    refused = store.claim(second, chooser(second.job))
+    assert isinstance(refused, Unplaced)
+    first = store.apply(first, Judged(verdict=verdict(Outcome.HOST_FAULT)))
+    first = store.apply(first, Requeued())
+    assert store.taken() == {}
+    assert first.state is State.IDLE
+    assert [host.name for host in first.hosts] == ["barn"]
+    assert store.claim(second, chooser(second.job)).attempt == 1
+
+
+def claim_one(root: Path, number: int, gate) -> None:
+    store = Store(Home(root=root))
+    record = store.get(number)
+    gate.wait()
+    placed = store.claim(record, chooser(record.job))
+    os._exit(0 if not isinstance(placed, Unplaced) else 1)
+
+
+def test_processes_that_claim_at_once_never_overbook(store, home):
+    submit(store, *"abcdef")
+    fork = multiprocessing.get_context("fork")
+    gate = fork.Barrier(6)
+    claimers = [fork.Process(target=claim_one, args=(home.root, number, gate)) for number in range(1, 7)]
+    for each in claimers:
+        each.start()
+    for each in claimers:
+        each.join(60)
+    assert sorted(each.exitcode for each in claimers) == [0, 1, 1, 1, 1, 1]
+
+
+def test_threads_may_share_a_store(store):
+    records = [record for record, _ in submit(store, *(f"j{number}" for number in range(20)))]
+    threads = [threading.Thread(target=store.claim, args=(record, chooser(record.job, BARN))) for record in records[:4]]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(30)
+    assert store.taken()["barn"].machines == 4
+
+
+def test_a_job_is_found_by_name_or_id_and_its_name_counts_first(store):
+    submit(store, "a", "1")
+    assert store.find("a").id == 1
+    assert store.find("2").job.name == "1"
+    assert store.find("1").job.name == "1"
+    with pytest.raises(UsageError, match="no job is called 'x'"):
+        store.find("x")
+
+
+def test_a_forgotten_job_is_gone_with_its_events(store):
+    ((record, _),) = submit(store, "j")
+    store.claim(record, chooser(record.job))
+    store.forget(record)
+    assert (store.get(1), store.history(1), store.taken()) == (None, (), {})
+
+
+def test_the_store_is_private(store, home):
+    assert stat.S_IMODE(home.store.stat().st_mode) == 0o600
+    submit(store, "j")
+    assert stat.S_IMODE(home.job(1).stat().st_mode) == 0o700
+
+
+def test_a_newer_store_is_refused(home):
+    store = Store(home)
+    store._db.execute("PRAGMA user_version = 99")
+    store.close()
+    with pytest.raises(SetupError, match="newer vmf"):
+        Store(home)
+
+
+def test_a_file_that_is_no_store_is_refused_and_kept(home):
+    home.store.write_text("my diary\n" * 100)
+    with pytest.raises(SetupError, match="cannot be used"):
+        Store(home)
+    assert home.store.read_text().startswith("my diary")
+
+
+def test_facts_are_kept_for_each_host(store):
+    assert store.facts("farm") is None
+    store.keep_facts("farm", FACTS)
+    assert store.facts("farm") == FACTS
+    assert isinstance(store.claim(submit(store, "j")[0][0], chooser(job())).placement, Placement)
