@@ -1,12 +1,10 @@
-"""What vmf meant: jobs, their events, the claims on hosts, and what probes found.
+"""One SQLite file for all vmf processes of a user.
 
-One SQLite file for all vmf processes of a user. Every change is one `BEGIN IMMEDIATE` transaction, and every change of
-a job's state goes through `vmf.state.advance`. What is, only the hypervisor knows.
+Every change is one `BEGIN IMMEDIATE` transaction, and every change of a job's state goes through `vmf.state.advance`.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import sqlite3
@@ -18,13 +16,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
-from vmf.model import Claim, Ending, Facts, Handle, Home, Host, Job, Placement, Verdict
+from vmf.model import Claim, Facts, Home, Host, Job, Placement
 from vmf.plan import Unplaced
-from vmf.state import ENDED, Created, Ended, Event, Judged, Placed, Requeued, State, advance
+from vmf.state import Created, Ended, Event, Judged, Placed, Requeued, State, advance
+from vmf.store.ownership import Ownership, own
+from vmf.store.record import Moment, Record
 
 VERSION = 1
 BUSY_SECONDS = 30.0
@@ -54,56 +53,6 @@ PRAGMA user_version = {VERSION};
 """
 
 T = TypeVar("T")
-
-
-class Record(Struct, frozen=True, kw_only=True):
-    """All that is kept of one job."""
-
-    id: int
-    job: Job
-    hosts: tuple[Host, ...]
-    """The hosts that may run it; one that failed it is no longer among them."""
-    folder: Path
-    """Where its results go."""
-    state: State = State.IDLE
-    created: float
-    """Seconds since 1970."""
-    entered: Mapping[str, float] = {}
-    """State to the time of its last entry, in seconds since 1970."""
-    attempt: int = 0
-    placement: Placement | None = None
-    handle: Handle | None = None
-    token: str
-    """Random: what makes the job's results volumes its own."""
-    ending: Ending | None = None
-    """How this attempt's machine ended."""
-    verdict: Verdict | None = None
-    engine: str = ""
-    """The socket of the engine that owns the job, or last did."""
-
-    @property
-    def ended(self) -> bool:
-        """No event will come any more."""
-        return self.state in ENDED
-
-    @property
-    def machine(self) -> str:
-        """The name of this attempt's machine."""
-        return f"vmf-{self.id}-{self.attempt}"
-
-    @property
-    def nonce(self) -> str:
-        """What the results volume of this attempt is known by."""
-        return f"{self.token}-{self.attempt}"
-
-
-class Moment(Struct, frozen=True, kw_only=True):
-    """One event of a job's life as it was recorded."""
-
-    at: float
-    state: State
-    """The state that the event led to."""
-    event: Event
 
 
 class Store:
@@ -287,51 +236,6 @@ class Store:
         for host, claim in self._db.execute("SELECT host, claim FROM claims"):
             taken[host] = taken.get(host, Claim()) + _decode(claim, Claim)
         return taken
-
-
-class Ownership:
-    """The right to carry a job through its life: a lock that the kernel frees when its process ends."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def release(self) -> None:
-        """Give the job up; once."""
-        os.close(self._descriptor)
-
-
-def own(home: Home, job: int) -> Ownership:
-    """Wait until nobody owns the job, then own it."""
-    return Ownership(_locked(home, job, fcntl.LOCK_EX))
-
-
-def try_to_own(home: Home, job: int) -> Ownership | None:
-    """Own the job if nobody does."""
-    try:
-        return Ownership(_locked(home, job, fcntl.LOCK_EX | fcntl.LOCK_NB))
-    except (BlockingIOError, FileNotFoundError):
-        return None
-
-
-def owned(home: Home, job: int) -> bool:
-    """Whether a process owns the job now."""
-    try:
-        os.close(_locked(home, job, fcntl.LOCK_SH | fcntl.LOCK_NB))
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
-    return False
-
-
-def _locked(home: Home, job: int, how: int) -> int:
-    descriptor = os.open(home.job(job), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, how)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _unchanged(record: Record, _event: Event) -> Record:

@@ -1,0 +1,9 @@
+"""What vmf meant: jobs, their events, the claims on hosts, what probes found. What is, the hypervisor says."""
+
+from __future__ import annotations
+
+from vmf.store.database import Store
+from vmf.store.ownership import Ownership, own, owned, try_to_own
+from vmf.store.record import Moment, Record
+
+__all__ = ["Moment", "Ownership", "Record", "Store", "own", "owned", "try_to_own"]

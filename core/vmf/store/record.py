@@ -1,0 +1,61 @@
+"""What is kept of a job: values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from vmf.model import Ending, Handle, Host, Job, Placement, Verdict
+from vmf.state import ENDED, Event, State
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """All that is kept of one job."""
+
+    id: int
+    job: Job
+    hosts: tuple[Host, ...]
+    """The hosts that may run it; one that failed it is no longer among them."""
+    folder: Path
+    """Where its results go."""
+    state: State = State.IDLE
+    created: float
+    """Seconds since 1970."""
+    entered: Mapping[str, float] = {}
+    """State to the time of its last entry, in seconds since 1970."""
+    attempt: int = 0
+    placement: Placement | None = None
+    handle: Handle | None = None
+    token: str
+    """Random: what makes the job's results volumes its own."""
+    ending: Ending | None = None
+    """How this attempt's machine ended."""
+    verdict: Verdict | None = None
+    engine: str = ""
+    """The socket of the engine that owns the job, or last did."""
+
+    @property
+    def ended(self) -> bool:
+        """No event will come any more."""
+        return self.state in ENDED
+
+    @property
+    def machine(self) -> str:
+        """The name of this attempt's machine."""
+        return f"vmf-{self.id}-{self.attempt}"
+
+    @property
+    def nonce(self) -> str:
+        """What the results volume of this attempt is known by."""
+        return f"{self.token}-{self.attempt}"
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """One event of a job's life as it was recorded."""
+
+    at: float
+    state: State
+    """The state that the event led to."""
+    event: Event
