@@ -39,13 +39,22 @@ class Exit(IntEnum):
 
 
 class HoldCode(StrEnum):
-    """Why a job is held: always something its owner can mend."""
+    """Why a job is held, each with its sentence: always something its owner can mend."""
 
-    IMAGE_MISSING = "image-missing"
-    IMAGE_INVALID = "image-invalid"
-    IMAGE_UNREADABLE = "image-unreadable"
-    REFUSED = "refused"
-    MACHINE_INVALID = "machine-invalid"
+    description: str
+
+    def __new__(cls, value: str, description: str) -> Self:
+        """A code with its sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
+
+    IMAGE_MISSING = "image-missing", "A file of the image is not there."
+    IMAGE_INVALID = "image-invalid", "A file of the image is not what the job says it is, or must not be used."
+    IMAGE_UNREADABLE = "image-unreadable", "A file of the image cannot be read by whoever runs the machine."
+    REFUSED = "refused", "A plugin or a site's policy forbids what the job wants."
+    MACHINE_INVALID = "machine-invalid", "The job describes a machine that cannot be made."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

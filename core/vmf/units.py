@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 _SIZES = {
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
     "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
 }  # fmt: skip
-_TIMES = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_NUMBER = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(?P<suffix>[A-Za-z]*)", re.ASCII)
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_NUMBER = re.compile(r"(?P<whole>[0-9]{1,15})(?:\.(?P<part>[0-9]{1,9}))?\s*(?P<suffix>[A-Za-z]*)", re.ASCII)
 
 
 def parse_size(text: str) -> int:
@@ -21,7 +22,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: with a sentence that says what to write instead.
     """
-    return int(_scaled(text, _SIZES, "256MiB"))
+    return _scaled(text, _SIZES, "256MiB")
 
 
 def parse_duration(text: str) -> float:
@@ -33,32 +34,32 @@ def parse_duration(text: str) -> float:
     Raises:
         ValueError: with a sentence that says what to write instead.
     """
-    return _scaled(text, _TIMES, "90s")
+    return _scaled(text, _MILLISECONDS, "90s") / 1000
 
 
 def format_size(size: int) -> str:
     """Write bytes for people: the largest binary unit that leaves at least 1, with at most one decimal."""
     for suffix in ("TiB", "GiB", "MiB", "KiB"):
-        if size >= _SIZES[suffix]:
+        if round(size / _SIZES[suffix], 4) >= 1:  # so that nothing is ever 1024 of the next smaller unit
             return f"{size / _SIZES[suffix]:.1f}".removesuffix(".0") + f" {suffix}"
     return f"{size} bytes"
 
 
 def format_duration(seconds: float) -> str:
     """Write seconds for people: `4.2s`, `3m05s`, `2h10m`."""
-    if seconds < 60:  # noqa: PLR2004  # a minute
+    if round(seconds, 1) < 60:  # noqa: PLR2004  # a minute
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
 
 
-def _scaled(text: str, scale: dict[str, float] | dict[str, int], example: str) -> float:
+def _scaled(text: str, scale: Mapping[str, int], example: str) -> int:
     found = _NUMBER.fullmatch(text)
     if found is None:
         raise ValueError(f"write a number and a unit, such as {example}")
-    suffix = found["suffix"]
+    suffix, part = found["suffix"], found["part"] or ""
     if suffix not in scale:
         fault = f"unknown unit {suffix!r}" if suffix else "the unit is missing"
         raise ValueError(f"{fault}: write it as in {example} (units: {', '.join(scale)})")
-    return float(found["number"]) * scale[suffix]
+    return int(found["whole"] + part) * scale[suffix] // 10 ** len(part)

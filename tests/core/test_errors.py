@@ -10,13 +10,6 @@ from vmf.errors import Exit, Fault, HoldCode, HostFault, HostLost, JobFault, Ref
 from vmf.result import MEANING, Outcome
 
 PAGE = Path(__file__).parents[2] / "docs" / "outcomes.md"
-REASONS = {
-    HoldCode.IMAGE_MISSING: "A file of the image is not there.",
-    HoldCode.IMAGE_INVALID: "A file of the image is not what the job says it is, or must not be used.",
-    HoldCode.IMAGE_UNREADABLE: "A file of the image cannot be read by whoever runs the machine.",
-    HoldCode.REFUSED: "A plugin or a site's policy forbids what the job wants.",
-    HoldCode.MACHINE_INVALID: "The job describes a machine that cannot be made.",
-}
 
 
 def page():
@@ -48,7 +41,7 @@ def page():
         "",
         "| code | meaning |",
         "|---|---|",
-        *(f"| `{each}` | {REASONS[each]} |" for each in HoldCode),
+        *(f"| `{each}` | {each.description} |" for each in HoldCode),
         "",
     ])  # fmt: skip
 
