@@ -62,4 +62,4 @@ def _scaled(text: str, scale: Mapping[str, int], example: str) -> int:
     if suffix not in scale:
         fault = f"unknown unit {suffix!r}" if suffix else "the unit is missing"
         raise ValueError(f"{fault}: write it as in {example} (units: {', '.join(scale)})")
-    return int(found["whole"] + part) * scale[suffix] // 10 ** len(part)
+    return int(found["whole"] + part.ljust(9, "0")) * scale[suffix] // 10**9
