@@ -1,33 +1,40 @@
-# make run    sets everything up, runs the hello job, shows where its results are
+# make run    sets everything up, boots the hello guest, shows its output and where its results are
 # make test   sets everything up, passes the tests (make test-fast: without real guests)
 # make bench  prints what things cost, as ratios
 
 PYTHON ?= python3
 SYSTEM_PACKAGES ?= tools/system-packages
 VENV := .venv
-BIN := $(CURDIR)/$(VENV)/bin
+BIN := $(VENV)/bin
 PROJECTS := pyproject.toml plugins/libvirt/pyproject.toml plugins/kvm/pyproject.toml
-export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+RESULTS := build/hello.results
+PYTEST := $(BIN)/pytest -q -n 2 --dist worksteal
+
+# Exact versions, of what builds a package too; newer pips ask another variable for those.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Most targets lead to the package manager or to pip, and neither likes company.
+.NOTPARALLEL:
 .PHONY: run test test-fast lint bench guest system-run system-test clean
 
-run: system-run $(VENV)/run.stamp guest
-	@rm -rf build/run && mkdir -p build/run
-	@cd build/run && $(BIN)/vmf run --console ../../specs/hello.yaml
-	@echo "--- build/run/hello.results:" && ls -l build/run/hello.results && cat build/run/hello.results/greeting.txt
+run: system-run guest
+	@rm -rf $(RESULTS) && mkdir -p $(dir $(RESULTS))
+	@$(BIN)/vmf run --console --set results.folder=$(RESULTS) specs/hello.yaml
+	@echo "--- $(RESULTS):" && ls -l $(RESULTS) && cat $(RESULTS)/greeting.txt
 
 test: system-test lint guest
-	$(BIN)/pytest -q
+	VMF_TEST_TINY="$$($(BIN)/vmf image build tiny | sed -n 's/^tiny: //p')" $(PYTEST)
 
 test-fast: system-test $(VENV)/test.stamp
-	$(BIN)/pytest -q -m "not real and not packaging"
+	$(PYTEST) -m "not real and not packaging"
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timing >build/imports.txt || { cat build/imports.txt; exit 1; }
+	$(BIN)/lint-imports --no-logo
 
 bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/hello.py
@@ -42,14 +49,18 @@ system-run:
 system-test:
 	@$(SYSTEM_PACKAGES) test
 
+# A half-made environment is never built upon: what a stamp does not vouch for is made anew.
 $(VENV)/run.stamp: $(PROJECTS) constraints.txt | system-run
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable . --editable plugins/libvirt --editable plugins/kvm
-	@mkdir -p build && touch $@
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --editable . --editable plugins/libvirt --editable plugins/kvm
+	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
-	$(BIN)/pip install --quiet --editable .[test]
-	@touch $@
+	@echo "adding the tests' tools to $(VENV)"
+	@rm $<
+	@$(BIN)/pip install --quiet --editable '.[test]'
+	@touch $< $@
 
 clean:
 	rm -rf $(VENV) build dist
