@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -58,7 +60,8 @@ class Server:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sweep(self.path.parent)
         hidden = self.path.with_name(f".{self.path.name}")
-        self._socket.bind(str(hidden))
+        with _short(hidden) as address:
+            self._socket.bind(address)
         self._socket.listen()
         hidden.rename(self.path)  # under its name it always answers while its engine lives
         threading.Thread(target=self._serve, name="control", daemon=True).start()
@@ -102,13 +105,24 @@ def send(path: Path, message: StopJobs) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
         peer.settimeout(ANSWER_SECONDS)
         try:
-            peer.connect(str(path))
+            with _short(path) as address:
+                peer.connect(address)
             peer.sendall(msgspec.json.encode(message) + b"\n")
             answer = msgspec.json.decode(_line(peer), type=Answer)
         except (OSError, msgspec.DecodeError) as error:
             raise Unreachable(f"the engine at {path} does not answer: {error}") from error
     if answer.error:
         raise VmfError(f"the engine refused: {answer.error}")
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """An address for a socket wherever it lies: the kernel takes 107 bytes at most."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def _line(peer: socket.socket) -> bytes:
@@ -120,6 +134,6 @@ def _line(peer: socket.socket) -> bytes:
 def _sweep(folder: Path) -> None:
     """Remove the sockets of engines that were killed."""
     for path in folder.glob("[!.]*"):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            if peer.connect_ex(str(path)) == errno.ECONNREFUSED:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer, _short(path) as address:
+            if peer.connect_ex(address) == errno.ECONNREFUSED:
                 path.unlink(missing_ok=True)

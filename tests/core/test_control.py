@@ -64,6 +64,14 @@ def test_an_engine_that_is_gone_is_unreachable(tmp_path, came):
         send(server.path, StopJobs(jobs=(1,), force=False))
 
 
+def test_the_state_folder_may_have_a_long_path(tmp_path, came):
+    root = tmp_path.joinpath(*(["long" * 10] * 4))
+    root.mkdir(parents=True)
+    with Server(Home(root=root), came.put) as server:
+        send(server.path, StopJobs(jobs=(4,), force=False))
+    assert came.get(timeout=DEADLINE).jobs == (4,)
+
+
 def test_the_sockets_of_killed_engines_are_swept_and_living_ones_are_not(tmp_path, server, came):
     dead = server.path.with_name("dead")
     with socket.socket(socket.AF_UNIX) as killed:

@@ -7,6 +7,8 @@ import shutil
 import time
 from pathlib import Path
 
+import msgspec
+
 from vmf.cli.carry import Carrier, carrying
 from vmf.cli.session import Session, add_format
 from vmf.control import StopJobs, Unreachable, send
@@ -31,6 +33,8 @@ def act(options: argparse.Namespace) -> int:
     with carrying(session, options) as carrier:
         for record in records:
             _remove(session, carrier, record, force=options.force)
+            done = {"job": record.job.name, "id": record.id, "removed": True}
+            print(msgspec.json.encode(done).decode() if options.format == "json" else f"{record.job.name}: removed")
     return 0
 
 
@@ -49,7 +53,6 @@ def _remove(session: Session, carrier: Carrier, record: Record, *, force: bool) 
         raise HostLost(f"{record.job.name} could not be removed yet", hint=f"`vmf rm {record.job.name}` tries again")
     session.store.forget(now)
     shutil.rmtree(session.home.job(record.id), ignore_errors=True)
-    print(f"{record.job.name}: removed")
 
 
 def _end(session: Session, record: Record, *, force: bool) -> Ownership:
