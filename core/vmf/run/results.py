@@ -12,6 +12,7 @@ import msgspec
 
 from vmf import __version__
 from vmf.files import volume
+from vmf.files.beside import sync_folder
 from vmf.model import Handle, Verdict
 from vmf.plugins import Hypervisor
 from vmf.result import Result, Said, Word
@@ -52,13 +53,13 @@ class Parcel:
 
     def deliver(self, verdict: Verdict, word: Word, console: bytes) -> Path:
         """Add the console and `result.json`, and put the parcel in its place; where it is now."""
-        (self.path / "console.log").write_bytes(console)
+        _write(self.path / "console.log", console)
         result = msgspec.json.format(msgspec.json.encode(_result(self.record, verdict, word)))
-        (self.path / "result.json").write_bytes(result + b"\n")
-        _sync(self.path)
+        _write(self.path / "result.json", result + b"\n")
+        sync_folder(self.path)
         place = next(place for place in _places(self.record) if not place.exists())
         self.path.rename(place)
-        _sync(place.parent)
+        sync_folder(place.parent)
         return place
 
     def _fetch_disks(self, hypervisor: Hypervisor, handle: Handle) -> None:
@@ -101,6 +102,12 @@ def _result(record: Record, verdict: Verdict, word: Word) -> Result:
     )
 
 
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as out:
+        out.write(data)
+        _flush(out)
+
+
 def _copy_sparse(stream: IO[bytes], target: Path) -> None:
     """Copy a stream, leaving holes for what is zero."""
     with target.open("xb") as out:
@@ -110,13 +117,10 @@ def _copy_sparse(stream: IO[bytes], target: Path) -> None:
             else:
                 out.write(chunk)
         out.truncate()
+        _flush(out)
 
 
-def _sync(folder: Path) -> None:
-    """Make a folder's own files and its entries survive a power cut."""
-    for path in (*(each for each in folder.glob("*.*") if each.is_file()), folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _flush(out: IO[bytes]) -> None:
+    """Onto the disk: the folder's name is to promise what is in it."""
+    out.flush()
+    os.fsync(out.fileno())
