@@ -40,8 +40,8 @@ def find() -> Account:
     """
     uid = os.geteuid()
     if uid:
-        name = _name(uid)
-        return Account(name=name, uid=uid, gid=os.getegid(), groups=tuple(os.getgroups()))
+        gid = os.getegid()
+        return Account(name=_name(uid), uid=uid, gid=gid, groups=tuple({gid, *os.getgroups()}))
     for name in DISTRIBUTION_USERS:
         try:
             found = pwd.getpwnam(name)

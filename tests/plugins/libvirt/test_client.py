@@ -119,6 +119,14 @@ def test_a_watcher_may_close_itself(client):
     assert told.wait(SECONDS)
 
 
+def test_a_watcher_that_closes_while_others_are_told_is_not_called(client):
+    unheard = []
+    watch = client.watch(unheard.append)
+    watch.close()
+    watch.tell("m1")
+    assert unheard == []
+
+
 def test_closing_waits_for_the_call_that_is_under_way(client):
     begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
@@ -142,6 +150,7 @@ def test_a_broken_link_is_opened_anew_and_every_watcher_told(client):
     client.watch(lambda name: (heard.append(name), told.set()))
     client.define(description("m1"))
     assert told.wait(SECONDS)
+    client._link.domainEventDeregisterAny(client._events)
     client._link = Broken()
     assert client.state("m1").power is Power.OFF
     assert heard == ["m1", ""]
