@@ -54,7 +54,7 @@ def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host]) -> None:
 
 def objections(rejected: Sequence[Rejection]) -> str:
     """What each host objects to, a line each."""
-    return "\n".join(f"    {each.host}: {each.clause}: {each.reason}" for each in rejected)
+    return "\n".join(f"    {each.host}: {each.reason}" for each in rejected)
 
 
 def _image(job: Job) -> Iterator[str]:

@@ -12,14 +12,13 @@ from msgspec.structs import replace
 
 from vmf.errors import VmfError
 from vmf.match import match
-from vmf.model import Claim, Outcome, Placement
+from vmf.model import Claim, Placement
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
-from vmf.result import verdict
 from vmf.run.hosts import Hosts
 from vmf.run.life import Life, Orders
 from vmf.run.notices import Advanced, Notice, Remark, Stuck
-from vmf.state import Event, Judged, Placed, State, StopAsked
+from vmf.state import Event, Placed, State, StopAsked
 from vmf.store import Ownership, Record, Store
 
 ROOM_SECONDS = 0.5
@@ -82,10 +81,20 @@ class Engine:
             self._idle[record.id] = record
         else:
             self._alive.add(record.id)
-            threading.Thread(target=self._live, args=(record, orders), name=record.machine, daemon=True).start()
+            life = self._life(record)
+            threading.Thread(target=self._live, args=(life,), name=record.machine, daemon=True).start()
 
-    def _live(self, record: Record, orders: Orders) -> None:
-        life = Life(record, orders=orders, hosts=self._hosts, store=self._store, plugins=self._plugins, tell=self._tell)
+    def _life(self, record: Record) -> Life:
+        return Life(
+            record,
+            orders=self._orders[record.id],
+            hosts=self._hosts,
+            store=self._store,
+            plugins=self._plugins,
+            tell=self._tell,
+        )
+
+    def _live(self, life: Life) -> None:
         try:
             life.live()
         except Exception as error:  # noqa: BLE001  # whatever it is, the job must not be lost
@@ -128,7 +137,7 @@ class Engine:
             return placed
         reasons = "; ".join(f"{each.host}: {each.reason}" for each in placed.rejected)
         if placed.hopeless:
-            return self._advance(record, Judged(verdict=verdict(Outcome.HOST_FAULT, reason=f"no host fits: {reasons}")))
+            return self._advance(record, self._life(record).give_up(f"no host is left that fits: {reasons}"))
         if self._waits.get(record.id) != reasons:
             self._waits[record.id] = reasons
             self._tell(Remark(record=record, text=f"waits for room: {reasons}"))

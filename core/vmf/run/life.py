@@ -106,6 +106,10 @@ class Life:
                 self._advance(event)
         return self.record
 
+    def give_up(self, reason: str) -> Judged:
+        """End an idle job that no host is left for."""
+        return self._settle(verdict(Outcome.HOST_FAULT, reason="; ".join((*self.record.faults, reason))))
+
     def start(self) -> Event:
         """Make the machine, unless it is there already."""
         try:
@@ -118,7 +122,7 @@ class Life:
         except HostLost:
             raise
         except HostFault as fault:
-            return self._settle(verdict(Outcome.HOST_FAULT, reason=str(fault)))
+            return self._blame_host(fault)
 
     def watch(self) -> Event | None:
         """Wait until the machine is off or the owner wants something; None if the job is to be left."""
@@ -160,7 +164,7 @@ class Life:
         except HostLost:
             raise
         except HostFault as fault:
-            return self._settle(verdict(Outcome.HOST_FAULT, reason=str(fault)))
+            return self._blame_host(fault)
         found = judge(
             contract=self.record.job.run is not None,
             stopped=State.STOPPING in self.record.entered,
@@ -204,10 +208,16 @@ class Life:
         machine, _ = self._plugins.amend(placement, plan.blueprint(placement, self.record.machine))
         return machine
 
+    def _blame_host(self, fault: HostFault) -> Judged:
+        """Another host may do; if there is none, tell what was wrong with each."""
+        reason = f"{self._placement().host.name}: {fault}"
+        if self._others():
+            return Judged(verdict=verdict(Outcome.HOST_FAULT, reason=reason))
+        return self.give_up(reason)
+
     def _settle(self, found: Verdict) -> Judged:
-        """Deliver what there is to say of an attempt that has no machine to read; silent if another host may do."""
-        if not (found.outcome is Outcome.HOST_FAULT and self._others()):
-            self._delivered(Parcel(self.record).deliver(found, NO_WORD, self._console.contents()))
+        """Deliver what there is to say of an attempt that has no machine to read."""
+        self._delivered(Parcel(self.record).deliver(found, NO_WORD, self._console.contents()))
         return Judged(verdict=found)
 
     def _delivered(self, place: Path) -> None:

@@ -260,7 +260,12 @@ def _judged(record: Record, event: Event) -> Record:
 
 def _requeued(record: Record, _event: Event) -> Record:
     failed = record.placement.host.name if record.placement else ""
-    return replace(record, hosts=tuple(host for host in record.hosts if host.name != failed), placement=None)
+    return replace(
+        record,
+        hosts=tuple(host for host in record.hosts if host.name != failed),
+        faults=(*record.faults, record.verdict.reason if record.verdict else ""),
+        placement=None,
+    )
 
 
 _CHANGES: Mapping[type[Event], Callable[[Record, Event], Record]] = {

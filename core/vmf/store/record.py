@@ -20,6 +20,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """The hosts that may run it; one that failed it is no longer among them."""
     folder: Path
     """Where its results go."""
+    faults: tuple[str, ...] = ()
+    """What was wrong with each of those that failed it."""
     state: State = State.IDLE
     created: float
     """Seconds since 1970."""

@@ -1,0 +1,219 @@
+"""The engine in this process, on the fake hypervisor: what `tests/cli` cannot see from outside."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace
+
+from vmf.hookspecs import hookimpl
+from vmf.model import Disk, DiskFormat, Facts, Home, Host, Image, Job, Results
+from vmf.plugins import HYPERVISORS, OTHERS, Plugins
+from vmf.run import Advanced, Engine, Hosts, Remark, Stuck, life
+from vmf.state import Created, Judged, Placed, State
+from vmf.store import Store, try_to_own
+from vmf.testing import fake
+
+FARM = Host(name="farm", type="fake")
+NEVER = 10_000.0
+
+
+class Farm:
+    """An engine with all it needs, and what it told."""
+
+    def __init__(self, tmp_path: Path, *others: object) -> None:
+        self.folder = tmp_path
+        self.plugins = Plugins()
+        self.plugins.add(HYPERVISORS, "fake", lambda: fake)
+        for number, other in enumerate(others):
+            self.plugins.add(OTHERS, f"other{number}", lambda other=other: other)
+        assert [each.error for each in self.plugins.listed if each.error] == []
+        self.store = Store(Home(root=tmp_path))
+        self.hosts = Hosts(self.plugins, self.store, proof=lambda: None)
+        self.told = []
+        self.engine = Engine(store=self.store, plugins=self.plugins, hosts=self.hosts, tell=self.told.append)
+
+    def job(self, script: str, name: str = "j") -> Job:
+        disk = self.folder / "box.raw"
+        disk.write_bytes(bytes(2**20))
+        image = Image(name="box", disks=(Disk(file=disk, format=DiskFormat.RAW),))
+        return Job(name=name, image=image, memory=2**28, run=script, results=Results(files=("out.txt",)))
+
+    def submit(self, *jobs: Job, hosts: tuple[Host, ...] = (FARM,)):
+        return self.store.submit([(job, self.folder / f"{job.name}.results") for job in jobs], hosts)
+
+    def carry(self, *jobs: Job, hosts: tuple[Host, ...] = (FARM,)):
+        return self.engine.carry(self.submit(*jobs, hosts=hosts))
+
+    def events(self):
+        return [type(each.event) for each in self.told if isinstance(each, Advanced)]
+
+    def close(self) -> None:
+        self.hosts.close()
+        self.store.close()
+
+
+@pytest.fixture
+def make(tmp_path):
+    farms = []
+
+    def make(*others: object) -> Farm:
+        farms.append(Farm(tmp_path, *others))
+        return farms[-1]
+
+    yield make
+    for farm in farms:
+        farm.close()
+
+
+def test_the_end_is_seen_by_event_without_any_poll(make, monkeypatch):
+    monkeypatch.setattr(life, "POLL_SECONDS", NEVER)
+    farm = make()
+    (record,) = farm.carry(farm.job("sleep 0.3\nexit 7"))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 7)
+
+
+def test_the_end_is_seen_by_poll_when_events_are_lost(make, monkeypatch):
+    monkeypatch.setattr(life, "POLL_SECONDS", 0.2)
+    deaf = SimpleNamespace(close=lambda: None)
+    monkeypatch.setattr(fake, "watch", hookimpl(lambda: deaf))
+    farm = make()
+    (record,) = farm.carry(farm.job("sleep 0.3\nexit 7"))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 7)
+
+
+def test_observers_see_every_event_and_cannot_stop_a_job(make):
+    seen = []
+
+    class Observer:
+        @hookimpl
+        def event(self, job, event):
+            seen.append((job, type(event)))
+            raise RuntimeError("an observer stumbles")
+
+    farm = make(Observer())
+    (record,) = farm.carry(farm.job("exit 0"))
+    assert record.state is State.COMPLETED
+    assert seen == [("j", each) for each in farm.events()]
+    assert seen[:2] == [("j", Placed), ("j", Created)]
+
+
+def test_an_amendment_reaches_the_machine(make):
+    class Site:
+        @hookimpl
+        def amend(self, machine):
+            return replace(machine, kernel_parameters="site=yes")
+
+    made = []
+
+    class Spy:
+        @hookimpl(wrapper=True)
+        def create(self, machine):
+            made.append(machine.kernel_parameters)
+            return (yield)
+
+    farm = make(Site(), Spy())
+    farm.carry(farm.job("exit 0"))
+    assert made == ["site=yes"]
+
+
+def test_a_fault_of_vmf_keeps_the_job_for_another_engine(make, monkeypatch):
+    farm = make()
+    monkeypatch.setattr(life, "judge", lambda **_: 1 / 0)
+    (record,) = farm.carry(farm.job("write out.txt kept\nexit 2"))
+    assert record.state is State.COLLECTING
+    assert [type(each.error) for each in farm.told if isinstance(each, Stuck)] == [ZeroDivisionError]
+    monkeypatch.undo()
+    ownership = try_to_own(farm.store.home, record.id)
+    assert ownership
+    second = make()
+    (record,) = second.engine.carry([(second.store.get(record.id), ownership)])
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 2)
+    assert (record.folder / "out.txt").read_text() == "kept\n"
+
+
+def test_a_job_whose_other_hosts_do_not_fit_has_failed_with_the_reason(make, tmp_path):
+    farm = make()
+    small = Host(name="small", type="fake", memory=2**20)
+    (tmp_path / "hosts/farm").mkdir(parents=True)
+    (tmp_path / "hosts/farm/faults.json").write_text('{"create": {"kind": "host", "brief": "broken", "times": 1}}')
+    (record,) = farm.carry(farm.job("exit 0"), hosts=(FARM, small))
+    assert record.state is State.FAILED
+    assert record.verdict.reason.startswith("farm: broken; no host is left that fits: small: memory")
+    assert (record.folder / "result.json").exists()
+
+
+def test_a_host_that_cannot_be_used_is_left_out(make):
+    farm = make()
+    strange = Host(name="strange", type="nonesuch")
+    assert [each.host.name for each in farm.hosts.offers((strange, FARM))] == ["farm"]
+    (record,) = farm.carry(farm.job("exit 0"), hosts=(strange, FARM))
+    assert record.placement.host.name == "farm"
+
+
+def test_facts_are_kept_and_given_to_the_next_probe(make, monkeypatch):
+    asked = []
+    probe = fake.probe
+
+    def spy(connection, known):
+        asked.append(known)
+        return probe(connection, known)
+
+    monkeypatch.setattr(fake, "probe", hookimpl(spy))
+    facts = make().hosts.facts(FARM)
+    assert make().hosts.facts(FARM) == facts
+    assert isinstance(facts, Facts)
+    assert asked == [None, facts]
+
+
+def test_a_waiting_job_says_why_once(make):
+    farm = make()
+    one = replace(FARM, machines=1)
+    farm.carry(farm.job("sleep 1\nexit 0", "a"), farm.job("exit 0", "b"), hosts=(one,))
+    remarks = [each.text for each in farm.told if isinstance(each, Remark) and "waits" in each.text]
+    assert remarks == ["waits for room: farm: machines 1 of at most 1"]
+
+
+def test_stopping_an_idle_job_ends_it_without_a_machine(make):
+    farm = make()
+    one = replace(FARM, machines=1)
+    jobs = farm.submit(farm.job("hang", "a"), farm.job("exit 0", "b"), hosts=(one,))
+    waiting = threading.Event()
+    tell = farm.engine._tell
+
+    def watch(notice):
+        tell(notice)
+        if isinstance(notice, Remark) and "waits" in notice.text and not waiting.is_set():
+            waiting.set()
+            farm.engine.stop(force=False)
+
+    farm.engine._tell = watch
+    first, second = farm.engine.carry(jobs)
+    assert (first.state, second.state) == (State.REMOVED, State.REMOVED)
+    assert second.attempt == 0
+    assert second.verdict.outcome == "stopped"
+
+
+def test_leaving_lets_every_job_be_as_it_is(make):
+    farm = make()
+    one = replace(FARM, machines=1)
+    jobs = farm.submit(farm.job("sleep 1\nexit 3", "a"), farm.job("exit 0", "b"), hosts=(one,))
+    farm.engine.leave()
+    last = farm.engine.carry(jobs)
+    assert not any(record.ended for record in last)
+    owned = [(farm.store.get(each.id), try_to_own(farm.store.home, each.id)) for each in last]
+    again = make()
+    assert [record.state for record in again.engine.carry(owned)] == [State.COMPLETED, State.COMPLETED]
+
+
+def test_a_held_job_says_so_in_its_results(make, tmp_path):
+    (tmp_path / "hosts/farm").mkdir(parents=True)
+    (tmp_path / "hosts/farm/faults.json").write_text('{"create": {"kind": "job", "brief": "no", "times": 1}}')
+    farm = make()
+    (record,) = farm.carry(farm.job("exit 0"))
+    assert record.state is State.HELD
+    assert record.verdict.code == "machine-invalid"
+    assert [each for each in farm.events() if each is Judged] == [Judged]
