@@ -15,6 +15,8 @@ from msgspec import Meta, Struct
 API_VERSION = "vmf/v1"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
 GUEST_PATH = r"^(?![/-])(?!(?:.*/)?\.{1,2}(?:/|$))[^\x00-\x1f\x7f]{1,200}$"
+TINY = "tiny"
+"""The image in the warehouse that proves an accelerator and runs the examples."""
 MEBIBYTE = 2**20
 
 Size: TypeAlias = Annotated[int, Meta(ge=MEBIBYTE, le=2**60, extra={"unit": "size"})]

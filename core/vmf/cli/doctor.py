@@ -10,9 +10,9 @@ from functools import partial
 import msgspec
 from msgspec import Struct
 
-from vmf.cli.session import TINY, Session, add_format, add_hosts, mention_orphans, tiny
+from vmf.cli.session import Session, add_format, add_hosts, mention_orphans, tiny
 from vmf.errors import Exit, VmfError
-from vmf.model import Host
+from vmf.model import TINY, Host
 from vmf.units import format_size
 
 ROOM = 2**30

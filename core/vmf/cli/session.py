@@ -11,15 +11,13 @@ from functools import cached_property
 from pathlib import Path
 
 from vmf.errors import SetupError
-from vmf.model import Home, Host, Image
+from vmf.model import TINY, Home, Host, Image
 from vmf.plugins import Plugins
 from vmf.run import Hosts
 from vmf.store import Record, Store, owned
 
 LOCAL = Host(name="local", type="kvm")
 """The host that is there without any configuration."""
-TINY = "tiny"
-"""The image in the warehouse that proves an accelerator."""
 
 
 class Session:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from vmf.errors import Fault
-from vmf.model import NAME, Disk, DiskFormat, Image
+from vmf.model import NAME, TINY, Disk, DiskFormat, Image
 from vmf.spec import nodes
 from vmf.spec.documents import read_document, shape
 from vmf.spec.faults import Faults, Place, Source, shown, suggestion
@@ -74,10 +74,12 @@ def _located(shelves: Shelves, given: Given) -> Path:
         if not problem:
             return place
         looked.append(f"{_shown_path(place)} ({problem})")
-    places_looked_at = f"looked at {' and '.join(looked)}" if looked else "name one"
-    names = _names(shelves.images)
-    hint = f"{places_looked_at}; {suggestion(reference, names)}" if names else places_looked_at
-    raise given.wrong(f"there is no image {shown(reference)}", hint=hint)
+    hints = [f"looked at {' and '.join(looked)}" if looked else "name one"]
+    if names := _names(shelves.images):
+        hints.append(suggestion(reference, names))
+    if reference == TINY:
+        hints.append(f"`vmf image build {TINY}` builds it")
+    raise given.wrong(f"there is no image {shown(reference)}", hint="; ".join(hints))
 
 
 def _problem(path: Path) -> str:
