@@ -1,0 +1,234 @@
+"""The pages say what the code does: links lead somewhere, commands parse, specs load, fields and verbs have rows."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from msgspec import inspect as shapes
+from msgspec.structs import fields
+
+from vmf import cli, hookspecs, spec
+from vmf.errors import Refused
+from vmf.hookspecs import NoSettings
+from vmf.model import Disk, Host, Image, Job, Machine, Results
+from vmf.plugins import HYPERVISORS, OTHERS, Plugins
+from vmf.result import Result
+from vmf.testing import fake
+from vmf.testing.contract import HypervisorContract
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted((*ROOT.glob("*.md"), *DOCS.glob("*.md"), *ROOT.glob("plugins/*/*.md")))
+SPECS = sorted(ROOT.glob("specs/*.yaml"))
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+TYPED = re.compile(r"(?:\$ |VMF_HOME=\S+ \.venv/bin/)?vmf (.*)")
+MENTIONED = re.compile(r"`vmf ([^`]+)`")
+NAMED_FILE = re.compile(r"^\s*(?:- )?(?:image|kernel|initrd|file): (\S+)$", re.MULTILINE)
+TINY = "apiVersion: vmf/v1\nkind: Image\nmetadata: {name: tiny}\nspec: {kernel: vmlinuz}\n"
+
+TABLES = {
+    Job: ("running.md", "spec.{}"),
+    Results: ("running.md", "spec.results.{}"),
+    Image: ("running.md", "spec.{}"),
+    Disk: ("running.md", "spec.disks[].{}"),
+    Host: ("hosts.md", "spec.{}"),
+}
+"""The page on which a struct's fields have their rows, and how they are spelt there."""
+SPELT = {"spec.name": "metadata.name", "spec.settings": "spec.TYPE"}
+
+
+def relative(page):
+    return str(page.relative_to(ROOT))
+
+
+def prose(page):
+    return BLOCK.sub("", page.read_text())
+
+
+def blocks(page, *languages):
+    return [text for language, text in BLOCK.findall(page.read_text()) if language in languages]
+
+
+def shown(*languages, pages=PAGES):
+    """Every block in these languages, named by its page."""
+    found = [(page, text) for page in pages for text in blocks(page, *languages)]
+    return [pytest.param(text, id=f"{relative(page)}-{number}") for number, (page, text) in enumerate(found)]
+
+
+def commands():
+    """Every call of vmf that a page has somebody type: its words."""
+    for page in PAGES:
+        for text in blocks(page, "console", "sh"):
+            for line in text.replace("\\\n", " ").splitlines():
+                if found := TYPED.fullmatch(line.strip()):
+                    yield tuple(shlex.split(found[1], comments=True))
+
+
+def anchors(page):
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(prose(page))}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_links_lead_somewhere(page):
+    for link in LINK.findall(prose(page)):
+        path, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("words", sorted(set(commands())), ids=" ".join)
+def test_a_command_that_is_shown_can_be_typed(words):
+    assert cli._parser(words).parse_args(words).act
+
+
+def test_every_command_has_its_place():
+    said = {mention.split()[0] for page in PAGES for mention in MENTIONED.findall(prose(page))}
+    assert set(cli.COMMANDS) <= said
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_commands_and_options_that_are_mentioned_exist(page, capsys):
+    for mention in MENTIONED.findall(prose(page)):
+        words = mention.split()
+        commands = [word for word in words[:1] if not word.startswith("-")]
+        assert set(commands) <= set(cli.COMMANDS), mention
+        with pytest.raises(SystemExit):
+            cli._parser(commands).parse_args([*commands, "--help"])
+        told = capsys.readouterr().out
+        for option in (word for word in words if word.startswith("-")):
+            assert re.search(rf"(?<![\w-]){option}(?![\w-])", told), mention
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A warehouse with something that is called tiny."""
+    tiny = tmp_path / "images" / "tiny"
+    tiny.mkdir(parents=True)
+    (tiny / "tiny.image.yaml").write_text(TINY)
+    (tiny / "vmlinuz").touch()
+    return tiny.parent
+
+
+@pytest.mark.parametrize(
+    "text", [*shown("yaml"), *(pytest.param(path.read_text(), id=relative(path)) for path in SPECS)]
+)
+def test_a_spec_that_is_shown_can_be_read(tmp_path, images, text):
+    for named in NAMED_FILE.findall(text):
+        if not (images / named).exists():
+            (tmp_path / named).touch()
+    file = tmp_path / "shown.image.yaml"
+    file.write_text(text)
+    if "kind: Host" in text:
+        assert spec.load_hosts([file], settings={"kvm": NoSettings})
+    elif "kind: Image" in text:
+        assert spec.load_image(file.name, beside=tmp_path, images=images)
+    else:
+        assert spec.load_jobs([file], changes=(), images=images)
+
+
+def test_the_readme_shows_the_hello_job():
+    (job,) = blocks(ROOT / "README.md", "yaml")
+    assert job == (ROOT / "specs" / "hello.yaml").read_text()
+
+
+def test_the_readme_names_the_system_packages():
+    listed = re.search(r"^run=\((.*?)\)", (ROOT / "tools" / "system-packages").read_text(), re.MULTILINE | re.DOTALL)
+    (installing,) = (text for text in blocks(ROOT / "README.md", "sh") if "apt-get install" in text)
+    assert set(listed[1].split()) <= set(installing.split())
+
+
+ROWS = [(struct, field) for struct in TABLES for field in shapes.type_info(struct).fields]
+
+
+@pytest.mark.parametrize(("struct", "field"), ROWS, ids=[f"{struct.__name__}-{field.name}" for struct, field in ROWS])
+def test_every_field_has_its_row(struct, field):
+    page, spelling = TABLES[struct]
+    key = spelling.format(field.encode_name)
+    assert f"| `{SPELT.get(key, key)}` | {field.type.extra_json_schema['description']} |" in (DOCS / page).read_text()
+
+
+def test_every_field_of_the_result_has_its_row():
+    (table,) = re.findall(r"^\| field \| meaning \|\n(?:\|.*\n)+", (DOCS / "running.md").read_text(), re.MULTILINE)
+    keys = [key for row in table.splitlines()[2:] for key in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert set(keys) == {field.encode_name for field in fields(Result)}
+
+
+def hooks():
+    return {name: hook for name, hook in vars(hookspecs).items() if hasattr(hook, "vmf_spec")}
+
+
+@pytest.mark.parametrize("name", hooks())
+def test_every_hook_has_its_row(name):
+    hook = hooks()[name]
+    arguments = ", ".join(inspect.signature(hook).parameters)
+    sentence = " ".join(inspect.getdoc(hook).split("\n\n")[0].split())
+    answer = str(hook.__annotations__["return"]).replace("|", "\\|")
+    row = f"| `{name}` | {f'`{arguments}`' if arguments else 'none'} | `{answer}` | {sentence} |"
+    verbs, others = re.split(r"^\| other hook", (DOCS / "plugins.md").read_text(), flags=re.MULTILINE)
+    assert row in (verbs if hook.vmf_spec["firstresult"] else others)
+
+
+def module(text):
+    """A plugin or a test module that a page shows."""
+    made = ModuleType("shown")
+    exec(compile(text, "docs/plugins.md", "exec"), vars(made))  # noqa: S102  # a page of this repository
+    return made
+
+
+@pytest.fixture
+def plugins():
+    made = Plugins()
+    made.add(HYPERVISORS, "fake", lambda: fake)
+    for text in blocks(DOCS / "plugins.md", "python"):
+        if "hookimpl" in text:
+            made.add(OTHERS, f"shown-{len(made.listed)}", lambda text=text: module(text))
+    return made
+
+
+MACHINE = Machine(name="m", memory=2**28, cpus=1, accelerator="fake")
+
+
+def test_the_plugins_that_are_shown_do_what_is_said(plugins, tmp_path):
+    assert [each.error for each in plugins.listed] == ["", "", ""]
+    host = plugins.connect(Host(name="here", type="fake"), tmp_path)
+    with pytest.raises(Refused, match="machine large wants more than 1 GiB"):
+        host.create(Machine(name="large", memory=2**31, cpus=1, accelerator="fake"))
+    handle = host.create(MACHINE)
+    assert handle.machine == "m"
+    host.destroy(handle)
+    machine, changed = plugins.amend(None, MACHINE)
+    assert (machine.kernel_parameters, changed) == ("site=here", ("shown-2",))
+
+
+@pytest.mark.parametrize("text", shown("toml"))
+def test_the_entry_points_that_are_shown_are_of_our_groups(text):
+    assert set(tomllib.loads(text)["project"]["entry-points"]) <= {HYPERVISORS, OTHERS}
+
+
+def test_the_contract_that_is_shown_gives_all_that_it_has_to():
+    (text,) = (text for text in blocks(DOCS / "plugins.md", "python") if "HypervisorContract" in text)
+    shown_class = module(text).TestFake
+    assert issubclass(shown_class, HypervisorContract)
+    open_ends = {name for name, each in vars(HypervisorContract).items() if "override it." in (each.__doc__ or "")}
+    assert open_ends == {"host", "image", "guests"}
+    assert open_ends <= set(vars(shown_class))
+
+
+def test_every_room_has_its_row_in_order():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (layers,) = (each["layers"] for each in settings["tool"]["importlinter"]["contracts"] if "layers" in each)
+    rooms, _ = (ROOT / "ARCHITECTURE.md").read_text().split("Beside the core:")
+    rows = re.findall(r"^\| `(\w+)` \|", rooms, re.MULTILINE)
+    assert rows == [*reversed(layers)]
