@@ -148,7 +148,7 @@ class Connection:
             for process in making:
                 _, words = process.communicate()
                 if process.returncode:
-                    raise fault(process.returncode, words.decode(errors="replace"), SENTENCES)
+                    raise fault(0, words.decode(errors="replace"), SENTENCES)
 
     def _logged_end(self, machine: str) -> MachineState | None:
         """The last end that QEMU's log tells of: libvirt's daemon forgets the reason when it ends itself."""

@@ -34,6 +34,10 @@ class Folder(Struct, frozen=True, kw_only=True):
     name: str
     account: Account
 
+    def __post_init__(self) -> None:
+        """Refuse a name that leads elsewhere: whole folders are removed by it."""
+        _check(self.name)
+
     @property
     def path(self) -> Path:
         """Where it is."""
@@ -57,7 +61,9 @@ class Folder(Struct, frozen=True, kw_only=True):
         try:
             reading = source.open("rb")
         except OSError as error:
-            raise JobFault(f"{source}: {error.strerror}", code=HoldCode.IMAGE_UNREADABLE) from error
+            missing = isinstance(error, FileNotFoundError)
+            code = HoldCode.IMAGE_MISSING if missing else HoldCode.IMAGE_UNREADABLE
+            raise JobFault(f"{source}: {error.strerror}", code=code) from error
         with reading, _blaming_host(self.path):
             self.make()
             self._replace(name, reading)
@@ -132,7 +138,9 @@ def beneath(folder: Path, *parts: str) -> Iterator[int]:
 
 def _check(name: str) -> None:
     if not re.match(NAME, name):
-        raise JobFault(f"{name!r} cannot be a file's name in a machine's folder", code=HoldCode.MACHINE_INVALID)
+        raise JobFault(
+            f"{name!r} cannot be the name of a machine or of a file in its folder", code=HoldCode.MACHINE_INVALID
+        )
 
 
 @contextlib.contextmanager

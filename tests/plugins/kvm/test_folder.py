@@ -65,15 +65,21 @@ def test_nothing_half_written_is_left(folder, source):
 def test_a_source_that_is_not_there_is_the_jobs_fault(folder, tmp_path):
     with pytest.raises(JobFault, match="none") as caught:
         folder.put("kernel", tmp_path / "none")
-    assert caught.value.code is HoldCode.IMAGE_UNREADABLE
+    assert caught.value.code is HoldCode.IMAGE_MISSING
 
 
 @pytest.mark.parametrize("name", ["../m2/results", "/etc/shadow", "", ".", ".hidden", "a\nb"])
 def test_names_stay_in_the_folder(folder, source, name):
-    with pytest.raises(JobFault, match="cannot be a file's name"):
+    with pytest.raises(JobFault, match="cannot be the name"):
         folder.put(name, source)
-    with pytest.raises(JobFault, match="cannot be a file's name"):
+    with pytest.raises(JobFault, match="cannot be the name"):
         folder.open(name)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b"])
+def test_a_machines_name_cannot_lead_out_either(tmp_path, name):
+    with pytest.raises(JobFault, match="cannot be the name"):
+        Folder(machines=tmp_path, name=name, account=account.find())
 
 
 def test_a_link_in_the_place_of_a_file_is_not_followed(folder, source):

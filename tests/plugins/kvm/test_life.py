@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import queue
 import signal
 import subprocess
 import sys
@@ -41,21 +42,17 @@ def test_a_life_leaves_its_results_and_then_nothing(connection, host, put, tmp_p
     connection.machines()  # the daemon has made its own files
     before = host.files()
     machine, magic = put(connection, SPEAK)
-    nudges, ended = [], threading.Event()
-
-    def notify(name):
-        nudges.append(name)
-        if connection.state(machine.name).power is Power.OFF:
-            ended.set()
-
-    watch = connection.watch(lambda name: threading.Thread(target=notify, args=(name,)).start())
+    nudges = queue.Queue()
+    watch = connection.watch(nudges.put)
     connection.create(machine)
     assert connection.state(machine.name).power is Power.RUNNING
     assert connection.machines() == (machine.name,)
-    assert ended.wait(host.deadline)
+    names = set()
+    while connection.state(machine.name).power is not Power.OFF:  # looks only when nudged
+        names.add(nudges.get(timeout=host.deadline))
     watch.close()
     assert connection.state(machine.name).ending is Ending.SHUTDOWN
-    assert set(nudges) == {machine.name}
+    assert names == {machine.name}
     assert b"hello" in connection.console(machine.name, 0)
     (tmp_path / "unpacked").mkdir()
     with connection.fetch(machine.name, "results") as results:
