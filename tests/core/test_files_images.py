@@ -232,10 +232,10 @@ def test_a_raw_disk_is_whole_sectors(path):
 def test_a_checksum_is_compared_and_both_are_told(path):
     path.write_bytes(bytes(1024))
     right, wrong = hashlib.sha256(bytes(1024)).hexdigest(), "0" * 64
-    images.inspect(raw(path, sha256=right))
-    said = fault(raw(path, sha256=wrong))
-    assert right in said
-    assert wrong in said
+    images.verify_image(Image(name="i", disks=(raw(path), raw(path, sha256=right))))
+    with pytest.raises(JobFault, match=f"{right} and should be {wrong}") as caught:
+        images.verify_image(Image(name="i", disks=(raw(path, sha256=wrong),)))
+    assert caught.value.code is HoldCode.IMAGE_INVALID
 
 
 @pytest.mark.parametrize("name", ["none", "none/below", "file/below", "nul\0", "half\ud800", "x" * 300, "loop"])

@@ -190,6 +190,7 @@ class Life:
         """Inspect what the job names, put its files on the host, create."""
         job, name = self.record.job, self.record.machine
         images.inspect_image(job.image)
+        images.verify_image(job.image)
         for file, source in ((plan.KERNEL, job.image.kernel), (plan.INITRD, job.image.initrd)):
             if source is not None:
                 hypervisor.put(name, file, source)
