@@ -19,8 +19,10 @@ from vmf.hookspecs import NoSettings
 from vmf.model import Disk, Host, Image, Job, Machine, Results
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.result import Result
+from vmf.run import life
 from vmf.testing import fake
 from vmf.testing.contract import HypervisorContract
+from vmf_kvm import daemon, proof
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -44,6 +46,16 @@ TABLES = {
 }
 """The page on which a struct's fields have their rows, and how they are spelt there."""
 SPELT = {"spec.name": "metadata.name", "spec.settings": "spec.TYPE"}
+
+
+NUMBERS = (
+    ("running.md", life.GRACE_SECONDS, "after ten seconds", 10),
+    ("hosts.md", daemon.IDLE_SECONDS, "for 60 seconds", 60),
+    ("hosts.md", proof.PROOF_SECONDS, "a deadline of 20 seconds", 20),
+    ("hosts.md", daemon.SOCKET_PATH_MAX, "limited to 107 characters", 107),
+    ("hosts.md", daemon.SOCKET_PATH_MAX - len(daemon.DEEPEST) - 1, "have 38 characters", 38),
+)
+"""What the code says and what the page says."""
 
 
 def relative(page):
@@ -88,9 +100,22 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(target), link
 
 
+@pytest.fixture
+def options(capsys):
+    """Says which options a command has; argparse would take the beginning of one for the whole."""
+
+    def ask(*command):
+        with pytest.raises(SystemExit):
+            cli._parser(command).parse_args([*command, "--help"])
+        return set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", capsys.readouterr().out))
+
+    return ask
+
+
 @pytest.mark.parametrize("words", sorted(set(commands())), ids=" ".join)
-def test_a_command_that_is_shown_can_be_typed(words):
+def test_a_command_that_is_shown_can_be_typed(words, options):
     assert cli._parser(words).parse_args(words).act
+    assert {word for word in words if word.startswith("-")} <= options(words[0])
 
 
 def test_every_command_has_its_place():
@@ -99,16 +124,12 @@ def test_every_command_has_its_place():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)
-def test_commands_and_options_that_are_mentioned_exist(page, capsys):
+def test_commands_and_options_that_are_mentioned_exist(page, options):
     for mention in MENTIONED.findall(prose(page)):
         words = mention.split()
-        commands = [word for word in words[:1] if not word.startswith("-")]
-        assert set(commands) <= set(cli.COMMANDS), mention
-        with pytest.raises(SystemExit):
-            cli._parser(commands).parse_args([*commands, "--help"])
-        told = capsys.readouterr().out
-        for option in (word for word in words if word.startswith("-")):
-            assert re.search(rf"(?<![\w-]){option}(?![\w-])", told), mention
+        command = [word for word in words[:1] if not word.startswith("-")]
+        assert set(command) <= set(cli.COMMANDS), mention
+        assert {word for word in words if word.startswith("-")} <= options(*command), mention
 
 
 @pytest.fixture
@@ -210,6 +231,18 @@ def test_the_plugins_that_are_shown_do_what_is_said(plugins, tmp_path):
     host.destroy(handle)
     machine, changed = plugins.amend(None, MACHINE)
     assert (machine.kernel_parameters, changed) == ("site=here", ("shown-2",))
+
+
+@pytest.mark.parametrize(("page", "number", "words", "said"), NUMBERS)
+def test_numbers_are_those_of_the_code(page, number, words, said):
+    assert number == said
+    assert words in " ".join((DOCS / page).read_text().split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_what_is_made_can_be_made(page):
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^|`)make ([\w-]+)", page.read_text(), re.MULTILINE)) <= targets
 
 
 @pytest.mark.parametrize("text", shown("toml"))
