@@ -21,9 +21,11 @@ MAGIC = b"VMF test".ljust(512, b"\0")
 STAND_INS = {
     "mount": 'echo >>"$HERE/tries"\n[ $(wc -l <"$HERE/tries") -gt "$LATE" ] || exit 1\n'
     'case $5 in /dev/sr*) cp "$HERE"/cd/* "$6" ;; *) false ;; esac',
-    "umount": "exit 0",
+    "umount": 'rm -f "$1"/*',
     "head": 'case $3 in /dev/vd*) "$HEAD" -c 512 "$HERE/volume" ;; *) false ;; esac',
-    "tar": 'case $2 in /dev/vd*) shift 2; "$TAR" -cf "$HERE/volume" "$@" ;; *) false ;; esac',
+    # stricter than those we know, which pass over what is missing
+    "tar": 'case $2 in /dev/vd*) ;; *) exit 1 ;; esac\nshift 3\nfor file; do [ -e "$file" ] || exit 1; done\n'
+    '"$TAR" -cf "$HERE/volume" -- "$@"',
     "sleep": "exit 0",
     "sync": "exit 0",
     "poweroff": 'echo off >"$HERE/power"',
@@ -41,26 +43,26 @@ def guest(request, tmp_path):
         (tools / name).write_text(f"#!/bin/sh\n{lines}\n")
         (tools / name).chmod(0o755)
 
-    def run(script, *, results="", env="", late=0):
+    def run(script, *, results="", env="", late=0, begin=MAGIC):
         files = {"magic": MAGIC, "run": script.encode(), "env": env.encode(), "results": results.encode()}
         (tmp_path / "cd").mkdir()
         for name, content in {**files, "vmf-end": b"the end\n"}.items():
             (tmp_path / "cd" / name).write_bytes(content)
         volume = tmp_path / "volume"
-        volume.write_bytes(MAGIC + bytes(2**20))
+        volume.write_bytes(begin + bytes(2**20))
         stand_ins = {"HERE": tmp_path, "LATE": late, "HEAD": shutil.which("head"), "TAR": shutil.which("tar")}
         settings = {"PATH": tools, "TMPDIR": tmp_path, **stand_ins}
         said = subprocess.run(
             [tools / "sh", GUEST],
             env={name: str(value) for name, value in settings.items()},
-            stdin=subprocess.PIPE,
+            input=b"not for the script",
             capture_output=True,
             start_new_session=True,
             timeout=30,
             check=False,
         )
         assert (tmp_path / "power").exists(), said
-        return None if volume.read_bytes().startswith(MAGIC) else members(volume)
+        return None if volume.read_bytes().startswith(begin) else members(volume)
 
     return run
 
@@ -117,6 +119,11 @@ def test_devices_may_appear_late(guest):
 
 def test_a_guest_without_its_cd_leaves_the_volume_alone_and_powers_off(guest):
     assert guest("exit 0", late=10**6) is None
+
+
+def test_without_its_volume_the_script_is_not_run(guest, tmp_path):
+    assert guest('echo ran >"$HERE/ran"', begin=b"another".ljust(512)) is None
+    assert not (tmp_path / "ran").exists()
 
 
 def test_the_lines_stay_few():
