@@ -114,6 +114,11 @@ class KvmHost:
     def qemu_pid(self, machine):
         return int((self.home / f"run/libvirt/qemu/run/{machine}.pid").read_text())
 
+    def process(self, pid):
+        """What the kernel says of a process."""
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
     def until(self, look, done=bool):
         """Look again and again until it is done."""
         deadline = time.monotonic() + self.deadline
@@ -141,8 +146,8 @@ class KvmHost:
 
     def end(self):
         """End the daemon and its launcher, if they are there."""
-        with suppress(FileNotFoundError, ProcessLookupError):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
             daemon = self.daemon_pid()
-            launcher = int(Path(f"/proc/{daemon}/stat").read_text().rpartition(")")[2].split()[1])
+            launcher = int(self.process(daemon)["PPid"])
             self.kill(daemon, signal.SIGTERM)
             self.gone(launcher)

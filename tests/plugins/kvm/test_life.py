@@ -70,11 +70,28 @@ def test_only_the_daemons_user_can_look_at_a_machine(connection, host, put):
     connection.create(machine)
     for path in connection.folder(machine.name).path.iterdir():
         assert path.lstat().st_uid == connection.daemon.account.uid
-        assert not path.lstat().st_mode & 0o077 or path.is_socket()
-    status = Path(f"/proc/{host.qemu_pid(machine.name)}/status").read_text()
-    uid = next(line for line in status.splitlines() if line.startswith("Uid:"))
-    assert set(uid.split()[1:]) == {str(connection.daemon.account.uid)} != {"0"}
-    assert "Seccomp:\t2" in status
+        assert not path.lstat().st_mode & 0o077
+    for folder in ("run", "conf", "cache", "data"):
+        assert (host.home / folder).stat().st_mode & 0o777 == 0o700
+    assert (host.home / "conf/libvirt/qemu.conf").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_guest_is_caged_and_reaped_by_the_launcher(connection, host, put):
+    machine, _ = put(connection, HANG)
+    connection.create(machine)
+    status = host.process(host.qemu_pid(machine.name))
+    assert set(status["Uid"].split()) == {str(connection.daemon.account.uid)} != {"0"}
+    assert status["Seccomp"] == "2"
+    assert status["PPid"] == host.process(host.daemon_pid())["PPid"]
+
+
+def test_what_a_host_without_power_left_is_removed(connection, host, put):
+    before = host.files()
+    machine, _ = put(connection, HANG)
+    Path(connection._place(machine.name).console_socket(machine.name)).touch()
+    assert connection.machines() == (machine.name,)
+    connection.destroy(machine.name)
+    assert host.files() == before
 
 
 def test_a_guest_survives_its_daemon_and_is_adopted(connection, host, put):
