@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -90,8 +90,16 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
         *_exchange(job),
     ]
     if amended:
-        lines.append(Line(what="amended", how=", ".join(amended), why="a plugin changed the machine"))
+        changes = "; ".join(_changes(blueprint(placement, machine.name), machine))
+        lines.append(Line(what="amended", how=changes, why=f"plugins changed the machine: {', '.join(amended)}"))
     return tuple(lines)
+
+
+def _changes(before: Machine, after: Machine) -> Iterator[str]:
+    """What is different, as it is now."""
+    for name in after.__struct_fields__:
+        if getattr(after, name) != getattr(before, name):
+            yield f"{name.replace('_', ' ')}: {getattr(after, name)}"
 
 
 def _exchange(job: Job) -> tuple[Line, ...]:

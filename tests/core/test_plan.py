@@ -19,9 +19,8 @@ JOB = Job(name="j", image=IMAGE, memory=2**28, run="true", results=Results(files
 PLACE = Placement(job=JOB, host=Host(name="h", type="kvm"), facts=FACTS, reasons=("it is free",))
 
 
-def lines(placement: Placement, amended: tuple[str, ...] = ()) -> dict[str, tuple[str, str]]:
-    machine = blueprint(placement, "m")
-    return {line.what: (line.how, line.why) for line in explain(placement, machine, amended)}
+def lines(placement: Placement) -> dict[str, tuple[str, str]]:
+    return {line.what: (line.how, line.why) for line in explain(placement, blueprint(placement, "m"))}
 
 
 def test_a_job_with_a_script_gets_a_cd_and_a_results_volume():
@@ -50,4 +49,6 @@ def test_every_line_has_its_reason():
 
 
 def test_an_amendment_is_shown_with_its_author():
-    assert lines(PLACE, ("site",))["amended"][0] == "site"
+    machine = replace(blueprint(PLACE, "m"), cpus=3, kernel_parameters="site=here")
+    told = {line.what: (line.how, line.why) for line in explain(PLACE, machine, ("site",))}
+    assert told["amended"] == ("cpus: 3; kernel parameters: site=here", "plugins changed the machine: site")

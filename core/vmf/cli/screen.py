@@ -129,7 +129,7 @@ def ending(record: Record) -> str:
     if verdict is None:
         return str(record.state)
     took = format_duration(record.entered[record.state] - record.created)
-    reason = f": {verdict.reason}" if verdict.reason else ""
+    reason = f": {'; '.join(line.strip() for line in verdict.reason.splitlines())}" if verdict.reason else ""
     code = f"exit code {verdict.exit_code} ({verdict.source})"
     return f"{verdict.outcome}{reason}, {code}, in {took}; {_whereabouts(record)}"
 
