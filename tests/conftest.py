@@ -1,11 +1,25 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from vmf.warehouse import tiny as tiny_guest
+
+THIRDPARTY = Path(__file__).with_name("thirdparty")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """A folder into which the plugins of third parties have been installed."""
+    folder = tmp_path_factory.mktemp("site")
+    options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check")
+    plugins = sorted(each.parent for each in THIRDPARTY.glob("*/pyproject.toml"))
+    subprocess.run((sys.executable, "-m", "pip", "install", *options, "--target", folder, *plugins), check=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import select
+import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +33,7 @@ kind: Job
 metadata:
   name: {name}
 spec:
-  image: box.raw
+  image: {image}
   memory: 256MiB
   results: {{files: [out.txt]}}
   run: |
@@ -50,10 +56,16 @@ class Shell:
     folder: Path
     home: Path
     environment: dict[str, str]
+    hosts: tuple[str, ...] = ("--hosts", "hosts")
+    """The hosts that are meant where none are named."""
+    within: tuple[str, ...] = ()
+    """What stands before every command, such as what enters a namespace."""
+    image: str = "box.raw"
 
     def job(self, script: str, name: str = "j") -> Path:
         path = self.folder / f"{name}.yaml"
-        path.write_text(JOB.format(name=name, script="\n".join(f"    {line}" for line in script.splitlines())))
+        lines = "\n".join(f"    {line}" for line in script.splitlines())
+        path.write_text(JOB.format(name=name, image=self.image, script=lines))
         return path
 
     def host(self, name: str = "farm", more: str = "") -> Path:
@@ -63,9 +75,9 @@ class Shell:
         return path
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        hosts = ["--hosts", "hosts"] if words[0] in {"run", "plan", "doctor"} and "--hosts" not in words else []
+        hosts = self.hosts if words[0] in {"run", "plan", "doctor"} and "--hosts" not in words else ()
         return subprocess.Popen(
-            [sys.executable, "-m", "vmf", *words, *hosts],
+            [*self.within, sys.executable, "-m", "vmf", *words, *hosts],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -82,13 +94,13 @@ class Shell:
     def reaches(self, name: str, state: str) -> None:
         until(lambda: [each.state for each in self.records(name)][-1:] == [state], f"{name} becomes {state}")
 
-    def records(self, name: str) -> list[Record]:
-        """The jobs of this name as the store has them, oldest first."""
+    def records(self, name: str = "") -> list[Record]:
+        """The jobs of this name, or all, as the store has them, oldest first."""
         if not (self.home / "store.db").exists():
             return []
         store = Store(Home(root=self.home))
         try:
-            return [each for each in store.records() if each.job.name == name]
+            return [each for each in store.records() if name in {"", each.job.name}]
         finally:
             store.close()
 
@@ -107,3 +119,110 @@ class Shell:
         workshops = [str(each) for each in (self.home / "jobs").glob("*/workshop")]
         parts = [str(each) for each in self.folder.glob(".*.part")]
         return [*self.machines(), *sockets, *workshops, *parts]
+
+
+@dataclass
+class RealShell(Shell):
+    """The same on the built-in host `local`: real guests in a real QEMU, and a libvirt daemon of its own."""
+
+    hosts: tuple[str, ...] = ()
+    image: str = "tiny"
+
+    @property
+    def local(self) -> Path:
+        return self.home / "hosts/local"
+
+    def machine(self, name: str) -> str:
+        """What the hypervisor calls the latest job of this name."""
+        return self.records(name)[-1].machine
+
+    def machines(self, host: str = "local") -> list[str]:
+        return super().machines(host)
+
+    def says(self, name: str, words: str) -> None:
+        """Wait until the job's guest has written these words to its console."""
+        self.reaches(name, "running")
+        log = self.local / "machines" / self.machine(name) / "console.log"
+        until(lambda: log.exists() and words in log.read_text(errors="replace"), f"{name} says {words}")
+
+    def tell(self, name: str, line: str) -> None:
+        """Type a line on the console of the job's guest."""
+        digest = hashlib.sha256(self.machine(name).encode()).hexdigest()[:16]
+        with socket.socket(socket.AF_UNIX) as console:
+            console.connect(str(self.local / "run/console" / digest))
+            console.sendall(f"{line}\n".encode())
+
+    def guest(self, name: str) -> int:
+        """The process of the job's guest."""
+        return int((self.local / f"run/libvirt/qemu/run/{self.machine(name)}.pid").read_text())
+
+    def daemon(self) -> int:
+        """The libvirt daemon's process."""
+        (path,) = self.local.glob("run/libvirt/*d.pid")
+        return int(path.read_text())
+
+    def left_behind(self) -> list[str]:
+        domains = self.local.glob("conf/libvirt/qemu/*.xml")
+        running = set(self.local.glob("run/libvirt/qemu/run/*.pid")) - {self.local / "run/libvirt/qemu/run/driver.pid"}
+        files = (*domains, *running, *self.local.glob("run/console/*"), *self.local.glob("cache/libvirt/qemu/log/*"))
+        return [*super().left_behind(), *map(str, files), *self.processes("qemu-system")]
+
+    def processes(self, program: str = "") -> list[str]:
+        """The command lines of a program's processes, or of all, that have anything to do with this state folder."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has just ended, or is another user's
+                line, environment = ((folder / name).read_bytes() for name in ("cmdline", "environ"))
+                if os.fsencode(program) in line and os.fsencode(self.home) in line + environment:
+                    found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+        return found
+
+    def end(self) -> None:
+        """End the daemon and its launcher, if they are there."""
+        with suppress(FileNotFoundError, ProcessLookupError, ValueError):
+            daemon = self.daemon()
+            launcher = int(Path(f"/proc/{daemon}/stat").read_text().rpartition(")")[2].split()[1])
+            kill(daemon, signal.SIGTERM)
+            gone(launcher)
+
+
+def kill(pid: int, how: signal.Signals = signal.SIGKILL) -> None:
+    """Kill a process; return when it is gone."""
+    os.kill(pid, how)
+    gone(pid)
+
+
+def gone(pid: int) -> None:
+    """Return when a process is gone."""
+    with suppress(ProcessLookupError):
+        process = os.pidfd_open(pid)
+        try:
+            assert select.select([process], [], [], DEADLINE)[0], f"process {pid} does not end"
+        finally:
+            os.close(process)
+
+
+class Apart:
+    """A mount namespace of its own, in which a test mounts what it likes; root or any user may make one."""
+
+    def __init__(self) -> None:
+        root = os.geteuid() == 0
+        words = ["unshare", "--mount", *([] if root else ["--map-root-user"]), "sh", "-c", "echo ready && exec cat"]
+        self._holder = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._holder.stdout.readline() == "ready\n"
+        others = [] if root else ["--user", "--preserve-credentials"]
+        self._enter = ("nsenter", f"--target={self._holder.pid}", "--mount", *others)
+
+    def mount(self, *words: str | Path) -> None:
+        subprocess.run([*self._enter, "mount", *words], check=True)
+
+    def within(self, folder: Path) -> tuple[str, ...]:
+        """What stands before a command that is to run in here, in this folder."""
+        return (*self._enter, "env", "-C", str(folder))
+
+    def path(self, path: Path) -> Path:
+        """The path of something in here, seen from outside."""
+        return Path(f"/proc/{self._holder.pid}/root{path}")
+
+    def close(self) -> None:
+        self._holder.communicate()

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shell import Shell
+from shell import Apart, RealShell, Shell, until
 
 
 @pytest.fixture
@@ -35,3 +37,34 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
+
+
+@pytest.fixture
+def apart() -> Iterator[Apart]:
+    apart = Apart()
+    yield apart
+    apart.close()
+
+
+@pytest.fixture(scope="session")
+def real_home(tiny: Path) -> Iterator[Path]:
+    """A state folder with the tiny guest in its warehouse, and in the end without its daemon."""
+    home = Path(tempfile.mkdtemp(prefix="vmf", dir="/tmp"))
+    home.chmod(0o711)
+    shutil.copytree(tiny, home / "images/tiny")
+    yield home
+    shell = RealShell(folder=home, home=home, environment={})
+    shell.end()
+    until(lambda: shell.processes() == [], "no process is left")
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def real(real_home: Path, tmp_path: Path) -> Iterator[RealShell]:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    environment = {**os.environ, "VMF_HOME": str(real_home), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    shell = RealShell(folder=folder, home=real_home, environment=environment)
+    yield shell
+    if live := [str(each.id) for each in shell.records() if not each.ended]:
+        shell.vmf("rm", "--force", *live)

@@ -133,7 +133,7 @@ def test_a_job_beyond_every_host_is_refused_with_the_reason(shell: Shell) -> Non
     shell.job("exit 0")
     done = shell.vmf("run", "j.yaml", "--set", "memory=1TiB")
     assert done.returncode == 72
-    assert "farm: memory: memory 1 TiB of 4 GiB in all" in done.stderr
+    assert "farm: memory 1 TiB of 4 GiB in all" in done.stderr
     assert shell.records("j") == []
 
 

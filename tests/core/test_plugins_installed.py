@@ -4,13 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from vmf.plugins import HYPERVISORS, OTHERS
 
-THIRDPARTY = Path(__file__).parents[1] / "thirdparty"
 ENGINE = """
 import json, logging, sys
 from pathlib import Path
@@ -35,16 +33,6 @@ except Refused as refused:
 listed = {each.name: [each.group, each.version, each.error] for each in plugins.listed}
 print(json.dumps({"listed": listed, "parameters": machine.kernel_parameters, "amended": amended, "refusal": refusal}))
 """
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A folder into which the plugins of third parties have been installed."""
-    folder = tmp_path_factory.mktemp("site")
-    options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check")
-    plugins = sorted(each.parent for each in THIRDPARTY.glob("*/pyproject.toml"))
-    subprocess.run((sys.executable, "-m", "pip", "install", *options, "--target", folder, *plugins), check=True)
-    return folder
 
 
 @pytest.mark.packaging

@@ -1,0 +1,59 @@
+"""Plugins of third parties, installed for real: one wraps, one amends, one is broken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shell import Shell
+
+pytestmark = pytest.mark.packaging
+
+
+@pytest.fixture(autouse=True)
+def installed(shell: Shell, site: Path) -> None:
+    shell.environment["PYTHONPATH"] = str(site)
+
+
+def test_all_are_listed_the_broken_one_with_its_error(shell: Shell) -> None:
+    done = shell.vmf("plugins")
+    assert done.returncode == 0
+    assert {"fake 1.0: hypervisor", "amender 1.0: hooks amend", "timer 1.0: hooks create"} <= {
+        *done.stdout.splitlines()
+    }
+    assert "broken 1.0: BROKEN: RuntimeError: this plugin is broken on purpose" in done.stdout
+    told = {each["name"]: each for each in json.loads(shell.vmf("plugins", "--format", "json").stdout)}
+    assert told["broken"]["error"] == "RuntimeError: this plugin is broken on purpose"
+    assert (told["timer"]["error"], told["timer"]["hooks"]) == ("", ["create"])
+
+
+def test_the_plan_shows_what_was_amended_and_by_whom(shell: Shell) -> None:
+    shell.job("exit 0")
+    lines = [line.strip() for line in shell.vmf("plan", "j.yaml").stdout.splitlines()]
+    assert lines[-2:] == [
+        "amended      kernel parameters: site=thirdparty", "because plugins changed the machine: amender",
+    ]  # fmt: skip
+
+
+def test_a_run_is_timed_and_gets_the_amended_machine(shell: Shell) -> None:
+    shell.job("hang")
+    with shell.start("run", "-v", "j.yaml") as process:
+        shell.reaches("j", "running")
+        machine = json.loads((shell.home / "hosts/farm/machines/vmf-1-1/machine.json").read_text())
+        assert shell.vmf("rm", "j").returncode == 0
+        _, err = process.communicate(timeout=30)
+    assert machine["kernel_parameters"] == "site=thirdparty"
+    assert "thirdparty_timer: created vmf-1-1 in " in err
+
+
+def test_a_machine_that_a_site_does_not_want_is_held_with_the_reason(shell: Shell) -> None:
+    shell.job("exit 0")
+    done = shell.vmf("run", "j.yaml", "--set", "memory=2GiB")
+    assert done.returncode == 76
+    assert "job-fault: machine vmf-1-1 wants more than 1 GiB; ask for less memory, exit code 76 (vmf)" in done.stdout
+    told = json.loads((shell.folder / "j.results/result.json").read_text())
+    assert (told["outcome"], told["code"], told["source"]) == ("job-fault", "refused", "vmf")
+    assert [each.state for each in shell.records("j")] == ["held"]
+    assert shell.left_behind() == []
