@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -31,6 +32,7 @@ def make(tmp_path):
     for name in ("Makefile", *PROJECTS):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
+        os.utime(folder / name, (0, 0))
     for name, body in {"python": PYTHON, "pip": PIP, "vmf": "#!/bin/sh\n"}.items():
         (folder / name).write_text(body)
         (folder / name).chmod(0o755)
@@ -38,6 +40,8 @@ def make(tmp_path):
     def making(stamp, *, killed_at="", changed=()):
         (folder / "calls").write_text("")
         (folder / "fails").write_text(killed_at.removeprefix("pip ").removesuffix(f", {BY}"))
+        for each in folder.glob(".venv/*.stamp"):
+            os.utime(each, (1, 1))  # a change in the same tick of the clock would go unseen
         for name in changed:
             (folder / name).touch()
         command = ("make", "--silent", "PYTHON=./python", "SYSTEM_PACKAGES=true", f".venv/{stamp}.stamp")
