@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from vmf.match import Matches, Rejection, match
 from vmf.model import Job, Machine, MachineDisk, Offer, Placement
-from vmf.units import format_size
+from vmf.units import format_count, format_size
 
 KERNEL, INITRD, CDROM, RESULTS = "kernel", "initrd", "cdrom", "results"
 """Names of the files that are put into a machine's folder."""
@@ -79,7 +79,11 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
     lines = [
         Line(what="host", how=placement.host.name, why="; ".join(placement.reasons)),
         Line(what="accelerator", how=machine.accelerator, why=facts.note or "the fastest that the host has proved"),
-        Line(what="machine", how=f"{format_size(machine.memory)}, {machine.cpus} cpus", why="the job says so"),
+        Line(
+            what="machine",
+            how=f"{format_size(machine.memory)}, {format_count(machine.cpus, 'cpu')}",
+            why="the job says so",
+        ),
         Line(what="boot", how=boot, why=f"image {image.name}"),
         *(
             Line(
@@ -108,6 +112,10 @@ def _exchange(job: Job) -> tuple[Line, ...]:
     wanted = ", ".join(job.results.files) or "exit code and console only"
     folder = job.results.folder or f"./{job.name}.results"
     return (
-        Line(what="cdrom", how=f"the script and {len(job.env)} variables", why="the guest contract's input"),
+        Line(
+            what="cdrom",
+            how=f"the script and {format_count(len(job.env), 'variable')}",
+            why="the guest contract's input",
+        ),
         Line(what="results", how=f"{wanted}, into {folder}", why=f"a volume of {format_size(job.results.size)}"),
     )

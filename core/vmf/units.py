@@ -54,6 +54,11 @@ def format_duration(seconds: float) -> str:
     return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
 
 
+def format_count(number: int, noun: str) -> str:
+    """Write how many: `1 cpu`, `2 cpus`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _scaled(text: str, scale: Mapping[str, int], example: str) -> int:
     found = _NUMBER.fullmatch(text)
     if found is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -24,8 +25,6 @@ COMMANDS = MappingProxyType({
     "image": "build the tiny guest",
 })  # fmt: skip
 
-INTERRUPTED = 130
-
 
 class Parser(argparse.ArgumentParser):
     """Usage errors carry vmf's exit code, so that they are never taken for a guest's."""
@@ -42,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser(words).parse_args(words)
     _log(logging.DEBUG if options.verbose else logging.ERROR)
     try:
-        return int(options.act(options))
+        return _act(options)
     except VmfError as error:
         print(f"vmf: {error}", file=sys.stderr)
         return error.exit
@@ -50,7 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"vmf: {error.strerror or error}: {error.filename or 'no file named'}", file=sys.stderr)
         return Exit.SETUP
     except KeyboardInterrupt:
-        return INTERRUPTED
+        print("vmf: interrupted", file=sys.stderr)
+        return Exit.STOPPED
+
+
+def _act(options: argparse.Namespace) -> int:
+    from vmf.cli import session  # noqa: PLC0415  # `vmf --help` needs none of it
+
+    code = int(options.act(options))
+    session.mention_orphans(session.home(os.environ))
+    return code
 
 
 def _log(level: int) -> None:
@@ -65,6 +73,7 @@ def _parser(words: Sequence[str]) -> Parser:
     """The parser; only the command that is asked for is imported, which keeps `vmf --help` fast."""
     parser = Parser(
         prog="vmf",
+        allow_abbrev=False,
         description="Run virtual machines as batch jobs on any hypervisor.",
         epilog="Exit codes from 70 up are vmf's own, see docs/outcomes.md; any other is the guest's.",
     )
@@ -72,7 +81,9 @@ def _parser(words: Sequence[str]) -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     asked = next((word for word in words if word in COMMANDS), None)
     for name, sentence in COMMANDS.items():
-        command = commands.add_parser(name, help=sentence, description=sentence[0].upper() + sentence[1:] + ".")
+        command = commands.add_parser(
+            name, allow_abbrev=False, help=sentence, description=sentence[0].upper() + sentence[1:] + "."
+        )
         command.add_argument("-v", "--verbose", action="store_true", help="log to standard error")
         if name == asked:
             module = importlib.import_module(f"vmf.cli.{name}")

@@ -31,6 +31,8 @@ class Carrier:
         self._session = session
         self._screen = view
         self._stuck: dict[int, Exception] = {}
+        self.responsible = False
+        """Whether jobs are in our hands: an interrupt is then theirs, else it just ends this process."""
         self.engine = Engine(store=session.store, plugins=session.plugins, hosts=session.hosts, tell=self.tell)
         self.server = Server(session.home, lambda message: self.engine.stop(force=message.force, jobs=message.jobs))
 
@@ -39,8 +41,10 @@ class Carrier:
         socket = str(self.server.path)
         ours = [(self._session.store.update(replace(record, engine=socket)), owned) for record, owned in jobs]
         log_jobs(self._session.home, tuple(record for record, _ in ours))
+        self.responsible = True
         with self._screen:
             last = self.engine.carry(ours)
+        self.responsible = False
         sys.stdout.flush()
         for record in last:
             if advice := screen.advice(record):
@@ -76,24 +80,28 @@ def carrying(session: Session, options: argparse.Namespace, *, console: bool = F
     """A carrier that obeys its socket and the signals of its process."""
     try:
         carrier = Carrier(session, screen.choose(form=options.format, console=console))
-        with carrier.server, _signals(carrier.engine):
+        with carrier.server, _signals(carrier):
             yield carrier
     finally:
         session.hosts.close()
 
 
 @contextmanager
-def _signals(engine: Engine) -> Iterator[None]:
-    """Ctrl-C stops the jobs, a second one at once; SIGTERM and SIGHUP leave them to be adopted."""
+def _signals(carrier: Carrier) -> Iterator[None]:
+    """Ctrl-C stops our jobs, a second one at once; SIGTERM and SIGHUP leave them to be adopted."""
     interrupts: list[int] = []
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
+        if not carrier.responsible:
+            raise KeyboardInterrupt
         interrupts.append(number)
         print("vmf: stopping; Ctrl-C again forces" if len(interrupts) == 1 else "vmf: forcing", file=sys.stderr)
-        engine.stop(force=len(interrupts) > 1)
+        carrier.engine.stop(force=len(interrupts) > 1)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        engine.leave()
+        if not carrier.responsible:
+            raise SystemExit(Exit.LEFT)
+        carrier.engine.leave()
 
     wanted: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {
         signal.SIGINT: interrupt,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from vmf.errors import JobFault, NoMatch, UsageError
@@ -19,14 +19,22 @@ def results_folder(job: Job) -> Path:
     return job.results.folder or Path.cwd() / f"{job.name}.results"
 
 
-def check(jobs: Sequence[Job]) -> None:
-    """Look at what the jobs name on this computer: their images, and the places of their results.
+def check(jobs: Sequence[Job], *looks: Callable[[Job], Iterator[str]]) -> None:
+    """Look at what the jobs name on this computer.
 
     Raises:
         UsageError: with every fault of every job.
     """
-    if faults := [f"{job.name}: {fault}" for job in jobs for fault in (*_image(job), *_folder(job))]:
+    if faults := [f"{job.name}: {fault}" for job in jobs for look in looks for fault in look(job)]:
         raise UsageError("\n".join(faults))
+
+
+def check_apart(jobs: Sequence[Job]) -> None:
+    """See that no two jobs bring their results to the same place.
+
+    Raises:
+        UsageError: naming the places.
+    """
     shared = [str(folder) for folder, users in Counter(map(results_folder, jobs)).items() if users > 1]
     if shared:
         raise UsageError(
@@ -57,14 +65,16 @@ def objections(rejected: Sequence[Rejection]) -> str:
     return "\n".join(f"    {each.host}: {each.reason}" for each in rejected)
 
 
-def _image(job: Job) -> Iterator[str]:
+def image(job: Job) -> Iterator[str]:
+    """What is wrong with a job's image, as far as its headers tell."""
     try:
         images.inspect_image(job.image)
     except JobFault as fault:
         yield str(fault)
 
 
-def _folder(job: Job) -> Iterator[str]:
+def place(job: Job) -> Iterator[str]:
+    """What is wrong with the place of a job's results."""
     folder = results_folder(job)
     if os.path.lexists(folder):
         yield f"the results folder {folder} is already there\n    move it away, or --set results.folder=ANOTHER"

@@ -10,10 +10,10 @@ from functools import partial
 import msgspec
 from msgspec import Struct
 
-from vmf.cli.session import Session, add_format, add_hosts, mention_orphans, tiny
+from vmf.cli.session import Session, add_format, add_hosts, tiny
 from vmf.errors import Exit, VmfError
 from vmf.model import TINY, Host
-from vmf.units import format_size
+from vmf.units import format_count, format_size
 
 ROOM = 2**30
 """Free space below which the state folder is worth a word: overlays and results grow there."""
@@ -46,7 +46,6 @@ def act(options: argparse.Namespace) -> int:
             print(f"{'ok ' if each.healthy else 'BAD'}  {each.what}: {each.detail}")
             if each.hint:
                 print(f"     {each.hint}")
-    mention_orphans(session.store)
     return 0 if all(each.healthy for each in findings) else Exit.SETUP
 
 
@@ -87,4 +86,4 @@ def _facts(session: Session, host: Host) -> str:
     facts = session.hosts.facts(host)
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
     note = f" ({facts.note})" if facts.note else ""
-    return f"{format_size(facts.memory)}, {facts.cpus} cpus, accelerator: {facts.accelerator}{note}; {versions}"
+    return f"{format_size(facts.memory)}, {format_count(facts.cpus, 'cpu')}, accelerator: {facts.accelerator}{note}; {versions}"

@@ -6,9 +6,9 @@ import argparse
 
 import msgspec
 
-from vmf import plan, spec
-from vmf.cli.checks import check, objections
-from vmf.cli.session import Session, add_format, add_specs, mention_orphans
+from vmf import plan
+from vmf.cli.checks import check, image, objections
+from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit
 from vmf.model import Placement
 from vmf.plan import Line, Unplaced
@@ -23,10 +23,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """Print the plan."""
     session = Session(options)
-    jobs = spec.load_jobs(options.files, changes=options.changes, images=session.home.images)
-    check(jobs)
+    jobs, hosts = session.read()
+    check(jobs, image)
     try:
-        planned = plan.plan(jobs, session.hosts.offers(session.configured()))
+        planned = plan.plan(jobs, session.hosts.offers(hosts))
         lines = {each.job.name: _lines(session, each) for each in planned}
     finally:
         session.hosts.close()
@@ -34,7 +34,6 @@ def act(options: argparse.Namespace) -> int:
         print(msgspec.json.encode(lines).decode())
     else:
         _print(lines)
-    mention_orphans(session.store)
     return Exit.NO_MATCH if any(isinstance(each, Unplaced) and each.hopeless for each in planned) else 0
 
 

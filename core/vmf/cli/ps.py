@@ -7,7 +7,7 @@ import time
 
 import msgspec
 
-from vmf.cli.session import Session, add_format, mention_orphans
+from vmf.cli.session import Session, add_format
 from vmf.store import Record, owned
 from vmf.units import format_duration
 
@@ -31,7 +31,6 @@ def act(options: argparse.Namespace) -> int:
     widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    mention_orphans(session.store)
     return 0
 
 

@@ -12,7 +12,7 @@ import msgspec
 from vmf.cli.carry import Carrier, carrying
 from vmf.cli.session import Session, add_format
 from vmf.control import StopJobs, Unreachable, send
-from vmf.errors import HostLost
+from vmf.errors import HostLost, UsageError
 from vmf.store import Ownership, Record, own, try_to_own
 
 PATIENCE_SECONDS = 5.0
@@ -29,13 +29,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """Remove the jobs."""
     session = Session(options)
-    records = [session.store.find(word) for word in options.jobs]
+    records = [_meant(session, word) for word in options.jobs]
     with carrying(session, options) as carrier:
         for record in records:
             _remove(session, carrier, record, force=options.force)
             done = {"job": record.job.name, "id": record.id, "removed": True}
             print(msgspec.json.encode(done).decode() if options.format == "json" else f"{record.job.name}: removed")
     return 0
+
+
+def _meant(session: Session, word: str) -> Record:
+    """The job that a word means; an ended one only by its id, as a name may mean several of those."""
+    record = session.store.find(word)
+    if record.ended and word != str(record.id):
+        raise UsageError(
+            f"no live job is called {word!r}", hint=f"`vmf rm {record.id}` forgets the latest that has ended"
+        )
+    return record
 
 
 def _remove(session: Session, carrier: Carrier, record: Record, *, force: bool) -> None:

@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Sequence
 
-from vmf import spec
+import msgspec
+
 from vmf.cli.carry import Owned, carrying
-from vmf.cli.checks import check, fit, results_folder
+from vmf.cli.checks import check, check_apart, fit, image, place, results_folder
 from vmf.cli.session import Session, add_format, add_specs, orphans
+from vmf.cli.wait import await_all
 from vmf.errors import SetupError
 from vmf.model import Job
 from vmf.store import Record, owned, try_to_own
@@ -30,21 +32,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """Run the jobs of the files; the exit code of a single job is its guest's."""
     session = Session(options)
-    jobs = spec.load_jobs(options.files, changes=options.changes, images=session.home.images)
-    hosts = session.configured()
+    jobs, hosts = session.read()
     orphaned = orphans(session.store)
     again = {record.job.name: record for record in orphaned if _is_again(record, jobs)}
     new = [job for job in jobs if job.name not in again]
-    check(new)
+    check(new, image, place)
+    check_apart(new)
     fit(new, session.hosts, hosts)
     with carrying(session, options, console=options.console) as carrier:
+        carrier.responsible = not options.detach
         taken = session.store.submit([(job, results_folder(job)) for job in new], hosts) if new else ()
         asked = {record.id for record, _ in taken} | {record.id for record in again.values()}
         adopted = _adopt(session, orphaned)
         if options.detach:
-            return _detach(session, (*taken, *adopted))
-        last = carrier.carry((*taken, *adopted))
-        return carrier.exit_code([record for record in last if record.id in asked])
+            return _detach(session, (*taken, *adopted), form=options.format)
+        last = {record.id: record for record in carrier.carry((*taken, *adopted))}
+        elsewhere = await_all(session, carrier, [each for each in again.values() if each.id not in last])
+        return carrier.exit_code([*(record for record in last.values() if record.id in asked), *elsewhere])
 
 
 def _is_again(record: Record, jobs: Sequence[Job]) -> bool:
@@ -67,7 +71,7 @@ def _adopt(session: Session, orphaned: Sequence[Record]) -> tuple[Owned, ...]:
     return tuple(adopted)
 
 
-def _detach(session: Session, jobs: Sequence[Owned]) -> int:
+def _detach(session: Session, jobs: Sequence[Owned], *, form: str) -> int:
     """Hand the jobs to an engine of their own: a `vmf wait` in a session of its own."""
     for _, ownership in jobs:
         ownership.release()
@@ -87,9 +91,10 @@ def _detach(session: Session, jobs: Sequence[Owned]) -> int:
             raise SetupError("the engine in the background did not start", hint=f"its words are in {log}")
         time.sleep(0.02)
     for record, _ in jobs:
-        print(
-            f"{record.job.name}: job {record.id} goes on in the background; `vmf wait {record.job.name}` waits for it"
-        )
+        name = record.job.name
+        said = f"{name}: job {record.id} goes on in the background; `vmf wait {name}` waits for it"
+        detached = {"job": name, "id": record.id, "detached": True}
+        print(msgspec.json.encode(detached).decode() if form == "json" else said)
     return 0
 
 

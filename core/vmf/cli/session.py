@@ -7,11 +7,12 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
-from vmf.errors import SetupError
-from vmf.model import TINY, Home, Host, Image
+from vmf.errors import Fault, SetupError, SpecError
+from vmf.model import TINY, Home, Host, Image, Job
 from vmf.plugins import Plugins
 from vmf.run import Hosts
 from vmf.store import Record, Store, owned
@@ -43,6 +44,24 @@ class Session:
         """The hosts that this process has open."""
         return Hosts(self.plugins, self.store, proof=lambda: tiny(self.home))
 
+    def read(self) -> tuple[tuple[Job, ...], tuple[Host, ...]]:
+        """The jobs of the files, and the hosts; the faults of both are told together."""
+        from vmf import spec  # noqa: PLC0415  # as below
+
+        jobs: tuple[Job, ...] = ()
+        faults: tuple[Fault, ...] = ()
+        try:
+            jobs = spec.load_jobs(self._options.files, changes=self._options.changes, images=self.home.images)
+        except SpecError as error:
+            faults = error.faults
+        try:
+            hosts = self.configured()
+        except SpecError as error:
+            raise SpecError((*faults, *error.faults)) from error
+        if faults:
+            raise SpecError(faults)
+        return jobs, hosts
+
     def configured(self) -> tuple[Host, ...]:
         """The hosts of `--hosts`, else of the user's configuration folder, else the built-in one."""
         from vmf import spec  # noqa: PLC0415  # YAML is slow to import and most sessions read none
@@ -54,13 +73,12 @@ class Session:
 
 
 def home(environment: Mapping[str, str]) -> Home:
-    """Where the state of this user is kept: VMF_HOME, or where the system keeps such things."""
+    """Where the state of this user is kept: VMF_HOME, or a folder with a short path, which the sockets in it need."""
     if named := environment.get("VMF_HOME"):
         return Home(root=Path(named).absolute())
     if os.geteuid() == 0:
         return Home(root=Path("/var/lib/vmf"))
-    state = environment.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    return Home(root=Path(state) / "vmf")
+    return Home(root=Path.home() / ".vmf")
 
 
 def configuration(environment: Mapping[str, str]) -> Path:
@@ -107,9 +125,13 @@ def orphans(store: Store) -> tuple[Record, ...]:
     return tuple(each for each in store.records() if not each.ended and not owned(store.home, each.id))
 
 
-def mention_orphans(store: Store) -> None:
+def mention_orphans(where: Home) -> None:
     """Say which jobs are orphaned, and what to type."""
-    for each in orphans(store):
+    if not where.store.exists():
+        return
+    with closing(Store(where)) as store:
+        orphaned = orphans(store)
+    for each in orphaned:
         name = each.job.name
         print(
             f"vmf: {name} (job {each.id}) is orphaned, {each.state}: its engine is gone;"

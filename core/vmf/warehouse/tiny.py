@@ -121,7 +121,9 @@ def _staging(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 def _remove(folders: tuple[Path, ...]) -> None:
     for folder in folders:
-        if folder.exists():
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.exists():
             shutil.rmtree(folder)
 
 
