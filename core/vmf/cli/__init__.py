@@ -66,6 +66,7 @@ def _log(level: int) -> None:
     to_stderr = logging.StreamHandler()
     to_stderr.setLevel(level)
     to_stderr.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no news of its own
     logging.basicConfig(level=level, handlers=[to_stderr], force=True)
 
 

@@ -86,4 +86,5 @@ def _facts(session: Session, host: Host) -> str:
     facts = session.hosts.facts(host)
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
     note = f" ({facts.note})" if facts.note else ""
-    return f"{format_size(facts.memory)}, {format_count(facts.cpus, 'cpu')}, accelerator: {facts.accelerator}{note}; {versions}"
+    size = f"{format_size(facts.memory)}, {format_count(facts.cpus, 'cpu')}"
+    return f"{size}, accelerator: {facts.accelerator}{note}; {versions}"

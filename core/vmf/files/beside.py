@@ -35,6 +35,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an error of the system say where it happened, as those of writing do not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
 def sync_folder(path: Path) -> None:
     """Wait until the names in a folder are on the disk."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

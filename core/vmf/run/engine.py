@@ -108,7 +108,7 @@ class Engine:
         self._take(record)
 
     def _stuck(self, record: Record, error: Exception) -> None:
-        logging.getLogger(f"vmf.job.{record.id}").error("this engine cannot carry the job on", exc_info=error)
+        logging.getLogger(f"vmf.job.{record.id}").warning("this engine cannot carry the job on", exc_info=error)
         self._tell(Stuck(record=record, error=error))
         self._orders[record.id].give(leave=True)
         self._over(record)

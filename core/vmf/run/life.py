@@ -17,6 +17,7 @@ from types import MappingProxyType
 from vmf import plan
 from vmf.errors import HostFault, HostLost, JobFault
 from vmf.files import cdrom, images, volume
+from vmf.files.beside import naming
 from vmf.files.console import BoundedLog
 from vmf.model import Ending, Handle, Machine, MachineState, Outcome, Placement, Power, Stop, Verdict
 from vmf.plugins import Hypervisor, Plugins
@@ -195,14 +196,19 @@ class Life:
             if source is not None:
                 hypervisor.put(name, file, source)
         if job.run is not None:
-            workshop = self._workshop()
+            self._exchange(hypervisor)
+        return Created(handle=hypervisor.create(self._machine()))
+
+    def _exchange(self, hypervisor: Hypervisor) -> None:
+        """Make the guest contract's CD and results volume, and put them on the host."""
+        job, workshop = self.record.job, self._workshop()
+        magic = volume.magic(self.record.nonce)
+        with naming(workshop):
             workshop.mkdir(mode=0o700, exist_ok=True)
-            magic = volume.magic(self.record.nonce)
             cdrom.write(workshop / plan.CDROM, cdrom.contents(job, magic))
             volume.make(workshop / plan.RESULTS, size=job.results.size, magic=magic)
-            for file in (plan.CDROM, plan.RESULTS):
-                hypervisor.put(name, file, workshop / file)
-        return Created(handle=hypervisor.create(self._machine()))
+        for file in (plan.CDROM, plan.RESULTS):
+            hypervisor.put(self.record.machine, file, workshop / file)
 
     def _machine(self) -> Machine:
         placement = self._placement()

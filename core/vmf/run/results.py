@@ -12,7 +12,7 @@ import msgspec
 
 from vmf import __version__
 from vmf.files import volume
-from vmf.files.beside import sync_folder
+from vmf.files.beside import naming, sync_folder
 from vmf.model import Handle, Verdict
 from vmf.plugins import Hypervisor
 from vmf.result import Result, Said, Word
@@ -42,7 +42,7 @@ class Parcel:
         if record.job.run is None:
             self._fetch_disks(hypervisor, handle)
             return NO_WORD
-        with hypervisor.fetch(handle, "results") as stream:
+        with hypervisor.fetch(handle, "results") as stream, naming(self.path):
             return volume.read(
                 stream,
                 magic=volume.magic(record.nonce),
@@ -53,10 +53,11 @@ class Parcel:
 
     def deliver(self, verdict: Verdict, word: Word, console: bytes) -> Path:
         """Add the console and `result.json`, and put the parcel in its place; where it is now."""
-        _write(self.path / "console.log", console)
         result = msgspec.json.format(msgspec.json.encode(_result(self.record, verdict, word)))
-        _write(self.path / "result.json", result + b"\n")
-        sync_folder(self.path)
+        with naming(self.path):
+            _write(self.path / "console.log", console)
+            _write(self.path / "result.json", result + b"\n")
+            sync_folder(self.path)
         place = next(place for place in _places(self.record) if not place.exists())
         self.path.rename(place)
         sync_folder(place.parent)
@@ -64,7 +65,7 @@ class Parcel:
 
     def _fetch_disks(self, hypervisor: Hypervisor, handle: Handle) -> None:
         for number in range(len(self.record.job.image.disks)):
-            with hypervisor.fetch(handle, f"disk{number}") as stream:
+            with hypervisor.fetch(handle, f"disk{number}") as stream, naming(self.path):
                 _copy_sparse(stream, self.path / f"disk{number}.qcow2")
 
 

@@ -61,15 +61,10 @@ class Store:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._lock = threading.RLock()
-        try:
+        with self._blaming():
             os.close(os.open(home.store, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             self._db = sqlite3.connect(home.store, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             self._open()
-        except (sqlite3.Error, OSError) as error:
-            raise SetupError(
-                f"the state folder {home.root} cannot be used: {error}",
-                hint="check its permissions and the free space, or set VMF_HOME to another folder",
-            ) from error
 
     def close(self) -> None:
         """Close the database."""
@@ -179,18 +174,29 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock:
+        with self._lock, self._blaming():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk has already ended it
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _rows(self, query: str, *arguments: object) -> list[Any]:
-        with self._lock:
+        with self._lock, self._blaming():
             return self._db.execute(query, arguments).fetchall()
+
+    @contextmanager
+    def _blaming(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise SetupError(
+                f"the state folder {self.home.root} cannot be used: {error}",
+                hint="check its permissions and the free space, or set VMF_HOME to another folder",
+            ) from error
 
     def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...]) -> tuple[Record, Ownership]:
         now = time.time()
