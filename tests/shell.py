@@ -109,6 +109,10 @@ class Shell:
         rows = self.vmf("ps", "--all").stdout.splitlines()
         return next((row for row in reversed(rows) if f" {name} " in row), "")
 
+    def waits_for_lock(self, pid: int) -> bool:
+        """Whether a process has asked for a lock that another one holds."""
+        return any("->" in line and f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines())
+
     def machines(self, host: str = "farm") -> list[str]:
         folder = self.home / "hosts" / host / "machines"
         return sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []

@@ -74,9 +74,15 @@ def test_a_running_job_takes_its_share_in_the_plan(shell: Shell) -> None:
     assert "waits for room" in done.stdout
 
 
-def test_what_cannot_be_is_refused_as_it_is_by_run(shell: Shell) -> None:
+def test_a_job_can_be_planned_while_its_last_results_are_there(shell: Shell) -> None:
     shell.job("exit 0")
     (shell.folder / "j.results").mkdir()
+    assert shell.vmf("plan", "j.yaml").returncode == 0
+
+
+def test_an_image_that_is_none_is_refused_as_it_is_by_run(shell: Shell) -> None:
+    shell.job("exit 0")
+    (shell.folder / "box.raw").write_bytes(b"text")
     done = shell.vmf("plan", "j.yaml")
     assert done.returncode == 78
-    assert "j.results is already there" in done.stderr
+    assert "box.raw" in done.stderr
