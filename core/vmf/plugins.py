@@ -86,7 +86,8 @@ class Plugins:
             named = (each for each in self.listed if (each.group, each.name) == (HYPERVISORS, host.type))
             broken = [each.error for each in named if each.error]
             reason = f"its plugin is broken: {broken[0]}" if broken else f"no plugin is installed for {host.type!r}"
-            raise SetupError(f"host {host.name}: {reason}", hint="`vmf plugins` lists all plugins and their errors")
+            hint = f"install one, such as the distribution vmf-{host.type}; `vmf plugins` lists all and their errors"
+            raise SetupError(f"host {host.name}: {reason}", hint=hint)
         others = [self._manager.get_plugin(name) for name in self.types if name != host.type]
         return Hypervisor(self._manager, others, host=host, folder=folder)
 
