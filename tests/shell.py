@@ -49,6 +49,15 @@ def until(state: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
+class Command(subprocess.Popen[str]):
+    """A command under way; left by an error, it is killed instead of waited for."""
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *rest)
+
+
 @dataclass
 class Shell:
     """A folder to work in, and what is typed there."""
@@ -74,9 +83,9 @@ class Shell:
         path.write_text(HOST.format(name=name, more=more))
         return path
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str) -> Command:
         hosts = self.hosts if words[0] in {"run", "plan", "doctor"} and "--hosts" not in words else ()
-        return subprocess.Popen(
+        return Command(
             [*self.within, sys.executable, "-m", "vmf", *words, *hosts],
             cwd=self.folder,
             env=self.environment,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import RealShell, gone, kill, until
+from shell import Command, RealShell, gone, kill, until
 from vmf.warehouse import cpio
 
 pytestmark = pytest.mark.real
@@ -183,21 +183,27 @@ def test_ctrl_c_lets_a_guest_power_off_and_shows_its_console_meanwhile(real: Rea
     assert real.left_behind() == []
 
 
-def test_a_deaf_guest_is_forced_after_a_while_or_by_a_second_ctrl_c(real: RealShell) -> None:
+def test_a_deaf_guest_is_forced_after_a_while_or_at_once_by_a_second_ctrl_c(real: RealShell) -> None:
     for name in ("once", "twice"):
         real.job(DEAF, name)
     with real.start("run", "once.yaml") as once, real.start("run", "twice.yaml") as twice:
-        for name, process in (("once", once), ("twice", twice)):
+        for name in ("once", "twice"):
             real.says(name, "deaf")
+        for name, process in (("once", once), ("twice", twice)):
             process.send_signal(signal.SIGINT)
             real.reaches(name, "stopping")
         twice.send_signal(signal.SIGINT)
-        for process in (twice, once):
-            out, err = process.communicate(timeout=30)
-            assert process.returncode == 77
-            assert "forcing the machine off" in out
-            assert ("vmf: forcing" in err) is (process is twice)
+        ends(twice, forced=True)
+        assert real.records("once")[-1].state == "stopping"
+        ends(once, forced=False)
     assert real.left_behind() == []
+
+
+def ends(process: Command, *, forced: bool) -> None:
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 77
+    assert "forcing the machine off" in out
+    assert ("vmf: forcing" in err) is forced
 
 
 def test_a_killed_engines_job_is_carried_on_whether_its_guest_still_runs_or_not(real: RealShell) -> None:
