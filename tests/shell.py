@@ -40,6 +40,18 @@ spec:
 {script}
 """
 
+GOOD = """\
+apiVersion: vmf/v1
+kind: Job
+metadata:
+  name: j
+spec:
+  image: box.raw
+  memory: 256MiB
+  env: {A: b}
+  run: exit 0
+"""
+
 
 def until(state: Callable[[], object], what: str) -> None:
     """Wait for a state, with a deadline."""
@@ -99,6 +111,19 @@ class Shell:
         with self.start(*words) as process:
             out, err = process.communicate(timeout=DEADLINE)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def refused(self, *words: str, code: int = 78) -> str:
+        """What `vmf run` says of a job that it refuses; it must leave everything as it was."""
+        before = contents(self.folder)
+        done = self.vmf("run", *(words or ("j.yaml",)))
+        assert done.returncode == code, done.stderr
+        assert done.stdout == ""
+        assert all(each.isprintable() or each == "\n" for each in done.stderr)
+        assert "Traceback" not in done.stderr
+        assert self.records() == []
+        assert self.left_behind() == []
+        assert contents(self.folder) == before
+        return done.stderr
 
     def reaches(self, name: str, state: str) -> None:
         until(lambda: [each.state for each in self.records(name)][-1:] == [state], f"{name} becomes {state}")
@@ -197,6 +222,11 @@ class RealShell(Shell):
             launcher = int(Path(f"/proc/{daemon}/stat").read_text().rpartition(")")[2].split()[1])
             kill(daemon, signal.SIGTERM)
             gone(launcher)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every path below a folder, with what is in the files."""
+    return {path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
 
 
 def kill(pid: int, how: signal.Signals = signal.SIGKILL) -> None:

@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from shell import Apart, RealShell, Shell, until
-from vmf_kvm.daemon import PACKAGES, find_program
-
-GOOD = """\
-apiVersion: vmf/v1
-kind: Job
-metadata:
-  name: j
-spec:
-  image: box.raw
-  memory: 256MiB
-  env: {A: b}
-  run: exit 0
-"""
-
-
-def refused(shell: Shell, *words: str, code: int = 78) -> str:
-    """What `vmf run` says of a job that it refuses; it must leave everything as it was."""
-    before = tree(shell.folder)
-    done = shell.vmf("run", *(words or ("j.yaml",)))
-    assert done.returncode == code, done.stderr
-    assert done.stdout == ""
-    assert all(each.isprintable() or each == "\n" for each in done.stderr)
-    assert "Traceback" not in done.stderr
-    assert shell.records() == []
-    assert shell.left_behind() == []
-    assert tree(shell.folder) == before
-    return done.stderr
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+from shell import GOOD, Shell
 
 
 @pytest.mark.parametrize(
@@ -80,7 +45,7 @@ def test_what_is_wrong_in_a_file_is_told_with_its_place(
 ) -> None:
     assert GOOD.count(was) == 1
     (shell.folder / "j.yaml").write_text(GOOD.replace(was, becomes))
-    said = refused(shell)
+    said = shell.refused()
     fault = next(line for line in said.splitlines() if f"j.yaml:{place}: " in line)
     assert what in fault
     assert hint in said
@@ -131,7 +96,7 @@ def test_a_file_that_cannot_be_read_is_refused(
     shell: Shell, make: Callable[[Path], None], what: str, hint: str
 ) -> None:
     make(shell.folder / "j.yaml")
-    said = refused(shell)
+    said = shell.refused()
     assert what in said
     assert hint in said
 
@@ -139,7 +104,7 @@ def test_a_file_that_cannot_be_read_is_refused(
 def test_all_faults_of_all_files_are_told_in_one_go(shell: Shell) -> None:
     (shell.folder / "j.yaml").write_text(GOOD.replace("box.raw", "bux.raw").replace("256MiB", "lots\n  cpu: 0"))
     (shell.folder / "k.yaml").write_text(GOOD.replace("name: j", "name: k/k").replace("run:", "runs:"))
-    said = refused(shell, "j.yaml", "k.yaml", "gone.yaml", "--set", "nothing")
+    said = shell.refused("j.yaml", "k.yaml", "gone.yaml", "--set", "nothing")
     for place in ("j.yaml:6:10: ", "j.yaml:7:11: ", "j.yaml:8:3: ", "k.yaml:4:9: ", "k.yaml:9:3: ", "gone.yaml: "):
         assert f"\n{place}" in f"\n{said.removeprefix('vmf: ')}"
     assert "--set nothing: the = is missing" in said
@@ -147,7 +112,7 @@ def test_all_faults_of_all_files_are_told_in_one_go(shell: Shell) -> None:
 
 def test_a_host_beyond_which_nothing_fits_says_so(shell: Shell) -> None:
     (shell.folder / "j.yaml").write_text(GOOD.replace("256MiB", "1TiB"))
-    assert "farm: memory 1 TiB of 4 GiB in all" in refused(shell, code=72)
+    assert "farm: memory 1 TiB of 4 GiB in all" in shell.refused(code=72)
 
 
 def test_what_yaml_would_misread_arrives_as_it_is_written(shell: Shell) -> None:
@@ -183,7 +148,7 @@ def test_an_image_must_be_what_it_is_stated_to_be_and_stand_alone(
     if not reason:
         assert shell.vmf("run", "j.yaml").returncode == 0
         return
-    said = refused(shell)
+    said = shell.refused()
     assert f"disk {shell.folder}/box.qcow2: " in said
     assert reason in said
     assert hint in said
@@ -192,175 +157,25 @@ def test_an_image_must_be_what_it_is_stated_to_be_and_stand_alone(
 def test_a_text_file_is_no_image(shell: Shell) -> None:
     (shell.folder / "box.raw").write_text("not a disk")
     (shell.folder / "j.yaml").write_text(GOOD)
-    said = refused(shell)
+    said = shell.refused()
     assert "box.raw: it is stated to be raw and its 10 bytes are no multiple of 512" in said
 
 
 def test_two_jobs_of_one_name_are_refused_together(shell: Shell) -> None:
     (shell.folder / "j.yaml").write_text(f"{GOOD}---\n{GOOD}")
-    said = refused(shell)
+    said = shell.refused()
     assert "j.yaml:14:9: metadata.name: 'j' is already the name of the one in j.yaml:4" in said
 
 
 def test_two_jobs_cannot_share_a_results_folder(shell: Shell) -> None:
     (shell.folder / "j.yaml").write_text(f"{GOOD}---\n{GOOD.replace('name: j', 'name: k')}")
-    assert "give each job its own results.folder" in refused(shell, "j.yaml", "--set", "results.folder=both")
+    assert "give each job its own results.folder" in shell.refused("j.yaml", "--set", "results.folder=both")
 
 
 def test_a_results_folder_that_is_there_keeps_what_is_in_it(shell: Shell) -> None:
     (shell.folder / "j.yaml").write_text(GOOD)
     (shell.folder / "j.results").mkdir()
     (shell.folder / "j.results/precious").write_text("mine")
-    said = refused(shell)
+    said = shell.refused()
     assert f"the results folder {shell.folder}/j.results is already there" in said
     assert "move it away, or --set results.folder=ANOTHER" in said
-
-
-@pytest.fixture
-def powerless(shell: Shell) -> Shell:
-    """A user whom file modes bind; even root."""
-    if os.geteuid() == 0:
-        shell.within = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
-    return shell
-
-
-@pytest.fixture
-def closed(tmp_path: Path) -> Iterator[Path]:
-    """A folder that nobody may enter."""
-    folder = tmp_path / "closed"
-    folder.mkdir()
-    (folder / "box.raw").write_bytes(bytes(2**20))
-    (folder / "j.yaml").write_text(GOOD)
-    folder.chmod(0)
-    yield folder
-    folder.chmod(0o700)
-
-
-def test_a_place_in_which_results_may_not_be_written_is_named(powerless: Shell, closed: Path) -> None:
-    (powerless.folder / "j.yaml").write_text(GOOD)
-    said = refused(powerless, "j.yaml", "--set", f"results.folder={closed}/r")
-    assert str(closed) in said
-    assert "choose another place with --set results.folder=ANOTHER" in said
-
-
-def test_an_image_that_may_not_be_read_is_named_with_the_folder(powerless: Shell, closed: Path) -> None:
-    (powerless.folder / "j.yaml").write_text(GOOD.replace("box.raw", f"{closed}/box.raw"))
-    said = refused(powerless)
-    assert "permission denied" in said
-    assert str(closed) in said
-
-
-def test_a_file_that_may_not_be_read_is_named(powerless: Shell, closed: Path) -> None:
-    assert f"{closed}/j.yaml: permission denied" in refused(powerless, f"{closed}/j.yaml")
-
-
-def test_a_state_folder_that_may_not_be_made_is_named(powerless: Shell, closed: Path) -> None:
-    (powerless.folder / "j.yaml").write_text(GOOD)
-    powerless.environment["VMF_HOME"] = str(closed / "home")
-    said = refused(powerless, code=79)
-    assert f"the state folder {closed}/home cannot be made: Permission denied" in said
-    assert "set VMF_HOME to a folder that you may write" in said
-
-
-@pytest.fixture
-def private(real_home: Path) -> Iterator[Path]:
-    """A folder that those who run guests may not enter: root's guests run as another user, everybody else's do not."""
-    folder = real_home / "private"
-    folder.mkdir()
-    (folder / "box.raw").write_bytes(bytes(2**20))
-    folder.chmod(0o700 if os.geteuid() == 0 else 0)
-    yield folder
-    folder.chmod(0o700)
-    shutil.rmtree(folder)
-
-
-def test_a_disk_that_the_guests_user_cannot_reach_is_named_with_the_folder(real: RealShell, private: Path) -> None:
-    real.image = f"{private}/box.raw"
-    real.job("exit 0")
-    done = real.vmf("run", "j.yaml")
-    assert done.returncode == (76 if os.geteuid() == 0 else 78)
-    said = done.stdout + done.stderr
-    assert str(private) in said
-    assert "chmod o+x" in said or "permission denied" in said
-    assert real.left_behind() == []
-
-
-@pytest.mark.parametrize("program", ["qemu-system-x86_64", "libvirtd"])
-def test_a_program_that_is_not_installed_is_named_with_its_package(shell: Shell, apart: Apart, program: str) -> None:
-    apart.mount("--bind", "/dev/null", str(find_program(program)))
-    shell.within = apart.within(shell.folder)
-    shell.hosts = ()
-    (shell.folder / "j.yaml").write_text(GOOD)
-    said = refused(shell, code=79)
-    assert "is not installed" in said
-    assert f"install {PACKAGES[program]}" in said
-
-
-@pytest.fixture
-def small(shell: Shell, apart: Apart) -> Path:
-    """A place of 64 KiB, where `shell` can see it."""
-    place = shell.folder / "small"
-    place.mkdir()
-    apart.mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", place)
-    shell.within = apart.within(shell.folder)
-    return place
-
-
-def test_results_without_space_wait_until_there_is_some(shell: Shell, apart: Apart, small: Path) -> None:
-    shell.job(f"write out.txt {'x' * 100_000}")
-    done = shell.vmf("run", "j.yaml", "--set", f"results.folder={small}/r")
-    assert done.returncode == 79
-    assert "No space left on device" in done.stdout
-    assert str(small) in done.stdout
-    assert "`vmf wait j` carries it on" in done.stdout
-    assert "Traceback" not in done.stderr
-    apart.mount("-o", "remount,size=1m", small)
-    assert shell.vmf("wait", "j").returncode == 0
-    assert (apart.path(small) / "r/out.txt").stat().st_size == 100_001
-    assert [each.name for each in apart.path(small).iterdir()] == ["r"]
-    assert shell.left_behind() == []
-
-
-def test_a_full_state_folder_loses_no_job(shell: Shell, apart: Apart) -> None:
-    shell.home.mkdir()
-    apart.mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", shell.home)
-    shell.within = apart.within(shell.folder)
-    filler = apart.path(shell.home) / "filler"
-    shell.job("hang")
-    with shell.start("run", "j.yaml", "--set", "results.size=1MiB") as process:
-        while "running" not in process.stdout.readline():
-            assert process.poll() is None
-        fill(filler)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert process.returncode == 79
-    assert f"the state folder {shell.home} cannot be used: database or disk is full" in out
-    assert "`vmf wait j` carries it on" in out
-    assert "Traceback" not in err
-    filler.unlink()
-    with shell.start("wait", "j") as process:
-        until(lambda: "orphaned" not in shell.row("j"), "the job has an engine again")
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
-    assert process.returncode == 77
-    assert (shell.folder / "j.results/result.json").exists()
-    assert list((apart.path(shell.home) / "hosts/farm/machines").iterdir()) == []
-
-
-def test_a_state_folder_that_is_full_from_the_start_takes_no_job(shell: Shell, apart: Apart) -> None:
-    shell.home.mkdir()
-    apart.mount("-t", "tmpfs", "-o", "size=256k", "tmpfs", shell.home)
-    shell.within = apart.within(shell.folder)
-    assert shell.vmf("ps").returncode == 0
-    fill(apart.path(shell.home) / "filler")
-    (shell.folder / "j.yaml").write_text(GOOD)
-    said = refused(shell, code=79)
-    assert str(shell.home) in said
-    assert "free space" in said
-
-
-def fill(path: Path) -> None:
-    """Write to a file until there is no space left."""
-    with path.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
