@@ -157,8 +157,11 @@ def test_an_image_must_be_what_it_is_stated_to_be_and_stand_alone(
 def test_a_text_file_is_no_image(shell: Shell) -> None:
     (shell.folder / "box.raw").write_text("not a disk")
     (shell.folder / "j.yaml").write_text(GOOD)
-    said = shell.refused()
+    said = shell.refused("j.yaml", "--set", "cpus=none")
+    assert "j.yaml:6:10: spec.image: " in said
     assert "box.raw: it is stated to be raw and its 10 bytes are no multiple of 512" in said
+    assert f"{' ' * 4}  image: box.raw\n{' ' * 4}{' ' * 9}^" in said
+    assert "--set cpus=none: spec.cpus" in said
 
 
 def test_two_jobs_of_one_name_are_refused_together(shell: Shell) -> None:

@@ -1,14 +1,13 @@
-"""What must hold before anything is started: all of it is looked at, all faults are told together."""
+"""What must hold before anything is started, beyond what the specs themselves tell."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vmf.errors import JobFault, NoMatch, UsageError
-from vmf.files import images
+from vmf.errors import NoMatch, UsageError
 from vmf.match import Rejection, match
 from vmf.model import Host, Job
 from vmf.run import Hosts
@@ -19,27 +18,15 @@ def results_folder(job: Job) -> Path:
     return job.results.folder or Path.cwd() / f"{job.name}.results"
 
 
-def check(jobs: Sequence[Job], *looks: Callable[[Job], Iterator[str]]) -> None:
-    """Look at what the jobs name on this computer.
+def check_places(jobs: Sequence[Job]) -> None:
+    """See that each job's results have a place of their own to go to.
 
     Raises:
         UsageError: with every fault of every job.
     """
-    if faults := [f"{job.name}: {fault}" for job in jobs for look in looks for fault in look(job)]:
+    users = Counter(map(results_folder, jobs))
+    if faults := [f"{job.name}: {fault}" for job in jobs for fault in _faults(results_folder(job), users)]:
         raise UsageError("\n".join(faults))
-
-
-def check_apart(jobs: Sequence[Job]) -> None:
-    """See that no two jobs bring their results to the same place.
-
-    Raises:
-        UsageError: naming the places.
-    """
-    shared = [str(folder) for folder, users in Counter(map(results_folder, jobs)).items() if users > 1]
-    if shared:
-        raise UsageError(
-            f"more than one job brings its results to {', '.join(shared)}", hint="give each job its own results.folder"
-        )
 
 
 def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host]) -> None:
@@ -65,17 +52,9 @@ def objections(rejected: Sequence[Rejection]) -> str:
     return "\n".join(f"    {each.host}: {each.reason}" for each in rejected)
 
 
-def image(job: Job) -> Iterator[str]:
-    """What is wrong with a job's image, as far as its headers tell."""
-    try:
-        images.inspect_image(job.image)
-    except JobFault as fault:
-        yield str(fault)
-
-
-def place(job: Job) -> Iterator[str]:
-    """What is wrong with the place of a job's results."""
-    folder = results_folder(job)
+def _faults(folder: Path, users: Mapping[Path, int]) -> Iterator[str]:
+    if users[folder] > 1:
+        yield f"another job brings its results to {folder}, too\n    give each job its own results.folder"
     if os.path.lexists(folder):
         yield f"the results folder {folder} is already there\n    move it away, or --set results.folder=ANOTHER"
     elif not folder.parent.is_dir():

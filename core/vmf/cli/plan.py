@@ -7,7 +7,7 @@ import argparse
 import msgspec
 
 from vmf import plan
-from vmf.cli.checks import check, image, objections
+from vmf.cli.checks import objections
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit
 from vmf.model import Placement
@@ -24,7 +24,6 @@ def act(options: argparse.Namespace) -> int:
     """Print the plan."""
     session = Session(options)
     jobs, hosts = session.read()
-    check(jobs, image)
     try:
         planned = plan.plan(jobs, session.hosts.offers(hosts))
         lines = {each.job.name: _lines(session, each) for each in planned}

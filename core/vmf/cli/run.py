@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from vmf.cli.carry import Owned, carrying
-from vmf.cli.checks import check, check_apart, fit, image, place, results_folder
+from vmf.cli.checks import check_places, fit, results_folder
 from vmf.cli.session import Session, add_format, add_specs, orphans
 from vmf.cli.wait import await_all
 from vmf.errors import SetupError
@@ -36,8 +36,7 @@ def act(options: argparse.Namespace) -> int:
     orphaned = orphans(session.store)
     again = {record.job.name: record for record in orphaned if _is_again(record, jobs)}
     new = [job for job in jobs if job.name not in again]
-    check(new, image, place)
-    check_apart(new)
+    check_places(new)
     fit(new, session.hosts, hosts)
     with carrying(session, options, console=options.console) as carrier:
         carrier.responsible = not options.detach

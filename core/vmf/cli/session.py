@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from vmf.errors import Fault, SetupError, SpecError
+from vmf.files import images
 from vmf.model import TINY, Home, Host, Image, Job
 from vmf.plugins import Plugins
 from vmf.run import Hosts
@@ -51,7 +52,12 @@ class Session:
         jobs: tuple[Job, ...] = ()
         faults: tuple[Fault, ...] = ()
         try:
-            jobs = spec.load_jobs(self._options.files, changes=self._options.changes, images=self.home.images)
+            jobs = spec.load_jobs(
+                self._options.files,
+                changes=self._options.changes,
+                images=self.home.images,
+                inspect=images.inspect_image,
+            )
         except SpecError as error:
             faults = error.faults
         try:
