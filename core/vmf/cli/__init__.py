@@ -16,7 +16,7 @@ from vmf.errors import Exit, VmfError
 
 COMMANDS = MappingProxyType({
     "run": "run jobs and bring their results back",
-    "plan": "show what would be done, and why, touching nothing",
+    "plan": "show what would be done, and why, making nothing",
     "ps": "list jobs",
     "wait": "wait for jobs to end; carry on those whose engine is gone",
     "rm": "stop and remove jobs",
