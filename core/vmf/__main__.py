@@ -1,7 +1,5 @@
 """`python -m vmf` is `vmf`."""
 
-import sys
+from vmf.cli import program
 
-from vmf.cli import main
-
-sys.exit(main())
+program()

@@ -109,7 +109,7 @@ def test_the_bundle_has_what_its_description_says(distribution, folder, packages
     assert disk.format is DiskFormat.RAW
     content = disk.file.read_bytes()
     assert content.startswith(b"vmf tiny scratch disk\n")
-    assert len(content) == 16 * 2**20
+    assert len(content) == 2**20
     assert hashlib.sha256(content).hexdigest() == disk.sha256
     described = (folder / "tiny.image.yaml").read_text()
     assert f"sha256: {disk.sha256}\n" in described

@@ -30,7 +30,7 @@ KERNEL_PARTS = re.compile(r"linux-(?:image|modules|binary)-\d\S*")
 """The packages that a kernel is divided into, unlike what else it depends on."""
 
 PARAMETERS = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on cryptomgr.notests noreplace-smp"
-SCRATCH = b"vmf tiny scratch disk\n".ljust(16 * 2**20, b"\0")
+SCRATCH = b"vmf tiny scratch disk\n".ljust(2**20, b"\0")
 """A disk that the guest has no use for, so that jobs on it have a disk."""
 
 SOURCES = ("cpio.py", "guest.sh", "init.sh", "initrd.py", "kernel.py", "packages.py", "tiny.py")
