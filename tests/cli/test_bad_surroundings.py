@@ -97,10 +97,11 @@ def test_a_program_that_is_not_installed_is_named_with_its_package(shell: Shell,
 
 @pytest.fixture
 def small(shell: Shell, apart: Apart) -> Path:
-    """A place of 64 KiB, where `shell` can see it."""
+    """A place with room for 64 KiB, where `shell` can see it; to remove `filler` makes more."""
     place = shell.folder / "small"
     place.mkdir()
-    apart.mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", place)
+    apart.mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", place)
+    (apart.path(place) / "filler").write_bytes(bytes(15 * 2**16))
     shell.within = apart.within(shell.folder)
     return place
 
@@ -113,7 +114,7 @@ def test_results_without_space_wait_until_there_is_some(shell: Shell, apart: Apa
     assert str(small) in done.stdout
     assert "`vmf wait j` carries it on" in done.stdout
     assert "Traceback" not in done.stderr
-    apart.mount("-o", "remount,size=1m", small)
+    (apart.path(small) / "filler").unlink()
     assert shell.vmf("wait", "j").returncode == 0
     assert (apart.path(small) / "r/out.txt").stat().st_size == 100_001
     assert [each.name for each in apart.path(small).iterdir()] == ["r"]

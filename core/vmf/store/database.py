@@ -64,7 +64,12 @@ class Store:
         with self._blaming():
             os.close(os.open(home.store, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             self._db = sqlite3.connect(home.store, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            self._open()
+        try:
+            with self._blaming():
+                self._open()
+        except SetupError:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the database."""
