@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,17 @@ spec:
   env: {A: b}
   run: exit 0
 """
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Root may read anything, so root steps down for a moment."""
+    before = os.geteuid()
+    os.seteuid(before or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 def until(state: Callable[[], object], what: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import stat
 import tarfile
 import tracemalloc
@@ -13,51 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmf.files import volume
 from vmf.files.volume import Limits
 from vmf.result import Said
+from volumes import member, read, refusals, tar
 
 FUZZ = settings(deadline=None, database=None, max_examples=300)
-NONCE = "5eed5eed5eed5eed5eed5eed5eed5eed"
-MAGIC = volume.magic(NONCE)
-BEGIN = ("exit-code", b"7\n")
-END = ("vmf-end", NONCE.encode() + b"\n")
-LIMITS = Limits(bytes=2**20)
-
-
-def member(name, content=b"", **fields):
-    entry = tarfile.TarInfo(name)
-    entry.size = len(content)
-    for field, value in fields.items():
-        setattr(entry, field, value)
-    return entry, content
-
-
-def tar(*members, format=tarfile.GNU_FORMAT, begin=BEGIN, end=END):  # noqa: A002  # tarfile's own word
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=format) as archive:
-        for entry, content in (member(*begin), *members, *([member(*end)] if end else [])):
-            archive.addfile(entry, io.BytesIO(content))
-    return out.getvalue()
-
-
-def read(data, folder, *, wanted=(), limits=LIMITS):
-    return volume.read(io.BytesIO(data), magic=MAGIC, wanted=wanted, folder=folder, limits=limits)
-
-
-def refusals(word):
-    return {each.name: each.reason for each in word.refused}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """An empty folder in a folder of its own, where anything else that appears has escaped."""
-    inside = tmp_path / "around" / "results"
-    inside.mkdir(parents=True)
-    yield inside
-    assert list(inside.parent.iterdir()) == [inside]
-
-
 HOSTILE = [
     (member("../up", b"x"), "leads out of the folder"),
     (member("a/../../up", b"x"), "leads out of the folder"),

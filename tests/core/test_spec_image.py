@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from shell import unprivileged
 from vmf.errors import Fault, SpecError
 from vmf.model import Disk, DiskFormat, Image
 from vmf.spec import load_image
@@ -67,17 +67,6 @@ def make(folder: Path, text: str = FULL, *, name: str = "tiny.image.yaml") -> Pa
         (folder / file).touch()
     (folder / name).write_text(text)
     return folder / name
-
-
-@contextmanager
-def unprivileged():
-    """Root may read anything, so root steps down for a moment."""
-    before = os.geteuid()
-    os.seteuid(before or 65534)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
 
 
 def test_a_folder_is_read_by_its_only_description(load, beside):

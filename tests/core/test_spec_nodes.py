@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shell import unprivileged
 from vmf.errors import Fault, SpecError
 from vmf.spec.faults import Source
 from vmf.spec.nodes import Mapping, Node, Scalar, Sequence, compose, documents, find
@@ -44,17 +43,6 @@ def file(tmp_path):
         return path
 
     return write
-
-
-@contextmanager
-def unprivileged():
-    """Root may read anything, so root steps down for a moment."""
-    before = os.geteuid()
-    os.seteuid(before or 65534)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
 
 
 @pytest.mark.parametrize("text", ["no", "1e3", "010", "3.10", "52:54:00:12:34:56", "0x1F", "2001-01-01", "null", "~"])
