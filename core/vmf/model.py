@@ -211,6 +211,8 @@ class Machine(Struct, frozen=True, kw_only=True):
     cdrom: str | None = None
     results: str | None = None
     """The results volume: a raw disk, written in place, after all other disks."""
+    reboots: bool = True
+    """False: a reboot ends the machine."""
 
 
 class Handle(Struct, frozen=True, kw_only=True):

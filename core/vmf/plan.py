@@ -69,6 +69,7 @@ def blueprint(placement: Placement, name: str) -> Machine:
         disks=tuple(MachineDisk(file=str(disk.file), format=disk.format) for disk in image.disks),
         cdrom=None if job.run is None else CDROM,
         results=None if job.run is None else RESULTS,
+        reboots=job.run is None,  # a job with a script is not run twice
     )
 
 
