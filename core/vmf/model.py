@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 from msgspec import Meta, Struct
 
 API_VERSION = "vmf/v1"
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
+NAME = r"^(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
 GUEST_PATH = r"^(?![/-])(?!(?:.*/)?\.{1,2}(?:/|$))[^\x00-\x1f\x7f]{1,200}$"
 TINY = "tiny"
 """The image in the warehouse that proves an accelerator and runs the examples."""
@@ -83,7 +83,10 @@ class Results(Struct, frozen=True, kw_only=True):
         Meta(description="Files or folders, relative to where the script runs, to bring back."),
     ] = ()
     folder: Annotated[Path | None, Meta(description="Where results are unpacked; ./NAME.results if not given.")] = None
-    size: Annotated[Size, Meta(description="Size of the results volume: the most that can come back.")] = 64 * MEBIBYTE
+    size: Annotated[
+        Annotated[int, Meta(ge=MEBIBYTE, le=2**40, extra={"unit": "size"})],
+        Meta(description="Size of the results volume: the most that can come back."),
+    ] = 64 * MEBIBYTE
 
 
 class Job(Struct, frozen=True, kw_only=True):

@@ -43,6 +43,9 @@ MEANING = MappingProxyType({
     State.REMOVED: "was stopped or removed",
 })  # fmt: skip
 
+TAKES_ROOM = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+"""While its guest may run, a job takes its share of a host; results that find no place do not hold the room."""
+
 ENDED = frozenset({State.COMPLETED, State.HELD, State.FAILED, State.REMOVED})
 
 
@@ -74,6 +77,8 @@ class Judged(Struct, frozen=True, kw_only=True, tag="judged"):
     """How the attempt ended is settled, and its results are in place."""
 
     verdict: Verdict
+    results: str = ""
+    """The folder of the results; empty if there are none."""
 
 
 class Completed(Struct, frozen=True, kw_only=True, tag="completed"):

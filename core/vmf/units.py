@@ -64,6 +64,8 @@ def _scaled(text: str, scale: Mapping[str, int], example: str) -> int:
     if found is None:
         raise ValueError(f"write a number and a unit, such as {example}")
     suffix, part = found["suffix"], found["part"] or ""
+    if not suffix and not int(found["whole"] + part):
+        return 0
     if suffix not in scale:
         fault = f"unknown unit {suffix!r}" if suffix else "the unit is missing"
         raise ValueError(f"{fault}: write it as in {example} (units: {', '.join(scale)})")

@@ -21,7 +21,7 @@ from shell import GOOD, Shell
         ("  memory", "  memry", "7:3", "unknown key 'memry'", "did you mean memory?"),
         ("256MiB", "[256MiB]", "7:11", "a size such as 256MiB is wanted, this is a list", "write a size such as"),
         ("kind: Job", "kind: Host", "2:7", "'Host' is not read here", "hosts are read from --hosts or the config"),
-        ("256MiB", "0", "7:11", "'0' is not a size such as 256MiB", "the unit is missing"),
+        ("256MiB", "0", "7:11", "'0' is out of range", "from 1 MiB"),
         ("256MiB", "0MiB", "7:11", "'0MiB' is out of range", "from 1 MiB"),
         ("256MiB", "-256MiB", "7:11", "'-256MiB' is not a size", "write a number and a unit, such as 256MiB"),
         ("256MiB", "lots", "7:11", "'lots' is not a size", "write a number and a unit, such as 256MiB"),

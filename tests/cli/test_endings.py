@@ -164,3 +164,61 @@ def test_killed_at_any_step_the_job_ends_right_and_leaves_nothing(shell: Shell, 
     assert (results / "out.txt").read_text() == "made\n"
     assert shell.left_behind() == []
     assert [each.state for each in shell.records("j")] == ["completed"]
+
+
+@pytest.mark.parametrize("state", ["idle", "running", "collecting"])
+def test_rm_destroys_an_orphan_in_any_state_and_starts_nothing(shell: Shell, state: str) -> None:
+    """Also one whose results have no place to go to, which nobody could end otherwise."""
+    shell.host(more=", machines: 1")
+    shell.job("echo ran\nwrite out.txt x\nsleep 1", "a")
+    place = shell.folder / "place"
+    place.mkdir()
+    if state == "idle":
+        shell.job("hang", "first")
+        shell.vmf("run", "--detach", "first.yaml")
+        shell.reaches("first", "running")
+    with shell.start("run", "a.yaml", "--set", "results.folder=place/a") as process:
+        shell.reaches("a", "idle" if state == "idle" else "running")
+        if state == "collecting":
+            place.rmdir()
+            place.write_text("in the way")
+            process.communicate(timeout=30)
+        process.kill()
+    if state == "idle":
+        shell.vmf("rm", "first")
+    assert [each.state for each in shell.records("a")] == [state]
+    done = shell.vmf("rm", "a")
+    assert done.returncode == 0
+    assert ("starting" in done.stdout, "given up" in done.stdout) == (False, state == "collecting")
+    assert shell.records("a") == []
+    assert shell.left_behind() == []
+
+
+def test_results_without_a_place_hold_no_room(shell: Shell) -> None:
+    shell.host(more=", machines: 1")
+    shell.job("sleep 1", "a")
+    shell.job("exit 0", "b")
+    place = shell.folder / "place"
+    place.mkdir()
+    with shell.start("run", "a.yaml", "--set", "results.folder=place/a") as process:
+        shell.reaches("a", "running")
+        place.rmdir()
+        place.write_text("in the way")
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 79
+    assert f"{place}/" in out
+    assert shell.vmf("run", "b.yaml").returncode == 0
+    place.unlink()
+    place.mkdir()
+    assert shell.vmf("wait", "a").returncode == 0
+
+
+def test_the_results_of_a_try_that_did_not_start_make_way(shell: Shell) -> None:
+    (shell.home / "hosts/farm").mkdir(parents=True)
+    fault = {"create": {"kind": "job", "brief": "no such device", "times": 1}}
+    (shell.home / "hosts/farm/faults.json").write_text(json.dumps(fault))
+    shell.job("write out.txt made\nexit 0")
+    assert shell.vmf("run", "j.yaml").returncode == 76
+    assert shell.vmf("run", "j.yaml").returncode == 0
+    assert (shell.folder / "j.results/out.txt").read_text() == "made\n"
+    assert "already there" in shell.vmf("run", "j.yaml").stderr

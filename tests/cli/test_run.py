@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -126,6 +128,7 @@ def test_results_whose_place_was_taken_meanwhile_are_kept(shell: Shell) -> None:
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
     assert "j.results is taken" in out
+    assert f"results in {shell.folder}/j.results.1\n" in out
     assert (shell.folder / "j.results.1/result.json").exists()
 
 
@@ -192,3 +195,15 @@ def test_a_detached_job_is_waited_for_from_anywhere(shell: Shell) -> None:
     assert shell.vmf("wait", "j").returncode == 4
     assert (shell.folder / "j.results/out.txt").read_text() == "far\n"
     until(lambda: shell.left_behind() == [], "the engine has left")
+
+
+@pytest.mark.parametrize("lost", [">&-", ">&- 2>&-", ">/dev/full", "| head -1"])
+def test_a_run_whose_output_goes_nowhere_still_ends_with_the_guests_code(shell: Shell, lost: str) -> None:
+    shell.job("exit 3")
+    line = f"set -o pipefail; {sys.executable} -m vmf run j.yaml --hosts hosts {lost}"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=shell.folder, env=shell.environment, capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == 3
+    assert b"Traceback" not in done.stderr
+    assert (shell.folder / "j.results/result.json").exists()

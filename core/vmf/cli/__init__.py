@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
 from typing import Never, NoReturn
 
@@ -47,10 +48,16 @@ def program() -> NoReturn:
     It ends at once: to take the interpreter apart first would take 25 ms, a tenth of all that vmf adds to a short job.
     """
     gc.set_threshold(GARBAGE)
-    code = main()
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
-    sys.stderr.flush()
+    nowhere = Path(os.devnull).open("w")  # noqa: SIM115  # for as long as the process lives
+    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        print("vmf: interrupted", file=sys.stderr)
+        code = Exit.STOPPED
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
     os._exit(code)
 
 
@@ -65,11 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"vmf: {error}", file=sys.stderr)
         return error.exit
     except OSError as error:
-        print(f"vmf: {error.strerror or error}: {error.filename or 'no file named'}", file=sys.stderr)
+        where = error.filename or "no file is named; is the current folder still there?"
+        print(f"vmf: {error.strerror or error}: {where}", file=sys.stderr)
         return Exit.SETUP
-    except KeyboardInterrupt:
-        print("vmf: interrupted", file=sys.stderr)
-        return Exit.STOPPED
 
 
 def _act(options: argparse.Namespace) -> int:

@@ -71,7 +71,7 @@ class Carrier:
             self._stuck[notice.record.id] = notice.error
         try:
             self._screen(notice)
-        except BrokenPipeError:  # nobody looks any more; the jobs go on
+        except OSError:  # nobody looks any more, or the disk that the output goes to is full; the jobs go on
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

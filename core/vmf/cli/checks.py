@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,11 @@ from pathlib import Path
 from vmf.errors import NoMatch, UsageError
 from vmf.match import Rejection, match
 from vmf.model import Host, Job
-from vmf.run import Hosts
+from vmf.run import Hosts, says_nothing
+
+ANOTHER = "--set results.folder=ANOTHER"
+LONGEST_SUFFIX = ".1234567890.part"
+"""Of the names beside a results folder, more than any job's number takes."""
 
 
 def results_folder(job: Job) -> Path:
@@ -55,9 +60,20 @@ def objections(rejected: Sequence[Rejection]) -> str:
 def _faults(folder: Path, users: Mapping[Path, int]) -> Iterator[str]:
     if users[folder] > 1:
         yield f"another job brings its results to {folder}, too\n    give each job its own results.folder"
-    if os.path.lexists(folder):
-        yield f"the results folder {folder} is already there\n    move it away, or --set results.folder=ANOTHER"
+    if os.path.lexists(folder) and not says_nothing(folder):
+        yield f"the results folder {folder} is already there\n    move it away, or {ANOTHER}"
     elif not folder.parent.is_dir():
         yield f"the folder {folder.parent}, in which the results are to be, is not there\n    make it first"
-    elif not os.access(folder.parent, os.W_OK | os.X_OK):
-        yield f"you may not write in {folder.parent}\n    choose another place with --set results.folder=ANOTHER"
+    else:
+        yield from _trial(folder)
+
+
+def _trial(folder: Path) -> Iterator[str]:
+    """Make what the results will be made as, beside their place: only that tells whether it can be done."""
+    try:
+        str(folder).encode()
+        Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=LONGEST_SUFFIX)).rmdir()
+    except OSError as error:
+        yield f"the results cannot go to {folder}: {error.strerror}\n    choose another place with {ANOTHER}"
+    except UnicodeEncodeError:
+        yield f"the path {str(folder)!r} is not UTF-8\n    choose another place with {ANOTHER}"

@@ -57,7 +57,7 @@ class Live:
             self._records[notice.record.id] = notice.record
             if isinstance(notice, Console):
                 self._scroll(notice)
-            elif not isinstance(notice, Advanced):
+            elif not isinstance(notice, Advanced) or notice.record.state is State.STARTING:
                 self._terminal.print(Text(f"{notice.record.job.name}: {sentence(notice)}"))
 
     def _scroll(self, notice: Console) -> None:

@@ -46,7 +46,7 @@ def _row(session: Session, record: Record) -> dict[str, object]:
         "outcome": record.verdict.outcome if record.verdict else "",
         "reason": record.verdict.reason if record.verdict else "",
         "exit_code": record.verdict.exit_code if record.verdict else None,
-        "results": record.folder,
+        "results": record.results or record.folder,
     }
 
 

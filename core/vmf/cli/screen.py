@@ -5,6 +5,7 @@ A screen is called with every notice, on any thread; it is entered for the time 
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -94,11 +95,20 @@ def choose(*, form: str, console: bool) -> Screen:
     """The screen for this output."""
     if form == "json":
         return Json(sys.stdout)
-    if sys.stdout.isatty():
+    if _is_terminal():
         from vmf.cli.live import Live  # noqa: PLC0415  # rich is slow to import and only a terminal wants it
 
         return Live(console=console)
     return Plain(console=console, out=sys.stdout)
+
+
+def _is_terminal() -> bool:
+    """Whether a table can be drawn: not on a pipe, nor where nothing is known of a cursor or a width."""
+    return (
+        sys.stdout.isatty()
+        and os.environ.get("TERM", "") not in {"", "dumb"}
+        and os.get_terminal_size(sys.stdout.fileno()).columns > 0
+    )
 
 
 def sentence(notice: Advanced | Remark | Stuck) -> str:
@@ -140,7 +150,7 @@ def advice(record: Record) -> str:
     if verdict is None or verdict.source == "guest":
         return ""
     meaning = MEANING[verdict.outcome]
-    tail = _tail(record.folder / "console.log")
+    tail = _tail(record.results / "console.log") if record.results else []
     return "\n".join(
         ("", f"{record.job.name}: {meaning.sentence} {meaning.advice}", *(f"    | {line}" for line in tail))
     )
@@ -156,7 +166,7 @@ def fault(error: Exception) -> str:
 
 
 def _whereabouts(record: Record) -> str:
-    return f"results in {record.folder}" if record.folder.is_dir() else "no results"
+    return f"results in {record.results}" if record.results else "no results"
 
 
 def _tail(console: Path) -> list[str]:
@@ -169,7 +179,7 @@ def _tail(console: Path) -> list[str]:
 
 def _details(notice: Notice) -> dict[str, object]:
     if isinstance(notice, Advanced):
-        return {"event": notice.event} | ({"results": notice.record.folder} if notice.record.ended else {})
+        return {"event": notice.event} | ({"results": notice.record.results} if notice.record.ended else {})
     if isinstance(notice, Console):
         return {"console": notice.data.decode(errors="replace")}
     if isinstance(notice, Remark):

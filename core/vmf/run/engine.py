@@ -43,14 +43,16 @@ class Engine:
 
     def carry(self, jobs: Iterable[tuple[Record, Ownership]]) -> tuple[Record, ...]:
         """Carry the jobs to their end, or as far as `leave` and faults of vmf let it; their last records."""
+        self._last.clear()
         for record, ownership in jobs:
             self._orders[record.id] = Orders()
             self._owned[record.id] = ownership
             self._take(record)
+        self._obey(block=False)
         while self._idle or self._alive:
             self._place_idle()
             if self._idle or self._alive:
-                self._obey()
+                self._obey(block=True)
         return tuple(self._last.values())
 
     def stop(self, *, force: bool, jobs: Collection[int] | None = None) -> None:
@@ -61,10 +63,13 @@ class Engine:
         """Leave every job as it is, to be adopted."""
         self._inbox.put(lambda: self._order(None, leave=True))
 
-    def _obey(self) -> None:
-        """Wait until a life is over, an order came, or there may be room again."""
+    def _obey(self, *, block: bool) -> None:
+        """Do what has come in: a life that is over, an order; `block`: wait for that, or for room to be tried."""
         with suppress(queue.Empty):
-            self._inbox.get(timeout=ROOM_SECONDS if self._idle else None)()
+            if block:
+                self._inbox.get(timeout=ROOM_SECONDS if self._idle else None)()
+            while True:
+                self._inbox.get_nowait()()
 
     def _order(self, jobs: Collection[int] | None, **wishes: bool) -> None:
         for number, orders in self._orders.items():

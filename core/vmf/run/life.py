@@ -21,7 +21,7 @@ from vmf.files.beside import naming
 from vmf.files.console import BoundedLog
 from vmf.model import Ending, Handle, Machine, MachineState, Outcome, Placement, Power, Stop, Verdict
 from vmf.plugins import Hypervisor, Plugins
-from vmf.result import Said, judge, verdict
+from vmf.result import Said, Word, judge, verdict
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark
 from vmf.run.results import NO_WORD, Parcel
@@ -113,6 +113,8 @@ class Life:
 
     def start(self) -> Event:
         """Make the machine, unless it is there already."""
+        if self.orders.stop:
+            return StopAsked()
         try:
             hypervisor = self._hypervisor()
             if hypervisor.state(self._handle()).power is Power.ABSENT:
@@ -166,16 +168,17 @@ class Life:
             raise
         except HostFault as fault:
             return self._blame_host(fault)
+        except OSError as error:
+            return self._give_up_results(error, verdict(Outcome.STOPPED))
         found = judge(
             contract=self.record.job.run is not None,
             stopped=State.STOPPING in self.record.entered,
             ending=self.record.ending or Ending.UNKNOWN,
             word=word,
         )
-        self._delivered(parcel.deliver(found, word, self._console.contents()))
         if word.said is Said.ALL and word.missing:
             self._remark(f"asked for, but not made by the guest: {', '.join(word.missing)}")
-        return Judged(verdict=found)
+        return self._deliver(parcel, found, word)
 
     def clean(self) -> Event:
         """Leave nothing of the machine, and close the attempt."""
@@ -224,12 +227,31 @@ class Life:
 
     def _settle(self, found: Verdict) -> Judged:
         """Deliver what there is to say of an attempt that has no machine to read."""
-        self._delivered(Parcel(self.record).deliver(found, NO_WORD, self._console.contents()))
-        return Judged(verdict=found)
+        try:
+            parcel = Parcel(self.record)
+        except OSError as error:
+            return self._give_up_results(error, found)
+        return self._deliver(parcel, found, NO_WORD)
 
-    def _delivered(self, place: Path) -> None:
+    def _deliver(self, parcel: Parcel, found: Verdict, word: Word) -> Judged:
+        try:
+            place = parcel.deliver(found, word, self._console.contents())
+        except OSError as error:
+            return self._give_up_results(error, found)
         if place != self.record.folder:
             self._remark(f"{self.record.folder} is taken; the results are in {place}")
+        return Judged(verdict=found, results=str(place))
+
+    def _give_up_results(self, error: OSError, found: Verdict) -> Judged:
+        """End without results, if the owner wants the end by force; else nothing is lost yet.
+
+        Raises:
+            OSError: why the results have no place.
+        """
+        if not self.orders.force:
+            raise error
+        self._remark(f"the results are given up: {error.strerror}: {error.filename}")
+        return Judged(verdict=found)
 
     def _others(self) -> bool:
         return len(self.record.hosts) > 1

@@ -13,7 +13,7 @@ import msgspec
 from vmf import __version__
 from vmf.files import volume
 from vmf.files.beside import naming, sync_folder
-from vmf.model import Handle, Verdict
+from vmf.model import Handle, Outcome, Verdict
 from vmf.plugins import Hypervisor
 from vmf.result import Result, Said, Word
 from vmf.state import State
@@ -21,6 +21,7 @@ from vmf.store import Record
 
 CHUNK = 2**20
 NO_WORD = Word(said=Said.NOTHING)
+_OUR_FILES = frozenset({"result.json", "console.log"})
 
 
 class Parcel:
@@ -32,7 +33,10 @@ class Parcel:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.path = record.folder.with_name(f".{record.folder.name}.{record.id}.part")
-        for place in (self.path, *(place for place in _places(record) if _is_ours(place, record))):
+        for place in (
+            self.path,
+            *(place for place in _places(record) if _is_ours(place, record) or says_nothing(place)),
+        ):
             shutil.rmtree(place, ignore_errors=True)
         self.path.mkdir(parents=True)
 
@@ -74,12 +78,23 @@ def _places(record: Record) -> tuple[Path, Path]:
     return record.folder, record.folder.with_name(f"{record.folder.name}.{record.id}")
 
 
+def says_nothing(place: Path) -> bool:
+    """Whether a folder only tells that a job did not start: it makes way for the results of another try."""
+    result = _told(place)
+    faults = {Outcome.JOB_FAULT, Outcome.HOST_FAULT}
+    return result is not None and result.outcome in faults and {each.name for each in place.iterdir()} <= _OUR_FILES
+
+
 def _is_ours(place: Path, record: Record) -> bool:
+    result = _told(place)
+    return result is not None and result.id == record.id and result.times.get(State.IDLE) == record.entered[State.IDLE]
+
+
+def _told(place: Path) -> Result | None:
     try:
-        result = msgspec.json.decode((place / "result.json").read_bytes(), type=Result)
+        return msgspec.json.decode((place / "result.json").read_bytes(), type=Result)
     except (OSError, msgspec.DecodeError):
-        return False
-    return result.id == record.id and result.times.get(State.IDLE) == record.entered[State.IDLE]
+        return None
 
 
 def _result(record: Record, verdict: Verdict, word: Word) -> Result:

@@ -195,9 +195,11 @@ def _measured(given: Given, wanted: inspect.IntType, unit: _Unit) -> int:
 
 def _integer(given: Given, wanted: inspect.IntType, _: Custom) -> int:
     text = given.text("a whole number")
-    if not (_INTEGER.fullmatch(text) and _within(int(text), wanted)):
+    if not _INTEGER.fullmatch(text):
         hint = "write digits only: no sign, leading zero, fraction, exponent or prefix"
         raise given.wrong(f"{shown(text)} is not a whole number{_range(wanted, str)}", hint=hint)
+    if not _within(int(text), wanted):
+        raise given.wrong(f"{shown(text)} is out of range", hint=f"write a whole number{_range(wanted, str)}")
     return int(text)
 
 
@@ -246,7 +248,7 @@ def _choice(given: Given, choices: Mapping[str, T]) -> T:
 
 
 SENTENCES: Mapping[str, str] = MappingProxyType({
-    model.NAME: "letters, digits, dots, dashes and underscores, at most 63, the first a letter or digit",
+    model.NAME: "letters, digits, dots, dashes and underscores, at most 63, the first a letter or digit; no number",
     model.GUEST_PATH: "a relative path of at most 200 characters, without .., control characters or a leading -",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "letters, digits and underscores, the first no digit",
     r"^[0-9a-f]{64}$": "64 hexadecimal digits in lower case, as sha256sum prints them",

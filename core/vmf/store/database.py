@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from vmf.errors import SetupError, UsageError
 from vmf.model import Claim, Facts, Home, Host, Job, Placement
 from vmf.plan import Unplaced
-from vmf.state import Created, Ended, Event, Judged, Placed, Requeued, State, advance
+from vmf.state import TAKES_ROOM, Created, Ended, Event, Judged, Placed, Requeued, State, advance
 from vmf.store.ownership import Ownership, own
 from vmf.store.record import Moment, Record
 
@@ -133,9 +133,7 @@ class Store:
         Raises:
             UsageError: if there is none.
         """
-        rows = self._rows(
-            "SELECT record FROM jobs WHERE name = ?1 OR CAST(id AS TEXT) = ?1 ORDER BY name = ?1 DESC, id DESC", word
-        )
+        rows = self._rows("SELECT record FROM jobs WHERE name = ?1 OR CAST(id AS TEXT) = ?1 ORDER BY id DESC", word)
         if not rows:
             raise UsageError(f"no job is called {word!r}", hint="`vmf ps --all` lists all jobs")
         record: Record = _decode(rows[0][0], Record)
@@ -232,7 +230,7 @@ class Store:
         record = _CHANGES.get(type(event), _unchanged)(record, event)
         record = replace(record, state=state, entered={**record.entered, state: now})
         self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (record.id, now, state, _encode(event)))
-        if record.ended or state is State.IDLE:
+        if state not in TAKES_ROOM:
             self._db.execute("DELETE FROM claims WHERE job = ?", (record.id,))
         self._keep(record)
         return record
@@ -266,7 +264,9 @@ def _ended(record: Record, event: Event) -> Record:
 
 
 def _judged(record: Record, event: Event) -> Record:
-    return replace(record, verdict=event.verdict) if isinstance(event, Judged) else record
+    if not isinstance(event, Judged):
+        return record
+    return replace(record, verdict=event.verdict, results=Path(event.results) if event.results else None)
 
 
 def _requeued(record: Record, _event: Event) -> Record:

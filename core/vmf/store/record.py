@@ -19,7 +19,9 @@ class Record(Struct, frozen=True, kw_only=True):
     hosts: tuple[Host, ...]
     """The hosts that may run it; one that failed it is no longer among them."""
     folder: Path
-    """Where its results go."""
+    """Where its results are to go."""
+    results: Path | None = None
+    """Where they went, which is beside `folder` if somebody took that meanwhile."""
     faults: tuple[str, ...] = ()
     """What was wrong with each of those that failed it."""
     state: State = State.IDLE
