@@ -16,8 +16,9 @@ from vmf.model import Claim, Placement
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
 from vmf.run.hosts import Hosts
-from vmf.run.life import Life, Orders
+from vmf.run.life import Life
 from vmf.run.notices import Advanced, Notice, Remark, Stuck
+from vmf.run.orders import Orders
 from vmf.state import Event, Placed, State, StopAsked
 from vmf.store import Ownership, Record, Store
 

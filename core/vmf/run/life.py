@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,12 +17,13 @@ from vmf import plan
 from vmf.errors import HostFault, HostLost, JobFault
 from vmf.files import cdrom, images, volume
 from vmf.files.beside import naming
-from vmf.files.console import BoundedLog
 from vmf.model import Ending, Handle, Machine, MachineState, Outcome, Placement, Power, Stop, Verdict
 from vmf.plugins import Hypervisor, Plugins
 from vmf.result import Said, Word, judge, verdict
+from vmf.run.follower import Follower
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark
+from vmf.run.orders import Orders
 from vmf.run.results import NO_WORD, Parcel
 from vmf.state import (
     Completed,
@@ -50,23 +50,6 @@ LONGEST_PAUSE_SECONDS = 30.0
 """Between two attempts to reach a host that does not answer."""
 
 
-class Orders:
-    """What the owner wants of a life that is under way; set on any thread."""
-
-    def __init__(self) -> None:
-        self.stop = False
-        self.force = False
-        self.leave = False
-        self.wake = threading.Event()
-
-    def give(self, *, stop: bool = False, force: bool = False, leave: bool = False) -> None:
-        """Add to what is wanted; an order is never taken back."""
-        self.stop |= stop
-        self.force |= force
-        self.leave |= leave
-        self.wake.set()
-
-
 class Life:
     """Carries one job whose place is claimed to its end, or back to idle."""
 
@@ -86,8 +69,7 @@ class Life:
         self._store = store
         self._plugins = plugins
         self._tell = tell
-        self._console = BoundedLog()
-        self._offset = 0
+        self._console = Follower(self._read, self._show)
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
     def live(self) -> Record:
@@ -147,20 +129,20 @@ class Life:
         deadline = time.monotonic() + GRACE_SECONDS
         state = hypervisor.shut_down(handle, Stop.ASK)
         while state.power not in {Power.OFF, Power.ABSENT}:
+            self.orders.wake.clear()
             if self.orders.leave:
                 return None
             if self.orders.force or time.monotonic() >= deadline:
                 self._remark("forcing the machine off")
                 state = hypervisor.shut_down(handle, Stop.FORCE)
                 break
-            self.orders.wake.clear()
             self._wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
             state = self._look()
         return _ended(state)
 
     def collect(self) -> Event:
         """Read what the guest left, settle how it ended, and deliver."""
-        self._pump()
+        self._console.finish()
         try:
             parcel = Parcel(self.record)
             word = parcel.unpack(self._hypervisor(), self._handle())
@@ -272,21 +254,20 @@ class Life:
 
     def _look(self) -> MachineState:
         state = self._hypervisor().state(self._handle())
-        self._pump()
+        self._console.follow()
         return state
 
-    def _pump(self) -> None:
-        """Pass on what is new on the console: the one follower that all watchers share."""
-        while data := self._hypervisor().console(self._handle(), self._offset):
-            self._offset += len(data)
-            self._console.feed(data)
-            self._tell(Console(record=self.record, data=data))
+    def _read(self, offset: int) -> bytes:
+        return self._hypervisor().console(self._handle(), offset)
+
+    def _show(self, data: bytes) -> None:
+        self._tell(Console(record=self.record, data=data))
 
     def _wait(self, seconds: float) -> None:
         """Wait for a change, passing the console on meanwhile."""
         deadline = time.monotonic() + seconds
         while not self.orders.wake.wait(CONSOLE_SECONDS) and time.monotonic() < deadline:
-            self._pump()
+            self._console.follow()
 
     def _rest(self, seconds: float) -> None:
         """Wait in vain for a host; only an order cuts it short."""

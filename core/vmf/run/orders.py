@@ -1,0 +1,23 @@
+"""What an owner wants of a life that is under way."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Orders:
+    """Set on any thread, heeded by the life's own; an order is never taken back."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        self.force = False
+        self.leave = False
+        self.wake = threading.Event()
+        """Set by every order, and by whatever else a life waits for."""
+
+    def give(self, *, stop: bool = False, force: bool = False, leave: bool = False) -> None:
+        """Add to what is wanted."""
+        self.stop |= stop
+        self.force |= force
+        self.leave |= leave
+        self.wake.set()

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from vmf.run.follower import CHUNKS, Follower
+
+
+def follower(console: bytes, piece: int):
+    told = []
+    return Follower(lambda offset: console[offset : offset + piece], told.append), told
+
+
+def test_it_passes_on_what_is_new_and_once_only():
+    following, told = follower(b"one two", 3)
+    assert not following.follow()
+    assert not following.follow()
+    assert told == [b"one", b" tw", b"o"]
+    assert following.contents() == b"one two"
+
+
+def test_a_flood_is_followed_in_bounded_steps_and_finished_at_the_end():
+    following, told = follower(bytes(3 * CHUNKS), 1)
+    assert following.follow()
+    assert len(told) == CHUNKS
+    following.finish()
+    assert len(told) == 3 * CHUNKS
