@@ -22,6 +22,7 @@ GUESTS = Guests(
     ends=f"echo vmf-ready\necho {'long ' * 14_000}\nwrite made made\nexit 7",
     hangs="echo vmf-ready\nhang",
     ignores="deaf\necho vmf-ready\nhang",
+    reboots="echo vmf-ready\nsleep 0.1\nreboot",
     seconds=20,
 )
 MAKER = """
@@ -81,6 +82,7 @@ def bench(tmp_path):
         ("cut", Ending.SHUTDOWN, Said.PART),
         ("silent", Ending.SHUTDOWN, Said.NOTHING),
         ("crash", Ending.CRASHED, Said.NOTHING),
+        ("reboot", Ending.SHUTDOWN, Said.NOTHING),
     ],
 )
 def test_a_guest_ends_as_its_script_says(bench, tmp_path, script, ending, said):

@@ -33,6 +33,8 @@ class Guests(Struct, frozen=True, kw_only=True):
     """Stays until it is asked to power off."""
     ignores: str
     """Stays, and does nothing when it is asked to power off."""
+    reboots: str
+    """Reboots, a moment later."""
     seconds: float = 60
     """The longest that any of them may take to be ready, or to end."""
     memory: int = 256 * MEBIBYTE

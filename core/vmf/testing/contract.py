@@ -233,6 +233,25 @@ class HypervisorContract:
         assert replace(bench.hypervisor.shut_down(handle, Stop.FORCE), detail="") == KILLED
         assert replace(bench.hypervisor.state(handle), detail="") == KILLED
 
+    def test_a_reboot_ends_a_machine_that_may_not_reboot(self, bench: Bench, guests: Guests, tmp_path: Path) -> None:
+        """The machine of a job with a script: the script is not run twice, and nothing is on the volume."""
+        nudges: queue.Queue[str] = queue.Queue()
+        watch = bench.hypervisor.watch(nudges.put)
+        handle = bench.run(guests.reboots)
+        assert replace(bench.until_ended(handle, nudges), detail="") == ENDED
+        watch.close()
+        assert bench.console(handle).count(READY) == 1
+        assert bench.read(handle, tmp_path).said is Said.NOTHING
+
+    def test_a_machine_that_may_reboot_is_still_there_after_it(self, bench: Bench, guests: Guests) -> None:
+        """What a job without a script may do as often as it likes."""
+        name = bench.new_name()
+        bench.put(name, guests.reboots)
+        handle = bench.hypervisor.create(replace(bench.machine(name, guests.reboots), reboots=True))
+        bench.until(lambda: bench.console(handle), lambda console: console.count(READY) > 1)
+        assert bench.hypervisor.state(handle) == MachineState(power=Power.RUNNING)
+        bench.hypervisor.destroy(handle)
+
     def test_destroying_leaves_nothing(self, bench: Bench, guests: Guests) -> None:
         """Even of a machine that runs; it can be done again, and then the name stands for a new machine."""
         handle = bench.run(guests.hangs)

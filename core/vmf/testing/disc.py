@@ -25,6 +25,7 @@ class Disc(Struct, frozen=True, kw_only=True):
     end: str = ""
     volume: str = ""
     """The results volume's file."""
+    reboots: bool = False
 
 
 def read(files: Path, machine: Machine) -> Disc:
@@ -45,6 +46,7 @@ def read(files: Path, machine: Machine) -> Disc:
                 magic=_file(iso, "magic").hex(),
                 end=_file(iso, "vmf-end").decode(),
                 volume=str(files / machine.results) if machine.results else "",
+                reboots=machine.reboots,
             )
     except (OSError, PyCdlibException) as error:
         raise JobFault(f"the CD {machine.cdrom} cannot be read: {error}", code=HoldCode.MACHINE_INVALID) from error

@@ -12,6 +12,7 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     cut               hand over results that lack their end, and power off
     silent            power off without a word
     crash             crash
+    reboot            begin anew with nothing made, if the machine may reboot; else power off without a word
 
 The end of the script is `exit 0`. A guest lives for five minutes at most; then it is killed.
 """
@@ -25,6 +26,7 @@ import os
 import signal
 import sys
 import tarfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,6 +43,10 @@ class Off(Exception):  # it is how a guest's life ends, not an error
         self.detail = detail
 
 
+class Again(Exception):  # it is how a guest's life begins anew, not an error
+    """The guest reboots."""
+
+
 class Guest:
     """A running guest: its folder, what its CD holds, and the files that it has made."""
 
@@ -54,11 +60,13 @@ class Guest:
         """Follow the script to its end.
 
         Raises:
-            Off: always; it says how the guest ended.
+            Off: it says how the guest ended.
+            Again: if the guest is to begin anew.
         """
         words = {
             "echo": self.echo, "write": self.write, "sleep": self.sleep, "hang": self.hang, "deaf": self.deaf,
             "exit": self.exit, "cut": self.cut, "silent": self.silent, "crash": self.crash,
+            "reboot": self.reboot,
         }  # fmt: skip
         for line in self._disc["run"].splitlines():
             word, _, rest = line.strip().partition(" ")
@@ -110,6 +118,10 @@ class Guest:
         """Crash."""
         raise Off("crashed", "the guest's script says so")
 
+    def reboot(self, _: str) -> NoReturn:
+        """Reboot, if the machine may."""
+        raise Again if self._disc["reboots"] else Off("shutdown", "a reboot ends this machine")
+
     def _speak(self, code: str, *, end: tuple[tuple[str, bytes], ...]) -> None:
         """Overwrite the results volume with a tar, if it is the one that the CD names; what does not fit is lost."""
         if not self._disc["volume"]:
@@ -136,8 +148,11 @@ def _tar(files: tuple[tuple[str, bytes], ...]) -> bytes:
 
 def _live(folder: Path) -> None:
     signal.alarm(LIFETIME)
+    disc = json.loads((folder / "disc.json").read_text())
     try:
-        Guest(folder, json.loads((folder / "disc.json").read_text())).run()
+        while True:
+            with suppress(Again):
+                Guest(folder, disc).run()
     except Off as off:
         new = folder / "ending.new"
         new.write_text(json.dumps({"ending": off.ending, "detail": off.detail}))

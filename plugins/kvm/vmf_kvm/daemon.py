@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SOCKET_PATH_MAX = 107
 DEEPEST = "conf/libvirt/qemu/lib/domain-99999-" + 20 * "x" + "/monitor.sock"
 """The longest path of a socket that libvirt makes below its folder: it cuts a machine's name to 20 characters."""
+UNFIT = re.compile(r"[,=\x00-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What a path must not have: QEMU's options end at , and =, XML bears no controls, and a surrogate is no UTF-8."""
 SOCKETS = {"libvirtd": "libvirt-sock", "virtqemud": "virtqemud-sock"}
 QEMU = "qemu-system-x86_64"
 QEMU_IMG = "qemu-img"
@@ -64,9 +67,10 @@ class Daemon(Struct, frozen=True, kw_only=True):
         """A connection to the daemon, which is started if none answers.
 
         Raises:
-            SetupError: if this computer lacks what the daemon needs.
+            SetupError: if this computer lacks what the daemon needs, or the folder's path will not do.
             HostLost: if the daemon does not come up.
         """
+        self._check_spelling()
         try:
             return client.dial(self.uri)
         except HostLost:
@@ -77,6 +81,14 @@ class Daemon(Struct, frozen=True, kw_only=True):
             except HostLost:
                 self._launch()
             return self._await()
+
+    def _check_spelling(self) -> None:
+        path = str(self.folder)
+        if unfit := UNFIT.search(path):
+            raise SetupError(
+                f"{path!r}: libvirt and QEMU cannot work in a folder with {unfit[0]!r} in its path",
+                hint="set VMF_HOME to a folder with plainer characters in its path",
+            )
 
     def _prepare(self) -> None:
         for name in (QEMU, QEMU_IMG):

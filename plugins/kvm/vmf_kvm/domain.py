@@ -85,7 +85,8 @@ def xml(machine: Machine, place: Place) -> str:
     ET.SubElement(features, "apic")
     ET.SubElement(domain, "cpu", mode=cpu)
     ET.SubElement(domain, "clock", offset="utc")
-    for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
+    reboot = "restart" if machine.reboots else "destroy"
+    for event, action in (("poweroff", "destroy"), ("reboot", reboot), ("crash", "destroy")):
         _text(domain, f"on_{event}", action)
     _devices(ET.SubElement(domain, "devices"), machine, place)
     ET.indent(domain)

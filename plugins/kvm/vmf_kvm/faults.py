@@ -15,6 +15,7 @@ SENTENCES = (
     Sentence(words="invalid kernel header", code=HoldCode.IMAGE_INVALID, hint="name a vmlinuz as the kernel"),
     Sentence(words="linux kernel too old", code=HoldCode.IMAGE_INVALID, hint="name a vmlinuz as the kernel"),
     Sentence(words="could not load kernel", code=HoldCode.IMAGE_INVALID, hint="name a vmlinuz as the kernel"),
+    Sentence(words="initrd is too large", code=HoldCode.MACHINE_INVALID, hint="raise the job's memory"),
     Sentence(words="error reading initrd", code=HoldCode.IMAGE_INVALID, hint="name the kernel's own initial RAM disk"),
     Sentence(words="Permission denied", code=HoldCode.IMAGE_UNREADABLE, hint=_ACCESS),
     Sentence(words="No such file or directory", code=HoldCode.IMAGE_MISSING, hint="check the image's paths"),

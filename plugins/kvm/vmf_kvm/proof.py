@@ -60,6 +60,7 @@ def _machine(connection: Connection, name: str, image: Image, magic: bytes, acce
         disks=tuple(MachineDisk(file=str(disk.file), format=disk.format) for disk in image.disks),
         cdrom="cdrom",
         results="results",
+        reboots=False,
     )
 
 

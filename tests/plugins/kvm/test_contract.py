@@ -31,4 +31,5 @@ class TestKvm(HypervisorContract):
             ends="echo vmf-ready\nhead -c 70000 /dev/zero | tr '\\0' x\necho\necho made > made\nexit 7\n",
             hangs="echo vmf-ready\nwhile :; do sleep 1; done\n",
             ignores="pkill -f 'head -c 1 /dev/input' || killall head\necho vmf-ready\nwhile :; do sleep 1; done\n",
+            reboots="echo vmf-ready\nsleep 0.1\nreboot -f\n",
         )

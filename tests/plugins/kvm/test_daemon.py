@@ -53,6 +53,17 @@ def test_a_path_that_is_too_long_for_sockets_names_the_remedy(new_home):
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("unfit", [",", "=", "\n", "\x01", "\udcff"])
+def test_a_path_that_the_daemon_cannot_bear_names_character_and_remedy(new_home, unfit):
+    folder = new_home() / f"a{unfit}b"
+    with pytest.raises(SetupError) as caught:
+        daemon.daemon(folder, account.find()).link()
+    assert f"with {unfit!r} in its path" in caught.value.brief
+    assert "VMF_HOME" in caught.value.hint
+    assert caught.value.brief.isprintable()
+    assert not folder.exists()
+
+
 def test_a_folder_that_the_daemons_user_cannot_pass_is_named(new_home):
     folder = new_home()
     folder.parent.chmod(0o600)

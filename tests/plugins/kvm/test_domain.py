@@ -26,6 +26,7 @@ MACHINES = {
         disks=(RAW,),
         cdrom="cdrom",
         results="results",
+        reboots=False,
     ),
     "disks": Machine(
         name="disks-1",

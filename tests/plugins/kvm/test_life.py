@@ -11,7 +11,7 @@ import pytest
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files import volume
-from vmf.model import DiskFormat, Ending, MachineDisk, Power, Stop
+from vmf.model import MEBIBYTE, DiskFormat, Ending, MachineDisk, Power, Stop
 from vmf.result import Said
 from vmf_kvm.connection import Connection
 from vmf_kvm.domain import xml
@@ -174,6 +174,24 @@ def test_two_processes_share_a_daemon(connection, host, put):
         assert other.returncode == 0
     assert connection.state(machine.name).power is Power.RUNNING
     assert host.daemon_pid() == daemon
+
+
+@pytest.mark.parametrize("end", ["reboot -f", "echo c > /proc/sysrq-trigger"])
+def test_a_guest_that_reboots_or_panics_ends_a_machine_that_may_not_reboot(connection, host, put, end):
+    machine, magic = put(connection, f"echo hello\nsleep 0.1\n{end}\n", reboots=False)
+    connection.create(machine)
+    assert host.until_off(connection, machine.name).ending is Ending.SHUTDOWN
+    assert connection.console(machine.name, 0).count(b"hello") == 1
+    with connection.fetch(machine.name, "results") as results:
+        assert results.read(len(magic)) == magic
+
+
+def test_memory_that_is_too_small_for_the_image_is_the_jobs_fault(connection, put):
+    machine, _ = put(connection, SPEAK, memory=3 * MEBIBYTE)
+    with pytest.raises(JobFault, match="initrd is too large") as caught:
+        connection.create(machine)
+    assert caught.value.code is HoldCode.MACHINE_INVALID
+    assert caught.value.hint == "raise the job's memory"
 
 
 def test_a_kernel_that_is_none_is_the_jobs_fault(connection, put, tmp_path):
