@@ -75,12 +75,12 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
         advice="`refused` in result.json names each entry and the reason.",
     ),
     Outcome.CRASHED: Meaning(
-        sentence="The machine crashed before the guest had finished.",
+        sentence="The guest crashed, or its hypervisor's process died, before the guest had finished.",
         exit=Exit.CRASHED,
         advice="Read the end of console.log.",
     ),
     Outcome.KILLED: Meaning(
-        sentence="Somebody other than vmf ended the machine before the guest had finished.",
+        sentence="Somebody other than vmf ended the machine through the hypervisor before the guest had finished.",
         exit=Exit.CRASHED,
         advice="Ask whoever looks after the host; run the job again.",
     ),
