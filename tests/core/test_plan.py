@@ -28,12 +28,14 @@ def test_a_job_with_a_script_gets_a_cd_and_a_results_volume():
     assert (machine.kernel, machine.initrd, machine.cdrom, machine.results) == ("kernel", "initrd", "cdrom", "results")
     assert machine.disks == (MachineDisk(file="/i/a.raw", format=DiskFormat.RAW, overlay=True),)
     assert (machine.memory, machine.cpus, machine.accelerator) == (2**28, 1, "tcg")
+    assert not machine.reboots, "the script would run twice"
 
 
 def test_a_job_without_a_script_gets_neither_and_boots_its_disk():
     job = replace(JOB, run=None, image=replace(IMAGE, kernel=None, initrd=None, kernel_parameters=""))
     machine = blueprint(replace(PLACE, job=job), "m")
     assert (machine.kernel, machine.initrd, machine.cdrom, machine.results) == (None, None, None, None)
+    assert machine.reboots
     assert lines(replace(PLACE, job=job))["boot"] == ("the first disk", "image i")
     assert "changed disks" in lines(replace(PLACE, job=job))["results"][0]
 
