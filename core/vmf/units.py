@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 _SIZES = {
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
     "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
 }  # fmt: skip
-_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _NUMBER = re.compile(r"(?P<whole>[0-9]{1,15})(?:\.(?P<part>[0-9]{1,9}))?\s*(?P<suffix>[A-Za-z]*)", re.ASCII)
 
 
@@ -17,24 +15,21 @@ def parse_size(text: str) -> int:
     """Read a size such as `256MiB` or `1.5GB`.
 
     Returns:
-        Whole bytes, rounded down.
+        Whole bytes, rounded down. Nothing is 0 whatever the unit.
 
     Raises:
         ValueError: with a sentence that says what to write instead.
     """
-    return _scaled(text, _SIZES, "256MiB")
-
-
-def parse_duration(text: str) -> float:
-    """Read a time such as `90s`, `10m` or `1.5h`.
-
-    Returns:
-        Seconds.
-
-    Raises:
-        ValueError: with a sentence that says what to write instead.
-    """
-    return _scaled(text, _MILLISECONDS, "90s") / 1000
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        raise ValueError("write a number and a unit, such as 256MiB")
+    suffix, digits = found["suffix"], found["whole"] + (found["part"] or "").ljust(9, "0")
+    if not suffix and not int(digits):
+        return 0
+    if suffix not in _SIZES:
+        fault = f"unknown unit {suffix!r}" if suffix else "the unit is missing"
+        raise ValueError(f"{fault}: write it as in 256MiB (units: {', '.join(_SIZES)})")
+    return int(digits) * _SIZES[suffix] // 10**9
 
 
 def format_size(size: int) -> str:
@@ -57,16 +52,3 @@ def format_duration(seconds: float) -> str:
 def format_count(number: int, noun: str) -> str:
     """Write how many: `1 cpu`, `2 cpus`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _scaled(text: str, scale: Mapping[str, int], example: str) -> int:
-    found = _NUMBER.fullmatch(text)
-    if found is None:
-        raise ValueError(f"write a number and a unit, such as {example}")
-    suffix, part = found["suffix"], found["part"] or ""
-    if not suffix and not int(found["whole"] + part):
-        return 0
-    if suffix not in scale:
-        fault = f"unknown unit {suffix!r}" if suffix else "the unit is missing"
-        raise ValueError(f"{fault}: write it as in {example} (units: {', '.join(scale)})")
-    return int(found["whole"] + part.ljust(9, "0")) * scale[suffix] // 10**9

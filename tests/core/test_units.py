@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmf.units import format_duration, format_size, parse_duration, parse_size
+from vmf.units import format_duration, format_size, parse_size
 
 SIZES = {
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
 }  # fmt: skip
-TIMES = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 GAP = st.sampled_from(("", " ", "  "))
 examples = settings(deadline=None, database=None)
 
@@ -21,12 +20,6 @@ def test_every_unit_of_size(number, unit, gap):
 
 
 @examples
-@given(number=st.integers(0, 10_000), unit=st.sampled_from(sorted(TIMES)), gap=GAP)
-def test_every_unit_of_time(number, unit, gap):
-    assert parse_duration(f"{number}{gap}{unit}") == pytest.approx(number * TIMES[unit])
-
-
-@examples
 @given(size=st.integers(2**10, 2**60))
 def test_a_size_is_read_as_it_was_written(size):
     """But for what one decimal cannot say: half a tenth of the unit that it was written in."""
@@ -34,23 +27,20 @@ def test_a_size_is_read_as_it_was_written(size):
     assert abs(parse_size(written) - size) <= SIZES[written.split()[1]] / 20 + 1
 
 
-@examples
-@given(seconds=st.integers(0, 599))
-def test_a_short_time_is_read_as_it_was_written(seconds):
-    minutes, _, rest = format_duration(seconds / 10).rpartition("m")
-    assert parse_duration(f"{minutes or 0}m") + parse_duration(rest) == pytest.approx(seconds / 10)
-
-
 @pytest.mark.parametrize(
-    ("text", "size"), [("1.5KiB", 1536), ("0.5MB", 500_000), ("1.9999KiB", 2047), ("2TiB", 2**41), ("0KiB", 0)]
+    ("text", "size"),
+    [
+        ("1.5KiB", 1536),
+        ("0.5MB", 500_000),
+        ("1.9999KiB", 2047),
+        ("2TiB", 2**41),
+        ("0KiB", 0),
+        ("0", 0),
+        ("1.001kB", 1001),
+    ],
 )
 def test_sizes(text, size):
     assert parse_size(text) == size
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1.5h", 5400), ("250ms", 0.25), ("2d", 172_800)])
-def test_times(text, seconds):
-    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -75,22 +65,25 @@ def test_what_is_no_size_is_told_what_to_write(text, reason):
     assert str(raised.value).startswith(reason)
 
 
-@pytest.mark.parametrize(("text", "reason"), [("soon", "such as 90s"), ("1M", "'M'.*units: ms, s, m, h, d")])
-def test_what_is_no_time_is_told_what_to_write(text, reason):
-    with pytest.raises(ValueError, match=reason):
-        parse_duration(text)
-
-
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 bytes"), (1023, "1023 bytes"), (1024, "1 KiB"), (1536, "1.5 KiB"), (2**28, "256 MiB"), (2**41, "2 TiB")],
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1 KiB"),
+        (1536, "1.5 KiB"),
+        (2**28, "256 MiB"),
+        (2**41, "2 TiB"),
+        (2**20 - 1, "1 MiB"),
+    ],
 )
 def test_sizes_for_people(size, text):
     assert format_size(size) == text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0.0s"), (4.24, "4.2s"), (60, "1m00s"), (185, "3m05s"), (3600, "1h00m"), (7800, "2h10m")]
+    ("seconds", "text"),
+    [(0, "0.0s"), (4.24, "4.2s"), (59.96, "1m00s"), (60, "1m00s"), (185, "3m05s"), (3600, "1h00m"), (7800, "2h10m")],
 )
 def test_times_for_people(seconds, text):
     assert format_duration(seconds) == text
