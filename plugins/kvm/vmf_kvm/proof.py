@@ -5,11 +5,13 @@ A `/dev/kvm` that opens proves nothing: there are hosts where every Linux guest 
 
 from __future__ import annotations
 
-import secrets
+import fcntl
+import shutil
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from vmf.errors import VmfError
 from vmf.files import cdrom, volume
@@ -18,6 +20,8 @@ from vmf_kvm.connection import Connection
 
 PROOF_SECONDS = 20.0
 MEMORY = 256 * MEBIBYTE
+NAME = "proof"
+"""Of the machine; engines call theirs by numbers."""
 
 
 def prove(connection: Connection, image: Image, *, accelerator: str, seconds: float = PROOF_SECONDS) -> str:
@@ -26,31 +30,42 @@ def prove(connection: Connection, image: Image, *, accelerator: str, seconds: fl
     Returns:
         What is wrong with the accelerator, to be read after its name; empty if the guest booted, spoke and ended.
     """
-    name = f"proof-{secrets.token_hex(4)}"
     magic = volume.magic(volume.new_nonce())
     try:
-        try:
-            connection.create(_machine(connection, name, image, magic, accelerator))
-            return _verdict(connection, name, magic, _await(connection, name, seconds), seconds)
-        finally:
-            connection.destroy(name)
+        with _alone(connection) as scratch:
+            connection.create(_machine(connection, scratch, image, magic, accelerator))
+            return _verdict(connection, magic, _await(connection, seconds), seconds)
     except VmfError as error:
         return f"aborts: {error.brief}"
 
 
-def _machine(connection: Connection, name: str, image: Image, magic: bytes, accelerator: str) -> Machine:
-    job = Job(name=name, image=image, memory=MEMORY, run="true\n")
-    folder = connection.folder(name)
-    with TemporaryDirectory() as scratch:
-        disc, results = Path(scratch, "cdrom"), Path(scratch, "results")
-        cdrom.write(disc, cdrom.contents(job, magic))
-        volume.make(results, size=MEBIBYTE, magic=magic)
-        given = {"kernel": image.kernel, "initrd": image.initrd, "cdrom": disc, "results": results}
-        for file, source in given.items():
-            if source is not None:
-                folder.put(file, source)
+@contextmanager
+def _alone(connection: Connection) -> Iterator[Path]:
+    """Be the only one who proves on this host; what a killed one left behind is removed first. An empty folder."""
+    scratch = connection.daemon.folder / NAME
+    with (connection.daemon.folder / f"{NAME}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            connection.destroy(NAME)
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(mode=0o700)
+            yield scratch
+        finally:
+            connection.destroy(NAME)
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _machine(connection: Connection, scratch: Path, image: Image, magic: bytes, accelerator: str) -> Machine:
+    job = Job(name=NAME, image=image, memory=MEMORY, run="true\n")
+    disc, results = scratch / "cdrom", scratch / "results"
+    cdrom.write(disc, cdrom.contents(job, magic))
+    volume.make(results, size=MEBIBYTE, magic=magic)
+    given = {"kernel": image.kernel, "initrd": image.initrd, "cdrom": disc, "results": results}
+    for file, source in given.items():
+        if source is not None:
+            connection.folder(NAME).put(file, source)
     return Machine(
-        name=name,
+        name=NAME,
         memory=MEMORY,
         cpus=1,
         accelerator=accelerator,
@@ -64,15 +79,15 @@ def _machine(connection: Connection, name: str, image: Image, magic: bytes, acce
     )
 
 
-def _await(connection: Connection, name: str, seconds: float) -> MachineState:
+def _await(connection: Connection, seconds: float) -> MachineState:
     """The machine's state when it is off, or after so many seconds."""
     deadline = time.monotonic() + seconds
     nudged = threading.Event()
-    watch = connection.watch(lambda machine: nudged.set() if machine in {"", name} else None)
+    watch = connection.watch(lambda machine: nudged.set() if machine in {"", NAME} else None)
     try:
         while True:
             nudged.clear()
-            state = connection.state(name)
+            state = connection.state(NAME)
             left = deadline - time.monotonic()
             if state.power in {Power.OFF, Power.ABSENT} or left <= 0:
                 return state
@@ -81,12 +96,12 @@ def _await(connection: Connection, name: str, seconds: float) -> MachineState:
         watch.close()
 
 
-def _verdict(connection: Connection, name: str, magic: bytes, state: MachineState, seconds: float) -> str:
+def _verdict(connection: Connection, magic: bytes, state: MachineState, seconds: float) -> str:
     if state.power is not Power.OFF:
         return f"hangs: a tiny guest had not ended after {seconds:.0f} s"
     if state.ending is not Ending.SHUTDOWN:
         return f"aborts: a tiny guest ended by itself too soon ({state.detail})"
-    with connection.fetch(name, "results") as results:
+    with connection.fetch(NAME, "results") as results:
         if results.read(len(magic)) == magic:
             return "does not work: a tiny guest ended without a word"
     return ""

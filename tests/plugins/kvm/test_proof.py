@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import pytest
 from msgspec.structs import replace
 
-from vmf_kvm.proof import prove
+from vmf_kvm.proof import NAME, prove
 
 pytestmark = pytest.mark.real
 
@@ -28,3 +32,29 @@ def test_an_accelerator_that_does_not_start_aborts(connection, image):
     broken = replace(image, kernel=image.disks[0].file)
     assert prove(connection, broken, accelerator="tcg").startswith("aborts: ")
     assert connection.machines() == ()
+
+
+def test_what_a_killed_prober_left_is_removed(host, connection, image):
+    """A prober in a process of its own is killed while its guest boots; the next one proves, and leaves nothing."""
+    script = """
+import os, sys
+from pathlib import Path
+from vmf.model import Power
+from vmf.spec import load_image
+from vmf_kvm import proof
+from vmf_kvm.connection import Connection
+
+def die(connection, seconds):
+    assert connection.state(proof.NAME).power is Power.RUNNING
+    os.kill(os.getpid(), 9)
+
+proof._await = die
+image = load_image(sys.argv[2], beside=Path(sys.argv[2]), images=Path(sys.argv[2]))
+proof.prove(Connection(Path(sys.argv[1])), image, accelerator="tcg")
+"""
+    words = [sys.executable, "-c", script, str(host.home), str(image.kernel.parent)]
+    assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
+    assert connection.machines() == (NAME,)
+    assert prove(connection, image, accelerator="tcg") == ""
+    assert connection.machines() == ()
+    assert not (connection.daemon.folder / NAME).exists()
