@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 
 import pytest
@@ -72,3 +73,12 @@ def test_every_command_shows_an_orphan_and_what_to_type(shell: Shell, running, c
     assert "j (job 1) is orphaned, running" in said
     assert "`vmf wait j` carries it on, `vmf rm j` removes it" in said
     shell.vmf("rm", "j")
+
+
+def test_a_removal_that_was_killed_on_its_way_can_be_typed_again(shell: Shell) -> None:
+    shell.job("exit 0")
+    shell.vmf("run", "j.yaml")
+    shutil.rmtree(shell.home / "jobs/1")
+    assert shell.vmf("rm", "1").returncode == 0
+    assert shell.records() == []
+    assert list((shell.home / "jobs").iterdir()) == []

@@ -61,8 +61,9 @@ def _remove(session: Session, carrier: Carrier, record: Record, *, force: bool) 
         now = carrier.carry([(now, ownership)])[0]
     if not now.ended:
         raise HostLost(f"{record.job.name} could not be removed yet", hint=f"`vmf rm {record.job.name}` tries again")
-    session.store.forget(now)
+    # in this order, a removal that is killed in between can be typed again
     shutil.rmtree(session.home.job(record.id), ignore_errors=True)
+    session.store.forget(now)
 
 
 def _end(session: Session, record: Record, *, force: bool) -> Ownership:

@@ -220,8 +220,6 @@ class Store:
             entered={State.IDLE: now},
         )
         self._keep(record)
-        # a submission that was rolled back, or killed, has left the folder of this id, which nobody owns
-        self.home.job(record.id).mkdir(parents=True, exist_ok=True, mode=0o700)
         return record, own(self.home, record.id)
 
     def _apply(self, record: Record, event: Event) -> Record:

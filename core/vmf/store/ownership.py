@@ -28,7 +28,7 @@ def try_to_own(home: Home, job: int) -> Ownership | None:
     """Own the job if nobody does."""
     try:
         return Ownership(_locked(home, job, fcntl.LOCK_EX | fcntl.LOCK_NB))
-    except (BlockingIOError, FileNotFoundError):
+    except BlockingIOError:
         return None
 
 
@@ -38,13 +38,13 @@ def owned(home: Home, job: int) -> bool:
         os.close(_locked(home, job, fcntl.LOCK_SH | fcntl.LOCK_NB))
     except BlockingIOError:
         return True
-    except FileNotFoundError:
-        return False
     return False
 
 
 def _locked(home: Home, job: int, how: int) -> int:
-    descriptor = os.open(home.job(job), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = home.job(job)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # new, or gone if a removal was killed on its way
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, how)
     except BaseException:
