@@ -55,6 +55,9 @@ def program() -> NoReturn:
     except KeyboardInterrupt:
         print("vmf: interrupted", file=sys.stderr)
         code = Exit.STOPPED
+    except Exception as error:  # noqa: BLE001  # Python's own 1 would be taken for the guest's
+        print(f"vmf: vmf failed ({type(error).__name__}: {error}); please report this", file=sys.stderr)
+        code = Exit.INTERNAL
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
             stream.flush()

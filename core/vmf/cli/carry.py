@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TypeAlias
 
@@ -95,8 +95,9 @@ def _signals(carrier: Carrier) -> Iterator[None]:
         if not carrier.responsible:
             raise KeyboardInterrupt
         interrupts.append(number)
-        print("vmf: stopping; Ctrl-C again forces" if len(interrupts) == 1 else "vmf: forcing", file=sys.stderr)
         carrier.engine.stop(force=len(interrupts) > 1)
+        with suppress(OSError, RuntimeError):  # nobody may be reading, or this interrupted a print
+            print("vmf: stopping; Ctrl-C again forces" if len(interrupts) == 1 else "vmf: forcing", file=sys.stderr)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         if not carrier.responsible:

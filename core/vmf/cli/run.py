@@ -78,7 +78,7 @@ def _detach(session: Session, jobs: Sequence[Owned], *, form: str) -> int:
     log = session.home.job(numbers[0]) / "engine.log"
     with log.open("ab") as out:
         engine = subprocess.Popen(
-            [sys.executable, "-m", "vmf", "wait", *map(str, numbers)],
+            [sys.executable, "-P", "-m", "vmf", "wait", *map(str, numbers)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

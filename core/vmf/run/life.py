@@ -146,10 +146,6 @@ class Life:
         try:
             parcel = Parcel(self.record)
             word = parcel.unpack(self._hypervisor(), self._handle())
-        except HostLost:
-            raise
-        except HostFault as fault:
-            return self._blame_host(fault)
         except OSError as error:
             return self._give_up_results(error, verdict(Outcome.STOPPED))
         found = judge(

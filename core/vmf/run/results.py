@@ -82,7 +82,12 @@ def says_nothing(place: Path) -> bool:
     """Whether a folder only tells that a job did not start: it makes way for the results of another try."""
     result = _told(place)
     faults = {Outcome.JOB_FAULT, Outcome.HOST_FAULT}
-    return result is not None and result.outcome in faults and {each.name for each in place.iterdir()} <= _OUR_FILES
+    return (
+        result is not None
+        and result.outcome in faults
+        and State.RUNNING not in result.times
+        and {each.name for each in place.iterdir()} <= _OUR_FILES
+    )
 
 
 def _is_ours(place: Path, record: Record) -> bool:
