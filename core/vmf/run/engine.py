@@ -10,7 +10,6 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from vmf.errors import VmfError
 from vmf.match import match
 from vmf.model import Claim, Placement
 from vmf.plan import Unplaced, place
@@ -123,7 +122,7 @@ class Engine:
         for record in list(self._idle.values()):
             try:
                 moved = self._moved(record)
-            except VmfError as error:
+            except Exception as error:  # noqa: BLE001  # as in a life: one job's trouble is not the others'
                 del self._idle[record.id]
                 self._stuck(record, error)
                 continue
