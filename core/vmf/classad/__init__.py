@@ -1,0 +1,1 @@
+"""The ClassAd language: parse, evaluate, match."""

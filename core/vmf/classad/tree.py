@@ -1,0 +1,86 @@
+"""Expressions as trees: frozen nodes, and plain values for literals.
+
+Names of attributes and functions keep their spelling; whoever looks one up ignores the case of ASCII letters.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from vmf.classad.values import Scalar
+
+
+class Reference(Struct, frozen=True):
+    """An attribute's name by itself, `a`; `.a` is looked up from the outermost record."""
+
+    name: str
+    absolute: bool = False
+
+
+class Selection(Struct, frozen=True):
+    """An attribute of what another expression yields: `of.name`."""
+
+    of: Node
+    name: str
+
+
+class Subscript(Struct, frozen=True):
+    """An element of what another expression yields: `of[index]`."""
+
+    of: Node
+    index: Node
+
+
+class Unary(Struct, frozen=True):
+    """One of `- + ! ~` before an operand."""
+
+    operator: str
+    operand: Node
+
+
+class Binary(Struct, frozen=True):
+    """An operator between two operands; `?:` (Elvis) among them. `is` and `isnt` are written `=?=` and `=!=`."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+class Conditional(Struct, frozen=True):
+    """`test ? then : otherwise`."""
+
+    test: Node
+    then: Node
+    otherwise: Node
+
+
+class Parentheses(Struct, frozen=True):
+    """`(inner)`: kept, because unparsing shows them."""
+
+    inner: Node
+
+
+class Call(Struct, frozen=True):
+    """A function and the expressions it is given."""
+
+    function: str
+    arguments: tuple[Node, ...]
+
+
+class ListOf(Struct, frozen=True):
+    """`{a, b}`: its elements stay expressions until they are asked for."""
+
+    items: tuple[Node, ...]
+
+
+class Record(Struct, frozen=True):
+    """`[a = 1; b = 2]`, as pairs in their order; of a name given twice only the last is here."""
+
+    fields: tuple[tuple[str, Node], ...]
+
+
+Node: TypeAlias = (
+    Scalar | Reference | Selection | Subscript | Unary | Binary | Conditional | Parentheses | Call | ListOf | Record
+)
