@@ -25,7 +25,7 @@ FAILED: Final = "the reference gave up"
 DEEPEST: Final = 4
 """Records can hold themselves; below this depth an element is not looked at."""
 
-_ZONE = re.compile(r'absTime\("\d+-\d\d-\d\dT\d\d:\d\d:\d\d([+-])(\d\d):(\d\d)"\)')
+_ZONE = re.compile(r'absTime\("\d+-\d\d-\d\dT\d\d:\d\d:\d\d([+-])(\d+):(\d\d)"\)')
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _NAMED = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
