@@ -7,46 +7,90 @@ hold elements live here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from vmf.classad.tree import Node
-from vmf.classad.values import ERROR, UNDEFINED, Scalar
+from vmf.classad.tree import ListOf, Node, Record
+from vmf.classad.values import ERROR, AbsTime, Error, RelTime, Scalar, Undefined
 from vmf.classad.world import World
 
-DEPTH = 400
-"""How deep attributes may refer to attributes; the reference's limit."""
-STEPS = 10_000_000
-"""How much work one evaluation may be, in look-ups, calls and elements; the reference's limit."""
+DEPTH: Final = 400
+"""How deep operators, calls and references may nest, those of the attributes that are referred to included."""
+STEPS: Final = 10_000_000
+"""How many nodes of trees one evaluation may look at. Both limits are the reference's."""
+PROGRAMS: Final = 100_000
+"""How many compiled trees are kept."""
 
 
 class Failed(Exception):
     """The evaluation as a whole is ERROR, whatever stands around: a budget is spent, or a function cannot be run."""
 
 
+class Program(Struct, frozen=True, eq=False):
+    """A tree that is ready to run: how, how deep it nests, how many nodes it has, and the tree itself."""
+
+    run: Closure
+    depth: int
+    steps: int
+    node: Node
+
+
 class Evaluation:
-    """What all scopes of one evaluation share: the world, how trees become closures, and the budget that is left."""
+    """What all scopes of one evaluation share: the world, the trees that were compiled, and the budget that is left.
 
-    __slots__ = ("compiled", "depth", "steps", "world")
+    Attributes:
+        depth: how many nodes may still be nested.
+        steps: how many nodes may still be looked at.
+    """
 
-    def __init__(self, world: World, compiled: Callable[[Element], Closure]) -> None:
+    __slots__ = ("_compile", "_programs", "depth", "steps", "world")
+
+    def __init__(self, world: World, compile_node: Callable[[Node], Program]) -> None:
         self.world = world
-        self.compiled = compiled
         self.depth = DEPTH
         self.steps = STEPS
+        self._compile = compile_node
+        self._programs: dict[int, Program] = {}
+
+    def program(self, node: Node) -> Program:
+        """The tree, compiled when it is first wanted. Trees are known by identity, and kept so that this is theirs."""
+        program = self._programs.get(id(node))
+        if program is None:
+            if len(self._programs) >= PROGRAMS:
+                self._programs.clear()
+            program = self._programs[id(node)] = self._compile(node)
+        return program
+
+    def run(self, node: Node, scope: Scope, depth: int) -> Value:
+        """Evaluate a tree that is nested so many nodes deeper than what called for it.
+
+        Raises:
+            Failed: it nests too deep, or nothing is left.
+        """
+        program = self.program(node)
+        self.steps -= program.steps
+        if self.steps < 0 or self.depth - depth < program.depth:
+            raise Failed
+        self.depth -= depth
+        try:
+            return program.run(scope)
+        finally:
+            self.depth += depth
 
 
 class Scope:
     """A record in its place: what its attributes' expressions see.
 
     Attributes:
-        fields: the record's expressions by lower-case name.
+        fields: the record's expressions by folded name.
         parent: the record around it, or None for the outermost.
-        other: where an unscoped name is looked up that is found in none of them: the other ad of a match.
+        root: the outermost record, which `.name` means.
+        other: where an unscoped name is looked up that is found in none of these: the other ad of a match.
+        running: the names of attributes that are being evaluated; whoever comes to one of them again sees UNDEFINED.
     """
 
-    __slots__ = ("evaluation", "fields", "other", "parent")
+    __slots__ = ("_inner", "evaluation", "fields", "other", "parent", "root", "running")
 
     def __init__(
         self,
@@ -54,12 +98,15 @@ class Scope:
         evaluation: Evaluation,
         *,
         parent: Scope | None = None,
-        other: Scope | None = None,
+        root: Scope | None = None,
     ) -> None:
         self.fields = fields
         self.evaluation = evaluation
         self.parent = parent
-        self.other = other
+        self.root: Scope = root or self
+        self.other: Scope | None = None
+        self.running: set[str] = set()
+        self._inner: dict[int, tuple[Node, Scope]] = {}
 
     @property
     def world(self) -> World:
@@ -67,22 +114,19 @@ class Scope:
         return self.evaluation.world
 
     def evaluate(self, element: Element) -> Value:
-        """The value of an expression of this scope; what is a value already is its own.
+        """The value of an expression in this scope; what is a value already is its own.
 
         Raises:
             Failed: the whole evaluation is ERROR; let it pass.
         """
-        return self.evaluation.compiled(element)(self)
+        return element if isinstance(element, VALUES) else self.evaluation.run(element, self, 1)
 
-    def spend(self, steps: int) -> None:
-        """Pay for work that grows with what an expression says.
-
-        Raises:
-            Failed: nothing is left.
-        """
-        self.evaluation.steps -= steps
-        if self.evaluation.steps < 0:
-            raise Failed
+    def within(self, record: Node, fields: Mapping[str, Element]) -> Scope:
+        """The scope of a record that is written in this one: the same scope each time it is asked for."""
+        known = self._inner.get(id(record))
+        if known is None:
+            known = self._inner[id(record)] = record, Scope(fields, self.evaluation, parent=self, root=self.root)
+        return known[1]
 
 
 class ListValue(Struct, frozen=True, eq=False):
@@ -92,33 +136,28 @@ class ListValue(Struct, frozen=True, eq=False):
     scope: Scope
 
     def value(self, index: int) -> Value:
-        """The value of one element, evaluated in the list's scope; an element that fails is ERROR by itself."""
-        evaluation = self.scope.evaluation
-        if evaluation.depth <= 0:
-            raise Failed
-        self.scope.spend(1)
-        evaluation.depth -= 1
+        """What `list[index]` is: evaluated in the list's scope, and ERROR by itself if the evaluation fails."""
         try:
             return self.scope.evaluate(self.items[index])
         except Failed:
             return ERROR
-        finally:
-            evaluation.depth += 1
 
-    def values(self) -> Iterator[Value]:
-        """The elements' values, one after the other, each evaluated when it is asked for."""
-        return (self.value(index) for index in range(len(self.items)))
+    def values(self, caller: Scope) -> Iterator[Value]:
+        """The elements as functions see them, one after the other: names in them are looked up where the call stands.
+
+        So the reference does it; lists and records among the elements keep the scope they were written in.
+
+        Raises:
+            Failed: an element's evaluation failed.
+        """
+        for item in self.items:
+            yield (self.scope if isinstance(item, ListOf | Record) else caller).evaluate(item)
 
 
 class RecordValue(Struct, frozen=True, eq=False):
-    """A record, as the scope that its own attributes see; `scope.fields` are its expressions."""
+    """A record, as the scope that its own attributes see; `scope.fields` are its expressions by folded name."""
 
     scope: Scope
-
-    def value(self, name: str) -> Value:
-        """The value of an attribute of this very record, UNDEFINED if it has none; ASCII case does not count."""
-        element = self.scope.fields.get(name.lower())
-        return UNDEFINED if element is None else self.scope.evaluate(element)
 
 
 Value: TypeAlias = Scalar | ListValue | RecordValue
@@ -128,3 +167,6 @@ Function: TypeAlias = Callable[[Scope, tuple[Value, ...]], Value]
 """A function of the language whose arguments are values."""
 LazyFunction: TypeAlias = Callable[[Scope, tuple[Node, ...]], Value]
 """A function of the language that decides itself which of its arguments it evaluates, with `scope.evaluate`."""
+
+VALUES: Final = (Undefined, Error, bool, int, float, str, AbsTime, RelTime, ListValue, RecordValue)
+"""The types of values; anything else is an expression."""
