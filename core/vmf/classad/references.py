@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 
@@ -48,26 +50,8 @@ def references(node: Node) -> References:
 
 def children(node: Node) -> tuple[Node, ...]:
     """The expressions that a node is made of."""
-    match node:
-        case Selection(of=of):
-            return (of,)
-        case Subscript(of=of, index=index):
-            return of, index
-        case Unary(operand=operand):
-            return (operand,)
-        case Binary(left=left, right=right):
-            return left, right
-        case Conditional(test=test, then=then, otherwise=otherwise):
-            return test, then, otherwise
-        case Parentheses(inner=inner):
-            return (inner,)
-        case Call(arguments=arguments):
-            return arguments
-        case ListOf(items=items):
-            return items
-        case Record(fields=fields):
-            return tuple(value for _, value in fields)
-    return ()
+    parts = _PARTS.get(type(node))
+    return parts(node) if parts else ()
 
 
 def _walk(node: Node) -> Iterator[tuple[str, str]]:
@@ -81,3 +65,16 @@ def _walk(node: Node) -> Iterator[tuple[str, str]]:
                 yield fold(scope), fold(name)
             case _:
                 waiting.extend(children(node))
+
+
+_PARTS: Mapping[type, Callable[[Any], tuple[Node, ...]]] = MappingProxyType({
+    Selection: lambda node: (node.of,),
+    Subscript: lambda node: (node.of, node.index),
+    Unary: lambda node: (node.operand,),
+    Binary: lambda node: (node.left, node.right),
+    Conditional: lambda node: (node.test, node.then, node.otherwise),
+    Parentheses: lambda node: (node.inner,),
+    Call: lambda node: node.arguments,
+    ListOf: lambda node: node.items,
+    Record: lambda node: tuple(value for _, value in node.fields),
+})  # fmt: skip
