@@ -32,7 +32,8 @@ _SPAN_BACKWARDS = re.compile(
 _ESCAPE = re.compile(rb"\\([0-3][0-7]{0,2}|[4-7][0-7]?|.)", re.DOTALL)
 _CONTROLS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _ESCAPED = {value[0]: f"\\{letter.decode()}" for letter, value in _CONTROLS.items()} | {ord("\\"): "\\\\"}
-_PRINTED = {byte: _ESCAPED.get(byte, chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03o}") for byte in range(256)}
+_PRINTABLE = frozenset(map(chr, range(ord(" "), ord("~") + 1)))
+_PRINTED = {byte: _ESCAPED.get(byte, chr(byte) if chr(byte) in _PRINTABLE else f"\\{byte:03o}") for byte in range(256)}
 _QUOTING = {quote: _PRINTED | {ord(quote): f"\\{quote}"} for quote in "\"'"}
 
 
@@ -63,6 +64,14 @@ def show_exact(value: float) -> str:
         return f"{'-' * (value < 0)}1E+400"
     text = show_real(value)
     return text if math.isnan(value) or float(text) == value else f"{value:.16E}"
+
+
+def show_short(value: float) -> str:
+    """A real in a text that is read as this very real, without an exponent where one can do without."""
+    if not math.isfinite(value):
+        return show_exact(value)
+    text = f"{value:.16G}" if float(f"{value:.16G}") == value else f"{value:.17G}"
+    return text if set(".E") & set(text) else f"{text}.0"
 
 
 def read_moment(text: str) -> tuple[int, int | None] | None:
@@ -152,7 +161,7 @@ def _leading(field: str) -> int:
     return int(found[0]) if found else 0
 
 
-def _seconds(year: int, month: int = 1, day: int = 0, hour: int = 0, minute: int = 0, second: int = 0) -> int:  # noqa: PLR0913  # a clock's fields
+def _seconds(year: int, month: int = 1, day: int = 0, hour: int = 0, minute: int = 0, second: int = 0) -> int:
     """Seconds since 1970; fields beyond their range carry over, as in C's `mktime`."""
     years, months = divmod(month - 1, 12)
     era, year = divmod(year + years, _ERA_YEARS)

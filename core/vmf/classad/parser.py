@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from sys import intern
@@ -129,7 +128,7 @@ class _Parser:
     def operator(self) -> str:
         """The token that is next, as what it is after an operand."""
         token = self.tokens[self.at]
-        if token[:1] == "-" and token != "-":
+        if token[:1] == "-" and len(token) > 1:
             # `a -1` has an operator and a number: take them apart, to be read one after the other.
             self.tokens[self.at] = token[1:]
             self.at -= 1
