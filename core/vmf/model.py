@@ -15,12 +15,15 @@ from msgspec import Meta, Struct
 API_VERSION = "vmf/v1"
 NAME = r"^(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
 GUEST_PATH = r"^(?![/-])(?!(?:.*/)?\.{1,2}(?:/|$))[^\x00-\x1f\x7f]{1,200}$"
+ATTRIBUTE = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 TINY = "tiny"
 """The image in the warehouse that proves an accelerator and runs the examples."""
 MEBIBYTE = 2**20
 
 Size: TypeAlias = Annotated[int, Meta(ge=MEBIBYTE, le=2**60, extra={"unit": "size"})]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
+Expression: TypeAlias = Annotated[str, Meta(extra={"language": "classad"})]
+Attributes: TypeAlias = Mapping[Annotated[str, Meta(pattern=ATTRIBUTE, extra={"key": "attribute"})], Expression]
 
 
 class Home(Struct, frozen=True):
@@ -98,9 +101,19 @@ class Job(Struct, frozen=True, kw_only=True):
     ]
     memory: Annotated[Size, Meta(description="The guest's memory.")]
     cpus: Annotated[int, Meta(description="The guest's processors.", ge=1, le=1024)] = 1
+    disk: Annotated[Size | None, Meta(description="Free disk space that the host must have.")] = None
     type: Annotated[
         str | None, Meta(description="The hypervisor's type, such as kvm; any that matches if not given.")
     ] = None
+    requirements: Annotated[
+        Expression | None, Meta(description="What the job asks of a host, as a ClassAd expression.")
+    ] = None
+    rank: Annotated[
+        Expression | None, Meta(description="How much the job likes a host, as a ClassAd expression: more is better.")
+    ] = None
+    attributes: Annotated[
+        Attributes, Meta(description="More attributes of the job's ad, name to ClassAd expression.")
+    ] = {}
     run: Annotated[
         str | None,
         Meta(description="A shell script for a guest that keeps the guest contract; its exit code is the job's."),
@@ -124,6 +137,13 @@ class Host(Struct, frozen=True, kw_only=True):
         Count | None, Meta(description="Processors for all machines together; what the probe finds if not given.")
     ] = None
     machines: Annotated[Count | None, Meta(description="The most machines at once; no limit if not given.")] = None
+    disk: Annotated[Size | None, Meta(description="Disk space for a machine; not matched if not given.")] = None
+    start: Annotated[
+        Expression | None, Meta(description="What the host asks of a job, as a ClassAd expression.")
+    ] = None
+    attributes: Annotated[
+        Attributes, Meta(description="More attributes of the host's ad, name to ClassAd expression.")
+    ] = {}
     settings: Annotated[
         Mapping[str, Any], Meta(description="The block named after the type, in the words of that type's plugin.")
     ] = {}
@@ -171,6 +191,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     host: Host
     facts: Facts
     taken: Claim = Claim()
+    capabilities: tuple[str, ...] = ()
+    """What the host's hypervisor plugin declares that it can."""
 
 
 class Placement(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from vmf.classad import World
 from vmf.match import Matches, Rejection, match
 from vmf.model import Job, Machine, MachineDisk, Offer, Placement
 from vmf.units import format_count, format_size
@@ -34,7 +35,7 @@ class Line(Struct, frozen=True, kw_only=True):
     why: str
 
 
-def plan(jobs: Sequence[Job], offers: Sequence[Offer]) -> tuple[Placement | Unplaced, ...]:
+def plan(jobs: Sequence[Job], offers: Sequence[Offer | Rejection], *, world: World) -> tuple[Placement | Unplaced, ...]:
     """Place the jobs in their order, each one seeing what those before it took."""
     free = {offer.host.name: offer for offer in offers}
     planned = []

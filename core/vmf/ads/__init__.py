@@ -1,0 +1,48 @@
+"""The ads of jobs and hosts: what expressions see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from vmf.ads.clauses import Clause, clauses, requirements
+from vmf.ads.tables import ENDED, HOST, JOB, capacity
+from vmf.classad import Ad, Node, parse
+from vmf.model import Host, Job, Offer, Verdict
+
+__all__ = ["Clause", "capacity", "clauses", "host_ad", "job_ad", "reserved"]
+
+
+def job_ad(job: Job, *, verdict: Verdict | None = None) -> Ad:
+    """A job's ad; with `verdict`, also how its last attempt ended. Its `Requirements` are all that it asks of a host."""
+    own = [*((each.name, each.value(job)) for each in JOB), *_custom(job.attributes)]
+    ended = ((each.name, each.value(verdict)) for each in ENDED) if verdict else ()
+    plain = Ad(_given((*own, *ended)))
+    rank = () if job.rank is None else (("Rank", parse(job.rank)),)
+    return Ad((*plain.items(), ("Requirements", requirements(job, plain)), *rank))
+
+
+def host_ad(offer: Offer) -> Ad:
+    """A host's ad; its `Requirements` are what it asks of a job."""
+    own = ((each.name, each.value(offer)) for each in HOST)
+    versions = ((f"{_camel(name)}Version", text) for name, text in offer.facts.versions.items())
+    abilities = ((f"Has{_camel(name)}", True) for name in offer.capabilities)
+    return Ad(_given((*own, *versions, *abilities, *_custom(offer.host.attributes))))
+
+
+def reserved(kind: type[Job | Host]) -> frozenset[str]:
+    """The folded names of the attributes that a spec cannot set, because vmf does."""
+    names = (each.name for table in (JOB, ENDED) for each in table) if kind is Job else (each.name for each in HOST)
+    return frozenset(name.lower() for name in (*names, "Requirements", "Rank"))
+
+
+def _given(pairs: Iterable[tuple[str, Node | None]]) -> Iterator[tuple[str, Node]]:
+    return ((name, value) for name, value in pairs if value is not None)
+
+
+def _custom(attributes: Mapping[str, str]) -> Iterator[tuple[str, Node]]:
+    return ((name, parse(text)) for name, text in attributes.items())
+
+
+def _camel(name: str) -> str:
+    """`live-checkpoint` as a part of an attribute's name: `LiveCheckpoint`."""
+    return "".join(word[:1].upper() + word[1:] for word in name.replace("_", "-").split("-"))

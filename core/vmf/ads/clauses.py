@@ -1,0 +1,100 @@
+"""What a job asks of a host, clause by clause: its own words, and what a machine's job implies.
+
+A clause is implied only where the job has something to say of it, and its owner has not spoken of the host's attribute
+that it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from typing import Final
+
+from msgspec import Struct
+
+from vmf.classad import Ad, Binary, Node, Parentheses, parse, references
+from vmf.model import Job
+
+
+class Clause(Struct, frozen=True, kw_only=True):
+    """One condition on a host, with the job's ad as MY and the host's as TARGET."""
+
+    name: str
+    """What it is about, in a word or two."""
+    expression: Node
+    implied: bool = True
+    """False: the owner wrote it."""
+
+
+class _Implied(Struct, frozen=True, kw_only=True):
+    name: str
+    about: tuple[str, ...]
+    """The host's attributes of which the owner may speak instead."""
+    of: str = ""
+    """The job's attribute without which there is nothing to ask."""
+    expression: str
+
+
+IMPLIED: Final = (
+    _Implied(name="machines", about=("HasVM",), expression="TARGET.HasVM =?= true"),
+    _Implied(name="type", about=("VM_Type",), of="JobVMType", expression="TARGET.VM_Type == MY.JobVMType"),
+    _Implied(
+        name="memory", about=("Memory", "TotalMemory"), of="JobVMMemory", expression="TARGET.Memory >= MY.JobVMMemory"
+    ),
+    _Implied(name="cpus", about=("Cpus", "TotalCpus"), of="RequestCpus", expression="TARGET.Cpus >= MY.RequestCpus"),
+    _Implied(name="disk", about=("Disk",), of="RequestDisk", expression="TARGET.Disk >= MY.RequestDisk"),
+    _Implied(
+        name="network",
+        about=("VM_Networking", "VM_Networking_Types"),
+        of="JobVMNetworkingType",
+        expression='stringListIMember(MY.JobVMNetworkingType, TARGET.VM_Networking_Types, ",")',
+    ),
+    _Implied(
+        name="MAC address",
+        about=("VM_All_Guest_Macs",),
+        of="JobVM_MACADDR",
+        expression='stringListIMember(MY.JobVM_MACADDR, TARGET.VM_All_Guest_Macs, ",") =!= true',
+    ),
+    _Implied(
+        name="checkpoint",
+        about=("HasCheckpoint",),
+        of="JobVMCheckpoint",
+        expression="MY.JobVMCheckpoint =!= true || TARGET.HasCheckpoint =?= true",
+    ),
+)
+"""What the job of a machine implies, in the order in which a host is told of it."""
+
+
+def clauses(job: Job, ad: Ad) -> tuple[Clause, ...]:
+    """Everything that a job with this ad asks of a host; all together they are its requirements."""
+    own = None if job.requirements is None else parse(job.requirements)
+    spoken = frozenset[str]() if own is None else references(own).theirs
+    return (*_implied(ad, spoken), *(Clause(name="requirements", expression=each, implied=False) for each in _parts(own)))
+
+
+def requirements(job: Job, ad: Ad) -> Node:
+    """All that a job asks of a host, as one expression."""
+    own = None if job.requirements is None else parse(job.requirements)
+    implied = [each.expression for each in clauses(job, ad) if each.implied]
+    asked = [*(Parentheses(inner=each) for each in implied), *([] if own is None else [Parentheses(inner=own)])]
+    return reduce(lambda left, right: Binary(operator="&&", left=left, right=right), asked) if asked else True
+
+
+def _implied(ad: Ad, spoken: frozenset[str]) -> Iterator[Clause]:
+    for each in IMPLIED:
+        if (not each.of or each.of in ad) and not any(name.lower() in spoken for name in each.about):
+            yield Clause(name=each.name, expression=parse(each.expression))
+
+
+def _parts(node: Node | None) -> Iterator[Node]:
+    """The conditions that an owner joined by `&&`; none where there is no word."""
+    match node:
+        case None:
+            return
+        case Parentheses(inner=inner):
+            yield from _parts(inner)
+        case Binary(operator="&&", left=left, right=right):
+            yield from _parts(left)
+            yield from _parts(right)
+        case _:
+            yield node

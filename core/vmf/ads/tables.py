@@ -1,0 +1,116 @@
+"""What a job's and a host's ad contain: these tables are the whole of it, and `docs/ads.md` is written from them.
+
+Names are HTCondor's where it has one, so that expressions written for it work. Memory is in MiB and disk in KiB, as
+there; what a job wants is rounded up, what a host has is rounded down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
+
+from vmf.classad import Node, parse
+from vmf.model import Claim, Job, Offer, Verdict
+
+T = TypeVar("T")
+MANY: Final = 10_000
+"""The most machines on a host that sets no limit."""
+MIB: Final = 2**20
+KIB: Final = 2**10
+
+
+class Attribute(Struct, Generic[T], frozen=True, kw_only=True):
+    """One attribute of an ad."""
+
+    name: str
+    meaning: str
+    value: Callable[[T], Node | None]
+    """Its value; None: the ad has no such attribute."""
+
+
+def capacity(offer: Offer) -> Claim:
+    """All that a host gives to machines: its policy where it has one, else what the probe found."""
+    host, facts = offer.host, offer.facts
+    return Claim(memory=host.memory or facts.memory, cpus=host.cpus or facts.cpus, machines=host.machines or MANY)
+
+
+def _free(offer: Offer, what: str) -> int:
+    return max(0, int(getattr(capacity(offer), what)) - int(getattr(offer.taken, what)))
+
+
+def _start(offer: Offer) -> Node | None:
+    return None if offer.host.start is None else parse(offer.host.start)
+
+
+JOB: Final[tuple[Attribute[Job], ...]] = (
+    Attribute(name="MyType", meaning="`Job`", value=lambda _: "Job"),
+    Attribute(name="JobName", meaning="The job's name.", value=lambda job: job.name),
+    Attribute(name="JobUniverse", meaning="13: HTCondor's number of its VM universe.", value=lambda _: 13),
+    Attribute(name="JobVMType", meaning="The hypervisor's type, if the job names one.", value=lambda job: job.type),
+    Attribute(name="JobVMMemory", meaning="The guest's memory in MiB.", value=lambda job: -(-job.memory // MIB)),
+    Attribute(name="RequestMemory", meaning="The same.", value=lambda job: -(-job.memory // MIB)),
+    Attribute(name="JobVM_VCPUS", meaning="The guest's processors.", value=lambda job: job.cpus),
+    Attribute(name="RequestCpus", meaning="The same.", value=lambda job: job.cpus),
+    Attribute(
+        name="RequestDisk",
+        meaning="The disk space in KiB that the host must have free, if the job says so.",
+        value=lambda job: None if job.disk is None else -(-job.disk // KIB),
+    ),
+    Attribute(name="JobImage", meaning="The image's name.", value=lambda job: job.image.name),
+)
+
+ENDED: Final[tuple[Attribute[Verdict], ...]] = (
+    Attribute(name="JobOutcome", meaning="How the last attempt ended.", value=lambda verdict: str(verdict.outcome)),
+    Attribute(name="ExitCode", meaning="The exit code, the guest's or vmf's.", value=lambda verdict: verdict.exit_code),
+    Attribute(
+        name="HoldReason",
+        meaning="Why the job is held.",
+        value=lambda verdict: verdict.reason if verdict.code else None,
+    ),
+    Attribute(name="HoldReasonCode", meaning="The hold code, a word.", value=lambda verdict: verdict.code or None),
+)
+
+HOST: Final[tuple[Attribute[Offer], ...]] = (
+    Attribute(name="MyType", meaning="`Machine`", value=lambda _: "Machine"),
+    Attribute(name="Name", meaning="The host's name.", value=lambda offer: offer.host.name),
+    Attribute(name="Machine", meaning="The same.", value=lambda offer: offer.host.name),
+    Attribute(name="Arch", meaning="The processors' architecture.", value=lambda offer: offer.facts.arch.upper()),
+    Attribute(
+        name="Cpus", meaning="Processors for all machines together.", value=lambda offer: capacity(offer).cpus
+    ),
+    Attribute(
+        name="Memory",
+        meaning="Memory for all machines together, in MiB.",
+        value=lambda offer: capacity(offer).memory // MIB,
+    ),
+    Attribute(name="TotalCpus", meaning="The computer's processors.", value=lambda offer: offer.facts.cpus),
+    Attribute(
+        name="TotalMemory", meaning="The computer's memory in MiB.", value=lambda offer: offer.facts.memory // MIB
+    ),
+    Attribute(
+        name="Disk",
+        meaning="Disk space for a machine in KiB, if the host's spec says so.",
+        value=lambda offer: None if offer.host.disk is None else offer.host.disk // KIB,
+    ),
+    Attribute(name="HasVM", meaning="`true`: it runs machines.", value=lambda _: True),
+    Attribute(name="VM_Type", meaning="The hypervisor's type.", value=lambda offer: offer.host.type),
+    Attribute(name="VM_Memory", meaning="Memory that is free, in MiB.", value=lambda offer: _free(offer, "memory") // MIB),
+    Attribute(name="VM_Cpus", meaning="Processors that are free.", value=lambda offer: _free(offer, "cpus")),
+    Attribute(
+        name="VM_AvailNum",
+        meaning="How many more machines may run; 10000 if nothing limits them.",
+        value=lambda offer: _free(offer, "machines"),
+    ),
+    Attribute(name="VM_Running", meaning="How many machines run.", value=lambda offer: offer.taken.machines),
+    Attribute(
+        name="VM_Accelerator",
+        meaning="What runs the guests' instructions: `kvm`, `tcg`, …",
+        value=lambda offer: offer.facts.accelerator,
+    ),
+    Attribute(name="VM_Networking", meaning="`false`: machines have no network yet.", value=lambda _: False),
+    Attribute(name="VM_Networking_Types", meaning="The kinds of network, a string list.", value=lambda _: ""),
+    Attribute(name="Start", meaning="What the host asks of a job, if its spec says so.", value=_start),
+    Attribute(name="Requirements", meaning="The same.", value=_start),
+)
