@@ -14,11 +14,11 @@ from vmf.files.images import unreadable
 from vmf.model import Ending, Machine, MachineState, Power, Stop
 from vmf_kvm import account, daemon
 from vmf_kvm.daemon import QEMU_IMG, Daemon, find_program
-from vmf_kvm.domain import CONSOLE, Place, overlays, xml
-from vmf_kvm.faults import SENTENCES
+from vmf_kvm.domain import CONSOLE, Place, in_place, overlays, xml
+from vmf_kvm.faults import sentences
 from vmf_kvm.folder import PLAIN, Folder, beneath
 from vmf_libvirt.client import Client, Subscription
-from vmf_libvirt.errors import fault
+from vmf_libvirt.errors import LibvirtFault, blaming_job
 from vmf_libvirt.states import DomainState, ShutoffReason, ended
 
 CONSOLES = ("run", "console")
@@ -39,7 +39,7 @@ class Connection:
 
     def __init__(self, folder: Path) -> None:
         self.daemon: Daemon = daemon.daemon(folder, account.find())
-        self.client = Client(self.daemon.link, SENTENCES)
+        self.client = Client(self.daemon.link)
 
     def close(self) -> None:
         """Let go of the host; its machines stay."""
@@ -58,10 +58,11 @@ class Connection:
         description = xml(machine, place)
         self._check_readable(machine)
         self.folder(machine.name).make()
-        with self._overlaying(machine, place):  # takes as long as defining does
-            if not found:
-                self.client.define(description)
-        self.client.start(machine.name)
+        with blaming_job(sentences(in_place(machine))):
+            with self._overlaying(machine, place):  # takes as long as defining does
+                if not found:
+                    self.client.define(description)
+            self.client.start(machine.name)
 
     def state(self, machine: str) -> MachineState:
         """What the machine is doing; how it ended, if libvirt has forgotten that, from the log of its QEMU."""
@@ -123,9 +124,8 @@ class Connection:
         return reason != ShutoffReason.FAILED and self.folder(machine).has(CONSOLE)
 
     def _check_readable(self, machine: Machine) -> None:
-        files = (machine.kernel, machine.initrd, machine.cdrom, *(disk.file for disk in machine.disks))
         account = self.daemon.account
-        for path in (Path(file) for file in files if file and file.startswith("/")):
+        for path in map(Path, in_place(machine)):
             try:
                 blocker = unreadable(path, uid=account.uid, gids=account.groups)
             except OSError as error:
@@ -148,7 +148,7 @@ class Connection:
             for process in making:
                 _, words = process.communicate()
                 if process.returncode:
-                    raise fault(0, words.decode(errors="replace"), SENTENCES)
+                    raise LibvirtFault(words.decode(errors="replace"))
 
     def _logged_end(self, machine: str) -> MachineState | None:
         """The last end that QEMU's log tells of: libvirt's daemon forgets the reason when it ends itself."""

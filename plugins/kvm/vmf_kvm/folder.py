@@ -138,9 +138,7 @@ def beneath(folder: Path, *parts: str) -> Iterator[int]:
 
 def _check(name: str) -> None:
     if not re.match(NAME, name):
-        raise JobFault(
-            f"{name!r} cannot be the name of a machine or of a file in its folder", code=HoldCode.MACHINE_INVALID
-        )
+        raise HostFault(f"{name!r} cannot be the name of a machine or of a file in its folder")
 
 
 @contextlib.contextmanager

@@ -10,14 +10,14 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import libvirt
 
-from vmf.errors import HostFault, HostLost, VmfError
+from vmf.errors import HostFault, HostLost
 from vmf.model import MachineState, Power
-from vmf_libvirt.errors import Code, Sentence, fault
+from vmf_libvirt.errors import Code, LibvirtFault
 from vmf_libvirt.mark import NAMESPACE
 from vmf_libvirt.states import machine_state
 
@@ -97,12 +97,11 @@ class Client:
     """A connection that is opened anew, once per call, when it is found broken.
 
     `open_link` makes sure that a daemon is there and dials it. Every method may be called on any thread and raises
-    `JobFault`, `HostFault`, or `HostLost` if there is no daemon any more.
+    `LibvirtFault`, or `HostLost` if there is no daemon any more.
     """
 
-    def __init__(self, open_link: Callable[[], Link], sentences: Sequence[Sentence] = ()) -> None:
+    def __init__(self, open_link: Callable[[], Link]) -> None:
         self._open_link = open_link
-        self._sentences = sentences
         self._lock = threading.Lock()
         self._watchers: tuple[Subscription, ...] = ()
         self._link = self._attach(open_link())
@@ -136,13 +135,13 @@ class Client:
             return ask(link)
         except libvirt.libvirtError as error:
             if _alive(link):
-                raise self._fault(error) from error
+                raise _fault(error) from error
         link = self._relinked(link)
         try:
             return ask(link)
         except libvirt.libvirtError as error:
             if _alive(link):
-                raise self._fault(error) from error
+                raise _fault(error) from error
             raise HostLost(f"libvirt went away twice: {error.get_error_message()}") from error
 
     def on(self, machine: str, ask: Callable[[Domain], T]) -> T | None:
@@ -220,8 +219,9 @@ class Client:
         self._tell("")  # what happened meanwhile was not told
         return link
 
-    def _fault(self, error: libvirt.libvirtError) -> VmfError:
-        return fault(error.get_error_code() or 0, error.get_error_message() or "unknown error", self._sentences)
+
+def _fault(error: libvirt.libvirtError) -> LibvirtFault:
+    return LibvirtFault(error.get_error_message() or "", code=error.get_error_code() or 0)
 
 
 @contextlib.contextmanager

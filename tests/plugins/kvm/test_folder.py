@@ -70,15 +70,15 @@ def test_a_source_that_is_not_there_is_the_jobs_fault(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["../m2/results", "/etc/shadow", "", ".", ".hidden", "a\nb"])
 def test_names_stay_in_the_folder(folder, source, name):
-    with pytest.raises(JobFault, match="cannot be the name"):
+    with pytest.raises(HostFault, match="cannot be the name"):
         folder.put(name, source)
-    with pytest.raises(JobFault, match="cannot be the name"):
+    with pytest.raises(HostFault, match="cannot be the name"):
         folder.open(name)
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b"])
 def test_a_machines_name_cannot_lead_out_either(tmp_path, name):
-    with pytest.raises(JobFault, match="cannot be the name"):
+    with pytest.raises(HostFault, match="cannot be the name"):
         Folder(machines=tmp_path, name=name, account=account.find())
 
 

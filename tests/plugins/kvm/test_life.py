@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vmf.errors import HoldCode, JobFault
+from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import volume
 from vmf.model import MEBIBYTE, DiskFormat, Ending, MachineDisk, Power, Stop
 from vmf.result import Said
@@ -227,3 +227,15 @@ def test_a_disk_that_is_not_there_is_missing(connection, put):
     with pytest.raises(JobFault) as caught:
         connection.create(machine)
     assert caught.value.code is HoldCode.IMAGE_MISSING
+
+
+def test_a_folder_of_the_daemons_that_cannot_be_written_is_the_hosts_fault(connection, host, put):
+    machine, _ = put(connection, SPEAK)
+    connection.machines()  # the daemon has made its folders
+    logs = host.home / "cache/libvirt/qemu/log"
+    logs.chmod(0o500)
+    try:
+        with pytest.raises(HostFault, match="Permission denied"):
+            connection.create(machine)
+    finally:
+        logs.chmod(0o700)

@@ -9,9 +9,10 @@ from xml.etree import ElementTree as ET
 import libvirt
 import pytest
 
-from vmf.errors import HostFault, HostLost, JobFault
+from vmf.errors import HostFault, HostLost
 from vmf.model import Ending, MachineState, Power
 from vmf_libvirt.client import Client, dial
+from vmf_libvirt.errors import LibvirtFault
 from vmf_libvirt.mark import mark
 
 TEST_DRIVER = "test:///default"
@@ -91,9 +92,10 @@ def test_only_marked_machines_are_ours(client):
     assert client.machines() == ("m1",)
 
 
-def test_a_bad_description_is_the_jobs_fault(client):
-    with pytest.raises(JobFault, match="cannot be made"):
+def test_an_error_is_told_with_libvirts_code(client):
+    with pytest.raises(LibvirtFault) as caught:
         client.define("<domain type='test'><name>m1</name>")
+    assert caught.value.code == libvirt.VIR_ERR_XML_DETAIL
 
 
 def hear(client, name):
