@@ -146,6 +146,18 @@ def test_an_end_that_nobody_saw_is_told_as_it_was(connection, host, put, daemon_
     again.close()
 
 
+def test_a_machine_whose_start_failed_is_started_when_the_cause_is_gone(connection, put, image, tmp_path):
+    machine, _ = put(connection, HANG)
+    (tmp_path / "kernel").write_bytes(b"no kernel" * 1000)
+    connection.folder(machine.name).put("kernel", tmp_path / "kernel")
+    with pytest.raises(JobFault):
+        connection.create(machine)
+    assert connection.folder(machine.name).has("console.log")
+    connection.folder(machine.name).put("kernel", image.kernel)
+    connection.create(machine)
+    assert connection.state(machine.name).power is Power.RUNNING
+
+
 def test_what_was_killed_between_defining_and_starting_is_started(connection, put):
     machine, _ = put(connection, HANG)
     connection.client.define(xml(machine, connection._place(machine.name)))
