@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
+from vmf.errors import HostLost, SetupError, VmfError
 from vmf.model import Facts, Image
 from vmf_kvm.account import Account
 from vmf_kvm.connection import Connection
@@ -16,19 +17,31 @@ from vmf_kvm.connection import Connection
 KVM = Path("/dev/kvm")
 KIBIBYTE = 1024
 UNPROVED = "kvm is unproved: `vmf image build tiny` builds the guest that proves it"
+UNSETTLED = "unsettled"
+"""The identity of facts that no guest has shown: never what a probe finds."""
 
 Prove: TypeAlias = Callable[[Connection, Image], str]
-"""Boots the image by KVM; returns what is wrong with KVM, empty if nothing."""
+"""Boots the image by KVM; returns what is wrong with KVM, empty if nothing; raises what kept it from finding out."""
 
 
 def probe(connection: Connection, known: Facts | None, proof: Image | None, *, prove: Prove, kvm: Path = KVM) -> Facts:
-    """The host's facts; `known` as it is while it holds."""
+    """The host's facts; `known` as it is while it holds. Where the proof could not be made, the next probe tries again.
+
+    Raises:
+        HostLost: if the host was lost meanwhile.
+        SetupError: if this computer lacks what is needed.
+    """
     versions = {name: _dotted(number) for name, number in connection.client.versions().items()}
     barrier = closed(kvm, connection.daemon.account)
     identity = _identity(versions, _device(kvm, barrier), proof)
     if known is not None and known.identity == identity:
         return known
-    note = barrier or _unoffered(connection) or (UNPROVED if proof is None else _spelt(prove(connection, proof)))
+    try:
+        note = barrier or _unoffered(connection) or (UNPROVED if proof is None else _spelt(prove(connection, proof)))
+    except (HostLost, SetupError):
+        raise
+    except VmfError as error:
+        note, identity = f"kvm is unproved: {error.brief}", UNSETTLED
     return Facts(
         identity=identity,
         memory=_memory(),

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
 from vmf.model import Image
 from vmf_kvm import account
 from vmf_kvm.account import Account
@@ -58,6 +59,27 @@ def test_kvm_that_is_proved_is_used(kvm, proof):
 def test_kvm_that_opens_and_hangs_is_not_used(kvm, proof):
     facts = probe(connection(), None, proof, prove=hangs, kvm=kvm)
     assert (facts.accelerator, facts.note) == ("tcg", "kvm hangs: a tiny guest had not ended after 20 s")
+
+
+@pytest.mark.parametrize(
+    "fault", [HostFault("the disk is full"), JobFault("no such kernel", code=HoldCode.IMAGE_MISSING)]
+)
+def test_a_proof_that_could_not_be_made_is_tried_again(kvm, proof, fault):
+    def fails(_connection, _image):
+        raise fault
+
+    facts = probe(connection(), None, proof, prove=fails, kvm=kvm)
+    assert (facts.accelerator, facts.note) == ("tcg", f"kvm is unproved: {fault.brief}")
+    assert probe(connection(), facts, proof, prove=works, kvm=kvm).accelerator == "kvm"
+
+
+@pytest.mark.parametrize("fault", [HostLost("nobody answers"), SetupError("libvirt is not installed")])
+def test_a_host_that_is_lost_or_not_set_up_is_not_a_host_without_kvm(kvm, proof, fault):
+    def fails(_connection, _image):
+        raise fault
+
+    with pytest.raises(type(fault), match=fault.brief):
+        probe(connection(), None, proof, prove=fails, kvm=kvm)
 
 
 def test_kvm_that_nothing_proves_is_not_used_and_the_note_says_how_to(kvm):
