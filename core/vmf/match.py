@@ -69,12 +69,15 @@ def capacity(offer: Offer) -> Claim:
     return Claim(memory=host.memory or facts.memory, cpus=host.cpus or facts.cpus, machines=host.machines or MANY)
 
 
-def match(job: Job, offers: Sequence[Offer]) -> Matches:
-    """Try a job against every host; hosts that fit are ranked: fewest machines first, then by name."""
+def match(job: Job, offers: Sequence[Offer | Rejection]) -> Matches:
+    """Try a job against every host; hosts that fit are ranked: fewest machines first, then by name.
+
+    A host that is out whatever the job wants comes as its rejection.
+    """
     fitting: list[Match] = []
     rejected: list[Rejection] = []
     for offer in offers:
-        found = _judge(job, offer)
+        found = offer if isinstance(offer, Rejection) else _judge(job, offer)
         (fitting if isinstance(found, Match) else rejected).append(found)  # type: ignore[arg-type]  # told apart by type
     fitting.sort(key=lambda each: (each.offer.taken.machines, each.offer.host.name))
     return Matches(fitting=tuple(fitting), rejected=tuple(rejected))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from msgspec.structs import replace
 
 from vmf.match import match
-from vmf.model import Claim, Placement
+from vmf.model import Claim, Offer, Placement
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
 from vmf.run.hosts import Hosts
@@ -160,8 +160,11 @@ class Engine:
         offers = self._hosts.offers(record.hosts)
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
-            now = tuple(replace(offer, taken=taken.get(offer.host.name, Claim())) for offer in offers)
-            return place(record.job, match(record.job, now))
+            now = (
+                replace(each, taken=taken.get(each.host.name, Claim())) if isinstance(each, Offer) else each
+                for each in offers
+            )
+            return place(record.job, match(record.job, tuple(now)))
 
         placed = self._store.claim(record, choose)
         if isinstance(placed, Record) and placed.placement is not None:
