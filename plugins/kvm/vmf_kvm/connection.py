@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -61,8 +62,8 @@ class Connection:
         with blaming_job(sentences(in_place(machine))):
             with self._overlaying(machine, place):  # takes as long as defining does
                 if not found:
-                    self.client.define(description)
-            self.client.start(machine.name)
+                    self.client.define(machine.name, description)
+            self.client.start(machine.name, partial(self._was_started, machine.name))
 
     def state(self, machine: str) -> MachineState:
         """What the machine is doing; how it ended, if libvirt has forgotten that, from the log of its QEMU."""

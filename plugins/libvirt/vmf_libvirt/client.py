@@ -96,6 +96,9 @@ class Subscription:
 class Client:
     """A connection that is opened anew, once per call, when it is found broken.
 
+    What was asked when it broke may have been done or not, and is asked again: so everything that is asked here comes
+    to the same whether it is done once or twice.
+
     `open_link` makes sure that a daemon is there and dials it. Every method may be called on any thread and raises
     `LibvirtFault`, or `HostLost` if there is no daemon any more.
     """
@@ -166,13 +169,30 @@ class Client:
         found = self.found(machine)
         return MachineState(power=Power.ABSENT) if found is None else machine_state(*found)
 
-    def define(self, xml: str) -> None:
-        """Define a machine, which is off then."""
-        self.call(lambda link: link.defineXML(xml))
+    def define(self, machine: str, xml: str) -> None:
+        """Define a machine, which is off then; one of this name that carries vmf's mark stays as it is."""
 
-    def start(self, machine: str) -> None:
-        """Start a defined machine; one that runs already counts as started."""
-        if self.on(machine, _start) is None:
+        def define(link: Link) -> None:
+            try:
+                link.defineXML(xml)
+            except libvirt.libvirtError:
+                if machine not in _ours(link):
+                    raise
+
+        self.call(define)
+
+    def start(self, machine: str, was_started: Callable[[int, int], bool]) -> None:
+        """Start a defined machine, unless `was_started` says of its state and reason that this has been done.
+
+        It is asked anew after a reconnect: the guest may have come to its end before the answer to the first start.
+        """
+
+        def start(domain: Domain) -> bool:
+            if not was_started(*_state(domain)):
+                _start(domain)
+            return True
+
+        if self.on(machine, start) is None:
             raise HostFault(f"machine {machine} vanished before it was started")
 
     def ask_off(self, machine: str) -> None:
@@ -189,7 +209,7 @@ class Client:
 
     def machines(self) -> tuple[str, ...]:
         """The names of all machines that carry vmf's mark."""
-        return self.call(lambda link: tuple(each.name() for each in link.listAllDomains() if _marked(each)))
+        return self.call(_ours)
 
     def versions(self) -> dict[str, int]:
         """The versions of the hypervisor and of the daemon's libvirt, as libvirt packs them: 9.1.2 is 9001002."""
@@ -245,13 +265,16 @@ def _state(domain: Domain) -> tuple[int, int]:
     return state, reason
 
 
-def _start(domain: Domain) -> bool:
+def _ours(link: Link) -> tuple[str, ...]:
+    return tuple(each.name() for each in link.listAllDomains() if _marked(each))
+
+
+def _start(domain: Domain) -> None:
     try:
         domain.create()
     except libvirt.libvirtError:
         if not domain.isActive():
             raise
-    return True
 
 
 @contextlib.contextmanager

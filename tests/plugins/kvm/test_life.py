@@ -160,7 +160,7 @@ def test_a_machine_whose_start_failed_is_started_when_the_cause_is_gone(connecti
 
 def test_what_was_killed_between_defining_and_starting_is_started(connection, put):
     machine, _ = put(connection, HANG)
-    connection.client.define(xml(machine, connection._place(machine.name)))
+    connection.client.define(machine.name, xml(machine, connection._place(machine.name)))
     connection.create(machine)
     assert connection.state(machine.name).power is Power.RUNNING
     connection.shut_down(machine.name, Stop.FORCE)
