@@ -18,9 +18,10 @@ from vmf_kvm.daemon import QEMU_IMG, Daemon, find_program
 from vmf_kvm.domain import CONSOLE, Place, in_place, overlays, xml
 from vmf_kvm.faults import sentences
 from vmf_kvm.folder import PLAIN, Folder, beneath
-from vmf_libvirt.client import Client, Subscription
+from vmf_libvirt.client import Client
 from vmf_libvirt.errors import LibvirtFault, blaming_job
 from vmf_libvirt.states import DomainState, ShutoffReason, ended
+from vmf_libvirt.subscription import Subscription
 
 CONSOLES = ("run", "console")
 LOGS = ("cache", "libvirt", "qemu", "log")

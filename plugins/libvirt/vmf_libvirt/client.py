@@ -20,6 +20,7 @@ from vmf.model import MachineState, Power
 from vmf_libvirt.errors import Code, LibvirtFault
 from vmf_libvirt.mark import NAMESPACE
 from vmf_libvirt.states import machine_state
+from vmf_libvirt.subscription import Subscription
 
 KEEPALIVE_SECONDS = 10
 KEEPALIVE_MISSES = 6
@@ -71,28 +72,6 @@ def _run_events() -> None:
             log.exception("libvirt's event loop stumbled")
 
 
-class Subscription:
-    """One watcher of a client's machines."""
-
-    def __init__(self, client: Client, notify: Callable[[str], None]) -> None:
-        self._client = client
-        self._notify = notify
-        self._gate = threading.RLock()
-        self._open = True
-
-    def tell(self, machine: str) -> None:
-        """Call `notify`, unless closed."""
-        with self._gate:  # held while notify runs: so close() knows that no call is under way
-            if self._open:
-                self._notify(machine)
-
-    def close(self) -> None:
-        """End it; no call of `notify` begins after the return."""
-        with self._gate:
-            self._open = False
-        self._client.forget(self)
-
-
 class Client:
     """A connection that is opened anew, once per call, when it is found broken.
 
@@ -113,23 +92,16 @@ class Client:
         """Let go of the daemon; machines stay, watchers hear nothing more."""
         with self._lock:
             self._watchers = ()
-            with contextlib.suppress(libvirt.libvirtError):  # a broken link cannot be told
-                self._link.unregisterCloseCallback()
-                self._link.domainEventDeregisterAny(self._events)
+            self._detach()
             with contextlib.suppress(libvirt.libvirtError):
                 self._link.close()
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:
         """Call `notify` with the name of each machine that may have changed; empty: any of them may."""
-        watcher = Subscription(self, notify)
+        watcher = Subscription(notify, self._forget)
         with self._lock:
             self._watchers = (*self._watchers, watcher)
         return watcher
-
-    def forget(self, watcher: Subscription) -> None:
-        """Drop a watcher."""
-        with self._lock:
-            self._watchers = tuple(each for each in self._watchers if each is not watcher)
 
     def call(self, ask: Callable[[Link], T]) -> T:
         """Ask something of the daemon; if the link turns out broken, once more over a new one."""
@@ -220,11 +192,27 @@ class Client:
         return self.call(lambda link: link.getCapabilities())
 
     def _attach(self, link: Link) -> Link:
-        self._events = link.domainEventRegisterAny(
-            None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lambda _link, domain, *_: self._tell(domain.name()), None
-        )
-        link.registerCloseCallback(lambda *_: self._tell(""), None)
+        try:
+            self._events = link.domainEventRegisterAny(
+                None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lambda _link, domain, *_: self._tell(domain.name()), None
+            )
+            link.registerCloseCallback(lambda *_: self._tell(""), None)
+        except libvirt.libvirtError as error:
+            raise HostLost(f"libvirt went away at once: {error.get_error_message()}") from error
         return link
+
+    def _detach(self) -> None:
+        """Take back what `_attach` gave, without which a link is never freed; one that is broken objects to each."""
+        for take_back in (
+            self._link.unregisterCloseCallback,
+            functools.partial(self._link.domainEventDeregisterAny, self._events),
+        ):
+            with contextlib.suppress(libvirt.libvirtError):
+                take_back()
+
+    def _forget(self, watcher: Subscription) -> None:
+        with self._lock:
+            self._watchers = tuple(each for each in self._watchers if each is not watcher)
 
     def _tell(self, machine: str) -> None:
         for watcher in self._watchers:
@@ -234,7 +222,9 @@ class Client:
         with self._lock:
             if self._link is broken:  # else another thread has been here
                 log.info("the connection to libvirt broke; opening a new one")
-                self._link = self._attach(self._open_link())
+                link = self._open_link()
+                self._detach()  # it is not closed here: others may be waiting for its answer still
+                self._link = self._attach(link)
             link = self._link
         self._tell("")  # what happened meanwhile was not told
         return link

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gc
 import queue
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,13 @@ def test_a_guest_survives_its_daemon_and_is_adopted(connection, host, put):
     assert heard.wait(host.deadline)
     assert host.until_off(connection, machine.name).ending is Ending.SHUTDOWN
     assert connection.console(machine.name, 0).count(b"ready") == 1
+
+
+def test_a_connection_to_a_daemon_that_was_killed_is_not_kept(connection, host):
+    link = weakref.ref(connection.client._link)
+    host.kill(host.daemon_pid())
+    connection.machines()
+    host.until(gc.collect, lambda _: link() is None)
 
 
 def test_a_guest_whose_qemu_is_killed_has_crashed(connection, host, put):

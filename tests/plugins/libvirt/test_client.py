@@ -80,10 +80,13 @@ class Parted:
 class Broken:
     """A link whose daemon has gone away."""
 
+    def __getattr__(self, _name):
+        return self._fail
+
     def isAlive(self):  # noqa: N802  # libvirt's name
         return 0
 
-    def lookupByName(self, _name):  # noqa: N802  # libvirt's name
+    def _fail(self, *_):
         raise libvirt.libvirtError("client socket is closed")
 
 
@@ -227,6 +230,19 @@ def test_a_broken_link_is_opened_anew_and_every_watcher_told(client):
     assert heard.get(timeout=SECONDS) == ""
     client.start("kept", runs)
     assert heard.get(timeout=SECONDS) == "kept"
+
+
+def test_closing_lets_go_of_all_that_a_broken_link_lets_go_of():
+    client = Client(lambda: dial(TEST_DRIVER))
+    link = client._link
+    link.unregisterCloseCallback()  # so that the next one fails
+    client.close()
+    assert link.domainEventCallbackID == {}
+
+
+def test_a_daemon_that_goes_away_while_it_is_greeted_is_a_lost_host():
+    with pytest.raises(HostLost, match="at once"):
+        Client(Broken)
 
 
 def test_a_daemon_that_goes_away_twice_is_a_lost_host():
