@@ -135,7 +135,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
         with (self.folder / "daemon.log").open("wb") as log:
             subprocess.run(
                 (
-                    sys.executable, "-I", "-S", launcher, str(account.uid), str(account.gid), groups,
+                    sys.executable, "-I", "-S", launcher, str(account.uid), str(account.gid), groups, self.machines,
                     self.program, "--timeout", str(IDLE_SECONDS),
                 ),
                 check=True, cwd="/", env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -67,6 +67,22 @@ def test_a_life_leaves_its_results_and_then_nothing(connection, host, put, tmp_p
     assert host.files() == before
 
 
+def test_a_flood_on_the_console_costs_little_space_while_the_guest_runs(connection, host, put):
+    machine, _ = put(connection, HANG)
+    run(connection, host, machine)
+    log = connection.folder(machine.name).path / "console.log"
+    with log.open("ab") as console:
+        start = log.stat().st_size
+        console.write(64 * 2**20 * b"x" + b"the end")
+    size = log.stat().st_size
+    host.until(lambda: log.stat().st_blocks * 512, lambda used: used < 3 * 2**20)
+    assert log.stat().st_size == size
+    assert connection.console(machine.name, 0).endswith(b"ready\r\n" + (64 * 2**10 - start) * b"x")
+    assert connection.console(machine.name, size - 2**20 + 1) == 2**16 * b"x"
+    assert connection.console(machine.name, size - 7) == b"the end"
+    assert connection.state(machine.name).power is Power.RUNNING
+
+
 def test_only_the_daemons_user_can_look_at_a_machine(connection, host, put):
     machine, _ = put(connection, HANG)
     connection.create(machine)
