@@ -70,7 +70,8 @@ class Connection:
         """What the machine is doing; how it ended, if libvirt has forgotten that, from the log of its QEMU."""
         found = self.client.state(machine)
         if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
-            return self._logged_end(machine) or found
+            reason = self._logged_reason(machine)
+            return found if reason is None else ended(reason)
         return found
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:
@@ -119,11 +120,12 @@ class Connection:
     def _was_started(self, machine: str, state: int, reason: int) -> bool:
         """False for a machine whose maker was killed, or failed, between defining and starting it.
 
-        libvirt makes the console's log at the first start, and remembers a start that failed.
+        libvirt makes the console's log at the first start, and remembers a start that failed, if only in QEMU's log.
         """
         if state != DomainState.SHUTOFF:
             return True
-        return reason != ShutoffReason.FAILED and self.folder(machine).has(CONSOLE)
+        failed = ShutoffReason.FAILED in {reason, self._logged_reason(machine)}
+        return not failed and self.folder(machine).has(CONSOLE)
 
     def _check_readable(self, machine: Machine) -> None:
         account = self.daemon.account
@@ -152,8 +154,11 @@ class Connection:
                 if process.returncode:
                     raise LibvirtFault(words.decode(errors="replace"))
 
-    def _logged_end(self, machine: str) -> MachineState | None:
-        """The last end that QEMU's log tells of: libvirt's daemon forgets the reason when it ends itself."""
+    def _logged_reason(self, machine: str) -> ShutoffReason | None:
+        """Why the machine is off, by QEMU's log: libvirt's daemon forgets it when it ends itself.
+
+        libvirt begins the log anew at each start, so that an end in it is the last start's.
+        """
         try:
             with (
                 beneath(self.daemon.folder, *LOGS) as logs,
@@ -164,7 +169,7 @@ class Connection:
         except OSError:
             return None
         reasons = {reason.name.lower().encode(): reason for reason in ShutoffReason}
-        return ended(reasons[told[-1]]) if told and told[-1] in reasons else None
+        return reasons.get(told[-1]) if told else None
 
     def _remove(self, name: str, folders: tuple[str, ...]) -> None:
         with suppress(FileNotFoundError), beneath(self.daemon.folder, *folders) as folder:

@@ -171,16 +171,27 @@ def test_an_end_that_nobody_saw_is_told_as_it_was(connection, host, put, daemon_
     again.close()
 
 
-def test_a_machine_whose_start_failed_is_started_when_the_cause_is_gone(connection, put, image, tmp_path):
+@pytest.mark.parametrize("daemon_ends_too", [False, True])
+def test_a_machine_whose_start_failed_is_started_when_the_cause_is_gone(
+    connection, host, put, image, tmp_path, daemon_ends_too
+):
     machine, _ = put(connection, HANG)
     (tmp_path / "kernel").write_bytes(b"no kernel" * 1000)
     connection.folder(machine.name).put("kernel", tmp_path / "kernel")
     with pytest.raises(JobFault):
         connection.create(machine)
     assert connection.folder(machine.name).has("console.log")
+    if daemon_ends_too:
+        host.kill(host.daemon_pid())
     connection.folder(machine.name).put("kernel", image.kernel)
-    connection.create(machine)
-    assert connection.state(machine.name).power is Power.RUNNING
+    for _ in range(2):
+        connection.create(machine)
+        assert connection.state(machine.name).power is Power.RUNNING
+    host.kill(host.daemon_pid())
+    host.kill(host.qemu_pid(machine.name))
+    host.until_off(connection, machine.name)
+    connection.create(machine)  # it was started, and has ended since
+    assert connection.state(machine.name).power is Power.OFF
 
 
 def test_what_was_killed_between_defining_and_starting_is_started(connection, put):
