@@ -14,9 +14,9 @@ from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.images import unreadable
 from vmf.model import Ending, Machine, MachineState, Power, Stop
 from vmf_kvm import account, daemon
-from vmf_kvm.daemon import QEMU_IMG, Daemon, find_program
+from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
 from vmf_kvm.domain import CONSOLE, Place, in_place, overlays, xml
-from vmf_kvm.faults import sentences
+from vmf_kvm.faults import sentences, unopened
 from vmf_kvm.folder import PLAIN, Folder, beneath
 from vmf_libvirt.client import Client
 from vmf_libvirt.errors import LibvirtFault, blaming_job
@@ -133,7 +133,7 @@ class Connection:
             try:
                 blocker = unreadable(path, uid=account.uid, gids=account.groups)
             except OSError as error:
-                raise JobFault(f"{path}: {error.strerror}", code=HoldCode.IMAGE_MISSING) from error
+                raise unopened(path, error) from error
             if blocker:
                 raise JobFault(
                     f"{path}: user {account.name}, who runs the guests, is stopped at {blocker}",
@@ -143,7 +143,9 @@ class Connection:
 
     @contextmanager
     def _overlaying(self, machine: Machine, place: Place) -> Iterator[None]:
-        program = find_program(QEMU_IMG) or QEMU_IMG
+        program = find_program(QEMU_IMG)
+        if program is None:
+            raise HostFault(f"{QEMU_IMG} is not installed", hint=f"install {PACKAGES[QEMU_IMG]}")
         with ExitStack() as stack:
             making = [
                 stack.enter_context(each.start(self.daemon.account, program)) for each in overlays(machine, place)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.model import DiskFormat, Machine, MachineDisk
 from vmf_kvm.domain import in_place
-from vmf_kvm.faults import sentences
+from vmf_kvm.faults import sentences, unopened
 from vmf_libvirt.errors import LibvirtFault, blaming_job
 
 MACHINE = Machine(
@@ -52,6 +56,24 @@ def test_a_file_of_the_jobs_that_cannot_be_opened_holds_it(file, words, code):
 )
 def test_a_file_of_the_hosts_that_cannot_be_opened_sends_the_job_elsewhere(file, words):
     assert isinstance(raised(f"unable to open '{file}': {words}"), LibvirtFault)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ENOENT, HoldCode.IMAGE_MISSING),
+        (errno.EACCES, HoldCode.IMAGE_UNREADABLE),
+        (errno.EISDIR, HoldCode.IMAGE_INVALID),
+        (errno.EIO, None),
+        (errno.ESTALE, None),
+        (errno.EMFILE, None),
+    ],
+)
+def test_why_a_file_of_the_jobs_cannot_be_opened_decides_whose_fault_it_is(number, code):
+    found = unopened(Path("/images/big.raw"), OSError(number, os.strerror(number)))
+    assert "/images/big.raw: " in found.brief
+    assert isinstance(found, HostFault if code is None else JobFault)
+    assert getattr(found, "code", None) == code
 
 
 def test_files_are_looked_for_where_the_job_has_them():

@@ -287,3 +287,11 @@ def test_a_folder_of_the_daemons_that_cannot_be_written_is_the_hosts_fault(conne
             connection.create(machine)
     finally:
         logs.chmod(0o700)
+
+
+def test_a_tool_that_has_been_removed_is_named_with_its_package(connection, put, monkeypatch):
+    machine, _ = put(connection, SPEAK)
+    monkeypatch.setattr("vmf_kvm.connection.find_program", lambda _name: None)
+    with pytest.raises(HostFault, match="qemu-img is not installed") as caught:
+        connection.create(machine)
+    assert "qemu-utils" in caught.value.hint
