@@ -120,6 +120,13 @@ def test_rights_decide_who_may_open_the_device(mode, uid, gid, note):
     assert ("libvirt-qemu" in told) == bool(note)
 
 
+def test_an_access_list_may_let_a_user_open_the_device(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: STRANGER.uid)
+    for allowed in (True, False):
+        monkeypatch.setattr(os, "access", lambda _path, _how, allowed=allowed: allowed)
+        assert (closed(SimpleNamespace(stat=lambda: os.stat_result((0o660, *9 * [0]))), STRANGER) == "") == allowed
+
+
 def test_facts_say_what_the_host_has(kvm, proof):
     facts = probe(connection(), None, proof, prove=works, kvm=kvm)
     assert facts.memory == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -133,14 +140,20 @@ def test_what_still_holds_is_not_proved_again(kvm, proof):
     assert probe(connection(), known, proof, prove=never, kvm=kvm) is known
 
 
-@pytest.mark.parametrize("change", ["version", "rights", "proof", "no proof", "no device"])
-def test_what_no_longer_holds_is_proved_again(kvm, proof, change):
+@pytest.mark.parametrize("change", ["version", "rights", "proof", "no proof", "no device", "cpus", "memory", "plugin"])
+def test_what_no_longer_holds_is_proved_again(kvm, proof, change, monkeypatch):
     known = probe(connection(), None, proof, prove=hangs, kvm=kvm)
     now = connection(versions={"qemu": 8000000, "libvirt": 9000000}) if change == "version" else connection()
     if change == "rights":
         kvm.chmod(0o667)
     if change == "proof":
         os.utime(proof.kernel, (1, 1))
+    if change == "plugin":
+        monkeypatch.setattr("vmf_kvm.probe.version", lambda _name: "99")
+    if change == "memory":
+        monkeypatch.setattr("vmf_kvm.probe._memory", lambda: 2**50)
+    if change == "cpus":
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: range(99))
     if change == "no device":
         kvm.unlink()
     fresh = probe(now, known, None if change == "no proof" else proof, prove=works, kvm=kvm)
