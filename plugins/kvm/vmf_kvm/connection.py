@@ -103,11 +103,12 @@ class Connection:
 
         Whatever is left by a caller that dies on the way is found by `machines` and removed by the next one.
         """
+        folder, socket = self.folder(machine), self._place(machine).console_socket(machine)
         self.client.force_off(machine)
         self.client.undefine(machine)
         self._remove(f"{machine}.log", LOGS)
-        self._remove(self._place(machine).console_socket(machine).rpartition("/")[2], CONSOLES)
-        self.folder(machine).remove()
+        self._remove(Path(socket).name, CONSOLES)
+        folder.remove()
         return MachineState(power=Power.ABSENT)
 
     def machines(self) -> tuple[str, ...]:

@@ -112,6 +112,16 @@ def test_what_a_host_without_power_left_is_removed(connection, host, put):
     assert host.files() == before
 
 
+def test_a_machines_name_leads_nothing_that_is_removed_elsewhere(connection, host):
+    connection.machines()  # the daemon has made its folders
+    stranger = host.home / "cache/libvirt/qemu/stranger.log"
+    stranger.touch()
+    with pytest.raises(HostFault, match="cannot be the name"):
+        connection.destroy("../stranger")
+    assert stranger.exists()
+    stranger.unlink()
+
+
 def test_a_guest_survives_its_daemon_and_is_adopted(connection, host, put):
     nudged = threading.Event()
     connection.watch(lambda name: nudged.set() if not name else None)
