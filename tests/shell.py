@@ -15,10 +15,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from faults import will_fail
 from vmf.model import Home
 from vmf.store import Record, Store
 
 DEADLINE = 30.0
+
+SIGNALS = ("env", "--default-signal=HUP,INT,TERM")
 
 HOST = """\
 apiVersion: vmf/v1
@@ -106,10 +109,14 @@ class Shell:
         path.write_text(HOST.format(name=name, more=more))
         return path
 
+    def fault(self, verb: str, kind: str, brief: str, *, times: int = 1, host: str = "farm") -> None:
+        will_fail(self.home / "hosts" / host, verb, kind, brief, times=times)
+
     def start(self, *words: str) -> Command:
+        """Type `vmf` and these words; signals have their effect even where the tests run under `nohup`."""
         hosts = self.hosts if words[0] in {"run", "plan", "doctor"} and "--hosts" not in words else ()
         return Command(
-            [*self.within, sys.executable, "-m", "vmf", *words, *hosts],
+            [*SIGNALS, *self.within, sys.executable, "-P", "-m", "vmf", *words, *hosts],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -161,6 +168,16 @@ class Shell:
     def machines(self, host: str = "farm") -> list[str]:
         folder = self.home / "hosts" / host / "machines"
         return sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+
+    def processes(self, program: str = "") -> dict[int, str]:
+        """The processes of a program, or of all, that have to do with this state folder, with their command lines."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has just ended, or is another user's
+                line, environment = ((folder / name).read_bytes() for name in ("cmdline", "environ"))
+                if os.fsencode(program) in line and os.fsencode(self.home) in line + environment:
+                    found[int(folder.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+        return found
 
     def left_behind(self) -> list[str]:
         """What a job must not leave: machines, workshops, sockets, half results."""
@@ -214,17 +231,7 @@ class RealShell(Shell):
         domains = self.local.glob("conf/libvirt/qemu/*.xml")
         running = set(self.local.glob("run/libvirt/qemu/run/*.pid")) - {self.local / "run/libvirt/qemu/run/driver.pid"}
         files = (*domains, *running, *self.local.glob("run/console/*"), *self.local.glob("cache/libvirt/qemu/log/*"))
-        return [*super().left_behind(), *map(str, files), *self.processes("qemu-system")]
-
-    def processes(self, program: str = "") -> list[str]:
-        """The command lines of a program's processes, or of all, that have anything to do with this state folder."""
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):  # it has just ended, or is another user's
-                line, environment = ((folder / name).read_bytes() for name in ("cmdline", "environ"))
-                if os.fsencode(program) in line and os.fsencode(self.home) in line + environment:
-                    found.append(line.replace(b"\0", b" ").decode(errors="replace"))
-        return found
+        return [*super().left_behind(), *map(str, files), *self.processes("qemu-system").values()]
 
     def end(self) -> None:
         """End the daemon and its launcher, if they are there."""

@@ -149,13 +149,6 @@ class Host(Struct, frozen=True, kw_only=True):
     ] = {}
 
 
-class Missing(Struct, frozen=True, kw_only=True):
-    """An ability that a host turned out not to have."""
-
-    ability: str
-    reason: str
-
-
 class Facts(Struct, frozen=True, kw_only=True):
     """What a probe found on a host; the host's ad is made of it."""
 
@@ -166,7 +159,6 @@ class Facts(Struct, frozen=True, kw_only=True):
     accelerator: Annotated[str, Meta(description="What runs the guests' instructions: kvm, tcg, …")]
     note: Annotated[str, Meta(description="Why this accelerator and no faster one; empty if it is the fastest.")] = ""
     versions: Annotated[Mapping[str, str], Meta(description="Versions of hypervisor, library and plugin.")] = {}
-    missing: Annotated[tuple[Missing, ...], Meta(description="Abilities that are off, each with its reason.")] = ()
 
 
 class Claim(Struct, frozen=True, kw_only=True):

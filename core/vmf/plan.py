@@ -37,10 +37,11 @@ class Line(Struct, frozen=True, kw_only=True):
 
 def plan(jobs: Sequence[Job], offers: Sequence[Offer | Rejection], *, world: World) -> tuple[Placement | Unplaced, ...]:
     """Place the jobs in their order, each one seeing what those before it took."""
-    free = {offer.host.name: offer for offer in offers}
+    out = tuple(each for each in offers if isinstance(each, Rejection))
+    free = {each.host.name: each for each in offers if isinstance(each, Offer)}
     planned = []
     for job in jobs:
-        placed = place(job, match(job, tuple(free.values())))
+        placed = place(job, match(job, (*free.values(), *out), world=world))
         if isinstance(placed, Placement):
             offer = free[placed.host.name]
             free[placed.host.name] = replace(offer, taken=offer.taken + placed.claim)

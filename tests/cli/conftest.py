@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,9 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     shell = Shell(folder=folder, home=home, environment=environment)
     shell.host()
     yield shell
-    for pid in (int(each.read_text()) for each in home.glob("hosts/*/machines/*/pid")):
-        try:
+    for pid in shell.processes():  # wherever the state folder is mounted
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def real_home(tiny: Path) -> Iterator[Path]:
     yield home
     shell = RealShell(folder=home, home=home, environment={})
     shell.end()
-    until(lambda: shell.processes() == [], "no process is left")
+    until(lambda: not shell.processes(), "no process is left")
     shutil.rmtree(home)
 
 

@@ -214,9 +214,7 @@ def test_results_without_a_place_hold_no_room(shell: Shell) -> None:
 
 
 def test_the_results_of_a_try_that_did_not_start_make_way(shell: Shell) -> None:
-    (shell.home / "hosts/farm").mkdir(parents=True)
-    fault = {"create": {"kind": "job", "brief": "no such device", "times": 1}}
-    (shell.home / "hosts/farm/faults.json").write_text(json.dumps(fault))
+    shell.fault("create", "job", "no such device")
     shell.job("write out.txt made\nexit 0")
     assert shell.vmf("run", "j.yaml").returncode == 76
     assert shell.vmf("run", "j.yaml").returncode == 0

@@ -141,9 +141,7 @@ def test_a_job_beyond_every_host_is_refused_with_the_reason(shell: Shell) -> Non
 
 
 def test_the_jobs_fault_holds_it(shell: Shell) -> None:
-    (shell.home / "hosts/farm").mkdir(parents=True)
-    fault = {"create": {"kind": "job", "brief": "no such device", "times": 1}}
-    (shell.home / "hosts/farm/faults.json").write_text(json.dumps(fault))
+    shell.fault("create", "job", "no such device")
     shell.job("exit 0")
     done = shell.vmf("run", "j.yaml")
     assert done.returncode == 76
@@ -155,9 +153,7 @@ def test_the_jobs_fault_holds_it(shell: Shell) -> None:
 
 def test_a_hosts_fault_sends_the_job_elsewhere(shell: Shell) -> None:
     shell.host("barn")
-    (shell.home / "hosts/barn").mkdir(parents=True)
-    fault = {"create": {"kind": "host", "brief": "out of order", "times": 1}}
-    (shell.home / "hosts/barn/faults.json").write_text(json.dumps(fault))
+    shell.fault("create", "host", "out of order", host="barn")
     shell.job("exit 0")
     done = shell.vmf("run", "j.yaml")
     assert done.returncode == 0
@@ -167,9 +163,7 @@ def test_a_hosts_fault_sends_the_job_elsewhere(shell: Shell) -> None:
 
 
 def test_when_every_host_failed_the_job_has_failed(shell: Shell) -> None:
-    (shell.home / "hosts/farm").mkdir(parents=True)
-    fault = {"create": {"kind": "host", "brief": "out of order", "times": 9}}
-    (shell.home / "hosts/farm/faults.json").write_text(json.dumps(fault))
+    shell.fault("create", "host", "out of order", times=9)
     shell.job("exit 0")
     done = shell.vmf("run", "j.yaml")
     assert done.returncode == 71
@@ -181,8 +175,7 @@ def test_a_lost_host_is_asked_again(shell: Shell) -> None:
     shell.job("hang")
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
-        fault = {"state": {"kind": "lost", "brief": "no route", "times": 1}}
-        (shell.home / "hosts/farm/faults.json").write_text(json.dumps(fault))
+        shell.fault("state", "lost", "no route")
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
     assert "no route; asking again" in out

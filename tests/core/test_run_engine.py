@@ -3,70 +3,19 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
-import pytest
 from msgspec.structs import replace
 
+from farm import FARM
 from vmf.hookspecs import hookimpl
-from vmf.model import Disk, DiskFormat, Facts, Home, Host, Image, Job, Results
-from vmf.plugins import HYPERVISORS, OTHERS, Plugins
-from vmf.run import Advanced, Engine, Hosts, Remark, Stuck, life
+from vmf.model import Host
+from vmf.run import Remark, Stuck, life
 from vmf.state import Created, Judged, Placed, State
-from vmf.store import Store, try_to_own
+from vmf.store import try_to_own
 from vmf.testing import fake
 
-FARM = Host(name="farm", type="fake")
 NEVER = 10_000.0
-
-
-class Farm:
-    """An engine with all it needs, and what it told."""
-
-    def __init__(self, tmp_path: Path, *others: object) -> None:
-        self.folder = tmp_path
-        self.plugins = Plugins()
-        self.plugins.add(HYPERVISORS, "fake", lambda: fake)
-        for number, other in enumerate(others):
-            self.plugins.add(OTHERS, f"other{number}", lambda other=other: other)
-        assert [each.error for each in self.plugins.listed if each.error] == []
-        self.store = Store(Home(root=tmp_path))
-        self.hosts = Hosts(self.plugins, self.store, proof=lambda: None)
-        self.told = []
-        self.engine = Engine(store=self.store, plugins=self.plugins, hosts=self.hosts, tell=self.told.append)
-
-    def job(self, script: str, name: str = "j") -> Job:
-        disk = self.folder / "box.raw"
-        disk.write_bytes(bytes(2**20))
-        image = Image(name="box", disks=(Disk(file=disk, format=DiskFormat.RAW),))
-        return Job(name=name, image=image, memory=2**28, run=script, results=Results(files=("out.txt",)))
-
-    def submit(self, *jobs: Job, hosts: tuple[Host, ...] = (FARM,)):
-        return self.store.submit([(job, self.folder / f"{job.name}.results") for job in jobs], hosts)
-
-    def carry(self, *jobs: Job, hosts: tuple[Host, ...] = (FARM,)):
-        return self.engine.carry(self.submit(*jobs, hosts=hosts))
-
-    def events(self):
-        return [type(each.event) for each in self.told if isinstance(each, Advanced)]
-
-    def close(self) -> None:
-        self.hosts.close()
-        self.store.close()
-
-
-@pytest.fixture
-def make(tmp_path):
-    farms = []
-
-    def make(*others: object) -> Farm:
-        farms.append(Farm(tmp_path, *others))
-        return farms[-1]
-
-    yield make
-    for farm in farms:
-        farm.close()
 
 
 def test_the_end_is_seen_by_event_without_any_poll(make, monkeypatch):
@@ -135,38 +84,14 @@ def test_a_fault_of_vmf_keeps_the_job_for_another_engine(make, monkeypatch):
     assert (record.folder / "out.txt").read_text() == "kept\n"
 
 
-def test_a_job_whose_other_hosts_do_not_fit_has_failed_with_the_reason(make, tmp_path):
+def test_a_job_whose_other_hosts_do_not_fit_has_failed_with_the_reason(make):
     farm = make()
     small = Host(name="small", type="fake", memory=2**20)
-    (tmp_path / "hosts/farm").mkdir(parents=True)
-    (tmp_path / "hosts/farm/faults.json").write_text('{"create": {"kind": "host", "brief": "broken", "times": 1}}')
+    farm.fault("create", "host", "broken")
     (record,) = farm.carry(farm.job("exit 0"), hosts=(FARM, small))
     assert record.state is State.FAILED
     assert record.verdict.reason.startswith("farm: broken; no host is left that fits: small: memory")
     assert (record.folder / "result.json").exists()
-
-
-def test_a_host_that_cannot_be_used_is_left_out(make):
-    farm = make()
-    strange = Host(name="strange", type="nonesuch")
-    assert [each.host.name for each in farm.hosts.offers((strange, FARM))] == ["farm"]
-    (record,) = farm.carry(farm.job("exit 0"), hosts=(strange, FARM))
-    assert record.placement.host.name == "farm"
-
-
-def test_facts_are_kept_and_given_to_the_next_probe(make, monkeypatch):
-    asked = []
-    probe = fake.probe
-
-    def spy(connection, known):
-        asked.append(known)
-        return probe(connection, known)
-
-    monkeypatch.setattr(fake, "probe", hookimpl(spy))
-    facts = make().hosts.facts(FARM)
-    assert make().hosts.facts(FARM) == facts
-    assert isinstance(facts, Facts)
-    assert asked == [None, facts]
 
 
 def test_a_waiting_job_says_why_once(make):
@@ -209,10 +134,9 @@ def test_leaving_lets_every_job_be_as_it_is(make):
     assert [record.state for record in again.engine.carry(owned)] == [State.COMPLETED, State.COMPLETED]
 
 
-def test_a_held_job_says_so_in_its_results(make, tmp_path):
-    (tmp_path / "hosts/farm").mkdir(parents=True)
-    (tmp_path / "hosts/farm/faults.json").write_text('{"create": {"kind": "job", "brief": "no", "times": 1}}')
+def test_a_held_job_says_so_in_its_results(make):
     farm = make()
+    farm.fault("create", "job", "no")
     (record,) = farm.carry(farm.job("exit 0"))
     assert record.state is State.HELD
     assert record.verdict.code == "machine-invalid"

@@ -1,1 +1,47 @@
-"""The ClassAd language: parse, evaluate, match."""
+"""The ClassAd language: parse, evaluate, match. Usable alone.
+
+    from vmf import classad
+
+    job = classad.parse_ad("[ RequestMemory = 2048; Requirements = TARGET.Memory >= RequestMemory ]")
+    host = classad.parse_ad("[ Memory = 4096; Requirements = true ]")
+    classad.evaluate("TARGET.Memory - MY.RequestMemory", job, host)  # 2048
+    classad.Match(job, host).symmetric() is True
+
+Everything public is named here; the modules below may move. `docs/classad.md` describes the language and lists where
+it differs from the reference implementation, HTCondor's.
+"""
+
+from __future__ import annotations
+
+from vmf.classad.ad import Ad, fold
+from vmf.classad.matching import Match, evaluate
+from vmf.classad.parser import ClassAdSyntaxError, parse, parse_ad
+from vmf.classad.references import References, references
+from vmf.classad.scope import ListValue, RecordValue, Value
+from vmf.classad.tree import Node
+from vmf.classad.unparse import unparse
+from vmf.classad.values import ERROR, UNDEFINED, AbsTime, RelTime, Scalar
+from vmf.classad.world import World
+
+__all__ = [
+    "ERROR",
+    "UNDEFINED",
+    "AbsTime",
+    "Ad",
+    "ClassAdSyntaxError",
+    "ListValue",
+    "Match",
+    "Node",
+    "RecordValue",
+    "References",
+    "RelTime",
+    "Scalar",
+    "Value",
+    "World",
+    "evaluate",
+    "fold",
+    "parse",
+    "parse_ad",
+    "references",
+    "unparse",
+]

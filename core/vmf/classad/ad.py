@@ -28,14 +28,11 @@ class Ad(Mapping[str, Node]):
     __slots__ = ("_names", "fields")
 
     def __init__(self, pairs: Mapping[str, Node] | Iterable[tuple[str, Node]] = ()) -> None:
-        names: dict[str, str] = {}
-        fields: dict[str, Node] = {}
-        for name, node in pairs.items() if isinstance(pairs, Mapping) else pairs:
-            folded = fold(name)
-            names.setdefault(folded, name)
-            fields[folded] = node
+        given = list(pairs.items() if isinstance(pairs, Mapping) else pairs)
+        fields = {fold(name): node for name, node in given}
+        spelt = {fold(name): name for name, _ in reversed(given)}
         self.fields: Mapping[str, Node] = fields
-        self._names = _shared(tuple(names.values()))
+        self._names = _shared(tuple([spelt[folded] for folded in fields]))
 
     def __getitem__(self, name: str) -> Node:
         return self.fields[fold(name)]

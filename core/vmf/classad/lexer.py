@@ -6,6 +6,10 @@ Where a token stands is worked out only when it is at fault.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
 
 from vmf.classad import literals
 from vmf.errors import Fault, UsageError
@@ -13,23 +17,42 @@ from vmf.errors import Fault, UsageError
 SIZE = 1 << 20
 """The longest text of one expression or ad, in characters."""
 
-SPACE = r"(?:\s++|//[^\n\0]*+|/\*(?:[^*\0]|\*(?!/))*+\*/)*+"
-"""What may stand between tokens."""
 NAME = r"[A-Za-z_]\w*+"
 STRING = r'"(?:[^"\\\0]|\\[^\0])*+"'
 
-_QUOTED = STRING.replace('"', "'")
+_OLD_STRING = r'"(?:[^"\\\0]|\\(?!")|\\"(?=[^\n]))*+(?:\\(?="\Z))?+"'
+_SPACE = r"(?:\s++|//[^\n\0]*+|/\*(?:[^*\0]|\*(?!/))*+\*/)*+"
 _REAL = r"(?:\d++\.\d++(?:[eE][+-]?+\d++)?+|\d++[eE][+-]?+\d++|\.\d++(?:[eE][+-]?+\d++)?+)"
 _INTEGER = r"(?:0|[1-9]\d*+)(?![\d.eE])"
 _MALFORMED = r"\d[\w.]*+"
-_TOKEN = re.compile(
-    rf"{SPACE}({NAME}|-?+(?:{_REAL}|{_INTEGER}|{_MALFORMED})|{STRING}(?:\s*+{STRING})*+|{_QUOTED}(?:\s*+{_QUOTED})*+"
-    r"|=\?=|=!=|==|!=|>>>|>>|>=|<<|<=|&&|\|\||\?\s*+:|/(?!\*)|\Z|.)",
-    re.ASCII | re.DOTALL,
-)
 _NUMBER = re.compile(rf"-?(?:({_REAL})|{_INTEGER})", re.ASCII)
-_PIECE = re.compile(f"{STRING}|{_QUOTED}", re.DOTALL)
 _WIDEST = 200
+
+
+class Syntax(Struct, frozen=True):
+    """What new and old syntax read in their own ways: strings, and names in quotes."""
+
+    #: A token, in its only group.
+    token: re.Pattern[str]
+    #: One of the pieces of a token that is a string.
+    piece: re.Pattern[str]
+    #: What stands between a piece's quotes, as the value that it means; None if it means none.
+    read: Callable[[str], str | None]
+
+
+def _syntax(string: str, joint: str, read: Callable[[str], str | None]) -> Syntax:
+    quoted = string.replace('"', "'")
+    token = (
+        rf"{_SPACE}({NAME}|-?+(?:{_REAL}|{_INTEGER}|{_MALFORMED})|{string}{joint.format(string)}|{quoted}{joint.format(quoted)}"
+        r"|=\?=|=!=|==|!=|>>>|>>|>=|<<|<=|&&|\|\||\?\s*+:|/(?!\*)|\Z|.)"
+    )
+    return Syntax(re.compile(token, re.ASCII | re.DOTALL), re.compile(f"{string}|{quoted}", re.DOTALL), read)
+
+
+NEW: Final = _syntax(STRING, r"(?:\s*+{})*+", literals.read_string)
+"""Escapes are C's; adjacent strings are one."""
+OLD: Final = _syntax(_OLD_STRING, "", lambda raw: raw.replace('\\"', '"').replace("\\'", "'"))
+"""A backslash means itself, except before a quote that is not the text's last character."""
 
 
 class ClassAdSyntaxError(UsageError):
@@ -40,12 +63,12 @@ class ClassAdSyntaxError(UsageError):
         self.fault = fault
 
 
-def tokens(text: str) -> list[str]:
+def tokens(text: str, syntax: Syntax) -> list[str]:
     """The tokens of a text that is fit; the last is empty.
 
     A number directly after a minus is one token with it: only who reads it knows whether the minus is an operator.
     """
-    return _TOKEN.findall(text)
+    return syntax.token.findall(text)
 
 
 def fit(text: str, where: str) -> str:
@@ -65,9 +88,9 @@ def fit(text: str, where: str) -> str:
         raise failure(text, error.start, "this is half a character", where=where) from None
 
 
-def start(text: str, index: int) -> int:
+def start(text: str, index: int, syntax: Syntax) -> int:
     """Where in a text its token with this index starts."""
-    for place, found in enumerate(_TOKEN.finditer(text)):
+    for place, found in enumerate(syntax.token.finditer(text)):
         if place == index:
             return found.start(1)
     return len(text)
@@ -91,7 +114,7 @@ def number(token: str) -> int | float | None:
     return int(token) if found[1] is None and len(token) <= len(str(-(2**63))) else float(token)
 
 
-def string(token: str) -> str | None:
+def string(token: str, syntax: Syntax) -> str | None:
     """What a string or quoted name stands for, adjacent ones being one; None if it is not closed, or has a NUL."""
-    pieces = _PIECE.findall(token)
-    return literals.read_string("".join([piece[1:-1] for piece in pieces])) if pieces else None
+    pieces = syntax.piece.findall(token)
+    return syntax.read("".join([piece[1:-1] for piece in pieces])) if pieces else None

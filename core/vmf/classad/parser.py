@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from sys import intern
@@ -55,11 +56,13 @@ _BINARY: Final = (
 """From those that bind loosest; all group from the left."""
 _LEVELS: Final = {operator: level for level, operators in enumerate(_BINARY) for operator in operators}
 
-_SIMPLE = re.compile(
-    rf'\s*+({lexer.NAME})\s*+=\s*+(?:(-?\d{{1,18}})|"([^"\\\0]*+)"|((?:[^]["\'/;\0]|/(?![/*])|{lexer.STRING})++))'
-    r"\s*+(?:;\s*+(\]\s*+\Z)?|(\]\s*+\Z))",
+_OPEN = re.compile(r"\s*+\[", re.ASCII)
+_FIELD = re.compile(
+    rf'\s*+({lexer.NAME})\s*+=\s*+(?:(-?(?:0|[1-9]\d{{0,17}}))|"([^"\\\0]*+)"|((?:[^]["\';/\0]|/(?![/*])|{lexer.STRING})++))'
+    r"\s*+(?:;|(?=\]))\s*+(\]\s*+\Z)?",
     re.ASCII | re.DOTALL,
 )
+"""An attribute with an integer, a string, or an expression without quoted names, brackets and comments."""
 _ELVIS = re.compile(r"\?\s*+:", re.ASCII)
 
 
@@ -80,17 +83,50 @@ def parse_ad(text: str) -> Ad:
         ClassAdSyntaxError: it is none, or nests too deep, or is too long.
     """
     text = lexer.fit(text, "ad")
-    parser = _Parser(text, "ad")
-    return Ad(parser.whole(_record).fields)
+    return Ad(_usual(text) or _Parser(text, "ad").whole(_record).fields)
+
+
+def parse_line(text: str) -> tuple[str, Node]:
+    """An attribute in old syntax, `a = 1`: its name and its tree.
+
+    Raises:
+        ClassAdSyntaxError: it is none, or nests too deep, or is too long.
+    """
+    return _Parser(lexer.fit(text, "ad"), "ad", lexer.OLD).whole(_Parser.attribute)
+
+
+def _usual(text: str) -> list[tuple[str, Node]] | None:
+    """The attributes of an ad as almost all are written, an attribute at a step; None if the parser must look."""
+    opened = _OPEN.match(text)
+    place = opened.end() if opened else len(text)
+    pairs = list[tuple[str, Node]]()
+    while found := _FIELD.match(text, place):
+        name, integer, string, expression, end = found.groups()
+        try:
+            node = intern(string) if string is not None else int(integer) if integer else _shared(expression)
+        except ClassAdSyntaxError:
+            break
+        pairs.append((name, node))
+        if end is not None:
+            return pairs if RESERVED.isdisjoint([fold(name) for name, _ in pairs]) else None
+        place = found.end()
+    return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _shared(text: str) -> Node:
+    """One tree for all ads that write the same: ten thousand hosts have one policy."""
+    return parse(text)
 
 
 class _Parser:
     """Recursive descent over the tokens of a text; `at` is the token that is next."""
 
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(self, text: str, where: str, syntax: lexer.Syntax = lexer.NEW) -> None:
         self.text = text
         self.where = where
-        self.tokens = lexer.tokens(text)
+        self.syntax = syntax
+        self.tokens = lexer.tokens(text, syntax)
         self.at = 0
         self.depth = 0
 
@@ -154,6 +190,12 @@ class _Parser:
         self.depth -= 2
         return node
 
+    def attribute(self) -> tuple[str, Node]:
+        """`name = expression`."""
+        name = self.name() or self.fail("an attribute needs a name", back=1)
+        self.take("=")
+        return name, self.expression()
+
     def descend(self, levels: int) -> None:
         """Go deeper, if it is not too deep."""
         self.depth += levels
@@ -176,7 +218,7 @@ class _Parser:
 
     def string(self, token: str) -> str:
         """The value of the string or quoted name that was just passed."""
-        value = lexer.string(token)
+        value = lexer.string(token, self.syntax)
         if value is None:
             self.fail("the quotes are not closed, or there is a NUL between them", back=1)
         return value
@@ -196,7 +238,7 @@ class _Parser:
 
     def fail(self, what: str, *, hint: str = "", back: int = 0) -> NoReturn:
         """The token that is next is at fault, or the one `back` before it."""
-        start = lexer.start(self.text, self.at - back)
+        start = lexer.start(self.text, self.at - back, self.syntax)
         token = self.tokens[self.at - back]
         found = "" if start == len(self.text) else f", found `{token[:20]}`"
         raise lexer.failure(self.text, start, what + found, where=self.where, hint=hint)
@@ -296,9 +338,7 @@ def _record(parser: _Parser) -> Record:
     while tokens[parser.at] != "]":
         while tokens[parser.at] == ";":
             parser.at += 1
-        name = parser.name() or parser.fail("an attribute needs a name", back=1)
-        parser.take("=")
-        node = parser.expression()
+        name, node = parser.attribute()
         spelt, _ = fields.get(fold(name), (name, node))
         fields[fold(name)] = spelt, node
         if tokens[parser.at] not in {";", "]"}:

@@ -46,12 +46,19 @@ class Evaluation:
 
     __slots__ = ("_compile", "_programs", "depth", "steps", "world")
 
+    depth: int
+    steps: int
+
     def __init__(self, world: World, compile_node: Callable[[Node], Program]) -> None:
         self.world = world
-        self.depth = DEPTH
-        self.steps = STEPS
+        self.renew()
         self._compile = compile_node
         self._programs: dict[int, Program] = {}
+
+    def renew(self) -> None:
+        """Give the whole budget anew: another expression is evaluated."""
+        self.depth = DEPTH
+        self.steps = STEPS
 
     def program(self, node: Node) -> Program:
         """The tree, compiled when it is first wanted. Trees are known by identity, and kept so that this is theirs."""
@@ -62,8 +69,8 @@ class Evaluation:
             program = self._programs[id(node)] = self._compile(node)
         return program
 
-    def run(self, node: Node, scope: Scope, depth: int) -> Value:
-        """Evaluate a tree that is nested so many nodes deeper than what called for it.
+    def afford(self, node: Node, depth: int) -> Program:
+        """A tree to be run that is nested so many nodes deeper than what wants it, paid for.
 
         Raises:
             Failed: it nests too deep, or nothing is left.
@@ -72,11 +79,7 @@ class Evaluation:
         self.steps -= program.steps
         if self.steps < 0 or self.depth - depth < program.depth:
             raise Failed
-        self.depth -= depth
-        try:
-            return program.run(scope)
-        finally:
-            self.depth += depth
+        return program
 
 
 class Scope:
@@ -119,7 +122,30 @@ class Scope:
         Raises:
             Failed: the whole evaluation is ERROR; let it pass.
         """
-        return element if isinstance(element, VALUES) else self.evaluation.run(element, self, 1)
+        if isinstance(element, VALUES):
+            return element
+        evaluation = self.evaluation
+        program = evaluation.afford(element, 1)
+        evaluation.depth -= 1
+        try:
+            return program.run(self)
+        finally:
+            evaluation.depth += 1
+
+    def spend(self, steps: int) -> None:
+        """Pay for work that grows with what an expression says, such as a string's length.
+
+        Raises:
+            Failed: nothing is left.
+        """
+        self.evaluation.steps -= steps
+        if self.evaluation.steps < 0:
+            raise Failed
+
+    def become(self, fields: Mapping[str, Element]) -> None:
+        """Take another record's place, with the same surroundings."""
+        self.fields = fields
+        self._inner.clear()
 
     def within(self, record: Node, fields: Mapping[str, Element]) -> Scope:
         """The scope of a record that is written in this one: the same scope each time it is asked for."""

@@ -163,8 +163,14 @@ def _list(node: ListOf, style: Style) -> Iterator[_Part]:
 
 
 def _record(node: Record, style: Style) -> Iterator[_Part]:
-    elements = ((_Text(f"{quoted(name)} = "), each) for name, each in node.fields)
+    fields = node.fields if style.exact else sorted(node.fields, key=_reference_order)
+    elements = ((_Text(f"{quoted(name)} = "), each) for name, each in fields)
     return (_lines if style.indented else _line)("[]", elements, "; ", 4)
+
+
+def _reference_order(field: tuple[str, Node]) -> tuple[int, bytes]:
+    name = fold(field[0]).encode("utf-8", "surrogateescape")
+    return len(name), name
 
 
 def _line(brackets: str, elements: _Elements, comma: str, _indent: int) -> Iterator[_Part]:

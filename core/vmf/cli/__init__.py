@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Never, NoReturn
 
 from vmf import __version__
+from vmf.cli.say import say
 from vmf.errors import Exit, VmfError
 
 COMMANDS = MappingProxyType({
@@ -53,10 +54,10 @@ def program() -> NoReturn:
     try:
         code = main()
     except KeyboardInterrupt:
-        print("vmf: interrupted", file=sys.stderr)
+        say("vmf: interrupted")
         code = Exit.STOPPED
     except Exception as error:  # noqa: BLE001  # Python's own 1 would be taken for the guest's
-        print(f"vmf: vmf failed ({type(error).__name__}: {error}); please report this", file=sys.stderr)
+        say(f"vmf: vmf failed ({type(error).__name__}: {error}); please report this")
         code = Exit.INTERNAL
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
@@ -72,11 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _act(options)
     except VmfError as error:
-        print(f"vmf: {error}", file=sys.stderr)
+        say(f"vmf: {error}")
         return error.exit
     except OSError as error:
         where = error.filename or "no file is named; is the current folder still there?"
-        print(f"vmf: {error.strerror or error}: {where}", file=sys.stderr)
+        say(f"vmf: {error.strerror or error}: {where}")
         return Exit.SETUP
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import TypeAlias
 
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from vmf import result
 from vmf.cli import screen
+from vmf.cli.say import say
 from vmf.cli.session import Session, log_jobs
 from vmf.control import Server
 from vmf.errors import Exit, VmfError
@@ -48,7 +49,7 @@ class Carrier:
         sys.stdout.flush()
         for record in last:
             if advice := screen.advice(record):
-                print(advice, file=sys.stderr)
+                say(advice)
         return last
 
     def exit_code(self, last: Sequence[Record]) -> int:
@@ -96,8 +97,7 @@ def _signals(carrier: Carrier) -> Iterator[None]:
             raise KeyboardInterrupt
         interrupts.append(number)
         carrier.engine.stop(force=len(interrupts) > 1)
-        with suppress(OSError, RuntimeError):  # nobody may be reading, or this interrupted a print
-            print("vmf: stopping; Ctrl-C again forces" if len(interrupts) == 1 else "vmf: forcing", file=sys.stderr)
+        say("vmf: stopping; Ctrl-C again forces" if len(interrupts) == 1 else "vmf: forcing")
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         if not carrier.responsible:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from vmf.errors import NoMatch, UsageError
 from vmf.match import Rejection, match
-from vmf.model import Host, Job
-from vmf.run import Hosts, says_nothing
+from vmf.model import Host, Job, Offer
+from vmf.run import Hosts, says_nothing, world
 
 ANOTHER = "--set results.folder=ANOTHER"
 LONGEST_SUFFIX = ".1234567890.part"
@@ -30,7 +30,7 @@ def check_places(jobs: Sequence[Job]) -> None:
         UsageError: with every fault of every job.
     """
     users = Counter(map(results_folder, jobs))
-    if faults := [f"{job.name}: {fault}" for job in jobs for fault in _faults(results_folder(job), users)]:
+    if faults := [f"{job.name}: {fault}" for job in jobs for fault in _faults(job, users)]:
         raise UsageError("\n".join(faults))
 
 
@@ -42,9 +42,9 @@ def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host]) -> None:
     """
     if not jobs:
         return
-    offers = hosts.offers(configured)
+    offers, world_now = usable(hosts, configured), world()
     for job in jobs:
-        matches = match(job, offers)
+        matches = match(job, offers, world=world_now)
         if matches.hopeless:
             raise NoMatch(
                 f"no host fits {job.name}:\n{objections(matches.rejected)}",
@@ -52,15 +52,28 @@ def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host]) -> None:
             )
 
 
+def usable(hosts: Hosts, configured: Sequence[Host]) -> tuple[Offer | Rejection, ...]:
+    """What the hosts offer.
+
+    Raises:
+        VmfError: what is wrong with the first, if none can be used.
+    """
+    offers = hosts.offers(configured)
+    if not any(isinstance(each, Offer) for each in offers):
+        hosts.facts(configured[0])
+    return offers
+
+
 def objections(rejected: Sequence[Rejection]) -> str:
     """What each host objects to, a line each."""
     return "\n".join(f"    {each.host}: {each.reason}" for each in rejected)
 
 
-def _faults(folder: Path, users: Mapping[Path, int]) -> Iterator[str]:
+def _faults(job: Job, users: Mapping[Path, int]) -> Iterator[str]:
+    folder = results_folder(job)
     if users[folder] > 1:
         yield f"another job brings its results to {folder}, too\n    give each job its own results.folder"
-    if os.path.lexists(folder) and not says_nothing(folder):
+    if os.path.lexists(folder) and not says_nothing(folder, job.name):
         yield f"the results folder {folder} is already there\n    move it away, or {ANOTHER}"
     elif not folder.parent.is_dir():
         yield f"the folder {folder.parent}, in which the results are to be, is not there\n    make it first"

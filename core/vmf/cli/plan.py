@@ -7,11 +7,12 @@ import argparse
 import msgspec
 
 from vmf import plan
-from vmf.cli.checks import objections
+from vmf.cli.checks import objections, usable
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit
 from vmf.model import Placement
 from vmf.plan import Line, Unplaced
+from vmf.run import world
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def act(options: argparse.Namespace) -> int:
     session = Session(options)
     jobs, hosts = session.read()
     try:
-        planned = plan.plan(jobs, session.hosts.offers(hosts))
+        planned = plan.plan(jobs, usable(session.hosts, hosts), world=world())
         lines = {each.job.name: _lines(session, each) for each in planned}
     finally:
         session.hosts.close()

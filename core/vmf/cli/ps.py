@@ -23,7 +23,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """List the jobs."""
     session = Session(options)
-    rows = [_row(session, record) for record in session.store.records() if options.all or not record.ended]
+    records = session.store.records() if options.all else session.store.live()
+    rows = [_row(session, record) for record in records]
     if options.format == "json":
         print(msgspec.json.encode(rows, enc_hook=str).decode())
         return 0

@@ -51,19 +51,17 @@ def _meant(session: Session, word: str) -> Record:
 def _remove(session: Session, carrier: Carrier, record: Record, *, force: bool) -> None:
     ownership = _end(session, record, force=force)
     now = session.store.get(record.id)
-    if now is None:
-        ownership.release()
-        return
-    if now.ended:
+    if now is None or now.ended:
         ownership.release()
     else:
         carrier.engine.stop(force=True)
         now = carrier.carry([(now, ownership)])[0]
-    if not now.ended:
-        raise HostLost(f"{record.job.name} could not be removed yet", hint=f"`vmf rm {record.job.name}` tries again")
+        if not now.ended:
+            name = record.job.name
+            raise HostLost(f"{name} could not be removed yet", hint=f"`vmf rm {name}` tries again")
     # in this order, a removal that is killed in between can be typed again
     shutil.rmtree(session.home.job(record.id), ignore_errors=True)
-    session.store.forget(now)
+    session.store.forget(record)
 
 
 def _end(session: Session, record: Record, *, force: bool) -> Ownership:

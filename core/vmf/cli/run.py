@@ -12,6 +12,7 @@ import msgspec
 
 from vmf.cli.carry import Owned, carrying
 from vmf.cli.checks import check_places, fit, results_folder
+from vmf.cli.say import say
 from vmf.cli.session import Session, add_format, add_specs, orphans
 from vmf.cli.wait import await_all
 from vmf.errors import SetupError
@@ -61,9 +62,7 @@ def _adopt(session: Session, orphaned: Sequence[Record]) -> tuple[Owned, ...]:
         ownership = try_to_own(session.home, record.id)
         now = session.store.get(record.id)
         if ownership and now and not now.ended:
-            print(
-                f"vmf: {record.job.name} (job {record.id}) was orphaned, {now.state}; carrying it on", file=sys.stderr
-            )
+            say(f"vmf: {record.job.name} (job {record.id}) was orphaned, {now.state}; carrying it on")
             adopted.append((now, ownership))
         elif ownership:
             ownership.release()
@@ -75,6 +74,8 @@ def _detach(session: Session, jobs: Sequence[Owned], *, form: str) -> int:
     for _, ownership in jobs:
         ownership.release()
     numbers = [record.id for record, _ in jobs]
+    if not numbers:  # all were orphans, and another engine was faster
+        return 0
     log = session.home.job(numbers[0]) / "engine.log"
     with log.open("ab") as out:
         engine = subprocess.Popen(

@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
+import stat
 from collections.abc import Mapping
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
-from vmf.errors import Fault, SetupError, SpecError
+from vmf.cli.say import say
+from vmf.errors import Fault, SetupError, SpecError, VmfError
 from vmf.files import images
 from vmf.model import TINY, Home, Host, Image, Job
 from vmf.plugins import Plugins
 from vmf.run import Hosts
 from vmf.store import Record, Store, owned
+
+log = logging.getLogger(__name__)
 
 LOCAL = Host(name="local", type="kvm")
 """The host that is there without any configuration."""
@@ -93,13 +96,17 @@ def configuration(environment: Mapping[str, str]) -> Path:
 
 
 def prepare(where: Home) -> None:
-    """Make the state folder: private to its owner, but for what a hypervisor's user must pass through or read."""
+    """Make the state folder: private to its owner, but for what a hypervisor's user must pass through or read.
+
+    The mode of a root that was there before is its owner's choice; what lies in it is ours.
+    """
     passable = 0o711 if os.geteuid() == 0 else 0o700
     folders = {where.root: passable, where.root / "jobs": 0o700, where.root / "hosts": passable, where.images: 0o755}
     try:
         for folder, mode in folders.items():
-            if not folder.is_dir():
-                folder.mkdir(parents=True, exist_ok=True)
+            made = not folder.is_dir()
+            folder.mkdir(mode=mode, parents=True, exist_ok=True)
+            if (made or folder != where.root) and stat.S_IMODE(folder.stat().st_mode) != mode:
                 folder.chmod(mode)
     except OSError as error:
         raise SetupError(
@@ -128,21 +135,24 @@ def log_jobs(where: Home, records: tuple[Record, ...]) -> None:
 
 def orphans(store: Store) -> tuple[Record, ...]:
     """The jobs that live on without an engine."""
-    return tuple(each for each in store.records() if not each.ended and not owned(store.home, each.id))
+    return tuple(each for each in store.live() if not owned(store.home, each.id))
 
 
 def mention_orphans(where: Home) -> None:
     """Say which jobs are orphaned, and what to type."""
     if not where.store.exists():
         return
-    with closing(Store(where)) as store:
-        orphaned = orphans(store)
+    try:
+        with closing(Store(where)) as store:
+            orphaned = orphans(store)
+    except VmfError as error:  # the command itself has done its work, and said what it could not
+        log.debug("no orphan is looked for: %s", error)
+        return
     for each in orphaned:
         name = each.job.name
-        print(
+        say(
             f"vmf: {name} (job {each.id}) is orphaned, {each.state}: its engine is gone;"
-            f" `vmf wait {name}` carries it on, `vmf rm {name}` removes it",
-            file=sys.stderr,
+            f" `vmf wait {name}` carries it on, `vmf rm {name}` removes it"
         )
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from vmf.cli.carry import Carrier, Owned, carrying
 from vmf.cli.session import Session, add_format
+from vmf.model import Outcome
+from vmf.result import verdict
 from vmf.run import Advanced
+from vmf.state import State
 from vmf.store import Record, own, try_to_own
 
 
@@ -35,9 +40,14 @@ def await_all(session: Session, carrier: Carrier, records: Sequence[Record]) -> 
         if record.id not in last and (owned := _current(session, record, waiting=True)):
             last[record.id] = carrier.carry([owned])[0]
         elif record.id not in last:
-            last[record.id] = session.store.get(record.id) or record
+            last[record.id] = session.store.get(record.id) or _removed(record)
             _tell_end(session, carrier, last[record.id])
     return tuple(last[record.id] for record in records)
+
+
+def _removed(record: Record) -> Record:
+    """What is to be said of a job that was removed, and forgotten, while it was waited for."""
+    return replace(record, state=State.REMOVED, verdict=verdict(Outcome.STOPPED))
 
 
 def _tell_end(session: Session, carrier: Carrier, record: Record) -> None:

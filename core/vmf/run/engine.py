@@ -11,13 +11,14 @@ from contextlib import suppress
 from msgspec.structs import replace
 
 from vmf.match import match
-from vmf.model import Claim, Placement
+from vmf.model import Claim, Offer, Placement
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
 from vmf.run.hosts import Hosts
 from vmf.run.life import Life
 from vmf.run.notices import Advanced, Notice, Remark, Stuck
 from vmf.run.orders import Orders
+from vmf.run.world import world
 from vmf.state import Event, Placed, State, StopAsked
 from vmf.store import Ownership, Record, Store
 
@@ -160,8 +161,11 @@ class Engine:
         offers = self._hosts.offers(record.hosts)
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
-            now = tuple(replace(offer, taken=taken.get(offer.host.name, Claim())) for offer in offers)
-            return place(record.job, match(record.job, now))
+            now = (
+                replace(each, taken=taken.get(each.host.name, Claim())) if isinstance(each, Offer) else each
+                for each in offers
+            )
+            return place(record.job, match(record.job, tuple(now), world=world()))
 
         placed = self._store.claim(record, choose)
         if isinstance(placed, Record) and placed.placement is not None:

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from contextlib import ExitStack
 
 from vmf.errors import SetupError, VmfError
-from vmf.hookspecs import Watch
+from vmf.match import Rejection
 from vmf.model import Claim, Facts, Host, Image, Offer
 from vmf.plugins import Hypervisor, Plugins
 from vmf.store import Store
 
+AGAIN_SECONDS = 30.0
+"""How long a host that cannot be used is set aside before it is probed again."""
+
 log = logging.getLogger(__name__)
+
+
+class _Site:
+    """One host as far as this engine knows it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        """Held while the host is asked, however long that takes: only those who want the same host wait."""
+        self.hypervisor: Hypervisor | None = None
+        self.facts: Facts | None = None
+        self.fault: VmfError | None = None
+        self.again = 0.0
 
 
 class Hosts:
@@ -23,77 +39,90 @@ class Hosts:
         self._plugins = plugins
         self._store = store
         self._proof = proof
-        self._lock = threading.RLock()
-        self._open: dict[str, Hypervisor] = {}
-        self._watches: dict[str, Watch] = {}
-        self._facts: dict[str, Facts] = {}
-        self._faults: dict[str, VmfError] = {}
+        self._sites: dict[str, _Site] = {}
         self._wakes: dict[str, threading.Event] = {}
+        self._opened = ExitStack()
 
     def hypervisor(self, host: Host) -> Hypervisor:
         """The façade of a host, connected and watched."""
-        with self._lock:
-            if host.name not in self._open:
-                hypervisor = self._plugins.connect(host, _folder(self._store.home.host(host.name)))
-                self._watches[host.name] = hypervisor.watch(self._nudge)
-                self._open[host.name] = hypervisor
-            return self._open[host.name]
+        site = self._site(host)
+        with site.lock:
+            if site.hypervisor is None:
+                site.hypervisor = self._connect(host)
+            return site.hypervisor
 
-    def offers(self, hosts: Sequence[Host]) -> tuple[Offer, ...]:
-        """What the hosts offer now; one that cannot be used is left out, for as long as this engine lives.
+    def offers(self, hosts: Sequence[Host]) -> tuple[Offer | Rejection, ...]:
+        """What the hosts offer now, and why those that cannot be used do not.
 
         Raises:
-            VmfError: the fault of the first host, if none can be used.
+            SetupError: if none can be used and this computer is the reason.
         """
         taken = self._store.taken()
-        offers = [
-            Offer(host=host, facts=facts, taken=taken.get(host.name, Claim()))
-            for host in hosts
-            if (facts := self._facts_or_none(host)) is not None
-        ]
-        if not offers:
-            raise next(iter(self._faults.values()), SetupError("there is no host", hint="name one with --hosts"))
-        return tuple(offers)
-
-    def _facts_or_none(self, host: Host) -> Facts | None:
-        if host.name in self._faults:
-            return None
-        try:
-            return self.facts(host)
-        except VmfError as error:
-            log.warning("host %s cannot be used: %s", host.name, error)
-            self._faults[host.name] = error
-            return None
+        faults: list[VmfError] = []
+        found: list[Offer | Rejection] = []
+        for host in hosts:
+            try:
+                found.append(Offer(host=host, facts=self.facts(host), taken=taken.get(host.name, Claim())))
+            except VmfError as fault:
+                faults.append(fault)
+                found.append(Rejection(host=host.name, clause="usable", reason=fault.brief, passing=False))
+        ours = [each for each in faults if isinstance(each, SetupError)]
+        if ours and len(faults) == len(hosts):
+            raise ours[0]
+        return tuple(found)
 
     def facts(self, host: Host) -> Facts:
-        """What a probe found: this engine's, or an earlier one's that still holds."""
-        with self._lock:
-            if host.name not in self._facts:
-                known = self._store.facts(host.name)
-                facts = self.hypervisor(host).probe(known=known, proof=self._proof())
-                if facts != known:
-                    self._store.keep_facts(host.name, facts)
-                self._facts[host.name] = facts
-            return self._facts[host.name]
+        """What a probe found: this engine's, or an earlier one's that still holds.
+
+        Raises:
+            VmfError: why the host cannot be used, as found now or a moment ago.
+        """
+        site = self._site(host)
+        with site.lock:
+            if site.facts is not None:
+                return site.facts
+            if site.fault is not None and time.monotonic() < site.again:
+                raise site.fault
+            try:
+                site.facts = self._probe(host)
+            except VmfError as fault:
+                log.warning("host %s cannot be used: %s", host.name, fault)
+                site.fault, site.again = fault, time.monotonic() + AGAIN_SECONDS
+                raise
+            return site.facts
 
     def wake(self, machine: str, event: threading.Event) -> None:
         """Set `event` whenever the machine may have changed."""
         self._wakes[machine] = event
 
     def close(self) -> None:
-        """Let go of every host."""
-        for watch in self._watches.values():
-            watch.close()
-        for hypervisor in self._open.values():
-            hypervisor.close()
+        """Let go of every host; what a plugin does wrong at its farewell changes nothing any more."""
+        try:
+            self._opened.close()
+        except Exception:
+            log.exception("a host was not let go of in order")
+
+    def _site(self, host: Host) -> _Site:
+        return self._sites.setdefault(host.name, _Site())
+
+    def _connect(self, host: Host) -> Hypervisor:
+        folder = self._store.home.host(host.name)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o711)  # passable: the plugin says who may reach what in it
+        with ExitStack() as opened:
+            hypervisor = self._plugins.connect(host, folder)
+            opened.callback(hypervisor.close)
+            opened.callback(hypervisor.watch(self._nudge).close)
+            self._opened.push(opened.pop_all())
+        return hypervisor
+
+    def _probe(self, host: Host) -> Facts:
+        known = self._store.facts(host.name)
+        facts = self.hypervisor(host).probe(known=known, proof=self._proof())
+        if facts != known:
+            self._store.keep_facts(host.name, facts)
+        return facts
 
     def _nudge(self, machine: str) -> None:
         for name, event in list(self._wakes.items()):
             if machine in {"", name}:
                 event.set()
-
-
-def _folder(path: Path) -> Path:
-    """The host's folder; others may pass through to what the plugin lets them reach, not look around."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o711)
-    return path

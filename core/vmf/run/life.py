@@ -15,8 +15,6 @@ from types import MappingProxyType
 
 from vmf import plan
 from vmf.errors import HostFault, HostLost, JobFault
-from vmf.files import cdrom, images, volume
-from vmf.files.beside import naming
 from vmf.model import Ending, Handle, Machine, MachineState, Outcome, Placement, Power, Stop, Verdict
 from vmf.plugins import Hypervisor, Plugins
 from vmf.result import Said, Word, judge, verdict
@@ -25,6 +23,7 @@ from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark
 from vmf.run.orders import Orders
 from vmf.run.results import NO_WORD, Parcel
+from vmf.run.staging import furnish
 from vmf.state import (
     Completed,
     Created,
@@ -81,8 +80,7 @@ class Life:
                 event = ACTIONS[self.record.state](self)
             except HostFault as fault:
                 pause = min(2 * pause + 1, LONGEST_PAUSE_SECONDS)
-                self._remark(f"{fault.brief}; asking again in {pause:.0f} s")
-                self._rest(pause)
+                self._rest(fault, pause)
                 continue
             pause = 0.0
             if event is not None:
@@ -100,7 +98,7 @@ class Life:
         try:
             hypervisor = self._hypervisor()
             if hypervisor.state(self._handle()).power is Power.ABSENT:
-                return self._make(hypervisor)
+                furnish(hypervisor, self.record, self._workshop())
             return Created(handle=hypervisor.create(self._machine()))
         except JobFault as fault:
             return self._settle(verdict(Outcome.JOB_FAULT, reason=str(fault), code=fault.code))
@@ -148,6 +146,10 @@ class Life:
             word = parcel.unpack(self._hypervisor(), self._handle())
         except OSError as error:
             return self._give_up_results(error, verdict(Outcome.STOPPED))
+        except HostFault as fault:
+            if self._readable_later(fault):
+                raise
+            return self._settle(verdict(Outcome.STOPPED)) if self.orders.stop else self._blame_host(fault)
         found = judge(
             contract=self.record.job.run is not None,
             stopped=State.STOPPING in self.record.entered,
@@ -168,28 +170,9 @@ class Life:
             return Requeued() if self.record.placement and self._others() else Failed()
         return _CLOSING.get(outcome, Completed)()
 
-    def _make(self, hypervisor: Hypervisor) -> Event:
-        """Inspect what the job names, put its files on the host, create."""
-        job, name = self.record.job, self.record.machine
-        images.inspect_image(job.image)
-        images.verify_image(job.image)
-        for file, source in ((plan.KERNEL, job.image.kernel), (plan.INITRD, job.image.initrd)):
-            if source is not None:
-                hypervisor.put(name, file, source)
-        if job.run is not None:
-            self._exchange(hypervisor)
-        return Created(handle=hypervisor.create(self._machine()))
-
-    def _exchange(self, hypervisor: Hypervisor) -> None:
-        """Make the guest contract's CD and results volume, and put them on the host."""
-        job, workshop = self.record.job, self._workshop()
-        magic = volume.magic(self.record.nonce)
-        with naming(workshop):
-            workshop.mkdir(mode=0o700, exist_ok=True)
-            cdrom.write(workshop / plan.CDROM, cdrom.contents(job, magic))
-            volume.make(workshop / plan.RESULTS, size=job.results.size, magic=magic)
-        for file in (plan.CDROM, plan.RESULTS):
-            hypervisor.put(self.record.machine, file, workshop / file)
+    def _readable_later(self, fault: HostFault) -> bool:
+        """Whether what the guest left may yet be read, after this fault; then nothing of it is given up."""
+        return isinstance(fault, HostLost) or (not self.orders.force and self._look().power is not Power.ABSENT)
 
     def _machine(self) -> Machine:
         placement = self._placement()
@@ -200,6 +183,7 @@ class Life:
         """Another host may do; if there is none, tell what was wrong with each."""
         reason = f"{self._placement().host.name}: {fault}"
         if self._others():
+            self._remark(f"{reason}; another host is tried")
             return Judged(verdict=verdict(Outcome.HOST_FAULT, reason=reason))
         return self.give_up(reason)
 
@@ -265,10 +249,14 @@ class Life:
         while not self.orders.wake.wait(CONSOLE_SECONDS) and time.monotonic() < deadline:
             self._console.follow()
 
-    def _rest(self, seconds: float) -> None:
-        """Wait in vain for a host; only an order cuts it short."""
+    def _rest(self, fault: HostFault, seconds: float) -> None:
+        """Wait before a host is asked again; an order cuts it short, and one to force gives the host up."""
         self.orders.wake.clear()
-        if not self.orders.leave:
+        if self.orders.force:
+            self._remark(f"{fault.brief}; nothing can be forced now, the job is left as it is, to be adopted")
+            self.orders.give(leave=True)
+        elif not self.orders.leave:
+            self._remark(f"{fault.brief}; asking again in {seconds:.0f} s")
             self.orders.wake.wait(seconds)
 
     def _advance(self, event: Event) -> None:

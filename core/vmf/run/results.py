@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from itertools import count, dropwhile, takewhile
 from pathlib import Path
 from typing import IO
 
@@ -33,10 +35,9 @@ class Parcel:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.path = record.folder.with_name(f".{record.folder.name}.{record.id}.part")
-        for place in (
-            self.path,
-            *(place for place in _places(record) if _is_ours(place, record) or says_nothing(place)),
-        ):
+        taken = tuple(takewhile(os.path.lexists, _places(record)))
+        void = (each for each in taken if _is_ours(each, record) or says_nothing(each, record.job.name))
+        for place in (self.path, *void):
             shutil.rmtree(place, ignore_errors=True)
         self.path.mkdir(parents=True)
 
@@ -62,7 +63,7 @@ class Parcel:
             _write(self.path / "console.log", console)
             _write(self.path / "result.json", result + b"\n")
             sync_folder(self.path)
-        place = next(place for place in _places(self.record) if not place.exists())
+        place = next(dropwhile(os.path.lexists, _places(self.record)))
         self.path.rename(place)
         sync_folder(place.parent)
         return place
@@ -73,17 +74,21 @@ class Parcel:
                 _copy_sparse(stream, self.path / f"disk{number}.qcow2")
 
 
-def _places(record: Record) -> tuple[Path, Path]:
+def _places(record: Record) -> Iterator[Path]:
     """Where the results go, and where if somebody took that name in the meantime."""
-    return record.folder, record.folder.with_name(f"{record.folder.name}.{record.id}")
+    yield record.folder
+    yield record.folder.with_name(f"{record.folder.name}.{record.id}")
+    for number in count(2):
+        yield record.folder.with_name(f"{record.folder.name}.{record.id}.{number}")
 
 
-def says_nothing(place: Path) -> bool:
-    """Whether a folder only tells that a job did not start: it makes way for the results of another try."""
+def says_nothing(place: Path, job: str) -> bool:
+    """Whether a folder only tells that the job did not start: it makes way for the results of another try."""
     result = _told(place)
     faults = {Outcome.JOB_FAULT, Outcome.HOST_FAULT}
     return (
         result is not None
+        and result.job == job
         and result.outcome in faults
         and State.RUNNING not in result.times
         and {each.name for each in place.iterdir()} <= _OUR_FILES

@@ -5,6 +5,7 @@ Every change is one `BEGIN IMMEDIATE` transaction, and every change of a job's s
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import sqlite3
@@ -120,12 +121,15 @@ class Store:
 
     def get(self, job: int) -> Record | None:
         """One job's record."""
-        rows = self._rows("SELECT record FROM jobs WHERE id = ?", job)
-        return _decode(rows[0][0], Record) if rows else None
+        return next(self._records("WHERE id = ?", job), None)
 
     def records(self) -> tuple[Record, ...]:
         """All jobs that are known, oldest first."""
-        return tuple(_decode(row[0], Record) for row in self._rows("SELECT record FROM jobs ORDER BY id"))
+        return tuple(self._records("ORDER BY id"))
+
+    def live(self) -> tuple[Record, ...]:
+        """The jobs that have not ended, oldest first."""
+        return tuple(self._records("WHERE live ORDER BY id"))
 
     def find(self, word: str) -> Record:
         """The job with this id, or the latest of this name.
@@ -133,10 +137,9 @@ class Store:
         Raises:
             UsageError: if there is none.
         """
-        rows = self._rows("SELECT record FROM jobs WHERE name = ?1 OR CAST(id AS TEXT) = ?1 ORDER BY id DESC", word)
-        if not rows:
+        record = next(self._records("WHERE name = ?1 OR CAST(id AS TEXT) = ?1 ORDER BY id DESC LIMIT 1", word), None)
+        if record is None:
             raise UsageError(f"no job is called {word!r}", hint="`vmf ps --all` lists all jobs")
-        record: Record = _decode(rows[0][0], Record)
         return record
 
     def history(self, job: int) -> tuple[Moment, ...]:
@@ -166,14 +169,26 @@ class Store:
 
     def _open(self) -> None:
         self._db.execute("PRAGMA foreign_keys = ON")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
+        if self._version() < VERSION:
+            self._make()
+        if self._version() > VERSION:
             raise SetupError(
                 f"{self.home.store} was written by a newer vmf", hint="upgrade vmf, or set VMF_HOME to another folder"
             )
-        if version < VERSION:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_SCHEMA)
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _make(self) -> None:
+        """Make the tables; one process at a time, for SQLite itself does not wait to change the journal's mode."""
+        folder = os.open(self.home.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if self._version() < VERSION:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.executescript(_SCHEMA)
+        finally:
+            os.close(folder)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -186,6 +201,21 @@ class Store:
                 if self._db.in_transaction:  # a full disk has already ended it
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _records(self, which: str, *arguments: object) -> Iterator[Record]:
+        """The records of some jobs.
+
+        Raises:
+            SetupError: naming the first job whose record cannot be read.
+        """
+        for job, name, data in self._rows(f"SELECT id, name, record FROM jobs {which}", *arguments):  # noqa: S608  # `which` is ours
+            try:
+                yield _decode(data, Record)
+            except msgspec.MsgspecError as error:
+                raise SetupError(
+                    f"what {self.home.store} keeps of job {job}, {name}, cannot be read: {error}",
+                    hint="another version of vmf wrote it: use that one, or set VMF_HOME to another folder",
+                ) from error
 
     def _rows(self, query: str, *arguments: object) -> list[Any]:
         with self._lock, self._blaming():

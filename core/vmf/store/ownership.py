@@ -35,16 +35,21 @@ def try_to_own(home: Home, job: int) -> Ownership | None:
 def owned(home: Home, job: int) -> bool:
     """Whether a process owns the job now."""
     try:
-        os.close(_locked(home, job, fcntl.LOCK_SH | fcntl.LOCK_NB))
+        os.close(_flocked(home, job, fcntl.LOCK_SH | fcntl.LOCK_NB))
     except BlockingIOError:
         return True
+    except FileNotFoundError:
+        return False
     return False
 
 
 def _locked(home: Home, job: int, how: int) -> int:
-    folder = home.job(job)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # new, or gone if a removal was killed on its way
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    home.job(job).mkdir(parents=True, exist_ok=True, mode=0o700)  # new, or gone if a removal was killed on its way
+    return _flocked(home, job, how)
+
+
+def _flocked(home: Home, job: int, how: int) -> int:
+    descriptor = os.open(home.job(job), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, how)
     except BaseException:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -13,13 +14,14 @@ from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.images import unreadable
 from vmf.model import Ending, Machine, MachineState, Power, Stop
 from vmf_kvm import account, daemon
-from vmf_kvm.daemon import QEMU_IMG, Daemon, find_program
-from vmf_kvm.domain import CONSOLE, Place, overlays, xml
-from vmf_kvm.faults import SENTENCES
+from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
+from vmf_kvm.domain import CONSOLE, Place, in_place, overlays, xml
+from vmf_kvm.faults import sentences, unopened
 from vmf_kvm.folder import PLAIN, Folder, beneath
-from vmf_libvirt.client import Client, Subscription
-from vmf_libvirt.errors import fault
+from vmf_libvirt.client import Client
+from vmf_libvirt.errors import LibvirtFault, blaming_job
 from vmf_libvirt.states import DomainState, ShutoffReason, ended
+from vmf_libvirt.subscription import Subscription
 
 CONSOLES = ("run", "console")
 LOGS = ("cache", "libvirt", "qemu", "log")
@@ -39,7 +41,7 @@ class Connection:
 
     def __init__(self, folder: Path) -> None:
         self.daemon: Daemon = daemon.daemon(folder, account.find())
-        self.client = Client(self.daemon.link, SENTENCES)
+        self.client = Client(self.daemon.link)
 
     def close(self) -> None:
         """Let go of the host; its machines stay."""
@@ -58,16 +60,18 @@ class Connection:
         description = xml(machine, place)
         self._check_readable(machine)
         self.folder(machine.name).make()
-        with self._overlaying(machine, place):  # takes as long as defining does
-            if not found:
-                self.client.define(description)
-        self.client.start(machine.name)
+        with blaming_job(sentences(in_place(machine))):
+            with self._overlaying(machine, place):  # takes as long as defining does
+                if not found:
+                    self.client.define(machine.name, description)
+            self.client.start(machine.name, partial(self._was_started, machine.name))
 
     def state(self, machine: str) -> MachineState:
         """What the machine is doing; how it ended, if libvirt has forgotten that, from the log of its QEMU."""
         found = self.client.state(machine)
         if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
-            return self._logged_end(machine) or found
+            reason = self._logged_reason(machine)
+            return found if reason is None else ended(reason)
         return found
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:
@@ -99,11 +103,12 @@ class Connection:
 
         Whatever is left by a caller that dies on the way is found by `machines` and removed by the next one.
         """
+        folder, socket = self.folder(machine), self._place(machine).console_socket(machine)
         self.client.force_off(machine)
         self.client.undefine(machine)
         self._remove(f"{machine}.log", LOGS)
-        self._remove(self._place(machine).console_socket(machine).rpartition("/")[2], CONSOLES)
-        self.folder(machine).remove()
+        self._remove(Path(socket).name, CONSOLES)
+        folder.remove()
         return MachineState(power=Power.ABSENT)
 
     def machines(self) -> tuple[str, ...]:
@@ -116,20 +121,20 @@ class Connection:
     def _was_started(self, machine: str, state: int, reason: int) -> bool:
         """False for a machine whose maker was killed, or failed, between defining and starting it.
 
-        libvirt makes the console's log at the first start, and remembers a start that failed.
+        libvirt makes the console's log at the first start, and remembers a start that failed, if only in QEMU's log.
         """
         if state != DomainState.SHUTOFF:
             return True
-        return reason != ShutoffReason.FAILED and self.folder(machine).has(CONSOLE)
+        failed = ShutoffReason.FAILED in {reason, self._logged_reason(machine)}
+        return not failed and self.folder(machine).has(CONSOLE)
 
     def _check_readable(self, machine: Machine) -> None:
-        files = (machine.kernel, machine.initrd, machine.cdrom, *(disk.file for disk in machine.disks))
         account = self.daemon.account
-        for path in (Path(file) for file in files if file and file.startswith("/")):
+        for path in map(Path, in_place(machine)):
             try:
                 blocker = unreadable(path, uid=account.uid, gids=account.groups)
             except OSError as error:
-                raise JobFault(f"{path}: {error.strerror}", code=HoldCode.IMAGE_MISSING) from error
+                raise unopened(path, error) from error
             if blocker:
                 raise JobFault(
                     f"{path}: user {account.name}, who runs the guests, is stopped at {blocker}",
@@ -139,7 +144,9 @@ class Connection:
 
     @contextmanager
     def _overlaying(self, machine: Machine, place: Place) -> Iterator[None]:
-        program = find_program(QEMU_IMG) or QEMU_IMG
+        program = find_program(QEMU_IMG)
+        if program is None:
+            raise HostFault(f"{QEMU_IMG} is not installed", hint=f"install {PACKAGES[QEMU_IMG]}")
         with ExitStack() as stack:
             making = [
                 stack.enter_context(each.start(self.daemon.account, program)) for each in overlays(machine, place)
@@ -148,10 +155,13 @@ class Connection:
             for process in making:
                 _, words = process.communicate()
                 if process.returncode:
-                    raise fault(0, words.decode(errors="replace"), SENTENCES)
+                    raise LibvirtFault(words.decode(errors="replace"))
 
-    def _logged_end(self, machine: str) -> MachineState | None:
-        """The last end that QEMU's log tells of: libvirt's daemon forgets the reason when it ends itself."""
+    def _logged_reason(self, machine: str) -> ShutoffReason | None:
+        """Why the machine is off, by QEMU's log: libvirt's daemon forgets it when it ends itself.
+
+        libvirt begins the log anew at each start, so that an end in it is the last start's.
+        """
         try:
             with (
                 beneath(self.daemon.folder, *LOGS) as logs,
@@ -162,7 +172,7 @@ class Connection:
         except OSError:
             return None
         reasons = {reason.name.lower().encode(): reason for reason in ShutoffReason}
-        return ended(reasons[told[-1]]) if told and told[-1] in reasons else None
+        return reasons.get(told[-1]) if told else None
 
     def _remove(self, name: str, folders: tuple[str, ...]) -> None:
         with suppress(FileNotFoundError), beneath(self.daemon.folder, *folders) as folder:

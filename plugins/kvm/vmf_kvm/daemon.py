@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -100,10 +101,8 @@ class Daemon(Struct, frozen=True, kw_only=True):
                 f"{self.folder}: the path is too long for the sockets in it; {most} characters are the most",
                 hint="set VMF_HOME to a folder with a shorter path",
             )
-        try:
+        with _blaming_setup():
             self._make_folders()
-        except OSError as error:
-            raise SetupError(f"{error.filename}: {error.strerror}", hint="set VMF_HOME to another folder") from error
 
     def _make_folders(self) -> None:
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -124,18 +123,22 @@ class Daemon(Struct, frozen=True, kw_only=True):
 
     @contextmanager
     def _starting(self) -> Iterator[None]:
-        with (self.folder / "daemon.lock").open("w") as lock:
+        with self._begin("daemon.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _begin(self, name: str) -> IO[bytes]:
+        with _blaming_setup():
+            return (self.folder / name).open("wb")
 
     def _launch(self) -> None:
         account = self.account
         launcher = Path(__file__).with_name("launcher.py")
         groups = ",".join(str(group) for group in account.groups)
-        with (self.folder / "daemon.log").open("wb") as log:
+        with self._begin("daemon.log") as log:
             subprocess.run(
                 (
-                    sys.executable, "-I", "-S", launcher, str(account.uid), str(account.gid), groups,
+                    sys.executable, "-I", "-S", launcher, str(account.uid), str(account.gid), groups, self.machines,
                     self.program, "--timeout", str(IDLE_SECONDS),
                 ),
                 check=True, cwd="/", env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -171,6 +174,14 @@ def daemon(folder: Path, account: Account) -> Daemon:
     if not found:
         raise SetupError("libvirt's daemon is not installed", hint=f"install {PACKAGES['libvirtd']}")
     return Daemon(folder=folder.absolute(), account=account, program=found[0])
+
+
+@contextmanager
+def _blaming_setup() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(f"{error.filename}: {error.strerror}", hint="set VMF_HOME to another folder") from error
 
 
 def find_program(name: str) -> str | None:

@@ -56,6 +56,12 @@ class Place(Struct, frozen=True, kw_only=True):
         return str(self.sockets / hashlib.sha256(machine.encode()).hexdigest()[:16])
 
 
+def in_place(machine: Machine) -> tuple[str, ...]:
+    """The files that the machine uses where they are; all others have been put into its folder."""
+    files = (machine.kernel, machine.initrd, machine.cdrom, machine.results, *(disk.file for disk in machine.disks))
+    return tuple(file for file in files if file and file.startswith("/"))
+
+
 def overlays(machine: Machine, place: Place) -> tuple[Overlay, ...]:
     """The overlays that the description expects: `disk0`, …, in the machine's folder."""
     return tuple(

@@ -1,14 +1,21 @@
-"""Sentences by which QEMU, failing to start, blames what the job gave it."""
+"""What blames the job: sentences by which QEMU fails to start, and the system's numbers for a file of the job's."""
 
 from __future__ import annotations
 
-from vmf.errors import HoldCode
+import errno
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from msgspec.structs import replace
+
+from vmf.errors import HoldCode, HostFault, JobFault
 from vmf_libvirt.errors import Sentence
 
 _COPY = "get a good copy of the image, and state the format that it has"
 _ACCESS = "let the user who runs the guests read it, or put it elsewhere"
 
-SENTENCES = (
+CONTENTS = (
     Sentence(words="Image is not in qcow2 format", code=HoldCode.IMAGE_INVALID, hint=_COPY),
     Sentence(words="Unsupported qcow2 version", code=HoldCode.IMAGE_INVALID, hint=_COPY),
     Sentence(words="Image is corrupt", code=HoldCode.IMAGE_INVALID, hint=_COPY),
@@ -16,7 +23,32 @@ SENTENCES = (
     Sentence(words="linux kernel too old", code=HoldCode.IMAGE_INVALID, hint="name a vmlinuz as the kernel"),
     Sentence(words="could not load kernel", code=HoldCode.IMAGE_INVALID, hint="name a vmlinuz as the kernel"),
     Sentence(words="initrd is too large", code=HoldCode.MACHINE_INVALID, hint="raise the job's memory"),
-    Sentence(words="error reading initrd", code=HoldCode.IMAGE_INVALID, hint="name the kernel's own initial RAM disk"),
+)
+"""What is in a file, or how much of it there is: QEMU looks into nothing but the machine's files."""
+ACCESS = (
     Sentence(words="Permission denied", code=HoldCode.IMAGE_UNREADABLE, hint=_ACCESS),
     Sentence(words="No such file or directory", code=HoldCode.IMAGE_MISSING, hint="check the image's paths"),
 )
+"""Said of any file: of libvirt's log, of QEMU's own program, of the copies that vmf put into the machine's folder."""
+ERRNOS: Mapping[int | None, HoldCode] = MappingProxyType({
+    errno.ENOENT: HoldCode.IMAGE_MISSING,
+    errno.ENOTDIR: HoldCode.IMAGE_MISSING,
+    errno.ELOOP: HoldCode.IMAGE_MISSING,
+    errno.ENAMETOOLONG: HoldCode.IMAGE_MISSING,
+    errno.EACCES: HoldCode.IMAGE_UNREADABLE,
+    errno.EPERM: HoldCode.IMAGE_UNREADABLE,
+    errno.EISDIR: HoldCode.IMAGE_INVALID,
+})  # fmt: skip
+"""Any other (a disk that fails, a mount that has gone, no descriptors left) is the host's."""
+
+
+def unopened(path: Path, error: OSError) -> JobFault | HostFault:
+    """What it means that a file of the job's could not be opened."""
+    brief = f"{path}: {error.strerror}"
+    code = ERRNOS.get(error.errno)
+    return HostFault(brief) if code is None else JobFault(brief, code=code)
+
+
+def sentences(files: Iterable[str]) -> tuple[Sentence, ...]:
+    """All that blame the job, of a machine that uses these files where the job has them."""
+    return (*CONTENTS, *(replace(each, file=file) for file in files for each in ACCESS))

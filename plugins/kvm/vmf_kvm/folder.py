@@ -18,9 +18,10 @@ from typing import IO
 
 from msgspec import Struct
 
-from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.errors import HostFault
 from vmf.model import NAME
 from vmf_kvm.account import Account
+from vmf_kvm.faults import unopened
 
 FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -44,39 +45,43 @@ class Folder(Struct, frozen=True, kw_only=True):
         return self.machines / self.name
 
     def make(self) -> None:
-        """Make it, unless it is there."""
-        with contextlib.suppress(FileExistsError):
-            self.path.mkdir(mode=0o700)
-        with beneath(self.machines, self.name) as folder:
-            os.fchown(folder, self.account.uid, self.account.gid)
+        """Make it, unless it is there.
+
+        Raises:
+            HostFault: if it cannot be made here.
+        """
+        with _blaming_host(self.path):
+            with contextlib.suppress(FileExistsError):
+                self.path.mkdir(mode=0o700)
+            with beneath(self.machines, self.name) as folder:
+                os.fchown(folder, self.account.uid, self.account.gid)
 
     def put(self, name: str, source: Path) -> None:
         """Copy a file of this computer to `name`, complete or not at all; holes stay holes.
 
         Raises:
-            JobFault: if the source cannot be read.
-            HostFault: if it cannot be written here.
+            JobFault: if the source is not there, or may not be read.
+            HostFault: if it cannot be read although it is, or cannot be written here.
         """
         _check(name)
         try:
             reading = source.open("rb")
         except OSError as error:
-            missing = isinstance(error, FileNotFoundError)
-            code = HoldCode.IMAGE_MISSING if missing else HoldCode.IMAGE_UNREADABLE
-            raise JobFault(f"{source}: {error.strerror}", code=code) from error
-        with reading, _blaming_host(self.path):
+            raise unopened(source, error) from error
+        with reading:
             self.make()
-            self._replace(name, reading)
+            with _blaming_host(self.path):
+                self._replace(name, reading)
 
     def open(self, name: str) -> IO[bytes]:
         """Open a plain file for reading.
 
         Raises:
             FileNotFoundError: if it, or the folder, is not there.
-            HostFault: if it is not a plain file.
+            HostFault: if it is not a plain file, or cannot be opened.
         """
         _check(name)
-        with beneath(self.machines, self.name) as folder:
+        with _blaming_host(self.path / name, but=FileNotFoundError), beneath(self.machines, self.name) as folder:
             file = os.fdopen(os.open(name, PLAIN, dir_fd=folder), "rb")
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return file
@@ -88,9 +93,15 @@ class Folder(Struct, frozen=True, kw_only=True):
         return os.path.lexists(self.path / name)
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it; absent is success."""
-        with contextlib.suppress(FileNotFoundError), _blaming_host(self.path):
-            shutil.rmtree(self.path)
+        """Remove the folder with all that is in it; absent is success.
+
+        Raises:
+            HostFault: if it cannot be removed.
+        """
+        with _blaming_host(self.path):
+            while os.path.lexists(self.path):
+                with contextlib.suppress(FileNotFoundError):  # somebody else removes it too: what is left is looked for
+                    shutil.rmtree(self.path)
 
     def _replace(self, name: str, reading: IO[bytes]) -> None:
         new = f".{secrets.token_hex(8)}.new"
@@ -138,16 +149,14 @@ def beneath(folder: Path, *parts: str) -> Iterator[int]:
 
 def _check(name: str) -> None:
     if not re.match(NAME, name):
-        raise JobFault(
-            f"{name!r} cannot be the name of a machine or of a file in its folder", code=HoldCode.MACHINE_INVALID
-        )
+        raise HostFault(f"{name!r} cannot be the name of a machine or of a file in its folder")
 
 
 @contextlib.contextmanager
-def _blaming_host(path: Path) -> Iterator[None]:
+def _blaming_host(path: Path, *, but: type[OSError] | tuple[()] = ()) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
+    except but:
         raise
     except OSError as error:
         raise HostFault(f"{path}: {error.strerror}", hint="check the space and the rights on the host") from error

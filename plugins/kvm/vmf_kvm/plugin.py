@@ -11,7 +11,7 @@ from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Facts, Handle, Host, Image, Machine, MachineState, Stop
 from vmf_kvm import probe as probing
 from vmf_kvm.connection import Connection
-from vmf_libvirt.client import Subscription
+from vmf_libvirt.subscription import Subscription
 
 
 @hookimpl

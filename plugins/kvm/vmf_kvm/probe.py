@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
+from vmf.errors import HostLost, SetupError, VmfError
 from vmf.model import Facts, Image
 from vmf_kvm.account import Account
 from vmf_kvm.connection import Connection
@@ -16,27 +17,42 @@ from vmf_kvm.connection import Connection
 KVM = Path("/dev/kvm")
 KIBIBYTE = 1024
 UNPROVED = "kvm is unproved: `vmf image build tiny` builds the guest that proves it"
+UNSETTLED = "unsettled"
+"""The identity of facts that no guest has shown: never what a probe finds."""
 
 Prove: TypeAlias = Callable[[Connection, Image], str]
-"""Boots the image by KVM; returns what is wrong with KVM, empty if nothing."""
+"""Boots the image by KVM; returns what is wrong with KVM, empty if nothing; raises what kept it from finding out."""
 
 
 def probe(connection: Connection, known: Facts | None, proof: Image | None, *, prove: Prove, kvm: Path = KVM) -> Facts:
-    """The host's facts; `known` as it is while it holds."""
+    """The host's facts; `known` as it is while it holds. Where the proof could not be made, the next probe tries again.
+
+    Raises:
+        HostLost: if the host was lost meanwhile.
+        SetupError: if this computer lacks what is needed.
+    """
     versions = {name: _dotted(number) for name, number in connection.client.versions().items()}
+    versions["vmf-kvm"] = version("vmf-kvm")
     barrier = closed(kvm, connection.daemon.account)
-    identity = _identity(versions, _device(kvm, barrier), proof)
+    memory, cpus = _memory(), len(os.sched_getaffinity(0))
+    hardware = (_cpu(), f"cpus {cpus}", f"memory {memory}", _device(kvm, barrier))
+    identity = _identity(versions, hardware, proof)
     if known is not None and known.identity == identity:
         return known
-    note = barrier or _unoffered(connection) or (UNPROVED if proof is None else _spelt(prove(connection, proof)))
+    try:
+        note = barrier or _unoffered(connection) or (UNPROVED if proof is None else _spelt(prove(connection, proof)))
+    except (HostLost, SetupError):
+        raise
+    except VmfError as error:
+        note, identity = f"kvm is unproved: {error.brief}", UNSETTLED
     return Facts(
         identity=identity,
-        memory=_memory(),
-        cpus=len(os.sched_getaffinity(0)),
+        memory=memory,
+        cpus=cpus,
         arch=os.uname().machine,
         accelerator="tcg" if note else "kvm",
         note=note,
-        versions={**versions, "vmf-kvm": version("vmf-kvm")},
+        versions=versions,
     )
 
 
@@ -46,9 +62,11 @@ def closed(kvm: Path, account: Account) -> str:
         device = kvm.stat()
     except OSError:
         return f"{kvm}: there is none; turn virtualisation on in the firmware and load kvm_intel or kvm_amd"
+    if not account.foreign and os.access(kvm, os.R_OK | os.W_OK):
+        return ""  # an access list may allow what the mode does not: a desktop's user has one
     shift = 6 if device.st_uid == account.uid else 3 if device.st_gid in account.groups else 0
     wanted = (stat.S_IROTH | stat.S_IWOTH) << shift
-    if account.uid == 0 or device.st_mode & wanted == wanted:
+    if device.st_mode & wanted == wanted:
         return ""
     if device.st_mode & (stat.S_IRGRP | stat.S_IWGRP) == stat.S_IRGRP | stat.S_IWGRP:
         return f"{kvm}: user {account.name} may not open it; add it to the group with id {device.st_gid}"
@@ -65,9 +83,9 @@ def _spelt(reason: str) -> str:
     return f"kvm {reason}" if reason else ""
 
 
-def _identity(versions: dict[str, str], device: str, proof: Image | None) -> str:
+def _identity(versions: dict[str, str], hardware: tuple[str, ...], proof: Image | None) -> str:
     proved = proof.kernel.stat().st_mtime_ns if proof and proof.kernel else "unproved"
-    parts = (os.uname().release, *(f"{name} {number}" for name, number in versions.items()), _cpu(), device)
+    parts = (os.uname().release, *(f"{name} {number}" for name, number in versions.items()), *hardware)
     return "; ".join((*parts, f"proof {proved}"))
 
 

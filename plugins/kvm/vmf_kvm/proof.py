@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vmf.errors import VmfError
+from vmf.errors import HostFault
 from vmf.files import cdrom, volume
 from vmf.model import MEBIBYTE, Ending, Image, Job, Machine, MachineDisk, MachineState, Power
 from vmf_kvm.connection import Connection
@@ -29,14 +29,14 @@ def prove(connection: Connection, image: Image, *, accelerator: str, seconds: fl
 
     Returns:
         What is wrong with the accelerator, to be read after its name; empty if the guest booted, spoke and ended.
+
+    Raises:
+        JobFault, HostFault, HostLost: if no guest ran, or its end was not seen: nothing is shown of the accelerator.
     """
     magic = volume.magic(volume.new_nonce())
-    try:
-        with _alone(connection) as scratch:
-            connection.create(_machine(connection, scratch, image, magic, accelerator))
-            return _verdict(connection, magic, _await(connection, seconds), seconds)
-    except VmfError as error:
-        return f"aborts: {error.brief}"
+    with _alone(connection) as scratch:
+        connection.create(_machine(connection, scratch, image, magic, accelerator))
+        return _verdict(connection, magic, _await(connection, seconds), seconds)
 
 
 @contextmanager
@@ -97,10 +97,12 @@ def _await(connection: Connection, seconds: float) -> MachineState:
 
 
 def _verdict(connection: Connection, magic: bytes, state: MachineState, seconds: float) -> str:
-    if state.power is not Power.OFF:
+    if state.power is Power.RUNNING:
         return f"hangs: a tiny guest had not ended after {seconds:.0f} s"
-    if state.ending is not Ending.SHUTDOWN:
+    if state.ending is Ending.CRASHED:
         return f"aborts: a tiny guest ended by itself too soon ({state.detail})"
+    if state.ending is not Ending.SHUTDOWN:  # somebody paused, killed or removed it, or libvirt has forgotten
+        raise HostFault(f"the end of a tiny guest was not seen: it is {state.power} ({state.detail})")
     with connection.fetch(NAME, "results") as results:
         if results.read(len(magic)) == magic:
             return "does not work: a tiny guest ended without a word"

@@ -10,16 +10,17 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import libvirt
 
-from vmf.errors import HostFault, HostLost, VmfError
+from vmf.errors import HostFault, HostLost
 from vmf.model import MachineState, Power
-from vmf_libvirt.errors import Code, Sentence, fault
+from vmf_libvirt.errors import Code, LibvirtFault
 from vmf_libvirt.mark import NAMESPACE
 from vmf_libvirt.states import machine_state
+from vmf_libvirt.subscription import Subscription
 
 KEEPALIVE_SECONDS = 10
 KEEPALIVE_MISSES = 6
@@ -71,38 +72,18 @@ def _run_events() -> None:
             log.exception("libvirt's event loop stumbled")
 
 
-class Subscription:
-    """One watcher of a client's machines."""
-
-    def __init__(self, client: Client, notify: Callable[[str], None]) -> None:
-        self._client = client
-        self._notify = notify
-        self._gate = threading.RLock()
-        self._open = True
-
-    def tell(self, machine: str) -> None:
-        """Call `notify`, unless closed."""
-        with self._gate:  # held while notify runs: so close() knows that no call is under way
-            if self._open:
-                self._notify(machine)
-
-    def close(self) -> None:
-        """End it; no call of `notify` begins after the return."""
-        with self._gate:
-            self._open = False
-        self._client.forget(self)
-
-
 class Client:
     """A connection that is opened anew, once per call, when it is found broken.
 
+    What was asked when it broke may have been done or not, and is asked again: so everything that is asked here comes
+    to the same whether it is done once or twice.
+
     `open_link` makes sure that a daemon is there and dials it. Every method may be called on any thread and raises
-    `JobFault`, `HostFault`, or `HostLost` if there is no daemon any more.
+    `LibvirtFault`, or `HostLost` if there is no daemon any more.
     """
 
-    def __init__(self, open_link: Callable[[], Link], sentences: Sequence[Sentence] = ()) -> None:
+    def __init__(self, open_link: Callable[[], Link]) -> None:
         self._open_link = open_link
-        self._sentences = sentences
         self._lock = threading.Lock()
         self._watchers: tuple[Subscription, ...] = ()
         self._link = self._attach(open_link())
@@ -111,23 +92,16 @@ class Client:
         """Let go of the daemon; machines stay, watchers hear nothing more."""
         with self._lock:
             self._watchers = ()
-            with contextlib.suppress(libvirt.libvirtError):  # a broken link cannot be told
-                self._link.unregisterCloseCallback()
-                self._link.domainEventDeregisterAny(self._events)
+            self._detach()
             with contextlib.suppress(libvirt.libvirtError):
                 self._link.close()
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:
         """Call `notify` with the name of each machine that may have changed; empty: any of them may."""
-        watcher = Subscription(self, notify)
+        watcher = Subscription(notify, self._forget)
         with self._lock:
             self._watchers = (*self._watchers, watcher)
         return watcher
-
-    def forget(self, watcher: Subscription) -> None:
-        """Drop a watcher."""
-        with self._lock:
-            self._watchers = tuple(each for each in self._watchers if each is not watcher)
 
     def call(self, ask: Callable[[Link], T]) -> T:
         """Ask something of the daemon; if the link turns out broken, once more over a new one."""
@@ -136,13 +110,13 @@ class Client:
             return ask(link)
         except libvirt.libvirtError as error:
             if _alive(link):
-                raise self._fault(error) from error
+                raise _fault(error) from error
         link = self._relinked(link)
         try:
             return ask(link)
         except libvirt.libvirtError as error:
             if _alive(link):
-                raise self._fault(error) from error
+                raise _fault(error) from error
             raise HostLost(f"libvirt went away twice: {error.get_error_message()}") from error
 
     def on(self, machine: str, ask: Callable[[Domain], T]) -> T | None:
@@ -167,13 +141,30 @@ class Client:
         found = self.found(machine)
         return MachineState(power=Power.ABSENT) if found is None else machine_state(*found)
 
-    def define(self, xml: str) -> None:
-        """Define a machine, which is off then."""
-        self.call(lambda link: link.defineXML(xml))
+    def define(self, machine: str, xml: str) -> None:
+        """Define a machine, which is off then; one of this name that carries vmf's mark stays as it is."""
 
-    def start(self, machine: str) -> None:
-        """Start a defined machine; one that runs already counts as started."""
-        if self.on(machine, _start) is None:
+        def define(link: Link) -> None:
+            try:
+                link.defineXML(xml)
+            except libvirt.libvirtError:
+                if machine not in _ours(link):
+                    raise
+
+        self.call(define)
+
+    def start(self, machine: str, was_started: Callable[[int, int], bool]) -> None:
+        """Start a defined machine, unless `was_started` says of its state and reason that this has been done.
+
+        It is asked anew after a reconnect: the guest may have come to its end before the answer to the first start.
+        """
+
+        def start(domain: Domain) -> bool:
+            if not was_started(*_state(domain)):
+                _start(domain)
+            return True
+
+        if self.on(machine, start) is None:
             raise HostFault(f"machine {machine} vanished before it was started")
 
     def ask_off(self, machine: str) -> None:
@@ -190,7 +181,7 @@ class Client:
 
     def machines(self) -> tuple[str, ...]:
         """The names of all machines that carry vmf's mark."""
-        return self.call(lambda link: tuple(each.name() for each in link.listAllDomains() if _marked(each)))
+        return self.call(_ours)
 
     def versions(self) -> dict[str, int]:
         """The versions of the hypervisor and of the daemon's libvirt, as libvirt packs them: 9.1.2 is 9001002."""
@@ -201,11 +192,27 @@ class Client:
         return self.call(lambda link: link.getCapabilities())
 
     def _attach(self, link: Link) -> Link:
-        self._events = link.domainEventRegisterAny(
-            None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lambda _link, domain, *_: self._tell(domain.name()), None
-        )
-        link.registerCloseCallback(lambda *_: self._tell(""), None)
+        try:
+            self._events = link.domainEventRegisterAny(
+                None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lambda _link, domain, *_: self._tell(domain.name()), None
+            )
+            link.registerCloseCallback(lambda *_: self._tell(""), None)
+        except libvirt.libvirtError as error:
+            raise HostLost(f"libvirt went away at once: {error.get_error_message()}") from error
         return link
+
+    def _detach(self) -> None:
+        """Take back what `_attach` gave, without which a link is never freed; one that is broken objects to each."""
+        for take_back in (
+            self._link.unregisterCloseCallback,
+            functools.partial(self._link.domainEventDeregisterAny, self._events),
+        ):
+            with contextlib.suppress(libvirt.libvirtError):
+                take_back()
+
+    def _forget(self, watcher: Subscription) -> None:
+        with self._lock:
+            self._watchers = tuple(each for each in self._watchers if each is not watcher)
 
     def _tell(self, machine: str) -> None:
         for watcher in self._watchers:
@@ -215,13 +222,16 @@ class Client:
         with self._lock:
             if self._link is broken:  # else another thread has been here
                 log.info("the connection to libvirt broke; opening a new one")
-                self._link = self._attach(self._open_link())
+                link = self._open_link()
+                self._detach()  # it is not closed here: others may be waiting for its answer still
+                self._link = self._attach(link)
             link = self._link
         self._tell("")  # what happened meanwhile was not told
         return link
 
-    def _fault(self, error: libvirt.libvirtError) -> VmfError:
-        return fault(error.get_error_code() or 0, error.get_error_message() or "unknown error", self._sentences)
+
+def _fault(error: libvirt.libvirtError) -> LibvirtFault:
+    return LibvirtFault(error.get_error_message() or "", code=error.get_error_code() or 0)
 
 
 @contextlib.contextmanager
@@ -245,13 +255,16 @@ def _state(domain: Domain) -> tuple[int, int]:
     return state, reason
 
 
-def _start(domain: Domain) -> bool:
+def _ours(link: Link) -> tuple[str, ...]:
+    return tuple(each.name() for each in link.listAllDomains() if _marked(each))
+
+
+def _start(domain: Domain) -> None:
     try:
         domain.create()
     except libvirt.libvirtError:
         if not domain.isActive():
             raise
-    return True
 
 
 @contextlib.contextmanager

@@ -1,13 +1,15 @@
-"""Whose fault an error of libvirt is: by its code, or by a sentence in it. Pure."""
+"""Whose fault an error of libvirt is: the host's, unless it met a create and shows what the job gave. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 
 from msgspec import Struct
 
-from vmf.errors import HoldCode, HostFault, JobFault, VmfError
+from vmf.errors import HoldCode, HostFault, JobFault
 
 
 class Code(IntEnum):
@@ -28,24 +30,49 @@ INVALID = frozenset({Code.XML_ERROR, Code.XML_DETAIL, Code.CONFIG_UNSUPPORTED, C
 
 
 class Sentence(Struct, frozen=True, kw_only=True):
-    """Words by which a hypervisor blames the job."""
+    """Words by which a hypervisor that fails to make a machine blames the job."""
 
     words: str
     code: HoldCode
     hint: str = ""
+    file: str = ""
+    """The path that has to be in the line too; empty: the words tell enough."""
+
+    def fits(self, line: str) -> bool:
+        """Whether the line says it."""
+        return self.words in line and (not self.file or _names(line, self.file))
 
 
-def fault(code: int, message: str, sentences: Sequence[Sentence] = ()) -> VmfError:
-    """The error to raise for one of libvirt's: the first sentence that occurs decides, then the code.
+class LibvirtFault(HostFault):
+    """What libvirt, or a program beside it, answered instead of doing as asked; `code` is libvirt's number, or 0.
 
-    Of a message of several lines, the one that tells most is kept.
+    Of a message of several lines, the last is the brief: a hypervisor that fails to start says why at the end.
     """
-    lines = message.strip().splitlines() or [""]
-    for each in sentences:
-        for line in lines:
-            if each.words in line:
-                return JobFault(line, code=each.code, hint=each.hint)
-    brief = lines[-1]  # a hypervisor that fails to start says why at the end
-    if code in INVALID:
-        return JobFault(f"the machine cannot be made: {brief}", code=HoldCode.MACHINE_INVALID)
-    return HostFault(brief)
+
+    def __init__(self, message: str, *, code: int = 0) -> None:
+        self.lines = tuple(message.strip().splitlines()) or ("unknown error",)
+        super().__init__(self.lines[-1])
+        self.code = code
+
+
+@contextmanager
+def blaming_job(sentences: Sequence[Sentence]) -> Iterator[None]:
+    """Around the making of a machine: the first sentence that a line of an error says holds the job, then the code.
+
+    Raises:
+        JobFault: for a `LibvirtFault` that blames the job; any other passes.
+    """
+    try:
+        yield
+    except LibvirtFault as error:
+        for each in sentences:
+            for line in filter(each.fits, error.lines):
+                raise JobFault(line, code=each.code, hint=each.hint) from error
+        if error.code in INVALID:
+            raise JobFault(f"the machine cannot be made: {error.brief}", code=HoldCode.MACHINE_INVALID) from error
+        raise
+
+
+def _names(line: str, file: str) -> bool:
+    """Whether the whole path is in the line, not only the start or the end of another one."""
+    return re.search(rf"(?<![\w./-]){re.escape(file)}(?![\w./-])", line) is not None

@@ -73,6 +73,15 @@ def test_a_folder_that_the_daemons_user_cannot_pass_is_named(new_home):
     folder.parent.chmod(0o711)
 
 
+@pytest.mark.parametrize("file", ["daemon.lock", "daemon.log"])
+def test_a_folder_whose_files_are_not_ours_to_write_is_named(new_home, file):
+    home = new_home()
+    (home / file).mkdir(parents=True)
+    with pytest.raises(SetupError, match=file) as caught:
+        fake_daemon(home.parent, "exit 1").link()
+    assert "VMF_HOME" in caught.value.hint
+
+
 def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(new_home, monkeypatch):
     home = new_home()
     monkeypatch.setattr(daemon, "START_SECONDS", 0.5)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -68,24 +69,30 @@ def test_a_source_that_is_not_there_is_the_jobs_fault(folder, tmp_path):
     assert caught.value.code is HoldCode.IMAGE_MISSING
 
 
+def test_a_folder_that_cannot_be_made_is_the_hosts_fault(folder, source):
+    folder.machines.rmdir()
+    with pytest.raises(HostFault, match="m1"):
+        folder.put("kernel", source)
+
+
 @pytest.mark.parametrize("name", ["../m2/results", "/etc/shadow", "", ".", ".hidden", "a\nb"])
 def test_names_stay_in_the_folder(folder, source, name):
-    with pytest.raises(JobFault, match="cannot be the name"):
+    with pytest.raises(HostFault, match="cannot be the name"):
         folder.put(name, source)
-    with pytest.raises(JobFault, match="cannot be the name"):
+    with pytest.raises(HostFault, match="cannot be the name"):
         folder.open(name)
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b"])
 def test_a_machines_name_cannot_lead_out_either(tmp_path, name):
-    with pytest.raises(JobFault, match="cannot be the name"):
+    with pytest.raises(HostFault, match="cannot be the name"):
         Folder(machines=tmp_path, name=name, account=account.find())
 
 
 def test_a_link_in_the_place_of_a_file_is_not_followed(folder, source):
     folder.make()
     (folder.path / "results").symlink_to(source)
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(HostFault, match="symbolic links"):
         folder.open("results")
     folder.put("results", source)
     assert not (folder.path / "results").is_symlink()
@@ -97,7 +104,7 @@ def test_a_link_in_the_place_of_the_folder_is_not_followed(folder, source, tmp_p
     folder.path.symlink_to(tmp_path)
     with pytest.raises(HostFault):
         folder.put("results", source)
-    with pytest.raises(OSError, match="Not a directory"):
+    with pytest.raises(HostFault, match="Not a directory"):
         folder.open("source")
 
 
@@ -115,6 +122,21 @@ def test_removing_follows_no_link_and_can_be_done_again(folder, source, tmp_path
     folder.remove()
     assert not folder.path.exists()
     assert source.exists()
+
+
+def test_removing_goes_on_when_somebody_else_removes_too(folder, source, monkeypatch):
+    remove = shutil.rmtree
+
+    def overtaken(path):
+        (path / "kernel").unlink()
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        raise FileNotFoundError
+
+    folder.put("kernel", source)
+    folder.put("initrd", source)
+    monkeypatch.setattr(shutil, "rmtree", overtaken)
+    folder.remove()
+    assert not folder.path.exists()
 
 
 def test_folders_are_entered_one_by_one(tmp_path):

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import gc
 import queue
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
 
-from vmf.errors import HoldCode, JobFault
+from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import volume
 from vmf.model import MEBIBYTE, DiskFormat, Ending, MachineDisk, Power, Stop
 from vmf.result import Said
@@ -65,6 +67,22 @@ def test_a_life_leaves_its_results_and_then_nothing(connection, host, put, tmp_p
     assert host.files() == before
 
 
+def test_a_flood_on_the_console_costs_little_space_while_the_guest_runs(connection, host, put):
+    machine, _ = put(connection, HANG)
+    run(connection, host, machine)
+    log = connection.folder(machine.name).path / "console.log"
+    with log.open("ab") as console:
+        start = log.stat().st_size
+        console.write(64 * 2**20 * b"x" + b"the end")
+    size = log.stat().st_size
+    host.until(lambda: log.stat().st_blocks * 512, lambda used: used < 3 * 2**20)
+    assert log.stat().st_size == size
+    assert connection.console(machine.name, 0).endswith(b"ready\r\n" + (64 * 2**10 - start) * b"x")
+    assert connection.console(machine.name, size - 2**20 + 1) == 2**16 * b"x"
+    assert connection.console(machine.name, size - 7) == b"the end"
+    assert connection.state(machine.name).power is Power.RUNNING
+
+
 def test_only_the_daemons_user_can_look_at_a_machine(connection, host, put):
     machine, _ = put(connection, HANG)
     connection.create(machine)
@@ -94,6 +112,16 @@ def test_what_a_host_without_power_left_is_removed(connection, host, put):
     assert host.files() == before
 
 
+def test_a_machines_name_leads_nothing_that_is_removed_elsewhere(connection, host):
+    connection.machines()  # the daemon has made its folders
+    stranger = host.home / "cache/libvirt/qemu/stranger.log"
+    stranger.touch()
+    with pytest.raises(HostFault, match="cannot be the name"):
+        connection.destroy("../stranger")
+    assert stranger.exists()
+    stranger.unlink()
+
+
 def test_a_guest_survives_its_daemon_and_is_adopted(connection, host, put):
     nudged = threading.Event()
     connection.watch(lambda name: nudged.set() if not name else None)
@@ -112,6 +140,13 @@ def test_a_guest_survives_its_daemon_and_is_adopted(connection, host, put):
     assert heard.wait(host.deadline)
     assert host.until_off(connection, machine.name).ending is Ending.SHUTDOWN
     assert connection.console(machine.name, 0).count(b"ready") == 1
+
+
+def test_a_connection_to_a_daemon_that_was_killed_is_not_kept(connection, host):
+    link = weakref.ref(connection.client._link)
+    host.kill(host.daemon_pid())
+    connection.machines()
+    host.until(gc.collect, lambda _: link() is None)
 
 
 def test_a_guest_whose_qemu_is_killed_has_crashed(connection, host, put):
@@ -146,9 +181,32 @@ def test_an_end_that_nobody_saw_is_told_as_it_was(connection, host, put, daemon_
     again.close()
 
 
+@pytest.mark.parametrize("daemon_ends_too", [False, True])
+def test_a_machine_whose_start_failed_is_started_when_the_cause_is_gone(
+    connection, host, put, image, tmp_path, daemon_ends_too
+):
+    machine, _ = put(connection, HANG)
+    (tmp_path / "kernel").write_bytes(b"no kernel" * 1000)
+    connection.folder(machine.name).put("kernel", tmp_path / "kernel")
+    with pytest.raises(JobFault):
+        connection.create(machine)
+    assert connection.folder(machine.name).has("console.log")
+    if daemon_ends_too:
+        host.kill(host.daemon_pid())
+    connection.folder(machine.name).put("kernel", image.kernel)
+    for _ in range(2):
+        connection.create(machine)
+        assert connection.state(machine.name).power is Power.RUNNING
+    host.kill(host.daemon_pid())
+    host.kill(host.qemu_pid(machine.name))
+    host.until_off(connection, machine.name)
+    connection.create(machine)  # it was started, and has ended since
+    assert connection.state(machine.name).power is Power.OFF
+
+
 def test_what_was_killed_between_defining_and_starting_is_started(connection, put):
     machine, _ = put(connection, HANG)
-    connection.client.define(xml(machine, connection._place(machine.name)))
+    connection.client.define(machine.name, xml(machine, connection._place(machine.name)))
     connection.create(machine)
     assert connection.state(machine.name).power is Power.RUNNING
     connection.shut_down(machine.name, Stop.FORCE)
@@ -227,3 +285,23 @@ def test_a_disk_that_is_not_there_is_missing(connection, put):
     with pytest.raises(JobFault) as caught:
         connection.create(machine)
     assert caught.value.code is HoldCode.IMAGE_MISSING
+
+
+def test_a_folder_of_the_daemons_that_cannot_be_written_is_the_hosts_fault(connection, host, put):
+    machine, _ = put(connection, SPEAK)
+    connection.machines()  # the daemon has made its folders
+    logs = host.home / "cache/libvirt/qemu/log"
+    logs.chmod(0o500)
+    try:
+        with pytest.raises(HostFault, match="Permission denied"):
+            connection.create(machine)
+    finally:
+        logs.chmod(0o700)
+
+
+def test_a_tool_that_has_been_removed_is_named_with_its_package(connection, put, monkeypatch):
+    machine, _ = put(connection, SPEAK)
+    monkeypatch.setattr("vmf_kvm.connection.find_program", lambda _name: None)
+    with pytest.raises(HostFault, match="qemu-img is not installed") as caught:
+        connection.create(machine)
+    assert "qemu-utils" in caught.value.hint

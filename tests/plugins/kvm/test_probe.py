@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
 from vmf.model import Image
 from vmf_kvm import account
 from vmf_kvm.account import Account
@@ -60,6 +61,27 @@ def test_kvm_that_opens_and_hangs_is_not_used(kvm, proof):
     assert (facts.accelerator, facts.note) == ("tcg", "kvm hangs: a tiny guest had not ended after 20 s")
 
 
+@pytest.mark.parametrize(
+    "fault", [HostFault("the disk is full"), JobFault("no such kernel", code=HoldCode.IMAGE_MISSING)]
+)
+def test_a_proof_that_could_not_be_made_is_tried_again(kvm, proof, fault):
+    def fails(_connection, _image):
+        raise fault
+
+    facts = probe(connection(), None, proof, prove=fails, kvm=kvm)
+    assert (facts.accelerator, facts.note) == ("tcg", f"kvm is unproved: {fault.brief}")
+    assert probe(connection(), facts, proof, prove=works, kvm=kvm).accelerator == "kvm"
+
+
+@pytest.mark.parametrize("fault", [HostLost("nobody answers"), SetupError("libvirt is not installed")])
+def test_a_host_that_is_lost_or_not_set_up_is_not_a_host_without_kvm(kvm, proof, fault):
+    def fails(_connection, _image):
+        raise fault
+
+    with pytest.raises(type(fault), match=fault.brief):
+        probe(connection(), None, proof, prove=fails, kvm=kvm)
+
+
 def test_kvm_that_nothing_proves_is_not_used_and_the_note_says_how_to(kvm):
     facts = probe(connection(), None, None, prove=never, kvm=kvm)
     assert (facts.accelerator, facts.note) == ("tcg", UNPROVED)
@@ -98,6 +120,13 @@ def test_rights_decide_who_may_open_the_device(mode, uid, gid, note):
     assert ("libvirt-qemu" in told) == bool(note)
 
 
+def test_an_access_list_may_let_a_user_open_the_device(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: STRANGER.uid)
+    for allowed in (True, False):
+        monkeypatch.setattr(os, "access", lambda _path, _how, allowed=allowed: allowed)
+        assert (closed(SimpleNamespace(stat=lambda: os.stat_result((0o660, *9 * [0]))), STRANGER) == "") == allowed
+
+
 def test_facts_say_what_the_host_has(kvm, proof):
     facts = probe(connection(), None, proof, prove=works, kvm=kvm)
     assert facts.memory == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -111,14 +140,20 @@ def test_what_still_holds_is_not_proved_again(kvm, proof):
     assert probe(connection(), known, proof, prove=never, kvm=kvm) is known
 
 
-@pytest.mark.parametrize("change", ["version", "rights", "proof", "no proof", "no device"])
-def test_what_no_longer_holds_is_proved_again(kvm, proof, change):
+@pytest.mark.parametrize("change", ["version", "rights", "proof", "no proof", "no device", "cpus", "memory", "plugin"])
+def test_what_no_longer_holds_is_proved_again(kvm, proof, change, monkeypatch):
     known = probe(connection(), None, proof, prove=hangs, kvm=kvm)
     now = connection(versions={"qemu": 8000000, "libvirt": 9000000}) if change == "version" else connection()
     if change == "rights":
         kvm.chmod(0o667)
     if change == "proof":
         os.utime(proof.kernel, (1, 1))
+    if change == "plugin":
+        monkeypatch.setattr("vmf_kvm.probe.version", lambda _name: "99")
+    if change == "memory":
+        monkeypatch.setattr("vmf_kvm.probe._memory", lambda: 2**50)
+    if change == "cpus":
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: range(99))
     if change == "no device":
         kvm.unlink()
     fresh = probe(now, known, None if change == "no proof" else proof, prove=works, kvm=kvm)

@@ -7,6 +7,9 @@ import sys
 import pytest
 from msgspec.structs import replace
 
+from vmf.errors import HostFault, JobFault
+from vmf.model import Stop
+from vmf_kvm import proof
 from vmf_kvm.proof import NAME, prove
 
 pytestmark = pytest.mark.real
@@ -28,9 +31,36 @@ def test_a_guest_that_ends_without_a_word_proves_nothing(connection, image):
     assert connection.machines() == ()
 
 
-def test_an_accelerator_that_does_not_start_aborts(connection, image):
+def test_a_guest_whose_qemu_dies_proves_that_it_aborts(host, connection, image, monkeypatch):
+    wait = proof._await
+
+    def die(connection, seconds):
+        host.kill(host.qemu_pid(NAME))
+        return wait(connection, seconds)
+
+    monkeypatch.setattr(proof, "_await", die)
+    assert prove(connection, image, accelerator="tcg").startswith("aborts: ")
+    assert connection.machines() == ()
+
+
+def test_a_guest_that_cannot_be_started_proves_nothing(connection, image):
     broken = replace(image, kernel=image.disks[0].file)
-    assert prove(connection, broken, accelerator="tcg").startswith("aborts: ")
+    with pytest.raises(JobFault, match="kernel"):
+        prove(connection, broken, accelerator="tcg")
+    assert connection.machines() == ()
+
+
+@pytest.mark.parametrize("meddle", [lambda host: host.destroy(NAME), lambda host: host.shut_down(NAME, Stop.FORCE)])
+def test_a_guest_that_somebody_else_ends_proves_nothing(connection, image, monkeypatch, meddle):
+    wait = proof._await
+
+    def interfere(connection, seconds):
+        meddle(connection)
+        return wait(connection, seconds)
+
+    monkeypatch.setattr(proof, "_await", interfere)
+    with pytest.raises(HostFault, match="was not seen"):
+        prove(connection, image, accelerator="tcg")
     assert connection.machines() == ()
 
 

@@ -9,9 +9,10 @@ from xml.etree import ElementTree as ET
 import libvirt
 import pytest
 
-from vmf.errors import HostFault, HostLost, JobFault
+from vmf.errors import HostFault, HostLost
 from vmf.model import Ending, MachineState, Power
 from vmf_libvirt.client import Client, dial
+from vmf_libvirt.errors import LibvirtFault
 from vmf_libvirt.mark import mark
 
 TEST_DRIVER = "test:///default"
@@ -38,13 +39,54 @@ def client():
     client.close()
 
 
+def runs(state, _reason):
+    """Whether a machine of these tests was started; those that ended are to be started again."""
+    return state != libvirt.VIR_DOMAIN_SHUTOFF
+
+
+class Parted:
+    """A link that breaks when it has carried out a verb, and before it has answered."""
+
+    def __init__(self, link, verb, *, ends=False):
+        self._link, self._verb, self._ends, self._alive = link, verb, ends, True
+
+    def __getattr__(self, name):
+        return getattr(self._link, name)
+
+    def isAlive(self):  # noqa: N802  # libvirt's name
+        return int(self._alive)
+
+    def defineXML(self, xml):  # noqa: N802  # libvirt's name
+        domain = self._link.defineXML(xml)
+        return self._part() if self._verb == "define" else domain
+
+    def lookupByName(self, name):  # noqa: N802  # libvirt's name
+        domain = self._link.lookupByName(name)
+
+        def create():
+            libvirt.virDomain.create(domain)
+            if self._ends:
+                domain.destroy()
+            self._part()
+
+        domain.create = create
+        return domain
+
+    def _part(self):
+        self._alive = False
+        raise libvirt.libvirtError("client socket is closed")
+
+
 class Broken:
     """A link whose daemon has gone away."""
+
+    def __getattr__(self, _name):
+        return self._fail
 
     def isAlive(self):  # noqa: N802  # libvirt's name
         return 0
 
-    def lookupByName(self, _name):  # noqa: N802  # libvirt's name
+    def _fail(self, *_):
         raise libvirt.libvirtError("client socket is closed")
 
 
@@ -61,10 +103,10 @@ def test_errors_are_raised_and_not_printed(capfd, tmp_path):
 
 def test_a_machine_is_defined_started_and_removed(client):
     assert client.state("m1").power is Power.ABSENT
-    client.define(description("m1"))
+    client.define("m1", description("m1"))
     assert client.state("m1").power is Power.OFF
-    client.start("m1")
-    client.start("m1")  # by somebody who was killed before he saw it
+    client.start("m1", runs)
+    client.start("m1", lambda *_: False)  # somebody was quicker than the look
     assert client.state("m1") == MachineState(power=Power.RUNNING)
     client.force_off("m1")
     assert client.state("m1").ending is Ending.KILLED
@@ -73,7 +115,7 @@ def test_a_machine_is_defined_started_and_removed(client):
 
 
 def test_ending_what_is_off_or_absent_is_success(client):
-    client.define(description("m1"))
+    client.define("m1", description("m1"))
     for name in ("m1", "nobody"):
         client.ask_off(name)
         client.force_off(name)
@@ -82,18 +124,45 @@ def test_ending_what_is_off_or_absent_is_success(client):
 
 def test_starting_what_is_absent_is_the_hosts_fault(client):
     with pytest.raises(HostFault, match="vanished"):
-        client.start("nobody")
+        client.start("nobody", runs)
 
 
-def test_only_marked_machines_are_ours(client):
-    client.define(description("m1"))
-    client.define(description("foreign", ours=False))
+def test_a_machine_whose_definition_was_not_answered_is_adopted(client):
+    client._link = Parted(client._link, "define")
+    client.define("m1", description("m1"))
     assert client.machines() == ("m1",)
 
 
-def test_a_bad_description_is_the_jobs_fault(client):
-    with pytest.raises(JobFault, match="cannot be made"):
-        client.define("<domain type='test'><name>m1</name>")
+def test_a_machine_of_somebody_elses_is_not_adopted(client):
+    client.define("foreign", description("foreign", ours=False))
+    with pytest.raises(LibvirtFault, match="already"):
+        client.define("foreign", description("foreign"))
+
+
+def test_a_machine_whose_start_was_not_answered_is_adopted(client):
+    client.define("m1", description("m1"))
+    client._link = Parted(client._link, "start")
+    client.start("m1", runs)
+    assert client.state("m1").power is Power.RUNNING
+
+
+def test_a_machine_that_ended_before_its_start_was_answered_is_not_started_again(client):
+    client.define("m1", description("m1"))
+    client._link = Parted(client._link, "start", ends=True)
+    client.start("m1", lambda state, reason: runs(state, reason) or reason == libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED)
+    assert client.state("m1").ending is Ending.KILLED
+
+
+def test_only_marked_machines_are_ours(client):
+    client.define("m1", description("m1"))
+    client.define("foreign", description("foreign", ours=False))
+    assert client.machines() == ("m1",)
+
+
+def test_an_error_is_told_with_libvirts_code(client):
+    with pytest.raises(LibvirtFault) as caught:
+        client.define("m1", "<domain type='test'><name>m1</name>")
+    assert caught.value.code == libvirt.VIR_ERR_XML_DETAIL
 
 
 def hear(client, name):
@@ -107,7 +176,7 @@ def test_a_watcher_hears_until_it_closes(client):
     closed, unheard = hear(client, "heard")
     closed.close()
     watch, heard = hear(client, "heard")
-    client.define(description("heard"))
+    client.define("heard", description("heard"))
     assert heard.get(timeout=SECONDS) == "heard"
     watch.close()
     assert unheard.empty()
@@ -121,7 +190,7 @@ def test_a_watcher_may_close_itself(client):
         told.set()
 
     watch = client.watch(notify)
-    client.define(description("m1"))
+    client.define("m1", description("m1"))
     assert told.wait(SECONDS)
 
 
@@ -142,7 +211,7 @@ def test_closing_waits_for_the_call_that_is_under_way(client):
         ended.set()
 
     watch = client.watch(notify)
-    client.define(description("m1"))
+    client.define("m1", description("m1"))
     assert begun.wait(SECONDS)
     closing = threading.Thread(target=watch.close)
     closing.start()
@@ -153,14 +222,27 @@ def test_closing_waits_for_the_call_that_is_under_way(client):
 
 def test_a_broken_link_is_opened_anew_and_every_watcher_told(client):
     _, heard = hear(client, "kept")
-    client.define(description("kept"))
+    client.define("kept", description("kept"))
     assert heard.get(timeout=SECONDS) == "kept"
     client._link.domainEventDeregisterAny(client._events)
     client._link = Broken()
     assert client.state("kept").power is Power.OFF
     assert heard.get(timeout=SECONDS) == ""
-    client.start("kept")
+    client.start("kept", runs)
     assert heard.get(timeout=SECONDS) == "kept"
+
+
+def test_closing_lets_go_of_all_that_a_broken_link_lets_go_of():
+    client = Client(lambda: dial(TEST_DRIVER))
+    link = client._link
+    link.unregisterCloseCallback()  # so that the next one fails
+    client.close()
+    assert link.domainEventCallbackID == {}
+
+
+def test_a_daemon_that_goes_away_while_it_is_greeted_is_a_lost_host():
+    with pytest.raises(HostLost, match="at once"):
+        Client(Broken)
 
 
 def test_a_daemon_that_goes_away_twice_is_a_lost_host():

@@ -1,0 +1,335 @@
+"""Trees become closures, and closures yield values: how each kind of node is evaluated.
+
+A tree is compiled once and run many times. How deep it nests is known when it is compiled, so that running it counts
+nothing except where one tree leads to another: at references, calls and elements of lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from vmf.classad.ad import fold
+from vmf.classad.functions import EAGER, LAZY
+from vmf.classad.operators import BINARY, truth, unary, unlike
+from vmf.classad.references import children
+from vmf.classad.scope import (
+    DEPTH,
+    VALUES,
+    Closure,
+    Element,
+    Evaluation,
+    Failed,
+    ListValue,
+    Program,
+    RecordValue,
+    Scope,
+    Value,
+)
+from vmf.classad.tree import (
+    Binary,
+    Call,
+    Conditional,
+    ListOf,
+    Node,
+    Parentheses,
+    Record,
+    Reference,
+    Selection,
+    Subscript,
+    Unary,
+)
+from vmf.classad.values import ERROR, UNDEFINED
+from vmf.classad.world import World
+
+_PLAIN: Final = frozenset(VALUES)
+_NOW: Final = Call(function="time", arguments=())
+
+_SPECIAL: Final[Mapping[str, Callable[[Scope], Element | None]]] = {
+    "self": RecordValue,
+    "my": RecordValue,
+    "parent": lambda scope: None if scope.parent is None else RecordValue(scope.parent),
+    "root": lambda scope: RecordValue(scope.root),
+    "toplevel": lambda scope: RecordValue(scope.root),
+    "currenttime": lambda _: _NOW,
+}
+"""What names mean that no attribute has: seen from each record in turn, on the way outwards."""
+
+_BESIDE: Final[Mapping[str, Callable[[Scope], Scope | None]]] = {
+    "self": lambda scope: scope,
+    "my": lambda scope: scope,
+    "target": lambda scope: scope.other,
+    "other": lambda scope: scope.other,
+}
+"""The records that the common scope names lead to, if no attribute has the name."""
+
+
+def evaluation(world: World) -> Evaluation:
+    """What scopes share that see each other, with nothing spent yet."""
+    return Evaluation(world, compiled)
+
+
+def answer(node: Node, scope: Scope) -> Value:
+    """What an expression is worth in a scope, with the whole budget to spend; ERROR if the evaluation fails."""
+    scope.evaluation.renew()
+    try:
+        return scope.evaluate(node)
+    except (Failed, RecursionError):  # a caller far down the stack leaves less of it than `DEPTH` may take
+        return ERROR
+
+
+def compiled(node: Node) -> Program:
+    """A tree, ready to run; one that nests deeper than any budget fails when it is run."""
+    depth, steps = _measured(node)
+    return Program(run=_closure(node, 1) if depth <= DEPTH else _fail, depth=depth, steps=steps, node=node)
+
+
+def _measured(node: Node) -> tuple[int, int]:
+    """How deep a tree nests and how many nodes it has; literals count for nothing."""
+    deepest = steps = 0
+    waiting = [(node, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        if not isinstance(node, VALUES):
+            deepest, steps = max(deepest, depth), steps + 1
+        if not isinstance(node, ListOf | Record):  # their elements wait until they are asked for
+            waiting += [(child, depth + 1) for child in children(node)]
+    return deepest, steps
+
+
+def _fail(_scope: Scope) -> Value:
+    raise Failed
+
+
+def _closure(node: Node, depth: int) -> Closure:
+    return _COMPILERS[type(node)](node, depth)
+
+
+def _literal(node: Any, _depth: int) -> Closure:  # noqa: ANN401  # any scalar
+    return lambda _scope: node
+
+
+def lookup(scope: Scope, name: str) -> tuple[Element, Scope] | None:
+    """What a folded name means in a scope and the records around it, and in which of them."""
+    special = _SPECIAL.get(name)
+    here: Scope | None = scope
+    while here is not None:
+        element = here.fields.get(name)
+        if element is None and special is not None:
+            element = special(here)
+        if element is not None:
+            return element, here
+        here = here.parent
+    return None
+
+
+def _value(found: tuple[Element, Scope] | None, name: str, depth: int) -> Value:
+    """What an attribute is worth in its own record; UNDEFINED if there is none or it is being evaluated already."""
+    if found is None:
+        return UNDEFINED
+    element, home = found
+    if isinstance(element, VALUES):
+        return element
+    if name in home.running:
+        return UNDEFINED
+    evaluation = home.evaluation
+    program = evaluation.afford(element, depth)
+    evaluation.depth -= depth
+    home.running.add(name)
+    try:
+        return program.run(home)
+    finally:
+        home.running.discard(name)
+        evaluation.depth += depth
+
+
+def _reference(node: Reference, depth: int) -> Closure:
+    name = fold(node.name)
+
+    def run(scope: Scope) -> Value:
+        element = scope.fields.get(name)
+        if type(element) in _PLAIN:
+            return element  # type: ignore[return-value]  # it is one of VALUES
+        found = lookup(scope, name)
+        if found is None and scope.other is not None:
+            found = lookup(scope.other, name)
+        return _value(found, name, depth)
+
+    def run_absolute(scope: Scope) -> Value:
+        return _value(lookup(scope.root, name), name, depth)
+
+    return run_absolute if node.absolute else run
+
+
+def _selection(node: Selection, depth: int) -> Closure:
+    of, name = _closure(node.of, depth + 1), fold(node.name)
+
+    def run(scope: Scope) -> Value:
+        return _selected(of(scope), name, scope, depth)
+
+    if not isinstance(node.of, Reference) or node.of.absolute or fold(node.of.name) not in _BESIDE:
+        return run
+    beside_name = fold(node.of.name)
+    beside = _BESIDE[beside_name]
+
+    def run_beside(scope: Scope) -> Value:
+        """The plain case, `MY.Memory` and `TARGET.Memory` being literals, without the detour over records."""
+        there = beside(scope)
+        if there is not None and beside_name not in scope.fields:
+            element = there.fields.get(name)
+            if type(element) in _PLAIN:
+                return element  # type: ignore[return-value]  # it is one of VALUES
+        return run(scope)
+
+    return run_beside
+
+
+def _selected(value: Value, name: str, scope: Scope, depth: int) -> Value:
+    if isinstance(value, RecordValue):
+        return _value(lookup(value.scope, name), name, depth)
+    if isinstance(value, ListValue):
+        return _projected(value, name, scope, depth)
+    return UNDEFINED if value is UNDEFINED else ERROR
+
+
+def _projected(items: ListValue, name: str, scope: Scope, depth: int) -> ListValue:
+    """An attribute of each element of a list. What is found has left its place: nothing is around it but the root."""
+    nowhere = Scope({}, scope.evaluation, root=scope.root)
+
+    def detached(value: Value) -> Value:
+        if isinstance(value, RecordValue):
+            return RecordValue(Scope(value.scope.fields, scope.evaluation, root=scope.root))
+        return ListValue(value.items, nowhere) if isinstance(value, ListValue) else value
+
+    found = [detached(_selected(value, name, scope, depth)) for value in items.values(scope)]
+    return ListValue(tuple(found), nowhere)
+
+
+def _subscript(node: Subscript, depth: int) -> Closure:
+    of, index = _closure(node.of, depth + 1), _closure(node.index, depth + 1)
+
+    def run(scope: Scope) -> Value:
+        whole, which = of(scope), index(scope)
+        evaluation = scope.evaluation
+        evaluation.depth -= depth
+        try:
+            return _element(whole, which)
+        finally:
+            evaluation.depth += depth
+
+    return run
+
+
+def _element(whole: Value, which: Value) -> Value:
+    if type(whole) is ListValue and type(which) is int:
+        return whole.value(which) if 0 <= which < len(whole.items) else ERROR
+    if type(whole) is RecordValue and type(which) is str:
+        name, home = fold(which), whole.scope
+        try:
+            return _value((home.fields[name], home), name, 1) if name in home.fields else UNDEFINED
+        except Failed:
+            return ERROR
+    return unlike(whole, which)
+
+
+def _unary(node: Unary, depth: int) -> Closure:
+    operand, operation = _closure(node.operand, depth + 1), unary(node.operator)
+    return lambda scope: operation(operand(scope))
+
+
+def _binary(node: Binary, depth: int) -> Closure:
+    left, right = _closure(node.left, depth + 1), _closure(node.right, depth + 1)
+    if node.operator in _LAZY_OPERATORS:
+        return _LAZY_OPERATORS[node.operator](left, right)
+    operation = BINARY[node.operator]
+    return lambda scope: operation(left(scope), right(scope))
+
+
+def _logical(*, deciding: bool) -> Callable[[Closure, Closure], Closure]:
+    """`&&` and `||`: the one value that decides on the left ends it, and on the right beats UNDEFINED, not ERROR."""
+
+    def operator(left: Closure, right: Closure) -> Closure:
+        def run(scope: Scope) -> Value:
+            first = truth(left(scope))
+            if first is deciding or first is ERROR:
+                return first
+            second = truth(right(scope))
+            return UNDEFINED if first is UNDEFINED and second is not ERROR and second is not deciding else second
+
+        return run
+
+    return operator
+
+
+def _elvis(left: Closure, right: Closure) -> Closure:
+    def run(scope: Scope) -> Value:
+        value = left(scope)
+        return right(scope) if value is UNDEFINED else value
+
+    return run
+
+
+_LAZY_OPERATORS: Final = {"&&": _logical(deciding=False), "||": _logical(deciding=True), "?:": _elvis}
+
+
+def _conditional(node: Conditional, depth: int) -> Closure:
+    test, then, otherwise = (_closure(part, depth + 1) for part in (node.test, node.then, node.otherwise))
+
+    def run(scope: Scope) -> Value:
+        holds = truth(test(scope))
+        if holds is True:
+            return then(scope)
+        return otherwise(scope) if holds is False else holds
+
+    return run
+
+
+def _parentheses(node: Parentheses, depth: int) -> Closure:
+    return _closure(node.inner, depth + 1)
+
+
+def _call(node: Call, depth: int) -> Closure:
+    name = fold(node.function)
+    if name in LAZY:
+        return lambda scope: _called(LAZY[name], scope, node.arguments, depth)
+    if name not in EAGER:
+        return lambda _scope: ERROR
+    arguments = [_closure(argument, depth + 1) for argument in node.arguments]
+    return lambda scope: _called(EAGER[name], scope, tuple([argument(scope) for argument in arguments]), depth)
+
+
+def _called(function: Callable[..., Value], scope: Scope, arguments: tuple[Any, ...], depth: int) -> Value:
+    """A function's answer. A string has to be paid for: strings can double with each call."""
+    evaluation = scope.evaluation
+    evaluation.depth -= depth
+    try:
+        value = function(scope, arguments)
+    finally:
+        evaluation.depth += depth
+    if isinstance(value, str):
+        scope.spend(len(value))
+    return value
+
+
+def _list(node: ListOf, _depth: int) -> Closure:
+    return lambda scope: ListValue(node.items, scope)
+
+
+def _record(node: Record, _depth: int) -> Closure:
+    fields = {fold(name): field for name, field in node.fields}
+    return lambda scope: RecordValue(scope.within(node, fields))
+
+
+_COMPILERS: Final[Mapping[type, Callable[[Any, int], Closure]]] = {
+    **dict.fromkeys(VALUES, _literal),
+    Reference: _reference,
+    Selection: _selection,
+    Subscript: _subscript,
+    Unary: _unary,
+    Binary: _binary,
+    Conditional: _conditional,
+    Parentheses: _parentheses,
+    Call: _call,
+    ListOf: _list,
+    Record: _record,
+}

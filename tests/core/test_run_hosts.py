@@ -1,0 +1,114 @@
+"""The hosts of an engine: which can be used, and what becomes of those that cannot."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from farm import FARM
+from vmf.errors import HostFault, SetupError
+from vmf.hookspecs import hookimpl
+from vmf.match import Rejection
+from vmf.model import Facts, Host
+from vmf.run import hosts
+from vmf.testing import fake
+from vmf.testing.world import World
+
+STRANGE = Host(name="strange", type="nonesuch")
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """The connections that have been closed."""
+    connections = []
+
+    def close(connection):
+        connections.append(connection)
+
+    monkeypatch.setattr(World, "close", close)
+    return connections
+
+
+def test_a_host_that_cannot_be_used_is_named_beside_one_that_can(make):
+    farm = make()
+    rejected, offer = farm.hosts.offers((STRANGE, FARM))
+    assert isinstance(rejected, Rejection)
+    assert (rejected.host, rejected.passing) == ("strange", False)
+    assert "no plugin is installed for 'nonesuch'" in rejected.reason
+    assert offer.host == FARM
+    (record,) = farm.carry(farm.job("exit 0"), hosts=(STRANGE, FARM))
+    assert record.placement.host.name == "farm"
+
+
+def test_a_set_up_that_spares_no_host_is_raised_and_not_blamed_on_the_hosts(make):
+    farm = make()
+    farm.fault("probe", "host", "out of order")
+    with pytest.raises(SetupError, match="no plugin is installed"):
+        farm.hosts.offers((FARM, STRANGE))
+
+
+def test_a_host_that_cannot_be_used_is_set_aside_and_probed_again_later(make, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(hosts, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    farm = make()
+    farm.fault("probe", "host", "out of order")
+    for clock.now in (0.0, hosts.AGAIN_SECONDS - 1):
+        with pytest.raises(HostFault, match="out of order"):
+            farm.hosts.facts(FARM)
+    clock.now = hosts.AGAIN_SECONDS
+    assert farm.hosts.facts(FARM).accelerator == "fake"
+
+
+def test_facts_are_kept_and_given_to_the_next_probe(make, monkeypatch):
+    asked = []
+    probe = fake.probe
+
+    def spy(connection, known):
+        asked.append(known)
+        return probe(connection, known)
+
+    monkeypatch.setattr(fake, "probe", hookimpl(spy))
+    facts = make().hosts.facts(FARM)
+    assert make().hosts.facts(FARM) == facts
+    assert isinstance(facts, Facts)
+    assert asked == [None, facts]
+
+
+def test_a_host_is_let_go_of_once(make, closed):
+    farm = make()
+    farm.carry(farm.job("exit 0"))
+    farm.hosts.close()
+    assert len(closed) == 1
+
+
+def test_a_host_that_cannot_be_watched_is_let_go_of(make, closed):
+    farm = make()
+    farm.fault("watch", "host", "nothing to be seen")
+    with pytest.raises(HostFault, match="nothing to be seen"):
+        farm.hosts.hypervisor(FARM)
+    assert len(closed) == 1
+
+
+def test_a_plugin_that_fails_at_its_farewell_harms_nothing(make, monkeypatch):
+    farm = make()
+    (record,) = farm.carry(farm.job("exit 0"))
+    monkeypatch.setattr(World, "close", lambda _: 1 / 0)
+    farm.hosts.close()
+    assert record.verdict.exit_code == 0
+
+
+@pytest.mark.parametrize(("nudge", "woken"), [("vmf-1-1", {"vmf-1-1"}), ("", {"vmf-1-1", "vmf-2-1"})])
+def test_a_nudge_wakes_those_it_may_mean(make, monkeypatch, nudge, woken):
+    """A hypervisor that has lost track, as after a reconnect, nudges without a name."""
+    notifies = []
+    watch = SimpleNamespace(close=lambda: None)
+    monkeypatch.setattr(fake, "watch", hookimpl(lambda notify: notifies.append(notify) or watch))
+    farm = make()
+    wakes = {name: threading.Event() for name in ("vmf-1-1", "vmf-2-1")}
+    for name, event in wakes.items():
+        farm.hosts.wake(name, event)
+    farm.hosts.hypervisor(FARM)
+    notifies[0](nudge)
+    assert {name for name, event in wakes.items() if event.is_set()} == woken

@@ -1,0 +1,108 @@
+"""One life when its host fails: who is blamed, what is tried again, and that nothing unread is given up."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from msgspec.structs import replace
+
+from farm import FARM
+from vmf.errors import HoldCode, HostFault
+from vmf.hookspecs import hookimpl
+from vmf.model import Disk, DiskFormat, Host, Outcome
+from vmf.run import Advanced, life
+from vmf.state import Created, State
+from vmf.testing import fake
+
+BARN = Host(name="barn", type="fake")
+NEVER = 10_000.0
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    monkeypatch.setattr(life, "LONGEST_PAUSE_SECONDS", 0.0)
+
+
+class Gone:
+    """A site where the machines of the host `barn` vanish while their results are read."""
+
+    @hookimpl(wrapper=True)
+    def fetch(self, connection, handle):
+        stream = yield
+        if handle.host == "barn":
+            stream.close()
+            connection.destroy(handle.machine)
+            raise HostFault("the machine is gone")
+        return stream
+
+
+def test_a_host_that_is_lost_while_the_machine_is_made_is_asked_again(make):
+    farm = make()
+    farm.fault("create", "lost", "no route")
+    (record,) = farm.carry(farm.job("exit 4"))
+    assert (record.state, record.attempt, record.verdict.exit_code) == (State.COMPLETED, 1, 4)
+    assert farm.remarks()[0].startswith("no route; asking again")
+
+
+@pytest.mark.parametrize("kind", ["host", "lost"])
+def test_results_that_cannot_be_read_yet_are_asked_for_again(make, kind):
+    farm = make()
+    farm.fault("fetch", kind, "busy", times=2)
+    (record,) = farm.carry(farm.job("write out.txt kept\nexit 4"))
+    assert (record.state, record.attempt, record.verdict.exit_code) == (State.COMPLETED, 1, 4)
+    assert (record.folder / "out.txt").read_text() == "kept\n"
+    assert [each.split(";")[0] for each in farm.remarks()] == ["busy", "busy"]
+
+
+def test_a_machine_that_is_gone_with_its_results_is_made_again_on_another_host_and_the_run_says_why(make):
+    farm = make(Gone())
+    (record,) = farm.carry(farm.job("write out.txt kept\nexit 4"), hosts=(BARN, FARM))
+    assert (record.state, record.attempt, record.placement.host) == (State.COMPLETED, 2, FARM)
+    assert (record.folder / "out.txt").read_text() == "kept\n"
+    assert farm.remarks() == ["barn: the machine is gone; another host is tried"]
+
+
+def test_where_there_is_no_other_host_the_job_has_failed_with_the_reason(make):
+    farm = make(Gone())
+    (record,) = farm.carry(farm.job("exit 4"), hosts=(BARN,))
+    assert (record.state, record.verdict.outcome) == (State.FAILED, Outcome.HOST_FAULT)
+    assert "the machine is gone" in record.verdict.reason
+
+
+def test_a_job_that_is_stopped_by_force_is_stopped_whatever_became_of_its_machine(make):
+    farm = make(Gone())
+
+    def tell(notice):
+        if isinstance(notice, Advanced) and isinstance(notice.event, Created):
+            farm.engine.stop(force=True)
+
+    farm.engine._tell = tell
+    (record,) = farm.carry(farm.job("hang"), hosts=(BARN,))
+    assert (record.state, record.verdict.outcome) == (State.REMOVED, Outcome.STOPPED)
+
+
+def test_a_disk_that_is_exchanged_after_the_job_was_taken_in_is_not_used(make):
+    farm = make()
+    job = farm.job("exit 0")
+    disk = Disk(file=farm.folder / "box.qcow2", format=DiskFormat.QCOW2)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk.file, "1M"], check=True)
+    jobs = farm.submit(replace(job, image=replace(job.image, disks=(disk,))))
+    backing = ("-F", "raw", "-b", farm.folder / "box.raw")
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, disk.file], check=True)
+    (record,) = farm.engine.carry(jobs)
+    assert (record.state, record.verdict.code) == (State.HELD, HoldCode.IMAGE_INVALID)
+    assert "box.raw" in record.verdict.reason
+
+
+def test_a_nudge_is_heeded_once(make, monkeypatch):
+    monkeypatch.setattr(life, "POLL_SECONDS", NEVER)
+    looks = []
+    state = fake.state
+    monkeypatch.setattr(
+        fake, "state", hookimpl(lambda connection, handle: looks.append(handle) or state(connection, handle))
+    )
+    farm = make()
+    (record,) = farm.carry(farm.job("sleep 0.5\nexit 7"))
+    assert record.verdict.exit_code == 7
+    assert len(looks) < 10

@@ -1,0 +1,59 @@
+"""The engine in this process, on the fake hypervisor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faults import will_fail
+from vmf.model import Disk, DiskFormat, Home, Host, Image, Job, Results
+from vmf.plugins import HYPERVISORS, OTHERS, Plugins
+from vmf.run import Advanced, Engine, Hosts, Remark
+from vmf.store import Store
+from vmf.testing import fake
+from vmf.testing.world import World
+
+FARM = Host(name="farm", type="fake")
+
+
+class Farm:
+    """An engine with all it needs, and what it told."""
+
+    def __init__(self, tmp_path: Path, *others: object) -> None:
+        self.folder = tmp_path
+        self.plugins = Plugins()
+        self.plugins.add(HYPERVISORS, "fake", lambda: fake)
+        for number, other in enumerate(others):
+            self.plugins.add(OTHERS, f"other{number}", lambda other=other: other)
+        assert [each.error for each in self.plugins.listed if each.error] == []
+        self.store = Store(Home(root=tmp_path))
+        self.hosts = Hosts(self.plugins, self.store, proof=lambda: None)
+        self.told = []
+        self.engine = Engine(store=self.store, plugins=self.plugins, hosts=self.hosts, tell=self.told.append)
+
+    def job(self, script: str, name: str = "j") -> Job:
+        disk = self.folder / "box.raw"
+        disk.write_bytes(bytes(2**20))
+        image = Image(name="box", disks=(Disk(file=disk, format=DiskFormat.RAW),))
+        return Job(name=name, image=image, memory=2**28, run=script, results=Results(files=("out.txt",)))
+
+    def submit(self, *jobs: Job, hosts: tuple[Host, ...] = (FARM,)):
+        return self.store.submit([(job, self.folder / f"{job.name}.results") for job in jobs], hosts)
+
+    def carry(self, *jobs: Job, hosts: tuple[Host, ...] = (FARM,)):
+        return self.engine.carry(self.submit(*jobs, hosts=hosts))
+
+    def events(self):
+        return [type(each.event) for each in self.told if isinstance(each, Advanced)]
+
+    def remarks(self):
+        return [each.text for each in self.told if isinstance(each, Remark)]
+
+    def fault(self, verb: str, kind: str, brief: str, *, times: int = 1) -> None:
+        will_fail(self.store.home.host("farm"), verb, kind, brief, times=times)
+
+    def close(self) -> None:
+        self.hosts.close()
+        self.store.close()
+        for world in map(World, self.folder.glob("hosts/*")):
+            for name in world.names():
+                world.destroy(name)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.model import DiskFormat, Machine, MachineDisk
+from vmf_kvm.domain import in_place
+from vmf_kvm.faults import sentences, unopened
+from vmf_libvirt.errors import LibvirtFault, blaming_job
+
+MACHINE = Machine(
+    name="m1",
+    memory=2**20,
+    cpus=1,
+    accelerator="tcg",
+    kernel="/boot/vmlinuz",
+    initrd="/boot/initrd",
+    disks=(MachineDisk(file="/images/big.raw", format=DiskFormat.RAW),),
+    cdrom="/images/seed.iso",
+    results="results",
+)
+
+
+def raised(line):
+    """What comes of a start that fails so."""
+    with pytest.raises((JobFault, HostFault)) as caught, blaming_job(sentences(in_place(MACHINE))):
+        raise LibvirtFault(f"internal error: process exited while connecting to monitor\n{line}\nqemu: the end")
+    return caught.value
+
+
+@pytest.mark.parametrize("file", in_place(MACHINE))
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("Permission denied", HoldCode.IMAGE_UNREADABLE), ("No such file or directory", HoldCode.IMAGE_MISSING)],
+)
+def test_a_file_of_the_jobs_that_cannot_be_opened_holds_it(file, words, code):
+    found = raised(f"qemu: could not open kernel file '{file}': {words}")
+    assert isinstance(found, JobFault)
+    assert (found.code, bool(found.hint)) == (code, True)
+
+
+@pytest.mark.parametrize("words", ["Permission denied", "No such file or directory"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "/host/cache/libvirt/qemu/log/m1.log",
+        "/usr/bin/qemu-system-x86_64",
+        "/host/machines/m1/disk0",
+        "/host/machines/m1/results",
+        "/images/big.raw.lock",
+    ],
+)
+def test_a_file_of_the_hosts_that_cannot_be_opened_sends_the_job_elsewhere(file, words):
+    assert isinstance(raised(f"unable to open '{file}': {words}"), LibvirtFault)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ENOENT, HoldCode.IMAGE_MISSING),
+        (errno.EACCES, HoldCode.IMAGE_UNREADABLE),
+        (errno.EISDIR, HoldCode.IMAGE_INVALID),
+        (errno.EIO, None),
+        (errno.ESTALE, None),
+        (errno.EMFILE, None),
+    ],
+)
+def test_why_a_file_of_the_jobs_cannot_be_opened_decides_whose_fault_it_is(number, code):
+    found = unopened(Path("/images/big.raw"), OSError(number, os.strerror(number)))
+    assert "/images/big.raw: " in found.brief
+    assert isinstance(found, HostFault if code is None else JobFault)
+    assert getattr(found, "code", None) == code
+
+
+def test_files_are_looked_for_where_the_job_has_them():
+    assert in_place(MACHINE) == ("/boot/vmlinuz", "/boot/initrd", "/images/seed.iso", "/images/big.raw")
