@@ -5,13 +5,23 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from vmf.match import match
+from vmf import match as matching
+from vmf import plan as planning
+from vmf.classad import World
 from vmf.model import Claim, Facts, Host, Image, Job, Offer
-from vmf.plan import Unplaced, plan
+from vmf.plan import Unplaced
 
 GIB = 2**30
 JOB = Job(name="j", image=Image(name="i", kernel=Path("/k")), memory=GIB, cpus=2)
 FACTS = Facts(identity="", memory=4 * GIB, cpus=4, arch="x86_64", accelerator="tcg")
+
+
+def match(job, offers):
+    return matching.match(job, offers, world=World())
+
+
+def plan(jobs, offers):
+    return planning.plan(jobs, offers, world=World())
 
 
 def offer(name: str = "h", taken: Claim | None = None, **policy: object) -> Offer:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from vmf.classad import World
 from vmf.errors import SetupError, UsageError
 from vmf.match import match
 from vmf.model import Claim, Ending, Facts, Handle, Home, Host, Image, Job, Offer, Outcome, Placement
@@ -26,7 +27,11 @@ def job(name: str = "j") -> Job:
 
 
 def chooser(work: Job, host: Host = FARM):
-    return lambda taken: place(work, match(work, [Offer(host=host, facts=FACTS, taken=taken.get(host.name, Claim()))]))
+    def choose(taken):
+        offer = Offer(host=host, facts=FACTS, taken=taken.get(host.name, Claim()))
+        return place(work, match(work, [offer], world=World()))
+
+    return choose
 
 
 @pytest.fixture

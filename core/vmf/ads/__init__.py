@@ -13,7 +13,7 @@ __all__ = ["Clause", "capacity", "clauses", "host_ad", "job_ad", "reserved"]
 
 
 def job_ad(job: Job, *, verdict: Verdict | None = None) -> Ad:
-    """A job's ad; with `verdict`, also how its last attempt ended. Its `Requirements` are all that it asks of a host."""
+    """A job's ad, with all that it asks of a host; with `verdict`, also how its last attempt ended."""
     own = [*((each.name, each.value(job)) for each in JOB), *_custom(job.attributes)]
     ended = ((each.name, each.value(verdict)) for each in ENDED) if verdict else ()
     plain = Ad(_given((*own, *ended)))

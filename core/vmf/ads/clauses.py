@@ -12,7 +12,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from vmf.classad import Ad, Binary, Node, Parentheses, parse, references
+from vmf.classad import Ad, Node, parse, references
+from vmf.classad.tree import Binary, Parentheses
 from vmf.model import Job
 
 
@@ -69,15 +70,16 @@ def clauses(job: Job, ad: Ad) -> tuple[Clause, ...]:
     """Everything that a job with this ad asks of a host; all together they are its requirements."""
     own = None if job.requirements is None else parse(job.requirements)
     spoken = frozenset[str]() if own is None else references(own).theirs
-    return (*_implied(ad, spoken), *(Clause(name="requirements", expression=each, implied=False) for each in _parts(own)))
+    words = (Clause(name="requirements", expression=each, implied=False) for each in _parts(own))
+    return (*_implied(ad, spoken), *words)
 
 
 def requirements(job: Job, ad: Ad) -> Node:
     """All that a job asks of a host, as one expression."""
-    own = None if job.requirements is None else parse(job.requirements)
-    implied = [each.expression for each in clauses(job, ad) if each.implied]
-    asked = [*(Parentheses(inner=each) for each in implied), *([] if own is None else [Parentheses(inner=own)])]
-    return reduce(lambda left, right: Binary(operator="&&", left=left, right=right), asked) if asked else True
+    own = () if job.requirements is None else (parse(job.requirements),)
+    implied = (each.expression for each in clauses(job, ad) if each.implied)
+    asked: Iterator[Node] = (Parentheses(inner=each) for each in (*implied, *own))
+    return reduce(lambda left, right: Binary(operator="&&", left=left, right=right), asked)
 
 
 def _implied(ad: Ad, spoken: frozenset[str]) -> Iterator[Clause]:

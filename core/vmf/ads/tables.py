@@ -77,9 +77,7 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
     Attribute(name="Name", meaning="The host's name.", value=lambda offer: offer.host.name),
     Attribute(name="Machine", meaning="The same.", value=lambda offer: offer.host.name),
     Attribute(name="Arch", meaning="The processors' architecture.", value=lambda offer: offer.facts.arch.upper()),
-    Attribute(
-        name="Cpus", meaning="Processors for all machines together.", value=lambda offer: capacity(offer).cpus
-    ),
+    Attribute(name="Cpus", meaning="Processors for all machines together.", value=lambda offer: capacity(offer).cpus),
     Attribute(
         name="Memory",
         meaning="Memory for all machines together, in MiB.",
@@ -96,7 +94,7 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
     ),
     Attribute(name="HasVM", meaning="`true`: it runs machines.", value=lambda _: True),
     Attribute(name="VM_Type", meaning="The hypervisor's type.", value=lambda offer: offer.host.type),
-    Attribute(name="VM_Memory", meaning="Memory that is free, in MiB.", value=lambda offer: _free(offer, "memory") // MIB),
+    Attribute(name="VM_Memory", meaning="Free memory in MiB.", value=lambda offer: _free(offer, "memory") // MIB),
     Attribute(name="VM_Cpus", meaning="Processors that are free.", value=lambda offer: _free(offer, "cpus")),
     Attribute(
         name="VM_AvailNum",

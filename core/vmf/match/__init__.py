@@ -15,8 +15,8 @@ from msgspec import Struct
 from vmf import classad
 from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
 from vmf.ads.tables import MANY
-from vmf.classad import ERROR, UNDEFINED, Ad, Node, World
-from vmf.match.words import sentence
+from vmf.classad import Ad, World
+from vmf.match.words import refusal, sentence
 from vmf.model import Claim, Job, Offer
 from vmf.units import format_size
 
@@ -59,9 +59,9 @@ class Room(Struct, frozen=True, kw_only=True):
     """One thing of which a host has only so much."""
 
     name: str
-    wanted: Callable[[Claim], int]
-    told: Callable[[int, Claim, Claim], str]
-    """The words for what is wanted, of what there is in all, of which some is taken."""
+    amount: Callable[[Claim], int]
+    told: Callable[[Claim, Claim, Claim], str]
+    """The words for what is wanted of what there is in all, of which some is taken."""
 
 
 def match(job: Job, offers: Sequence[Offer | Rejection], *, world: World) -> Matches:
@@ -83,92 +83,92 @@ class Seeker:
     """A job that looks for a host: its ad and its clauses, made once."""
 
     def __init__(self, job: Job, world: World) -> None:
-        self.job = job
         self.ad = job_ad(job)
         self.clauses = clauses(job, self.ad)
-        self._world = world
         self._claim = Claim(memory=job.memory, cpus=job.cpus, machines=1)
+        self._pair = classad.Match(self.ad, Ad(), world)
 
     def judge(self, offer: Offer) -> Match | Rejection:
         """Whether a host fits."""
         there = host_ad(offer)
-        return self._objection(offer, there) or Match(
-            offer=offer, reasons=tuple(self._reasons(offer, there)), rank=self._rank(there)
-        )
+        self._pair.replace_right(there)
+        if rejection := self._objection(offer, there) or next(self._crowded(offer), None):
+            return rejection
+        return Match(offer=offer, reasons=tuple(self._reasons(offer, there)), rank=_finite(self._pair.left_rank()))
 
-    def fails(self, there: Ad) -> tuple[Clause, ...]:
-        """The clauses of the job's own that a host with this ad fails."""
-        return tuple(each for each in self.clauses if not _holds(self.value(each.expression, there)))
-
-    def value(self, expression: Node, there: Ad) -> classad.Value:
-        """What an expression of the job's is worth, with a host's ad as TARGET."""
-        return classad.evaluate(expression, self.ad, there, world=self._world)
+    def failed(self, there: Ad) -> tuple[Clause, ...]:
+        """The clauses of the job that a host with this ad fails."""
+        self._pair.replace_right(there)
+        return tuple(each for each in self.clauses if not _holds(self._pair.evaluate(each.expression)))
 
     def welcome(self, there: Ad) -> bool:
-        """Whether a host's own requirements take the job."""
-        asked = there.get("Requirements", True)
-        return classad.evaluate(asked, there, self.ad, world=self._world) is True
+        """Whether the own requirements of a host with this ad take the job."""
+        self._pair.replace_right(there)
+        return self._pair.evaluate_right(there.get("Requirements", True)) is True
 
     def _objection(self, offer: Offer, there: Ad) -> Rejection | None:
-        host = offer.host.name
-        if self.value(self.ad["Requirements"], there) is not True:
-            failed = (*self.fails(there), Clause(name="requirements", expression=self.ad["Requirements"]))[0]
-            return Rejection(
-                host=host,
-                clause=failed.name,
-                reason=sentence(failed, self.value(failed.expression, there), self.ad, there),
-                passing=False,
-                expression=classad.unparse(failed.expression),
-            )
-        if not self.welcome(there):
-            text = classad.unparse(there["Requirements"])
-            return Rejection(
-                host=host, clause="start", reason=f"the host takes only jobs with {text}", passing=False, expression=text
-            )
-        return next(self._crowded(offer), None)
+        whole = Clause(name="requirements", expression=self.ad["Requirements"], implied=False)
+        if self._pair.evaluate(whole.expression) is not True:
+            clause = next(iter(self.failed(there)), whole)
+            reason = sentence(clause, self._pair.evaluate(clause.expression), self.ad, there)
+        elif not self.welcome(there):
+            clause = Clause(name="start", expression=there["Requirements"])
+            reason = refusal(clause, there, self.ad)
+        else:
+            return None
+        text = classad.unparse(clause.expression)
+        return Rejection(host=offer.host.name, clause=clause.name, reason=reason, passing=False, expression=text)
 
     def _crowded(self, offer: Offer) -> Iterator[Rejection]:
         total = capacity(offer)
         for room in ROOMS:
-            if room.wanted(self._claim) + room.wanted(offer.taken) > room.wanted(total):
-                told = room.told(room.wanted(self._claim), total, offer.taken)
+            if room.amount(self._claim) + room.amount(offer.taken) > room.amount(total):
+                told = room.told(self._claim, total, offer.taken)
                 yield Rejection(host=offer.host.name, clause=f"free {room.name}", reason=told, passing=True)
 
     def _reasons(self, offer: Offer, there: Ad) -> Iterator[str]:
         total = capacity(offer)
         for clause in self.clauses:
-            if clause.name == "type" or not clause.implied:
+            if clause.name in _TOLD:
                 yield sentence(clause, True, self.ad, there)  # noqa: FBT003  # a value of the language
         for room in ROOMS:
-            if room.wanted(total) < MANY or room.name != "slot":
-                yield room.told(room.wanted(self._claim), total, offer.taken)
-
-    def _rank(self, there: Ad) -> float:
-        value = self.value(self.ad.get("Rank", 0), there)
-        return float(value) if isinstance(value, int | float) and not math.isnan(value) else 0.0
+            if room.amount(total) != MANY:
+                yield room.told(self._claim, total, offer.taken)
 
 
 def _holds(value: classad.Value) -> bool:
     """Whether a clause lets the others decide: what `&&` takes for true."""
-    return value is not UNDEFINED and value is not ERROR and isinstance(value, int | float) and value != 0
+    return isinstance(value, bool | int | float) and value != 0
 
+
+def _finite(rank: float) -> float:
+    return 0.0 if math.isnan(rank) else rank
+
+
+def _free(total: int, taken: int) -> int:
+    return max(total - taken, 0)
+
+
+_TOLD: Final = frozenset({"type", "requirements"})
+"""Clauses that are worth a word when they hold; the others are what every host has, or what room says better."""
 
 ROOMS: Final = (
     Room(
         name="memory",
-        wanted=lambda claim: claim.memory,
+        amount=lambda claim: claim.memory,
         told=lambda wanted, total, taken: (
-            f"memory {format_size(wanted)} of {format_size(max(total.memory - taken.memory, 0))} free"
+            f"memory {format_size(wanted.memory)} of {format_size(_free(total.memory, taken.memory))} free"
         ),
     ),
     Room(
         name="cpus",
-        wanted=lambda claim: claim.cpus,
-        told=lambda wanted, total, taken: f"cpus {wanted} of {max(total.cpus - taken.cpus, 0)} free",
+        amount=lambda claim: claim.cpus,
+        told=lambda wanted, total, taken: f"cpus {wanted.cpus} of {_free(total.cpus, taken.cpus)} free",
     ),
     Room(
         name="slot",
-        wanted=lambda claim: claim.machines,
+        amount=lambda claim: claim.machines,
         told=lambda _, total, taken: f"machines {taken.machines} of at most {total.machines}",
     ),
 )
+"""Of what a host has only so much."""

@@ -24,6 +24,19 @@ def sentence(clause: Clause, value: Value, mine: Ad, theirs: Ad) -> str:
     return f"`{classad.unparse(clause.expression)}`{told}{f': {seen}' if seen else ''}"
 
 
+def refusal(clause: Clause, mine: Ad, theirs: Ad) -> str:
+    """What a host's own requirements found, its ad being `mine`."""
+    found = classad.references(clause.expression)
+    seen = [f"job has {_shown(name, theirs)}" for name in sorted(found.theirs & _folded(theirs))]
+    seen += [f"host has {_shown(name, mine)}" for name in sorted((found.mine - found.theirs) & _folded(mine))]
+    told = f": {', '.join(seen)}" if seen else ""
+    return f"the host wants `{classad.unparse(clause.expression)}`{told}"
+
+
+def _folded(ad: Ad) -> frozenset[str]:
+    return frozenset(map(classad.fold, ad))
+
+
 def _seen(expression: Node, mine: Ad, theirs: Ad) -> Iterator[str]:
     """The attributes that an expression refers to, each with what was there."""
     found = classad.references(expression)
@@ -32,7 +45,7 @@ def _seen(expression: Node, mine: Ad, theirs: Ad) -> Iterator[str]:
             yield f"host has {_shown(name, theirs)}"
         elif name not in found.mine or name not in mine:
             yield f"host has no {name}{did_you_mean(name, theirs)}"
-    for name in sorted(found.mine & frozenset(each.lower() for each in mine)):
+    for name in sorted(found.mine & _folded(mine)):
         yield f"job has {_shown(name, mine)}"
 
 
