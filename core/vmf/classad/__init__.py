@@ -4,8 +4,8 @@
 
     job = classad.parse_ad("[ RequestMemory = 2048; Requirements = TARGET.Memory >= RequestMemory ]")
     host = classad.parse_ad("[ Memory = 4096; Requirements = true ]")
-    classad.evaluate("TARGET.Memory - MY.RequestMemory", job, host)  # 2048
-    classad.Match(job, host).symmetric() is True
+    free = classad.evaluate(classad.parse("TARGET.Memory - MY.RequestMemory"), job, host)
+    fits = classad.Match(job, host).symmetric() is True
 
 Everything public is named here; the modules below may move. `docs/classad.md` describes the language and lists where
 it differs from the reference implementation, HTCondor's.

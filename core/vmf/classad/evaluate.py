@@ -224,11 +224,7 @@ def _element(whole: Value, which: Value) -> Value:
     if type(whole) is ListValue and type(which) is int:
         return whole.value(which) if 0 <= which < len(whole.items) else ERROR
     if type(whole) is RecordValue and type(which) is str:
-        name, home = fold(which), whole.scope
-        try:
-            return _value((home.fields[name], home), name, 1) if name in home.fields else UNDEFINED
-        except Failed:
-            return ERROR
+        return whole.value(which)
     return unlike(whole, which)
 
 

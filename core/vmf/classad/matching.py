@@ -11,7 +11,6 @@ from typing import Final
 
 from vmf.classad.ad import Ad
 from vmf.classad.evaluate import answer, evaluation
-from vmf.classad.parser import parse
 from vmf.classad.scope import Element, RecordValue, Scope, Value
 from vmf.classad.tree import Binary, Node, Reference, Selection
 from vmf.classad.world import World
@@ -37,24 +36,19 @@ _AROUND_LEFT: Final[Mapping[str, Element]] = {"other": _RIGHT, "target": _RIGHT,
 _AROUND_RIGHT: Final[Mapping[str, Element]] = {"other": _LEFT, "target": _LEFT, "my": _RIGHT, "ad": _RIGHT}
 
 
-def evaluate(
-    expression: Node | str, my: Ad = _NOTHING, target: Ad | None = None, *, world: World | None = None
-) -> Value:
+def evaluate(node: Node, my: Ad = _NOTHING, target: Ad | None = None, *, world: World | None = None) -> Value:
     """What an expression is worth for an ad, and for the ad it is matched with if there is one.
 
+    It compiles all that it meets: whoever asks for many right ads keeps a `Match`.
+
     Args:
-        expression: a tree, or its text. A tree that is evaluated often wants `Match`, which compiles it once.
+        node: a tree; `parse` makes one of a text. (A `str` is a literal: its own value.)
         my: the expression's own ad.
         target: the ad on the other side.
         world: what functions may know of the world; the default stands still.
-
-    Raises:
-        ClassAdSyntaxError: the text is no expression.
     """
-    node = parse(expression) if isinstance(expression, str) else expression
-    world = world or World()
     if target is None:
-        return answer(node, Scope(my.fields, evaluation(world)))
+        return answer(node, Scope(my.fields, evaluation(world or World())))
     return Match(my, target, world).evaluate(node)
 
 

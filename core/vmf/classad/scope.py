@@ -11,8 +11,9 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from vmf.classad.ad import fold
 from vmf.classad.tree import ListOf, Node, Record
-from vmf.classad.values import ERROR, AbsTime, Error, RelTime, Scalar, Undefined
+from vmf.classad.values import ERROR, UNDEFINED, AbsTime, Error, RelTime, Scalar, Undefined
 from vmf.classad.world import World
 
 DEPTH: Final = 400
@@ -184,6 +185,14 @@ class RecordValue(Struct, frozen=True, eq=False):
     """A record, as the scope that its own attributes see; `scope.fields` are its expressions by folded name."""
 
     scope: Scope
+
+    def value(self, name: str) -> Value:
+        """What `record["name"]` is: UNDEFINED if this very record has no such attribute, and ERROR if it fails."""
+        element = self.scope.fields.get(fold(name))
+        try:
+            return UNDEFINED if element is None else self.scope.evaluate(element)
+        except Failed:
+            return ERROR
 
 
 Value: TypeAlias = Scalar | ListValue | RecordValue
