@@ -36,11 +36,11 @@ class Syntax(Struct, frozen=True):
     token: re.Pattern[str]
     #: One of the pieces of a token that is a string.
     piece: re.Pattern[str]
-    #: What stands between a piece's quotes, as the value that it means; None if it means none.
-    read: Callable[[str], str | None]
+    #: The value of what stands between quotes, and of which; None if it has none.
+    read: Callable[[str, str], str | None]
 
 
-def _syntax(string: str, joint: str, read: Callable[[str], str | None]) -> Syntax:
+def _syntax(string: str, joint: str, read: Callable[[str, str], str | None]) -> Syntax:
     quoted = string.replace('"', "'")
     token = (
         rf"{_SPACE}({NAME}|-?+(?:{_REAL}|{_INTEGER}|{_MALFORMED})|{string}{joint.format(string)}|{quoted}{joint.format(quoted)}"
@@ -49,9 +49,9 @@ def _syntax(string: str, joint: str, read: Callable[[str], str | None]) -> Synta
     return Syntax(re.compile(token, re.ASCII | re.DOTALL), re.compile(f"{string}|{quoted}", re.DOTALL), read)
 
 
-NEW: Final = _syntax(STRING, r"(?:\s*+{})*+", literals.read_string)
+NEW: Final = _syntax(STRING, r"(?:\s*+{})*+", lambda raw, _quote: literals.read_string(raw))
 """Escapes are C's; adjacent strings are one."""
-OLD: Final = _syntax(_OLD_STRING, "", lambda raw: raw.replace('\\"', '"').replace("\\'", "'"))
+OLD: Final = _syntax(_OLD_STRING, "", lambda raw, quote: raw.replace(f"\\{quote}", quote))
 """A backslash means itself, except before a quote that is not the text's last character."""
 
 
@@ -117,4 +117,4 @@ def number(token: str) -> int | float | None:
 def string(token: str, syntax: Syntax) -> str | None:
     """What a string or quoted name stands for, adjacent ones being one; None if it is not closed, or has a NUL."""
     pieces = syntax.piece.findall(token)
-    return syntax.read("".join([piece[1:-1] for piece in pieces])) if pieces else None
+    return syntax.read("".join([piece[1:-1] for piece in pieces]), token[0]) if pieces else None

@@ -60,16 +60,8 @@ def show_real(value: float) -> str:
 
 def show_exact(value: float) -> str:
     """A real in a text that is read as this very real; infinity is a literal too large, which is how it is read."""
-    if math.isinf(value):
-        return f"{'-' * (value < 0)}1E+400"
-    text = show_real(value)
-    return text if math.isnan(value) or float(text) == value else f"{value:.16E}"
-
-
-def show_short(value: float) -> str:
-    """A real in a text that is read as this very real, without an exponent where one can do without."""
     if not math.isfinite(value):
-        return show_exact(value)
+        return show_real(value) if math.isnan(value) else f"{'-' * (value < 0)}1E+400"
     text = f"{value:.16G}" if float(f"{value:.16G}") == value else f"{value:.17G}"
     return text if set(".E") & set(text) else f"{text}.0"
 

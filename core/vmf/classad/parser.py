@@ -30,7 +30,7 @@ from vmf.classad.values import ERROR, UNDEFINED, AbsTime, RelTime
 
 N = TypeVar("N")
 
-__all__ = ["DEPTH", "ClassAdSyntaxError", "parse", "parse_ad"]
+__all__ = ["DEPTH", "ClassAdSyntaxError", "height", "parse", "parse_ad", "parse_line"]
 
 DEPTH = 500
 """How deep a text may nest: an expression counts one level, an operand two, an operator before it one."""
@@ -135,7 +135,7 @@ class _Parser:
         node = rule(self)
         if self.tokens[self.at]:
             self.fail("it should have ended before this")
-        if len(self.tokens) > DEPTH and _height(node) > DEPTH:
+        if len(self.tokens) > DEPTH and height(node) > DEPTH:
             self.fail(f"it nests more than {DEPTH} levels")
         return node
 
@@ -250,7 +250,7 @@ def _fold(operands: list[Node], operators: list[str]) -> None:
     operands[-1] = Binary(operators.pop(), operands[-1], right)
 
 
-def _height(node: object) -> int:
+def height(node: object) -> int:
     """How many nodes stand above one another; without recursion, for a chain of operators is as high as it is long."""
     highest = 0
     pending = [(node, 1)]

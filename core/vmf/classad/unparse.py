@@ -36,8 +36,8 @@ class Style(Struct, frozen=True, kw_only=True):
 
     #: How a real is written.
     real: Callable[[float], str] = literals.show_exact
-    #: How a string is written.
-    string: Callable[[str], str] = literals.show_string
+    #: How a string or a name is written between quotes, and which.
+    quote: Callable[[str, str], str] = literals.show_string
     #: How the operators of identity are written, where not as in trees.
     operators: Mapping[str, str] = MappingProxyType({"=?=": "is", "=!=": "isnt"})
     #: Whether the text is read as the very tree it was; otherwise it is the reference's text, which may not be.
@@ -92,11 +92,11 @@ def unparse(node: Node, style: Style = NEW) -> str:
     return "".join(written)
 
 
-def quoted(name: str) -> str:
+def quoted(name: str, style: Style = NEW) -> str:
     """A name, in quotes if it would otherwise not be read as one."""
     if _NAME.fullmatch(name) and fold(name) not in _QUOTED_WORDS:
         return name
-    return literals.show_string(name, "'")
+    return style.quote(name, "'")
 
 
 def _apart(before: str, after: str) -> bool:
@@ -108,13 +108,13 @@ def _literal(show: Callable[[Any], str]) -> _Writer:
     return lambda node, _style: (_Text(show(node)),)
 
 
-def _reference(node: Reference, _style: Style) -> Iterator[_Part]:
-    yield _Text(f"{'.' * node.absolute}{quoted(node.name)}")
+def _reference(node: Reference, style: Style) -> Iterator[_Part]:
+    yield _Text(f"{'.' * node.absolute}{quoted(node.name, style)}")
 
 
 def _selection(node: Selection, style: Style) -> Iterator[_Part]:
     yield node.of
-    yield _Text(f".{quoted(node.name) if style.exact else node.name}")
+    yield _Text(f".{quoted(node.name, style) if style.exact else node.name}")
 
 
 def _unary(node: Unary, _style: Style) -> Iterator[_Part]:
@@ -150,7 +150,7 @@ def _parentheses(node: Parentheses, _style: Style) -> Iterator[_Part]:
 
 
 def _call(node: Call, style: Style) -> Iterator[_Part]:
-    yield _Text(f"{quoted(node.function) if style.exact else node.function}(")
+    yield _Text(f"{quoted(node.function, style) if style.exact else node.function}(")
     for index, argument in enumerate(node.arguments):
         yield _Text("," * (index > 0))
         yield argument
@@ -164,7 +164,7 @@ def _list(node: ListOf, style: Style) -> Iterator[_Part]:
 
 def _record(node: Record, style: Style) -> Iterator[_Part]:
     fields = node.fields if style.exact else sorted(node.fields, key=_reference_order)
-    elements = ((_Text(f"{quoted(name)} = "), each) for name, each in fields)
+    elements = ((_Text(f"{quoted(name, style)} = "), each) for name, each in fields)
     return (_lines if style.indented else _line)("[]", elements, "; ", 4)
 
 
@@ -193,7 +193,7 @@ _WRITERS: Final[Mapping[type, _Writer]] = {
     bool: _literal(lambda value: str(value).lower()),
     int: _literal(str),
     float: lambda node, style: (_Text(style.real(node)),),
-    str: lambda node, style: (_Text(style.string(node)),),
+    str: lambda node, style: (_Text(style.quote(node, '"')),),
     Undefined: _literal(lambda _value: "undefined"),
     Error: _literal(lambda _value: "error"),
     AbsTime: _literal(lambda moment: f'absTime("{literals.show_moment(moment)}")'),
