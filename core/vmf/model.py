@@ -23,7 +23,7 @@ MEBIBYTE = 2**20
 Size: TypeAlias = Annotated[int, Meta(ge=MEBIBYTE, le=2**60, extra={"unit": "size"})]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
 Expression: TypeAlias = Annotated[str, Meta(extra={"language": "classad"})]
-Attributes: TypeAlias = Mapping[Annotated[str, Meta(pattern=ATTRIBUTE, extra={"key": "attribute"})], Expression]
+Attributes: TypeAlias = Mapping[Annotated[str, Meta(pattern=ATTRIBUTE)], Expression]
 
 
 class Home(Struct, frozen=True):

@@ -98,7 +98,7 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
     Attribute(name="VM_Cpus", meaning="Processors that are free.", value=lambda offer: _free(offer, "cpus")),
     Attribute(
         name="VM_AvailNum",
-        meaning="How many more machines may run; 10000 if nothing limits them.",
+        meaning="How many more machines may run, of 10000 if nothing limits them.",
         value=lambda offer: _free(offer, "machines"),
     ),
     Attribute(name="VM_Running", meaning="How many machines run.", value=lambda offer: offer.taken.machines),

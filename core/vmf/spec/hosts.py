@@ -11,11 +11,13 @@ import msgspec
 from msgspec import Struct, inspect
 
 from vmf.model import Host
+from vmf.spec.attributes import own_attributes
 from vmf.spec.documents import Names, Shape, each_document, fields, read_document, shape
 from vmf.spec.faults import Faults
 from vmf.spec.nodes import Node, Scalar, find
 from vmf.spec.read import Custom, Given, read, read_path
 
+_ATTRIBUTES = own_attributes(Host)
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
 
@@ -38,7 +40,7 @@ def load_hosts(paths: Sequence[Path], *, settings: Mapping[str, type[Struct]]) -
         with faults:
             names.claim(node)
         with faults:
-            hosts.append(read_document(node, _shape(node, settings), custom=custom))
+            hosts.append(read_document(node, _shape(node, settings), custom=custom, checks=(_ATTRIBUTES,)))
     faults.settle()
     return tuple(hosts)
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from vmf.errors import Fault, JobFault
 from vmf.model import Image, Job
 from vmf.spec import nodes
+from vmf.spec.attributes import own_attributes
 from vmf.spec.changes import Change, apply_change, parse_change
 from vmf.spec.documents import Names, each_document, read_document, shape
 from vmf.spec.faults import Faults, shown
@@ -17,6 +18,7 @@ from vmf.spec.nodes import Node, Scalar, find
 from vmf.spec.read import Custom, Given, read_path
 
 _JOB = shape(Job)
+_ATTRIBUTES = own_attributes(Job)
 _RESERVED = frozenset({("exit-code",), ("vmf-end",)})
 
 
@@ -49,7 +51,7 @@ def load_jobs(
             document = reduce(apply_change, made, node)
             with faults:  # so that a name given twice hides nothing else
                 names.claim(document)
-            jobs.append(read_document(document, _JOB, custom=custom, checks=(_reserved,)))
+            jobs.append(read_document(document, _JOB, custom=custom, checks=(_reserved, _ATTRIBUTES)))
     faults.settle()
     return tuple(jobs)
 

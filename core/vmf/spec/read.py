@@ -14,8 +14,10 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct, inspect
+from msgspec.structs import replace
 
 from vmf import model, units
+from vmf.classad import ClassAdSyntaxError, parse
 from vmf.errors import SpecError
 from vmf.spec import nodes
 from vmf.spec.faults import Faults, Place, shown, suggestion
@@ -163,10 +165,26 @@ def _optional(given: Given, wanted: inspect.UnionType, custom: Custom) -> Any:  
 
 
 def _metadata(given: Given, wanted: inspect.Metadata, custom: Custom) -> Any:  # noqa: ANN401  # as `read`
+    if "language" in (wanted.extra or {}):
+        return _expression(given)
     unit = _UNITS.get((wanted.extra or {}).get("unit", ""))
     if unit and isinstance(wanted.type, inspect.IntType):
         return _measured(given, wanted.type, unit)
     return read(given, wanted.type, custom)
+
+
+def _expression(given: Given) -> str:
+    """The text of a ClassAd expression; one that spans no lines is at fault at the very character."""
+    text = given.text("a ClassAd expression")
+    try:
+        parse(text)
+    except ClassAdSyntaxError as error:
+        fault, place = error.fault, given.place
+        if isinstance(given.node, Scalar) and given.node.plain and "\n" not in text:
+            place = replace(place, column=place.column + max(fault.column - 1, 0))
+        what = f"{given.name}: {shown(text)} is no ClassAd expression: {fault.what}"
+        raise place.wrong(what, hint=fault.hint) from error
+    return text
 
 
 class _Unit(Struct, frozen=True, kw_only=True):
@@ -250,6 +268,7 @@ def _choice(given: Given, choices: Mapping[str, T]) -> T:
 SENTENCES: Mapping[str, str] = MappingProxyType({
     model.NAME: "letters, digits, dots, dashes and underscores, at most 63, the first a letter or digit; no number",
     model.GUEST_PATH: "a relative path of at most 200 characters, without .., control characters or a leading -",
+    model.ATTRIBUTE: "letters, digits and underscores, at most 63, the first no digit",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "letters, digits and underscores, the first no digit",
     r"^[0-9a-f]{64}$": "64 hexadecimal digits in lower case, as sha256sum prints them",
     r"^[^\x00-\x1f]*$": "one line of text without control characters",

@@ -1,0 +1,40 @@
+"""The attributes that a spec adds to an ad: whose they may not be, and texts that lack their quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vmf.ads import reserved
+from vmf.errors import Fault
+from vmf.model import Host, Job
+from vmf.spec import nodes
+from vmf.spec.documents import Check
+from vmf.spec.faults import shown
+from vmf.spec.nodes import Node, Scalar, find
+
+
+def own_attributes(kind: type[Job | Host]) -> Check:
+    """What to check of `spec.attributes` in documents of a kind."""
+    ours = reserved(kind)
+
+    def check(document: Node) -> Iterator[Fault]:
+        block = find(document, "spec", "attributes")
+        given: dict[str, str] = {}
+        for key, value in block.entries if isinstance(block, nodes.Mapping) else ():
+            if not isinstance(key, Scalar):
+                continue
+            name = key.text.lower()
+            if name in ours:
+                yield key.place.fault(f"spec.attributes: vmf itself sets {shown(key.text)}", hint="choose another name")
+            elif name in given and given[name] != key.text:
+                what = f"spec.attributes: {shown(key.text)} and {shown(given[name])} are the same name"
+                yield key.place.fault(what, hint="case does not count: keep one of them")
+            given.setdefault(name, key.text)
+            if isinstance(value, Scalar) and value.text.isidentifier() and value.text.lower() not in _WORDS:
+                what = f"spec.attributes.{key.text}: {shown(value.text)} is the name of another attribute, not a text"
+                yield value.place.fault(what, hint=f"a text has double quotes of its own: '\"{value.text}\"'")
+
+    return check
+
+
+_WORDS = frozenset({"true", "false", "undefined", "error"})

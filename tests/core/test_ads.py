@@ -1,0 +1,148 @@
+"""The ads; run as a program, this file prints `docs/ads.md`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from vmf import classad
+from vmf.ads import clauses, host_ad, job_ad, reserved
+from vmf.ads.clauses import IMPLIED
+from vmf.ads.tables import ENDED, HOST, JOB
+from vmf.errors import HoldCode
+from vmf.model import Claim, Facts, Host, Image, Job, Offer, Outcome
+from vmf.result import verdict
+
+MIB = 2**20
+VM_JOB = Job(name="j", image=Image(name="i", kernel=Path("/k")), memory=256 * MIB + 1, cpus=2)
+FACTS = Facts(
+    identity="",
+    memory=4096 * MIB + 5,
+    cpus=4,
+    arch="x86_64",
+    accelerator="tcg",
+    versions={"vmf-kvm": "0.1", "qemu": "7"},
+)
+OFFER = Offer(host=Host(name="h", type="kvm"), facts=FACTS, taken=Claim(memory=1024 * MIB, cpus=1, machines=1))
+
+PAGE = """\
+# What expressions see
+
+A job's `requirements` and `rank`, and a host's `start`, are expressions of the [ClassAd language](classad.md). In a job's,
+`MY` is the job's ad and `TARGET` the host's; in a host's it is the other way round. A name without either is looked up in
+its own ad first, then in the other one. Names' case does not count. Memory is in MiB and disk in KiB.
+
+`vmf host ls -l` shows the ads of the hosts, `vmf match -l` also that of the job, and `vmf classad eval` tries an expression.
+
+## A job's ad
+{job}
+
+`Requirements` is all that the job asks of a host, and `Rank` what its spec says. `spec.attributes` adds more. When an
+attempt has ended, there are also
+
+{ended}
+
+## A host's ad
+{host}
+
+Each version that a probe found is an attribute, such as `QemuVersion` or `VmfKvmVersion`; so is each ability that the
+host's hypervisor plugin declares: `HasLiveCheckpoint = true` for `live-checkpoint`. `spec.attributes` adds more.
+
+## What a job implies
+A job asks these beside its own `requirements`, where it has the attribute that the clause is about, and unless its
+`requirements` speak of the host's attribute themselves:
+
+{implied}
+
+Room is no expression: a host gives a machine its memory, processors and slot only while it has them, whatever anybody's
+words say.
+"""
+
+
+def table(rows) -> str:
+    return "\n".join(
+        ["| attribute | meaning |", "|---|---|", *(f"| `{each.name}` | {each.meaning} |" for each in rows)]
+    )
+
+
+def page() -> str:
+    lines = ["| clause | unless `requirements` speak of |", "|---|---|"]
+    for each in IMPLIED:
+        text = each.expression.replace("|", "\\|")
+        lines.append(f"| `{text}` | {', '.join(f'`{name}`' for name in each.about)} |")
+    return PAGE.format(job=table(JOB), ended=table(ENDED), host=table(HOST), implied="\n".join(lines))
+
+
+def test_the_page_is_written_from_the_tables():
+    assert (Path(__file__).parents[2] / "docs/ads.md").read_text() == page()
+
+
+def test_what_a_job_wants_is_rounded_up_and_what_a_host_has_is_rounded_down():
+    assert job_ad(VM_JOB)["RequestMemory"] == 257
+    assert job_ad(replace(VM_JOB, disk=2**30 + 1))["RequestDisk"] == 2**20 + 1
+    ad = host_ad(OFFER)
+    assert (ad["Memory"], ad["VM_Memory"], ad["Cpus"], ad["VM_Cpus"], ad["VM_Running"]) == (4096, 3072, 4, 3, 1)
+
+
+def test_a_hosts_policy_versions_and_abilities_are_attributes():
+    host = Host(name="h", type="kvm", memory=1024 * MIB, machines=1, attributes={"Rack": "3 + 4"})
+    ad = host_ad(replace(OFFER, host=host, capabilities=("live-checkpoint",)))
+    assert (ad["Memory"], ad["TotalMemory"], ad["VM_Memory"], ad["VM_AvailNum"]) == (1024, 4096, 0, 0)
+    assert (ad["QemuVersion"], ad["VmfKvmVersion"], ad["HasLiveCheckpoint"]) == ("7", "0.1", True)
+    assert classad.evaluate("Rack", ad) == 7
+
+
+def test_what_a_job_does_not_say_is_not_in_its_ad():
+    assert "JobVMType" not in job_ad(VM_JOB)
+    assert "RequestDisk" not in job_ad(VM_JOB)
+    assert "Rank" not in job_ad(VM_JOB)
+    assert "HoldReason" not in job_ad(VM_JOB)
+
+
+def test_a_held_jobs_ad_says_why():
+    held = verdict(Outcome.JOB_FAULT, reason="no such disk", code=HoldCode.IMAGE_MISSING)
+    ad = job_ad(VM_JOB, verdict=held)
+    assert (ad["JobOutcome"], ad["HoldReason"], ad["HoldReasonCode"]) == ("job-fault", "no such disk", "image-missing")
+    assert "HoldReason" not in job_ad(VM_JOB, verdict=verdict(Outcome.COMPLETED))
+
+
+@pytest.mark.parametrize(
+    ("requirements", "names"),
+    [
+        (None, ["machines", "memory", "cpus"]),
+        ("TARGET.Memory > 1", ["machines", "cpus", "requirements"]),
+        ("memory > 1 && HasVM", ["cpus", "requirements", "requirements"]),
+        ("MY.Memory > 1", ["machines", "memory", "cpus", "requirements"]),
+        ("((a && b) && (c || d && e))", ["machines", "memory", "cpus", *["requirements"] * 3]),
+    ],
+)
+def test_a_clause_is_implied_unless_its_attribute_is_spoken_of(requirements, names):
+    job = replace(VM_JOB, requirements=requirements)
+    assert [each.name for each in clauses(job, job_ad(job))] == names
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name"),
+    [
+        ({"JobVMNetworkingType": '"nat"'}, "network"),
+        ({"JobVM_MACADDR": '"52:54:00:00:00:01"'}, "MAC address"),
+        ({"JobVMCheckpoint": "true"}, "checkpoint"),
+    ],
+)
+def test_an_attribute_that_asks_something_of_the_host_implies_its_clause(attributes, name):
+    job = replace(VM_JOB, attributes=attributes)
+    assert name in [each.name for each in clauses(job, job_ad(job))]
+
+
+def test_every_attribute_of_vmfs_own_is_reserved():
+    assert {each.lower() for each in job_ad(replace(VM_JOB, rank="1"))} <= reserved(Job)
+    assert {each.lower() for each in host_ad(replace(OFFER, host=Host(name="h", type="kvm", start="true")))} <= (
+        reserved(Host) | {"qemuversion", "vmfkvmversion"}
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
