@@ -31,11 +31,11 @@ OFFER = Offer(host=Host(name="h", type="kvm"), facts=FACTS, taken=Claim(memory=1
 PAGE = """\
 # What expressions see
 
-A job's `requirements` and `rank`, and a host's `start`, are expressions of the [ClassAd language](classad.md). In a job's,
-`MY` is the job's ad and `TARGET` the host's; in a host's it is the other way round. A name without either is looked up in
-its own ad first, then in the other one. Names' case does not count. Memory is in MiB and disk in KiB.
+A job's `requirements` and `rank`, and a host's `start`, are expressions of the [ClassAd language](classad.md). In a
+job's, `MY` is the job's ad and `TARGET` the host's; in a host's it is the other way round. A name without either is
+looked up in its own ad first, then in the other one. Names' case does not count. Memory is in MiB and disk in KiB.
 
-`vmf host ls -l` shows the ads of the hosts, `vmf match -l` also that of the job, and `vmf classad eval` tries an expression.
+`vmf host ls -l` shows the ads of the hosts, `vmf match -l` that of the job, and `vmf classad eval` tries an expression.
 
 ## A job's ad
 {job}
@@ -92,7 +92,7 @@ def test_a_hosts_policy_versions_and_abilities_are_attributes():
     ad = host_ad(replace(OFFER, host=host, capabilities=("live-checkpoint",)))
     assert (ad["Memory"], ad["TotalMemory"], ad["VM_Memory"], ad["VM_AvailNum"]) == (1024, 4096, 0, 0)
     assert (ad["QemuVersion"], ad["VmfKvmVersion"], ad["HasLiveCheckpoint"]) == ("7", "0.1", True)
-    assert classad.evaluate("Rack", ad) == 7
+    assert classad.evaluate(classad.parse("Rack"), ad) == 7
 
 
 def test_what_a_job_does_not_say_is_not_in_its_ad():
