@@ -53,7 +53,7 @@ def as_real(value: Value) -> float | Undefined | Error:
         case AbsTime():
             return float(value.seconds)
         case RelTime():
-            seconds = whole(value.seconds)
+            seconds = short(value.seconds)
             return float(seconds) if isinstance(seconds, int) else seconds
         case Undefined():
             return UNDEFINED
@@ -77,7 +77,7 @@ def as_text(value: Value) -> str | Undefined | Error:
         case AbsTime():
             return show_moment(value)
         case RelTime():
-            seconds = whole(value.seconds)
+            seconds = short(value.seconds)
             return show_span(RelTime(seconds)) if isinstance(seconds, int) else seconds
         case _:
             return unparse(as_tree(value), COMPACT)
@@ -100,7 +100,7 @@ def whole(number: float) -> int | Error:
 
 
 def short(number: float) -> int | Error:
-    """A number without its part behind the point; ERROR if it does not fit the 32 bits that the reference has for it."""
+    """A number without its part behind the point; ERROR if it does not fit 32 bits, where the reference has no more."""
     return int(number) if -_INT <= number < _INT else ERROR
 
 
@@ -154,19 +154,21 @@ def _is(*types: type) -> Function:
     return test
 
 
-EAGER: Final[Mapping[str, Function]] = MappingProxyType({
-    "int": _int,
-    "real": _real,
-    "string": _string,
-    "bool": _bool,
-    "isundefined": _is(Undefined),
-    "iserror": _is(Error),
-    "isboolean": _is(bool),
-    "isinteger": _is(int),
-    "isreal": _is(float),
-    "isstring": _is(str),
-    "isabstime": _is(AbsTime),
-    "isreltime": _is(RelTime),
-    "islist": _is(ListValue),
-    "isclassad": _is(RecordValue),
-})
+EAGER: Final[Mapping[str, Function]] = MappingProxyType(
+    {
+        "int": _int,
+        "real": _real,
+        "string": _string,
+        "bool": _bool,
+        "isundefined": _is(Undefined),
+        "iserror": _is(Error),
+        "isboolean": _is(bool),
+        "isinteger": _is(int),
+        "isreal": _is(float),
+        "isstring": _is(str),
+        "isabstime": _is(AbsTime),
+        "isreltime": _is(RelTime),
+        "islist": _is(ListValue),
+        "isclassad": _is(RecordValue),
+    }
+)

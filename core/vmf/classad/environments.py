@@ -34,7 +34,12 @@ def _words(text: str) -> list[str] | None:
 
 def _written(words: Iterable[str]) -> str:
     """Words in the second syntax: only what needs quotes is between them."""
-    return " ".join(_SPECIAL.sub(lambda found: f"'{found[0].replace(_QUOTE, _QUOTE * 2)}'", word) or "''" for word in words)
+    return " ".join(_SPECIAL.sub(_quoted, word) or "''" for word in words)
+
+
+def _quoted(found: re.Match[str]) -> str:
+    doubled = found[0].replace("'", "''")
+    return f"'{doubled}'"
 
 
 def _variables(entries: Iterable[str]) -> dict[str, str] | None:
@@ -111,9 +116,11 @@ def _is_syntax(number: Value) -> bool:
     return type(number) is int and number in {_FIRST, _SECOND}
 
 
-EAGER: Final[Mapping[str, Function]] = MappingProxyType({
-    "envv1tov2": _env_v1_to_v2,
-    "mergeenvironment": _merge_environment,
-    "listtoargs": _list_to_args,
-    "argstolist": _args_to_list,
-})
+EAGER: Final[Mapping[str, Function]] = MappingProxyType(
+    {
+        "envv1tov2": _env_v1_to_v2,
+        "mergeenvironment": _merge_environment,
+        "listtoargs": _list_to_args,
+        "argstolist": _args_to_list,
+    }
+)

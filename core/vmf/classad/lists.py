@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import reduce
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -55,7 +54,7 @@ def _size(_scope: Scope, value: Value) -> Value:
 
 
 def _compared(*, all_must: bool) -> Function:
-    """Whether all or any of a list compare so with a value; UNDEFINED ends the search, and is no."""
+    """Whether all or any of a list compare so with a value."""
 
     @takes(3, 3)
     def function(scope: Scope, name: Value, items: Value, value: Value) -> Value:
@@ -63,22 +62,22 @@ def _compared(*, all_must: bool) -> Function:
             return UNDEFINED
         if not isinstance(name, str) or name not in _COMPARISONS:
             return ERROR
-        if isinstance(items, Undefined):
-            return UNDEFINED
         if not isinstance(items, ListValue):
-            return ERROR
+            return UNDEFINED if isinstance(items, Undefined) else ERROR
         compare = BINARY[_COMPARISONS[name]]
-        for item in items.values(scope):
-            holds = compare(item, value)
-            if isinstance(holds, Undefined):
-                return False
-            if not isinstance(holds, bool):
-                return ERROR
-            if holds is not all_must:
-                return holds
-        return all_must
+        return _decided((compare(item, value) for item in items.values(scope)), all_must=all_must)
 
     return function
+
+
+def _decided(answers: Iterator[Value], *, all_must: bool) -> Value:
+    """The first answer that decides; one that is UNDEFINED ends the search, and is no."""
+    for answer in answers:
+        if isinstance(answer, Undefined):
+            return False
+        if answer is not all_must:
+            return answer if isinstance(answer, bool) else ERROR
+    return all_must
 
 
 def _numbers(scope: Scope, items: ListValue) -> list[int | float] | Error:
@@ -100,7 +99,10 @@ def _of_numbers(summary: Callable[[list[int | float]], Value]) -> Function:
 
 
 def _sum(numbers: list[int | float]) -> Value:
-    return reduce(BINARY["+"], numbers) if numbers else 0
+    total: Value = numbers[0] if numbers else 0
+    for number in numbers[1:]:
+        total = BINARY["+"](total, number)
+    return total
 
 
 def _avg(numbers: list[int | float]) -> Value:
@@ -117,14 +119,16 @@ def _extreme(pick: Callable[[list[int | float]], int | float]) -> Function:
     return _of_numbers(summary)
 
 
-EAGER: Final[Mapping[str, Function]] = MappingProxyType({
-    "member": _member,
-    "identicalmember": _identical_member,
-    "size": _size,
-    "sum": _of_numbers(_sum),
-    "avg": _of_numbers(_avg),
-    "min": _extreme(min),
-    "max": _extreme(max),
-    "anycompare": _compared(all_must=False),
-    "allcompare": _compared(all_must=True),
-})
+EAGER: Final[Mapping[str, Function]] = MappingProxyType(
+    {
+        "member": _member,
+        "identicalmember": _identical_member,
+        "size": _size,
+        "sum": _of_numbers(_sum),
+        "avg": _of_numbers(_avg),
+        "min": _extreme(min),
+        "max": _extreme(max),
+        "anycompare": _compared(all_must=False),
+        "allcompare": _compared(all_must=True),
+    }
+)

@@ -102,12 +102,14 @@ def _random(scope: Scope, below: Value = 1.0) -> Value:
     return int(number) if isinstance(below, int) else number
 
 
-EAGER: Final[Mapping[str, Function]] = MappingProxyType({
-    "floor": _rounded(math.floor),
-    "ceil": _rounded(math.ceil),
-    "ceiling": _rounded(math.ceil),
-    "round": _rounded(round),
-    "pow": _pow,
-    "quantize": _quantize,
-    "random": _random,
-})
+EAGER: Final[Mapping[str, Function]] = MappingProxyType(
+    {
+        "floor": _rounded(math.floor),
+        "ceil": _rounded(math.ceil),
+        "ceiling": _rounded(math.ceil),
+        "round": _rounded(round),
+        "pow": _pow,
+        "quantize": _quantize,
+        "random": _random,
+    }
+)

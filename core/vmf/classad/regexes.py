@@ -14,7 +14,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
-import pcre2
+import pcre2  # type: ignore[import-untyped]  # it ships no types
 
 from vmf.classad.arity import takes
 from vmf.classad.conversions import decoded, encoded
@@ -34,8 +34,8 @@ _FLAGS: Final[Mapping[str, int]] = MappingProxyType(
     {"i": pcre2.IGNORECASE, "m": pcre2.MULTILINE, "s": pcre2.DOTALL, "x": pcre2.VERBOSE}
 )
 _ESCAPE: Final = re.compile(
-    rb"\\Q.*?(?:\\E|\Z) | \\x\{(?P<long>[0-9a-fA-F]{1,4})\} | (?P<refused>\\x\{|\\[uU]) | \\x(?P<short>[0-9a-fA-F]{0,2})"
-    rb"| \\.",
+    rb"\\Q.*?(?:\\E|\Z) | \\x\{(?P<long>[0-9a-fA-F]{1,4})\} | (?P<refused>\\x\{|\\[uU])"
+    rb"| \\x(?P<short>[0-9a-fA-F]{0,2}) | \\.",
     re.DOTALL | re.VERBOSE,
 )
 _GROUP: Final = re.compile(rb"\\([0-9])")
@@ -45,8 +45,8 @@ class Unmatchable(Exception):
     """A pattern that is none, a subject or a match that is too much, or a replacement that names a missing group."""
 
 
-def _matches(scope: Scope, pattern: str, subject: str, options: str = "") -> Iterator[pcre2.Match]:
-    """All matches that do not overlap, each paid for.
+def matches(scope: Scope, pattern: str, subject: str, options: str = "") -> Iterator[pcre2.Match]:
+    """All matches of a pattern that do not overlap, each paid for.
 
     Raises:
         Unmatchable: it is too much, or no pattern.
@@ -56,7 +56,7 @@ def _matches(scope: Scope, pattern: str, subject: str, options: str = "") -> Ite
         raise Unmatchable
     scope.spend(_STEPS + len(raw))
     try:
-        for match in _compiled(pattern, "".join(option for option in _FLAGS if option in options)).finditer(raw):
+        for match in compiled(pattern, "".join(option for option in _FLAGS if option in options)).finditer(raw):
             yield match
             scope.spend(_STEPS + len(raw) - match.end())
     except pcre2.LibraryError as error:
@@ -64,7 +64,8 @@ def _matches(scope: Scope, pattern: str, subject: str, options: str = "") -> Ite
 
 
 @lru_cache(maxsize=512)
-def _compiled(pattern: str, options: str = "") -> pcre2.Pattern:
+def compiled(pattern: str, options: str = "") -> pcre2.Pattern:
+    """A pattern, ready to match bytes. Raises: Unmatchable."""
     raw = encoded(pattern)
     if len(raw) > PATTERN_SIZE:
         raise Unmatchable
@@ -88,7 +89,7 @@ def _escape(found: re.Match[bytes]) -> bytes:
 
 def _found(scope: Scope, pattern: str, subject: str, options: str) -> bool:
     """Whether there is a match. Raises: Unmatchable."""
-    return next(_matches(scope, pattern, subject, options), None) is not None
+    return next(matches(scope, pattern, subject, options), None) is not None
 
 
 def _attempted(scope: Scope, pattern: str, subject: str, options: str) -> bool:
@@ -150,7 +151,7 @@ def _string_list_regexp_member(
 
 def _any_item(scope: Scope, pattern: str, items: list[bytes], options: str) -> Value:
     try:
-        _compiled(pattern)
+        compiled(pattern)
     except Unmatchable:
         return ERROR
     return any(_attempted(scope, pattern, decoded(item), options) for item in items) if items else UNDEFINED
@@ -177,14 +178,14 @@ def _substituted(scope: Scope, where: tuple[str, str], template: bytes, options:
     """What becomes of a subject: `where` is a pattern and the subject. Raises: Unmatchable."""
     raw, everywhere = encoded(where[1]), "g" in options
     output, end, last_was_empty = [], 0, False
-    for match in islice(_matches(scope, *where, options), None if everywhere else 1):
+    for match in islice(matches(scope, *where, options), None if everywhere else 1):
         between = raw[end : match.start()]
         output.append(between if "f" in options else between[:last_was_empty])
         output.append(_filled(scope, template, match))
         end, last_was_empty = match.end(), match.start() == match.end()
         if everywhere and last_was_empty and end == len(raw):
             raise Unmatchable  # the reference steps beyond the subject's end here, and ends with ERROR
-    output.append(raw[end:] if "f" in options else raw[end:][:last_was_empty and everywhere])
+    output.append(raw[end:] if "f" in options else raw[end:][: last_was_empty and everywhere])
     return b"".join(output)
 
 
@@ -205,11 +206,13 @@ def _filled(scope: Scope, template: bytes, match: pcre2.Match) -> bytes:
     return filled
 
 
-EAGER: Final[Mapping[str, Function]] = MappingProxyType({
-    "regexp": _regexp,
-    "regexpmember": _regexp_member,
-    "regexps": _substitution(""),
-    "replace": _substitution("f"),
-    "replaceall": _substitution("fg"),
-    "stringlist_regexpmember": _string_list_regexp_member,
-})
+EAGER: Final[Mapping[str, Function]] = MappingProxyType(
+    {
+        "regexp": _regexp,
+        "regexpmember": _regexp_member,
+        "regexps": _substitution(""),
+        "replace": _substitution("f"),
+        "replaceall": _substitution("fg"),
+        "stringlist_regexpmember": _string_list_regexp_member,
+    }
+)

@@ -94,9 +94,7 @@ def _relation(holds: Callable[[str, str, str], bool]) -> Function:
 
     @takes(2, 3)
     def function(_scope: Scope, text: Value, items: Value, separators: Value = _MEMBER_SEPARATORS) -> Value:
-        match (
-            _defined(text, ""), _defined(items, ""), _defined(separators, _MEMBER_SEPARATORS)
-        ):
+        match (_defined(text, ""), _defined(items, ""), _defined(separators, _MEMBER_SEPARATORS)):
             case (str() as one, str() as many, str() as cuts):
                 both = isinstance(text, Undefined) and isinstance(items, Undefined)
                 return UNDEFINED if both else holds(one, many, cuts)
@@ -126,15 +124,17 @@ def _intersect(_scope: Scope, one: Value, other: Value, separators: Value = SEPA
             return ERROR
 
 
-EAGER: Final[Mapping[str, Function]] = MappingProxyType({
-    "stringlistsize": _size,
-    "stringlistsum": _summary(sum, nothing=0.0),
-    "stringlistavg": _summary(_mean, nothing=0.0),
-    "stringlistmin": _summary(_least, nothing=UNDEFINED),
-    "stringlistmax": _summary(_most, nothing=UNDEFINED),
-    "stringlistmember": _member(bytes),
-    "stringlistimember": _member(bytes.lower),
-    "stringlistsubsetmatch": _subset(bytes),
-    "stringlistisubsetmatch": _subset(bytes.lower),
-    "stringlistsintersect": _intersect,
-})
+EAGER: Final[Mapping[str, Function]] = MappingProxyType(
+    {
+        "stringlistsize": _size,
+        "stringlistsum": _summary(sum, nothing=0.0),
+        "stringlistavg": _summary(_mean, nothing=0.0),
+        "stringlistmin": _summary(_least, nothing=UNDEFINED),
+        "stringlistmax": _summary(_most, nothing=UNDEFINED),
+        "stringlistmember": _member(bytes),
+        "stringlistimember": _member(bytes.lower),
+        "stringlistsubsetmatch": _subset(bytes),
+        "stringlistisubsetmatch": _subset(bytes.lower),
+        "stringlistsintersect": _intersect,
+    }
+)

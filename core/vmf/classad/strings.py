@@ -135,15 +135,17 @@ def _split_at(*, whole_is_first: bool) -> Function:
     return function
 
 
-EAGER: Final[Mapping[str, Function]] = MappingProxyType({
-    "strcat": _strcat,
-    "join": _join,
-    "toupper": _cased(bytes.upper),
-    "tolower": _cased(bytes.lower),
-    "substr": _substr,
-    "strcmp": _compared(bytes),
-    "stricmp": _compared(bytes.lower),
-    "split": _split,
-    "splitusername": _split_at(whole_is_first=True),
-    "splitslotname": _split_at(whole_is_first=False),
-})
+EAGER: Final[Mapping[str, Function]] = MappingProxyType(
+    {
+        "strcat": _strcat,
+        "join": _join,
+        "toupper": _cased(bytes.upper),
+        "tolower": _cased(bytes.lower),
+        "substr": _substr,
+        "strcmp": _compared(bytes),
+        "stricmp": _compared(bytes.lower),
+        "split": _split,
+        "splitusername": _split_at(whole_is_first=True),
+        "splitslotname": _split_at(whole_is_first=False),
+    }
+)

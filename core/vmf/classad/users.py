@@ -35,7 +35,9 @@ def _user_home(scope: Scope, arguments: tuple[Value, ...]) -> Value:
 
 
 @takes(2, 4)
-def _user_map(scope: Scope, name: Value, user: Value, preferred: Value | None = None, default: Value = UNDEFINED) -> Value:
+def _user_map(
+    scope: Scope, name: Value, user: Value, preferred: Value | None = None, default: Value = UNDEFINED
+) -> Value:
     """What a map says of a user: all of it, or of its items the preferred one, else the first."""
     if isinstance(name, Error) or isinstance(user, Error):
         return ERROR

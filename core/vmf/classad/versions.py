@@ -71,12 +71,14 @@ def _version_in_range(_scope: Scope, version: Value, least: Value, most: Value) 
             return ERROR
 
 
-EAGER: Final[Mapping[str, Function]] = MappingProxyType({
-    "versioncmp": _relation(int),
-    "versionle": _relation(lambda order: order <= 0),
-    "versionlt": _relation(lambda order: order < 0),
-    "versionge": _relation(lambda order: order >= 0),
-    "versiongt": _relation(lambda order: order > 0),
-    "versioneq": _relation(lambda order: order == 0),
-    "version_in_range": _version_in_range,
-})
+EAGER: Final[Mapping[str, Function]] = MappingProxyType(
+    {
+        "versioncmp": _relation(int),
+        "versionle": _relation(lambda order: order <= 0),
+        "versionlt": _relation(lambda order: order < 0),
+        "versionge": _relation(lambda order: order >= 0),
+        "versiongt": _relation(lambda order: order > 0),
+        "versioneq": _relation(lambda order: order == 0),
+        "version_in_range": _version_in_range,
+    }
+)
