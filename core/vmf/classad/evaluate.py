@@ -43,6 +43,7 @@ from vmf.classad.values import ERROR, UNDEFINED
 from vmf.classad.world import World
 
 _PLAIN: Final = frozenset(VALUES)
+_FREE: Final = (*VALUES, ListOf, Record)
 _NOW: Final = Call(function="time", arguments=())
 
 _SPECIAL: Final[Mapping[str, Callable[[Scope], Element | None]]] = {
@@ -73,7 +74,7 @@ def answer(node: Node, scope: Scope) -> Value:
     """What an expression is worth in a scope, with the whole budget to spend; ERROR if the evaluation fails."""
     scope.evaluation.renew()
     try:
-        return scope.evaluate(node)
+        return scope.evaluation.afford(node, 0).run(scope)
     except (Failed, RecursionError):  # a caller far down the stack leaves less of it than `DEPTH` may take
         return ERROR
 
@@ -85,14 +86,13 @@ def compiled(node: Node) -> Program:
 
 
 def _measured(node: Node) -> tuple[int, int]:
-    """How deep a tree nests and how many nodes it has; literals count for nothing."""
+    """How deep a tree nests and how many nodes it has. What is there already, literals, lists and records, is free."""
     deepest = steps = 0
     waiting = [(node, 1)]
     while waiting:
         node, depth = waiting.pop()
-        if not isinstance(node, VALUES):
+        if not isinstance(node, _FREE):
             deepest, steps = max(deepest, depth), steps + 1
-        if not isinstance(node, ListOf | Record):  # their elements wait until they are asked for
             waiting += [(child, depth + 1) for child in children(node)]
     return deepest, steps
 
@@ -269,7 +269,8 @@ _LAZY_OPERATORS: Final = {"&&": _logical(deciding=False), "||": _logical(decidin
 
 
 def _conditional(node: Conditional, depth: int) -> Closure:
-    test, then, otherwise = (_closure(part, depth + 1) for part in (node.test, node.then, node.otherwise))
+    test, then = _closure(node.test, depth + 1), _closure(node.then, depth + 1)
+    otherwise = _closure(node.otherwise, depth + 1)
 
     def run(scope: Scope) -> Value:
         holds = truth(test(scope))
