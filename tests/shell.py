@@ -75,6 +75,11 @@ def until(state: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
+def waits_for_lock(pid: int) -> bool:
+    """Whether a process has asked for a lock that is taken."""
+    return any("->" in line and f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines())
+
+
 class Command(subprocess.Popen[str]):
     """A command under way; left by an error, it is killed instead of waited for."""
 
@@ -160,10 +165,6 @@ class Shell:
         """The latest job of this name as `vmf ps` shows it."""
         rows = self.vmf("ps", "--all").stdout.splitlines()
         return next((row for row in reversed(rows) if f" {name} " in row), "")
-
-    def waits_for_lock(self, pid: int) -> bool:
-        """Whether a process has asked for a lock that another one holds."""
-        return any("->" in line and f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines())
 
     def machines(self, host: str = "farm") -> list[str]:
         folder = self.home / "hosts" / host / "machines"

@@ -6,6 +6,7 @@ A message is one line of JSON, and so is its answer.
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import os
 import secrets
@@ -58,12 +59,10 @@ class Server:
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _sweep(self.path.parent)
-        hidden = self.path.with_name(f".{self.path.name}")
-        with _short(hidden) as address:
+        with _alone(self.path.parent), _short(self.path) as address:
+            _sweep(self.path.parent)
             self._socket.bind(address)
-        self._socket.listen()
-        hidden.rename(self.path)  # under its name it always answers while its engine lives
+            self._socket.listen()
         threading.Thread(target=self._serve, name="control", daemon=True).start()
         return self
 
@@ -131,9 +130,21 @@ def _line(peer: socket.socket) -> bytes:
         return stream.readline(LONGEST_MESSAGE)
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others from sweeping: a socket that is bound and does not listen yet looks like one of the dead."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _sweep(folder: Path) -> None:
     """Remove the sockets of engines that were killed."""
-    for path in folder.glob("[!.]*"):
+    for path in folder.iterdir():
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer, _short(path) as address:
+            peer.settimeout(0)  # one that is too busy to answer lives
             if peer.connect_ex(address) == errno.ECONNREFUSED:
                 path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from shell import Shell, until
+from shell import Shell, until, waits_for_lock
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def running(shell: Shell):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 77), (signal.SIGTERM, 80)])
 def test_a_wait_for_anothers_job_can_be_broken_off_and_the_job_goes_on(shell: Shell, running, number, code) -> None:
     with shell.start("wait", "j") as waiting:
-        until(lambda: shell.waits_for_lock(waiting.pid), "it waits")
+        until(lambda: waits_for_lock(waiting.pid), "it waits")
         waiting.send_signal(number)
         waiting.communicate(timeout=10)
     assert waiting.returncode == code

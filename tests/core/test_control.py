@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import multiprocessing
+import os
 import queue
+import signal
 import socket
 import stat
+import threading
 
 import pytest
 
+from shell import until, waits_for_lock
 from vmf.control import LONGEST_MESSAGE, Server, StopJobs, Unreachable, send
 from vmf.errors import VmfError
 from vmf.model import Home
@@ -72,11 +77,39 @@ def test_the_state_folder_may_have_a_long_path(tmp_path, came):
     assert came.get(timeout=DEADLINE).jobs == (4,)
 
 
-def test_the_sockets_of_killed_engines_are_swept_and_living_ones_are_not(tmp_path, server, came):
-    dead = server.path.with_name("dead")
-    with socket.socket(socket.AF_UNIX) as killed:
-        killed.bind(str(dead))
-    with Server(Home(root=tmp_path), came.put):
-        assert not dead.exists()
+def serve_and_die(home: Home, at: str) -> None:
+    setattr(socket.socket, at, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with Server(home, print):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("at", ["listen", "accept"])
+def test_the_sockets_of_killed_engines_are_swept_and_living_ones_are_not(tmp_path, server, came, at):
+    engine = multiprocessing.get_context("fork").Process(target=serve_and_die, args=(Home(root=tmp_path), at))
+    engine.start()
+    engine.join(DEADLINE)
+    assert engine.exitcode == -signal.SIGKILL
+    assert len(list(server.path.parent.iterdir())) == 2
+    with Server(Home(root=tmp_path), came.put) as next_one:
+        assert set(server.path.parent.iterdir()) == {server.path, next_one.path}
         send(server.path, StopJobs(jobs=(3,), force=False))
+    assert came.get(timeout=DEADLINE).jobs == (3,)
+
+
+def test_a_socket_that_is_just_being_made_is_not_swept(tmp_path, monkeypatch, came):
+    first, second = (Server(Home(root=tmp_path), came.put) for _ in range(2))
+    entering = threading.Thread(target=second.__enter__)
+    listen = socket.socket.listen
+
+    def dawdle(listener):
+        monkeypatch.undo()
+        entering.start()
+        until(lambda: waits_for_lock(os.getpid()) or not entering.is_alive(), "the other one is on its way")
+        listen(listener)
+
+    monkeypatch.setattr(socket.socket, "listen", dawdle)
+    with first:
+        entering.join(DEADLINE)
+        send(first.path, StopJobs(jobs=(3,), force=False))
+    second.__exit__()
     assert came.get(timeout=DEADLINE).jobs == (3,)

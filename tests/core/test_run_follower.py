@@ -17,8 +17,15 @@ def test_it_passes_on_what_is_new_and_once_only():
 
 
 def test_a_flood_is_followed_in_bounded_steps_and_finished_at_the_end():
-    following, told = follower(bytes(3 * CHUNKS), 1)
+    following, told = follower(b"x" * 3 * CHUNKS, 1)
     assert following.follow()
     assert len(told) == CHUNKS
     following.finish()
     assert len(told) == 3 * CHUNKS
+
+
+def test_what_the_host_no_longer_keeps_is_not_shown():
+    following, told = follower(b"first\n" + bytes(100) + b"last\n", 20)
+    following.finish()
+    assert told == [b"first\n", b"last\n"]
+    assert following.contents() == b"first\n" + bytes(100) + b"last\n"

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
+import sqlite3
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from shell import until, waits_for_lock
 from vmf.classad import World
 from vmf.errors import SetupError, UsageError
 from vmf.match import match
@@ -110,12 +114,16 @@ def test_claims_are_seen_by_the_next_and_end_with_the_attempt(store):
     assert store.claim(second, chooser(second.job)).attempt == 1
 
 
+REFUSED = 3
+"""Not what Python ends with after an exception."""
+
+
 def claim_one(root: Path, number: int, gate) -> None:
     store = Store(Home(root=root))
     record = store.get(number)
     gate.wait()
     placed = store.claim(record, chooser(record.job))
-    os._exit(0 if not isinstance(placed, Unplaced) else 1)
+    os._exit(REFUSED if isinstance(placed, Unplaced) else 0)
 
 
 def test_processes_that_claim_at_once_never_overbook(store, home):
@@ -127,17 +135,55 @@ def test_processes_that_claim_at_once_never_overbook(store, home):
         each.start()
     for each in claimers:
         each.join(60)
-    assert sorted(each.exitcode for each in claimers) == [0, 1, 1, 1, 1, 1]
+    assert sorted(each.exitcode for each in claimers) == [0, *[REFUSED] * 5]
+
+
+def open_each(roots: list[Path], gate) -> None:
+    for root in roots:
+        gate.wait()
+        Store(Home(root=root)).close()
+
+
+def test_processes_may_open_a_new_store_at_once(tmp_path):
+    roots = [tmp_path / str(number) for number in range(10)]
+    for root in roots:
+        root.mkdir()
+    fork = multiprocessing.get_context("fork")
+    gate = fork.Barrier(6, timeout=10)
+    openers = [fork.Process(target=open_each, args=(roots, gate)) for _ in range(6)]
+    for each in openers:
+        each.start()
+    for each in openers:
+        each.join(60)
+    assert [each.exitcode for each in openers] == [0] * 6
+
+
+def test_a_store_that_another_process_is_just_making_is_waited_for(home):
+    lock = os.open(home.root, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    maker = sqlite3.connect(home.store, isolation_level=None)
+    maker.execute("BEGIN")
+    maker.execute("SELECT * FROM sqlite_master")
+    with ThreadPoolExecutor() as pool:
+        opening = pool.submit(Store, home)
+        until(lambda: waits_for_lock(os.getpid()) or opening.done(), "it waits for its turn")
+        maker.close()
+        os.close(lock)
+        opening.result().close()
 
 
 def test_threads_may_share_a_store(store):
-    records = [record for record, _ in submit(store, *(f"j{number}" for number in range(20)))]
-    threads = [threading.Thread(target=store.claim, args=(record, chooser(record.job, BARN))) for record in records[:4]]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(30)
-    assert store.taken()["barn"].machines == 4
+    records = [record for record, _ in submit(store, *(f"j{number}" for number in range(FACTS.cpus)))]
+    gate = threading.Barrier(len(records), timeout=60)
+
+    def claim(record):
+        gate.wait()
+        store.claim(record, chooser(record.job, BARN))
+        assert store.get(record.id).state is State.STARTING
+
+    with ThreadPoolExecutor(len(records)) as pool:
+        list(pool.map(claim, records))
+    assert store.taken()["barn"].machines == len(records)
 
 
 def test_a_job_is_found_by_name_or_id(store):

@@ -28,7 +28,8 @@ class Follower:
                 return False
             self._offset += len(data)
             self._log.feed(data)
-            self._tell(data)
+            if told := data.strip(b"\0"):  # zeros stand for what the host no longer keeps
+                self._tell(told)
         return True
 
     def finish(self) -> None:

@@ -22,9 +22,9 @@ from msgspec.structs import replace
 from vmf.errors import SetupError, UsageError
 from vmf.model import Claim, Facts, Home, Host, Job, Placement
 from vmf.plan import Unplaced
-from vmf.state import TAKES_ROOM, Created, Ended, Event, Judged, Placed, Requeued, State, advance
+from vmf.state import TAKES_ROOM, Event, Placed, State, advance
 from vmf.store.ownership import Ownership, own
-from vmf.store.record import Moment, Record
+from vmf.store.record import Moment, Record, after
 
 VERSION = 1
 BUSY_SECONDS = 30.0
@@ -255,7 +255,7 @@ class Store:
     def _apply(self, record: Record, event: Event) -> Record:
         now = time.time()
         state = advance(record.state, event)
-        record = _CHANGES.get(type(event), _unchanged)(record, event)
+        record = after(record, event)
         record = replace(record, state=state, entered={**record.entered, state: now})
         self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (record.id, now, state, _encode(event)))
         if state not in TAKES_ROOM:
@@ -273,47 +273,6 @@ class Store:
         for host, claim in self._db.execute("SELECT host, claim FROM claims"):
             taken[host] = taken.get(host, Claim()) + _decode(claim, Claim)
         return taken
-
-
-def _unchanged(record: Record, _event: Event) -> Record:
-    return record
-
-
-def _placed(record: Record, _event: Event) -> Record:
-    return replace(record, attempt=record.attempt + 1, handle=None, ending=None, verdict=None)
-
-
-def _created(record: Record, event: Event) -> Record:
-    return replace(record, handle=event.handle) if isinstance(event, Created) else record
-
-
-def _ended(record: Record, event: Event) -> Record:
-    return replace(record, ending=event.ending) if isinstance(event, Ended) else record
-
-
-def _judged(record: Record, event: Event) -> Record:
-    if not isinstance(event, Judged):
-        return record
-    return replace(record, verdict=event.verdict, results=Path(event.results) if event.results else None)
-
-
-def _requeued(record: Record, _event: Event) -> Record:
-    failed = record.placement.host.name if record.placement else ""
-    return replace(
-        record,
-        hosts=tuple(host for host in record.hosts if host.name != failed),
-        faults=(*record.faults, record.verdict.reason if record.verdict else ""),
-        placement=None,
-    )
-
-
-_CHANGES: Mapping[type[Event], Callable[[Record, Event], Record]] = {
-    Placed: _placed,
-    Created: _created,
-    Ended: _ended,
-    Judged: _judged,
-    Requeued: _requeued,
-}
 
 
 def _encode(value: object) -> bytes:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf.model import Ending, Handle, Host, Job, Placement, Verdict
-from vmf.state import ENDED, Event, State
+from vmf.state import ENDED, Created, Ended, Event, Judged, Placed, Requeued, State
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -63,3 +64,29 @@ class Moment(Struct, frozen=True, kw_only=True):
     state: State
     """The state that the event led to."""
     event: Event
+
+
+def after(record: Record, event: Event) -> Record:
+    """The record that an event leaves, but for its state."""
+    match event:
+        case Placed():
+            return replace(record, attempt=record.attempt + 1, handle=None, ending=None, verdict=None)
+        case Created(handle=handle):
+            return replace(record, handle=handle)
+        case Ended(ending=ending):
+            return replace(record, ending=ending)
+        case Judged(verdict=verdict, results=results):
+            return replace(record, verdict=verdict, results=Path(results) if results else None)
+        case Requeued():
+            return _without_its_host(record)
+    return record
+
+
+def _without_its_host(record: Record) -> Record:
+    failed = record.placement.host.name if record.placement else ""
+    return replace(
+        record,
+        hosts=tuple(host for host in record.hosts if host.name != failed),
+        faults=(*record.faults, record.verdict.reason if record.verdict else ""),
+        placement=None,
+    )

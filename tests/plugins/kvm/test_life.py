@@ -112,8 +112,8 @@ def test_what_a_host_without_power_left_is_removed(connection, host, put):
     assert host.files() == before
 
 
-def test_a_machines_name_leads_nothing_that_is_removed_elsewhere(connection, host):
-    connection.machines()  # the daemon has made its folders
+def test_a_machines_name_leads_nothing_that_is_removed_elsewhere(connection, host, put):
+    connection.create(put(connection, HANG)[0])  # by now the daemon has made its folders
     stranger = host.home / "cache/libvirt/qemu/stranger.log"
     stranger.touch()
     with pytest.raises(HostFault, match="cannot be the name"):
@@ -288,8 +288,8 @@ def test_a_disk_that_is_not_there_is_missing(connection, put):
 
 
 def test_a_folder_of_the_daemons_that_cannot_be_written_is_the_hosts_fault(connection, host, put):
+    connection.create(put(connection, HANG)[0])  # by now the daemon has made its folders
     machine, _ = put(connection, SPEAK)
-    connection.machines()  # the daemon has made its folders
     logs = host.home / "cache/libvirt/qemu/log"
     logs.chmod(0o500)
     try:
