@@ -62,7 +62,8 @@ class Hosts:
         found: list[Offer | Rejection] = []
         for host in hosts:
             try:
-                found.append(Offer(host=host, facts=self.facts(host), taken=taken.get(host.name, Claim())))
+                facts = self.facts(host)
+                found.append(self._offer(host, facts, taken.get(host.name, Claim())))
             except VmfError as fault:
                 faults.append(fault)
                 found.append(Rejection(host=host.name, clause="usable", reason=fault.brief, passing=False))
@@ -101,6 +102,10 @@ class Hosts:
             self._opened.close()
         except Exception:
             log.exception("a host was not let go of in order")
+
+    def _offer(self, host: Host, facts: Facts, taken: Claim) -> Offer:
+        capabilities = tuple(sorted(self._plugins.types[host.type].capabilities))
+        return Offer(host=host, facts=facts, taken=taken, capabilities=capabilities)
 
     def _site(self, host: Host) -> _Site:
         return self._sites.setdefault(host.name, _Site())
