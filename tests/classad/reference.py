@@ -104,12 +104,18 @@ def _evaluate(text: str, my: classad2.ClassAd, target: classad2.ClassAd | None, 
         # Spelt as a subscript, so that the reference finds the element's scope itself.
         return [_element(f"({text})[{index}]", my, target, depth) for index in range(len(value))]
     if isinstance(value, classad2.ClassAd):
-        return {name: _element(f"({text})[{classad2.quote(name)}]", my, target, depth) for name in value}
+        # Not as `["name"]`: lists and records that come so have lost their scope, and of these some crash.
+        return {name: _element(f"({text}).{_quoted(name)}", my, target, depth) for name in value}
     return _scalar(value, tree, my, target)
 
 
 def _element(text: str, my: classad2.ClassAd, target: classad2.ClassAd | None, depth: int) -> Answer:
     return _evaluate(text, my, target, depth - 1) if depth else UNDEFINED
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace("\\", r"\\").replace("'", r"\'")
+    return f"'{escaped}'"
 
 
 def _scalar(value: object, tree: classad2.ExprTree, my: classad2.ClassAd, target: classad2.ClassAd | None) -> Scalar:

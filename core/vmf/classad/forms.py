@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from vmf.classad import lexer
 from vmf.classad.ad import Ad
+from vmf.classad.grammar import DEPTH, height
 from vmf.classad.lexer import ClassAdSyntaxError
-from vmf.classad.parser import DEPTH, height, parse, parse_ad, parse_line
+from vmf.classad.parser import parse, parse_ad, parse_line
 from vmf.classad.tree import ListOf, Node, Record
 from vmf.classad.unparse import NEW, Style, quoted, unparse
 from vmf.classad.values import UNDEFINED, Undefined
@@ -242,11 +243,11 @@ def _plain(node: Node) -> object:
     return f"\0{unparse(node)}"
 
 
-def _integer(digits: str) -> int:
-    # Python itself refuses to read very many digits.
-    if len(digits) > len(str(-(2**63))) or not -(2**63) <= int(digits) < 2**63:
+def _integer(digits: str) -> int | float | None:
+    try:
+        return lexer.number(digits)
+    except OverflowError:
         _refuse("an integer must fit into 64 bits")
-    return int(digits)
 
 
 def _no_number(constant: str) -> NoReturn:

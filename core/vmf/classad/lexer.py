@@ -23,9 +23,10 @@ STRING = r'"(?:[^"\\\0]|\\[^\0])*+"'
 _OLD_STRING = r'"(?:[^"\\\0]|\\(?!")|\\"(?=[^\n]))*+(?:\\(?="\Z))?+"'
 _SPACE = r"(?:\s++|//[^\n\0]*+|/\*(?:[^*\0]|\*(?!/))*+\*/)*+"
 _REAL = r"(?:\d++\.\d++(?:[eE][+-]?+\d++)?+|\d++[eE][+-]?+\d++|\.\d++(?:[eE][+-]?+\d++)?+)"
-_INTEGER = r"(?:0|[1-9]\d*+)(?![\d.eE])"
+_INTEGER = r"(?:0|[1-9]\d*+)(?!(?!(?i:is|isnt)\b)[\w.])"
 _MALFORMED = r"\d[\w.]*+"
 _NUMBER = re.compile(rf"-?(?:({_REAL})|{_INTEGER})", re.ASCII)
+_SMALLEST = -(2**63)
 _WIDEST = 200
 
 
@@ -107,11 +108,18 @@ def failure(text: str, offset: int, what: str, *, where: str, hint: str = "") ->
 
 
 def number(token: str) -> int | float | None:
-    """A number's value; None if it is malformed."""
+    """A number's value; None if it is malformed.
+
+    Raises:
+        OverflowError: it is an integer that does not fit into 64 bits.
+    """
     found = _NUMBER.fullmatch(token)
-    if found is None:
-        return None
-    return int(token) if found[1] is None and len(token) <= len(str(-(2**63))) else float(token)
+    if found is None or found[1]:
+        return float(token) if found else None
+    # Python itself refuses to read very many digits.
+    if len(token) > len(str(_SMALLEST)) or not _SMALLEST <= int(token) < -_SMALLEST:
+        raise OverflowError(token)
+    return int(token)
 
 
 def string(token: str, syntax: Syntax) -> str | None:

@@ -4,66 +4,23 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
 from sys import intern
-from typing import Final, NoReturn, TypeVar
 
-from msgspec import Struct
-
-from vmf.classad import lexer, literals
+from vmf.classad import lexer
 from vmf.classad.ad import Ad, fold
+from vmf.classad.grammar import RESERVED, Parser, record
 from vmf.classad.lexer import ClassAdSyntaxError
-from vmf.classad.tree import (
-    Binary,
-    Call,
-    Conditional,
-    ListOf,
-    Node,
-    Parentheses,
-    Record,
-    Reference,
-    Selection,
-    Subscript,
-    Unary,
-)
-from vmf.classad.values import ERROR, UNDEFINED, AbsTime, RelTime
+from vmf.classad.tree import Node
 
-N = TypeVar("N")
-
-__all__ = ["DEPTH", "ClassAdSyntaxError", "height", "parse", "parse_ad", "parse_line"]
-
-DEPTH = 500
-"""How deep a text may nest: an expression counts one level, an operand two, an operator before it one."""
-
-WORDS: Final[dict[str, Node]] = {"true": True, "false": False, "undefined": UNDEFINED, "error": ERROR}
-_IDENTITY: Final = {"is": "=?=", "isnt": "=!="}
-RESERVED: Final = frozenset({*WORDS, *_IDENTITY})
-"""Words that are no names, in any case, unless they are quoted."""
-
-_PREFIXES: Final = frozenset("-+!~")
-_BINARY: Final = (
-    ("||",),
-    ("&&",),
-    ("|",),
-    ("^",),
-    ("&",),
-    ("==", "!=", "=?=", "=!="),
-    ("<", "<=", ">", ">="),
-    ("<<", ">>", ">>>"),
-    ("+", "-"),
-    ("*", "/", "%"),
-)
-"""From those that bind loosest; all group from the left."""
-_LEVELS: Final = {operator: level for level, operators in enumerate(_BINARY) for operator in operators}
+__all__ = ["ClassAdSyntaxError", "parse", "parse_ad", "parse_line"]
 
 _OPEN = re.compile(r"\s*+\[", re.ASCII)
 _FIELD = re.compile(
-    rf'\s*+({lexer.NAME})\s*+=\s*+(?:(-?(?:0|[1-9]\d{{0,17}}))|"([^"\\\0]*+)"|((?:[^]["\';/\0]|/(?![/*])|{lexer.STRING})++))'
+    rf'\s*+({lexer.NAME})\s*+=\s*+(?:(-?(?:0|[1-9]\d{{0,17}})(\.\d++)?)|"([^"\\\0]*+)"|((?:[^]["\';/\0]|/(?![/*])|{lexer.STRING})++))'
     r"\s*+(?:;|(?=\]))\s*+(\]\s*+\Z)?",
     re.ASCII | re.DOTALL,
 )
 """An attribute with an integer, a string, or an expression without quoted names, brackets and comments."""
-_ELVIS = re.compile(r"\?\s*+:", re.ASCII)
 
 
 def parse(text: str) -> Node:
@@ -72,8 +29,8 @@ def parse(text: str) -> Node:
     Raises:
         ClassAdSyntaxError: it is none, or nests too deep, or is too long.
     """
-    parser = _Parser(lexer.fit(text, "expression"), "expression")
-    return parser.whole(_Parser.expression)
+    parser = Parser(lexer.fit(text, "expression"), "expression")
+    return parser.whole(Parser.expression)
 
 
 def parse_ad(text: str) -> Ad:
@@ -83,7 +40,7 @@ def parse_ad(text: str) -> Ad:
         ClassAdSyntaxError: it is none, or nests too deep, or is too long.
     """
     text = lexer.fit(text, "ad")
-    return Ad(_usual(text) or _Parser(text, "ad").whole(_record).fields)
+    return Ad(_usual(text) or Parser(text, "ad").whole(record).fields)
 
 
 def parse_line(text: str) -> tuple[str, Node]:
@@ -92,7 +49,7 @@ def parse_line(text: str) -> tuple[str, Node]:
     Raises:
         ClassAdSyntaxError: it is none, or nests too deep, or is too long.
     """
-    return _Parser(lexer.fit(text, "ad"), "ad", lexer.OLD).whole(_Parser.attribute)
+    return Parser(lexer.fit(text, "ad"), "ad", lexer.OLD).whole(Parser.attribute)
 
 
 def _usual(text: str) -> list[tuple[str, Node]] | None:
@@ -101,9 +58,17 @@ def _usual(text: str) -> list[tuple[str, Node]] | None:
     place = opened.end() if opened else len(text)
     pairs = list[tuple[str, Node]]()
     while found := _FIELD.match(text, place):
-        name, integer, string, expression, end = found.groups()
+        name, number, fraction, string, expression, end = found.groups()
         try:
-            node = intern(string) if string is not None else int(integer) if integer else _shared(expression)
+            node = (
+                intern(string)
+                if string is not None
+                else _shared(expression)
+                if expression
+                else float(number)
+                if fraction
+                else int(number)
+            )
         except ClassAdSyntaxError:
             break
         pairs.append((name, node))
@@ -117,268 +82,3 @@ def _usual(text: str) -> list[tuple[str, Node]] | None:
 def _shared(text: str) -> Node:
     """One tree for all ads that write the same: ten thousand hosts have one policy."""
     return parse(text)
-
-
-class _Parser:
-    """Recursive descent over the tokens of a text; `at` is the token that is next."""
-
-    def __init__(self, text: str, where: str, syntax: lexer.Syntax = lexer.NEW) -> None:
-        self.text = text
-        self.where = where
-        self.syntax = syntax
-        self.tokens = lexer.tokens(text, syntax)
-        self.at = 0
-        self.depth = 0
-
-    def whole(self, rule: Callable[[_Parser], N]) -> N:
-        """What a rule makes of all the tokens."""
-        node = rule(self)
-        if self.tokens[self.at]:
-            self.fail("it should have ended before this")
-        if len(self.tokens) > DEPTH and height(node) > DEPTH:
-            self.fail(f"it nests more than {DEPTH} levels")
-        return node
-
-    def expression(self) -> Node:
-        """Operands and the operators between them, by the operators' levels; maybe a condition."""
-        self.descend(1)
-        operands, operators = [self.operand()], list[str]()
-        while (operator := self.operator()) in _LEVELS:
-            self.at += 1
-            level = _LEVELS[operator]
-            while operators and _LEVELS[operators[-1]] >= level:
-                _fold(operands, operators)
-            operators.append(operator)
-            operands.append(self.operand())
-        while operators:
-            _fold(operands, operators)
-        node = operands[0]
-        if operator == "?":
-            self.at += 1
-            then = self.expression()
-            self.take(":")
-            node = Conditional(node, then, self.expression())
-        self.depth -= 1
-        return node
-
-    def operator(self) -> str:
-        """The token that is next, as what it is after an operand."""
-        token = self.tokens[self.at]
-        if token[:1] == "-" and len(token) > 1:
-            # `a -1` has an operator and a number: take them apart, to be read one after the other.
-            self.tokens[self.at] = token[1:]
-            self.at -= 1
-            return "-"
-        return _IDENTITY.get(token.lower(), token)
-
-    def operand(self) -> Node:
-        """A primary with what stands before it (`- + ! ~`) and after it (`.name`, `[index]`, `?: operand`)."""
-        tokens = self.tokens
-        first = self.at
-        while tokens[self.at] in _PREFIXES:
-            self.at += 1
-        prefixes = tokens[first : self.at]
-        self.descend(2 + len(prefixes))
-        rule = _RULES.get(tokens[self.at][:1])
-        node = rule(self) if rule else self.fail("an expression is missing")
-        while suffix := _SUFFIXES.get(_ELVIS.sub("?:", tokens[self.at])):
-            self.at += 1
-            node = suffix(self, node)
-        while prefixes:
-            node = Unary(prefixes.pop(), node)
-            self.depth -= 1
-        self.depth -= 2
-        return node
-
-    def attribute(self) -> tuple[str, Node]:
-        """`name = expression`."""
-        name = self.name() or self.fail("an attribute needs a name", back=1)
-        self.take("=")
-        return name, self.expression()
-
-    def descend(self, levels: int) -> None:
-        """Go deeper, if it is not too deep."""
-        self.depth += levels
-        if self.depth > DEPTH:
-            self.fail(f"it nests more than {DEPTH} levels")
-
-    def take(self, token: str) -> None:
-        """Pass a token that must be there."""
-        if self.tokens[self.at] != token:
-            self.fail(f"`{token}` is missing")
-        self.at += 1
-
-    def name(self) -> str:
-        """Pass a name, quoted or not."""
-        token = self.tokens[self.at]
-        if token[:1] not in _NAMES or token.lower() in RESERVED:
-            self.fail("a name is missing", hint=f"`{token}` is a name in quotes: '{token}'" if token.isalpha() else "")
-        self.at += 1
-        return intern(token) if token[0] != "'" else self.string(token)
-
-    def string(self, token: str) -> str:
-        """The value of the string or quoted name that was just passed."""
-        value = lexer.string(token, self.syntax)
-        if value is None:
-            self.fail("the quotes are not closed, or there is a NUL between them", back=1)
-        return value
-
-    def items(self, end: str, separators: str) -> tuple[Node, ...]:
-        """Expressions up to the closing bracket; the opening one has been passed."""
-        found = list[Node]()
-        while self.tokens[self.at] != end or found:
-            found.append(self.expression())
-            if self.tokens[self.at] == end:
-                break
-            if self.tokens[self.at] not in separators or not self.tokens[self.at]:
-                self.fail(f"`{separators[0]}` or `{end}` is missing")
-            self.at += 1
-        self.at += 1
-        return tuple(found)
-
-    def fail(self, what: str, *, hint: str = "", back: int = 0) -> NoReturn:
-        """The token that is next is at fault, or the one `back` before it."""
-        start = lexer.start(self.text, self.at - back, self.syntax)
-        token = self.tokens[self.at - back]
-        found = "" if start == len(self.text) else f", found `{token[:20]}`"
-        raise lexer.failure(self.text, start, what + found, where=self.where, hint=hint)
-
-
-def _fold(operands: list[Node], operators: list[str]) -> None:
-    """Make the last two operands one."""
-    right = operands.pop()
-    operands[-1] = Binary(operators.pop(), operands[-1], right)
-
-
-def height(node: object) -> int:
-    """How many nodes stand above one another; without recursion, for a chain of operators is as high as it is long."""
-    highest = 0
-    pending = [(node, 1)]
-    while pending:
-        each, height = pending.pop()
-        highest = max(highest, height)
-        if isinstance(each, tuple):
-            pending.extend((item, height) for item in each)
-        elif isinstance(each, Struct):
-            pending.extend((getattr(each, name), height + 1) for name in each.__struct_fields__)
-    return highest
-
-
-def _named(parser: _Parser) -> Node:
-    word = parser.tokens[parser.at].lower()
-    if word in WORDS:
-        parser.at += 1
-        return WORDS[word]
-    name = parser.name()
-    if parser.tokens[parser.at] != "(":
-        return Reference(name)
-    parser.at += 1
-    arguments = parser.items(")", ",;")
-    time = _TIMES.get(fold(name))
-    if time and len(arguments) == 1 and isinstance(text := arguments[0], str):
-        value = time(text)
-        return value or parser.fail("this is no time", back=2)
-    return Call(name, arguments)
-
-
-def _moment(text: str) -> Node | None:
-    """A moment; where its text names no zone, the local one is meant, which only evaluation knows."""
-    found = literals.read_moment(text)
-    if found is None:
-        return None
-    seconds, offset = found
-    return Call("absTime", (text,)) if offset is None else AbsTime(seconds - offset, offset)
-
-
-def _span(text: str) -> Node | None:
-    seconds = literals.read_span(text)
-    return None if seconds is None else RelTime(seconds)
-
-
-def _string(parser: _Parser) -> Node:
-    parser.at += 1
-    return parser.string(parser.tokens[parser.at - 1])
-
-
-def _number(parser: _Parser) -> Node:
-    token = parser.tokens[parser.at]
-    value = lexer.number(token)
-    if value is None:
-        parser.fail("this is no number", hint="no octal, no hexadecimal, no scale; a real has digits around its point")
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        parser.fail("an integer must fit into 64 bits", hint=f"write it as a real: {token}.0")
-    parser.at += 1
-    return value
-
-
-def _dot(parser: _Parser) -> Node:
-    if parser.tokens[parser.at] != ".":
-        return _number(parser)
-    parser.at += 1
-    return Reference(parser.name(), absolute=True)
-
-
-def _parentheses(parser: _Parser) -> Node:
-    parser.at += 1
-    inner = parser.expression()
-    parser.take(")")
-    return Parentheses(inner)
-
-
-def _list(parser: _Parser) -> Node:
-    parser.at += 1
-    return ListOf(parser.items("}", ","))
-
-
-def _record(parser: _Parser) -> Record:
-    """`[name = expression; …]`; of a name given twice the last expression counts."""
-    parser.take("[")
-    tokens = parser.tokens
-    fields: dict[str, tuple[str, Node]] = {}
-    while tokens[parser.at] != "]":
-        while tokens[parser.at] == ";":
-            parser.at += 1
-        name, node = parser.attribute()
-        spelt, _ = fields.get(fold(name), (name, node))
-        fields[fold(name)] = spelt, node
-        if tokens[parser.at] not in {";", "]"}:
-            parser.fail("`;` or `]` is missing")
-        while tokens[parser.at] == ";":
-            parser.at += 1
-    parser.at += 1
-    return Record(tuple(fields.values()))
-
-
-def _selection(parser: _Parser, of: Node) -> Node:
-    return Selection(of, parser.name())
-
-
-def _subscript(parser: _Parser, of: Node) -> Node:
-    index = parser.expression()
-    parser.take("]")
-    return Subscript(of, index)
-
-
-def _elvis(parser: _Parser, left: Node) -> Node:
-    """What follows `?:` is an operand without a prefix; it is one level, not the two of other operands."""
-    if parser.tokens[parser.at] in _PREFIXES:
-        parser.fail("an operand without a prefix is missing", hint="`?:` binds tighter than `- + ! ~`: use parentheses")
-    parser.depth -= 1
-    right = parser.operand()
-    parser.depth += 1
-    return Binary("?:", left, right)
-
-
-_NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_'")
-_RULES: Final[dict[str, Callable[[_Parser], Node]]] = {
-    **dict.fromkeys(_NAMES, _named),
-    **dict.fromkeys("0123456789-", _number),
-    ".": _dot,
-    '"': _string,
-    "(": _parentheses,
-    "{": _list,
-    "[": _record,
-}
-"""What begins an operand, by its first character."""
-_SUFFIXES: Final[dict[str, Callable[[_Parser, Node], Node]]] = {".": _selection, "[": _subscript, "?:": _elvis}
-_TIMES: Final[dict[str, Callable[[str], Node | None]]] = {"abstime": _moment, "reltime": _span}

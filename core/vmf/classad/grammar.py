@@ -1,0 +1,323 @@
+"""The grammar of new syntax, as a recursive descent over tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from sys import intern
+from typing import Final, NoReturn, TypeVar
+
+from msgspec import Struct
+
+from vmf.classad import lexer, literals
+from vmf.classad.ad import fold
+from vmf.classad.tree import (
+    Binary,
+    Call,
+    Conditional,
+    ListOf,
+    Node,
+    Parentheses,
+    Record,
+    Reference,
+    Selection,
+    Subscript,
+    Unary,
+)
+from vmf.classad.values import ERROR, UNDEFINED, AbsTime, RelTime
+
+N = TypeVar("N")
+
+DEPTH = 500
+"""How deep a text may nest: an expression counts one level, an operand two, an operator before it one."""
+
+WORDS: Final[dict[str, Node]] = {"true": True, "false": False, "undefined": UNDEFINED, "error": ERROR}
+_IDENTITY: Final = {"is": "=?=", "isnt": "=!="}
+RESERVED: Final = frozenset({*WORDS, *_IDENTITY})
+"""Words that are no names, in any case, unless they are quoted."""
+
+_PREFIXES: Final = frozenset("-+!~")
+_BINARY: Final = (
+    ("||",),
+    ("&&",),
+    ("|",),
+    ("^",),
+    ("&",),
+    ("==", "!=", "=?=", "=!="),
+    ("<", "<=", ">", ">="),
+    ("<<", ">>", ">>>"),
+    ("+", "-"),
+    ("*", "/", "%"),
+)
+"""From those that bind loosest; all group from the left."""
+_LEVELS: Final = {operator: level for level, operators in enumerate(_BINARY) for operator in operators}
+
+_PREFIXED: Final = "`?:` binds tighter than `- + ! ~`: use parentheses"
+
+
+class Parser:
+    """Recursive descent over the tokens of a text; `at` is the token that is next."""
+
+    def __init__(self, text: str, where: str, syntax: lexer.Syntax = lexer.NEW) -> None:
+        self.text = text
+        self.where = where
+        self.syntax = syntax
+        self.tokens = lexer.tokens(text, syntax)
+        self.at = 0
+        self.depth = 0
+
+    def whole(self, rule: Callable[[Parser], N]) -> N:
+        """What a rule makes of all the tokens."""
+        node = rule(self)
+        if self.tokens[self.at]:
+            self.fail("it should have ended before this")
+        if len(self.tokens) > DEPTH and height(node) > DEPTH:
+            self.fail(f"it nests more than {DEPTH} levels")
+        return node
+
+    def expression(self) -> Node:
+        """Operands and the operators between them, by the operators' levels; maybe a condition."""
+        self.descend(1)
+        operands, operators = [self.operand()], list[str]()
+        while (level := _LEVELS.get(operator := self.tokens[self.at])) is not None or (
+            level := _LEVELS.get(operator := self.operator())
+        ) is not None:
+            self.at += 1
+            while operators and _LEVELS[operators[-1]] >= level:
+                _fold(operands, operators)
+            operators.append(operator)
+            operands.append(self.operand())
+        while operators:
+            _fold(operands, operators)
+        node = operands[0]
+        if operator == "?":
+            self.at += 1
+            then = self.expression()
+            self.take(":")
+            node = Conditional(node, then, self.expression())
+        self.depth -= 1
+        return node
+
+    def operator(self) -> str:
+        """The token that is next, as what it is after an operand."""
+        token = self.tokens[self.at]
+        if token[:1] == "-" and len(token) > 1:
+            # `a -1` has an operator and a number: take them apart, to be read one after the other.
+            self.tokens[self.at] = token[1:]
+            self.at -= 1
+            return "-"
+        return _IDENTITY.get(token.lower(), token)
+
+    def operand(self) -> Node:
+        """A primary with what stands before it (`- + ! ~`) and after it (`.name`, `[index]`, `?: operand`).
+
+        What follows `?:` is an operand without a prefix, and binds to the right; here without recursion, for it is
+        the longest of all chains that the depth allows.
+        """
+        tokens = self.tokens
+        first = self.at
+        while tokens[self.at] in _PREFIXES:
+            self.at += 1
+        prefixes = tokens[first : self.at]
+        lefts = list[Node]()
+        self.descend(2 + len(prefixes))
+        while True:
+            rule = _RULES.get(tokens[self.at][:1])
+            node = rule(self) if rule else self.fail("an expression is missing", hint=_PREFIXED if lefts else "")
+            while suffix := _SUFFIXES.get(tokens[self.at]):
+                self.at += 1
+                node = suffix(self, node)
+            if tokens[self.at][:1] != "?" or tokens[self.at] == "?":
+                break
+            self.at += 1
+            self.descend(1)
+            lefts.append(node)
+        self.depth -= 2 + len(prefixes) + len(lefts)
+        while lefts:
+            node = Binary("?:", lefts.pop(), node)
+        while prefixes:
+            node = Unary(prefixes.pop(), node)
+        return node
+
+    def attribute(self) -> tuple[str, Node]:
+        """`name = expression`."""
+        name = self.name() or self.fail("an attribute needs a name", back=1)
+        self.take("=")
+        return name, self.expression()
+
+    def descend(self, levels: int) -> None:
+        """Go deeper, if it is not too deep."""
+        self.depth += levels
+        if self.depth > DEPTH:
+            self.fail(f"it nests more than {DEPTH} levels")
+
+    def take(self, token: str) -> None:
+        """Pass a token that must be there."""
+        if self.tokens[self.at] != token:
+            self.fail(f"`{token}` is missing")
+        self.at += 1
+
+    def name(self) -> str:
+        """Pass a name, quoted or not."""
+        token = self.tokens[self.at]
+        if token[:1] not in _NAMES or fold(token) in RESERVED:
+            self.fail("a name is missing", hint=f"`{token}` is a name in quotes: '{token}'" if token.isalpha() else "")
+        self.at += 1
+        return intern(token) if token[0] != "'" else self.string(token)
+
+    def string(self, token: str) -> str:
+        """The value of the string or quoted name that was just passed."""
+        value = lexer.string(token, self.syntax)
+        if value is None:
+            self.fail("the quotes are not closed, or there is a NUL between them", back=1)
+        return value
+
+    def items(self, end: str, separators: str) -> tuple[Node, ...]:
+        """Expressions up to the closing bracket; the opening one has been passed."""
+        found = list[Node]()
+        while self.tokens[self.at] != end or found:
+            found.append(self.expression())
+            if self.tokens[self.at] == end:
+                break
+            if self.tokens[self.at] not in separators or not self.tokens[self.at]:
+                self.fail(f"`{separators[0]}` or `{end}` is missing")
+            self.at += 1
+        self.at += 1
+        return tuple(found)
+
+    def fail(self, what: str, *, hint: str = "", back: int = 0) -> NoReturn:
+        """The token that is next is at fault, or the one `back` before it."""
+        start = lexer.start(self.text, self.at - back, self.syntax)
+        token = self.tokens[self.at - back]
+        found = "" if start == len(self.text) else f", found `{token[:20]}`"
+        raise lexer.failure(self.text, start, what + found, where=self.where, hint=hint)
+
+
+def _fold(operands: list[Node], operators: list[str]) -> None:
+    """Make the last two operands one."""
+    right = operands.pop()
+    operands[-1] = Binary(operators.pop(), operands[-1], right)
+
+
+def height(node: object) -> int:
+    """How many nodes stand above one another; without recursion, for a chain of operators is as high as it is long."""
+    highest = 0
+    pending = [(node, 1)]
+    while pending:
+        each, height = pending.pop()
+        highest = max(highest, height)
+        if isinstance(each, tuple):
+            pending.extend((item, height) for item in each)
+        elif isinstance(each, Struct):
+            pending.extend((getattr(each, name), height + 1) for name in each.__struct_fields__)
+    return highest
+
+
+def _named(parser: Parser) -> Node:
+    word = WORDS.get(parser.tokens[parser.at].lower())
+    if word is not None:
+        parser.at += 1
+        return word
+    name = parser.name()
+    if parser.tokens[parser.at] != "(":
+        return Reference(name)
+    parser.at += 1
+    arguments = parser.items(")", ",;")
+    time = _TIMES.get(fold(name))
+    if time and len(arguments) == 1 and isinstance(text := arguments[0], str):
+        value = time(text)
+        return value or parser.fail("this is no time", back=2)
+    return Call(name, arguments)
+
+
+def _moment(text: str) -> Node | None:
+    """A moment; where its text names no zone, the local one is meant, which only evaluation knows."""
+    found = literals.read_moment(text)
+    if found is None:
+        return None
+    seconds, offset = found
+    return Call("absTime", (text,)) if offset is None else AbsTime(seconds - offset, offset)
+
+
+def _span(text: str) -> Node | None:
+    seconds = literals.read_span(text)
+    return None if seconds is None else RelTime(seconds)
+
+
+def _string(parser: Parser) -> Node:
+    parser.at += 1
+    return parser.string(parser.tokens[parser.at - 1])
+
+
+def _number(parser: Parser) -> Node:
+    token = parser.tokens[parser.at]
+    try:
+        value = lexer.number(token)
+    except OverflowError:
+        parser.fail("an integer must fit into 64 bits", hint="write it as a real, with a point")
+    if value is None:
+        parser.fail("this is no number", hint="no octal, no hexadecimal, no scale; a real has digits around its point")
+    parser.at += 1
+    return value
+
+
+def _dot(parser: Parser) -> Node:
+    if parser.tokens[parser.at] != ".":
+        return _number(parser)
+    parser.at += 1
+    return Reference(parser.name(), absolute=True)
+
+
+def _parentheses(parser: Parser) -> Node:
+    parser.at += 1
+    inner = parser.expression()
+    parser.take(")")
+    return Parentheses(inner)
+
+
+def _list(parser: Parser) -> Node:
+    parser.at += 1
+    return ListOf(parser.items("}", ","))
+
+
+def record(parser: Parser) -> Record:
+    """`[name = expression; …]`; of a name given twice the last expression counts."""
+    parser.take("[")
+    tokens = parser.tokens
+    fields: dict[str, tuple[str, Node]] = {}
+    while tokens[parser.at] != "]":
+        while tokens[parser.at] == ";":
+            parser.at += 1
+        name, node = parser.attribute()
+        spelt, _ = fields.get(fold(name), (name, node))
+        fields[fold(name)] = spelt, node
+        if tokens[parser.at] not in {";", "]"}:
+            parser.fail("`;` or `]` is missing")
+        while tokens[parser.at] == ";":
+            parser.at += 1
+    parser.at += 1
+    return Record(tuple(fields.values()))
+
+
+def _selection(parser: Parser, of: Node) -> Node:
+    return Selection(of, parser.name())
+
+
+def _subscript(parser: Parser, of: Node) -> Node:
+    index = parser.expression()
+    parser.take("]")
+    return Subscript(of, index)
+
+
+_NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_'")
+_RULES: Final[dict[str, Callable[[Parser], Node]]] = {
+    **dict.fromkeys(_NAMES, _named),
+    **dict.fromkeys("0123456789-", _number),
+    ".": _dot,
+    '"': _string,
+    "(": _parentheses,
+    "{": _list,
+    "[": record,
+}
+"""What begins an operand, by its first character."""
+_SUFFIXES: Final[dict[str, Callable[[Parser, Node], Node]]] = {".": _selection, "[": _subscript}
+_TIMES: Final[dict[str, Callable[[str], Node | None]]] = {"abstime": _moment, "reltime": _span}
