@@ -25,6 +25,7 @@ from vmf.classad.scope import (
     RecordValue,
     Scope,
     Value,
+    detached,
 )
 from vmf.classad.tree import (
     Binary,
@@ -193,16 +194,9 @@ def _selected(value: Value, name: str, scope: Scope, depth: int) -> Value:
 
 
 def _projected(items: ListValue, name: str, scope: Scope, depth: int) -> ListValue:
-    """An attribute of each element of a list. What is found has left its place: nothing is around it but the root."""
-    nowhere = Scope({}, scope.evaluation, root=scope.root)
-
-    def detached(value: Value) -> Value:
-        if isinstance(value, RecordValue):
-            return RecordValue(Scope(value.scope.fields, scope.evaluation, root=scope.root))
-        return ListValue(value.items, nowhere) if isinstance(value, ListValue) else value
-
-    found = [detached(_selected(value, name, scope, depth)) for value in items.values(scope)]
-    return ListValue(tuple(found), nowhere)
+    """An attribute of each element of a list."""
+    found = [detached(_selected(item, name, scope, depth), scope.root) for item in items.values(scope)]
+    return ListValue(tuple(found), Scope({}, scope.evaluation, root=scope.root))
 
 
 def _subscript(node: Subscript, depth: int) -> Closure:
@@ -213,18 +207,18 @@ def _subscript(node: Subscript, depth: int) -> Closure:
         evaluation = scope.evaluation
         evaluation.depth -= depth
         try:
-            return _element(whole, which)
+            return _element(whole, which, scope.root)
         finally:
             evaluation.depth += depth
 
     return run
 
 
-def _element(whole: Value, which: Value) -> Value:
+def _element(whole: Value, which: Value, root: Scope) -> Value:
     if type(whole) is ListValue and type(which) is int:
         return whole.value(which) if 0 <= which < len(whole.items) else ERROR
     if type(whole) is RecordValue and type(which) is str:
-        return whole.value(which)
+        return detached(whole.value(which), root)
     return unlike(whole, which)
 
 

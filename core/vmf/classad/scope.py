@@ -187,12 +187,21 @@ class RecordValue(Struct, frozen=True, eq=False):
     scope: Scope
 
     def value(self, name: str) -> Value:
-        """What `record["name"]` is: UNDEFINED if this very record has no such attribute, and ERROR if it fails."""
+        """What `record.name` is: UNDEFINED if this very record has no such attribute, and ERROR if it fails."""
         element = self.scope.fields.get(fold(name))
         try:
             return UNDEFINED if element is None else self.scope.evaluate(element)
         except Failed:
             return ERROR
+
+
+def detached(value: Value, root: Scope) -> Value:
+    """A list or a record that has left its place: names in it that are not its own mean nothing, but for the root's."""
+    if isinstance(value, RecordValue):
+        return RecordValue(Scope(value.scope.fields, root.evaluation, root=root))
+    if isinstance(value, ListValue):
+        return ListValue(value.items, Scope({}, root.evaluation, root=root))
+    return value
 
 
 Value: TypeAlias = Scalar | ListValue | RecordValue
