@@ -78,10 +78,9 @@ class Parser:
         """Operands and the operators between them, by the operators' levels; maybe a condition."""
         self.descend(1)
         operands, operators = [self.operand()], list[str]()
-        while (level := _LEVELS.get(operator := self.tokens[self.at])) is not None or (
-            level := _LEVELS.get(operator := self.operator())
-        ) is not None:
+        while (operator := self.operator()) in _LEVELS:
             self.at += 1
+            level = _LEVELS[operator]
             while operators and _LEVELS[operators[-1]] >= level:
                 _fold(operands, operators)
             operators.append(operator)
@@ -100,7 +99,9 @@ class Parser:
     def operator(self) -> str:
         """The token that is next, as what it is after an operand."""
         token = self.tokens[self.at]
-        if token[:1] == "-" and len(token) > 1:
+        if token in _LEVELS:
+            return token
+        if token[:1] == "-":
             # `a -1` has an operator and a number: take them apart, to be read one after the other.
             self.tokens[self.at] = token[1:]
             self.at -= 1
@@ -117,25 +118,26 @@ class Parser:
         first = self.at
         while tokens[self.at] in _PREFIXES:
             self.at += 1
-        prefixes = tokens[first : self.at]
-        lefts = list[Node]()
+        prefixes = tokens[first : self.at] if self.at > first else ()
+        lefts: tuple[Node, ...] = ()
+        depth = self.depth
         self.descend(2 + len(prefixes))
         while True:
             rule = _RULES.get(tokens[self.at][:1])
             node = rule(self) if rule else self.fail("an expression is missing", hint=_PREFIXED if lefts else "")
-            while suffix := _SUFFIXES.get(tokens[self.at]):
+            while (token := tokens[self.at]) in _SUFFIXES:
                 self.at += 1
-                node = suffix(self, node)
-            if tokens[self.at][:1] != "?" or tokens[self.at] == "?":
+                node = _SUFFIXES[token](self, node)
+            if token[:1] != "?" or len(token) == 1:
                 break
             self.at += 1
             self.descend(1)
-            lefts.append(node)
-        self.depth -= 2 + len(prefixes) + len(lefts)
-        while lefts:
-            node = Binary("?:", lefts.pop(), node)
-        while prefixes:
-            node = Unary(prefixes.pop(), node)
+            lefts = (*lefts, node)
+        self.depth = depth
+        for left in reversed(lefts):
+            node = Binary("?:", left, node)
+        for prefix in reversed(prefixes):
+            node = Unary(prefix, node)
         return node
 
     def attribute(self) -> tuple[str, Node]:
@@ -174,7 +176,7 @@ class Parser:
     def items(self, end: str, separators: str) -> tuple[Node, ...]:
         """Expressions up to the closing bracket; the opening one has been passed."""
         found = list[Node]()
-        while self.tokens[self.at] != end or found:
+        while self.tokens[self.at] != end or found:  # what follows a separator is an expression, never the end
             found.append(self.expression())
             if self.tokens[self.at] == end:
                 break

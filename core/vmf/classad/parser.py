@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable, Mapping
 from sys import intern
+from typing import Final
 
 from vmf.classad import lexer
 from vmf.classad.ad import Ad, fold
@@ -15,12 +17,15 @@ from vmf.classad.tree import Node
 __all__ = ["ClassAdSyntaxError", "parse", "parse_ad", "parse_line"]
 
 _OPEN = re.compile(r"\s*+\[", re.ASCII)
+_LONGEST_SHARED = 4096
+_INTEGER = r"-?(?:0|[1-9]\d{0,17})"
+_EXPRESSION = rf"""(?:[^]["';/\0]|/(?![/*])|{lexer.STRING})++"""
 _FIELD = re.compile(
-    rf'\s*+({lexer.NAME})\s*+=\s*+(?:(-?(?:0|[1-9]\d{{0,17}})(\.\d++)?)|"([^"\\\0]*+)"|((?:[^]["\';/\0]|/(?![/*])|{lexer.STRING})++))'
-    r"\s*+(?:;|(?=\]))\s*+(\]\s*+\Z)?",
+    rf'\s*+({lexer.NAME})\s*+=\s*+(?:({_INTEGER})|({_INTEGER}\.\d++)|"([^"\\\0]*+)"|({_EXPRESSION}))'
+    r"\s*+(?:;|(?=\]))\s*+(?:\]\s*+\Z)?",
     re.ASCII | re.DOTALL,
 )
-"""An attribute with an integer, a string, or an expression without quoted names, brackets and comments."""
+"""An attribute with a number, a string, or an expression without quoted names, brackets and comments."""
 
 
 def parse(text: str) -> Node:
@@ -53,32 +58,31 @@ def parse_line(text: str) -> tuple[str, Node]:
 
 
 def _usual(text: str) -> list[tuple[str, Node]] | None:
-    """The attributes of an ad as almost all are written, an attribute at a step; None if the parser must look."""
+    """The attributes of an ad as almost all are written, an attribute at a step; None if the grammar must look."""
     opened = _OPEN.match(text)
-    place = opened.end() if opened else len(text)
+    if not opened or not text.rstrip(" \t\n\v\f\r").endswith("]"):
+        return None
+    place = opened.end()
     pairs = list[tuple[str, Node]]()
     while found := _FIELD.match(text, place):
-        name, number, fraction, string, expression, end = found.groups()
+        kind = found.lastindex or 0
         try:
-            node = (
-                intern(string)
-                if string is not None
-                else _shared(expression)
-                if expression
-                else float(number)
-                if fraction
-                else int(number)
-            )
+            pairs.append((found[1], _READERS[kind](found[kind])))
         except ClassAdSyntaxError:
-            break
-        pairs.append((name, node))
-        if end is not None:
-            return pairs if RESERVED.isdisjoint([fold(name) for name, _ in pairs]) else None
+            return None
         place = found.end()
-    return None
+    return pairs if place == len(text) and RESERVED.isdisjoint([fold(name) for name, _ in pairs]) else None
+
+
+def _tree(text: str) -> Node:
+    return _shared(text) if len(text) <= _LONGEST_SHARED else parse(text)
 
 
 @functools.lru_cache(maxsize=1024)
 def _shared(text: str) -> Node:
     """One tree for all ads that write the same: ten thousand hosts have one policy."""
     return parse(text)
+
+
+_READERS: Final[Mapping[int, Callable[[str], Node]]] = {2: int, 3: float, 4: intern, 5: _tree}
+"""What makes a value of each group of `_FIELD`."""
