@@ -198,6 +198,10 @@ def test_no_number_is_taken_for_another():
         assert not takes(text)
 
 
+def test_bytes_are_one_string_however_they_came():
+    assert parse('"\udcc3\udca9"') == parse(r'"\303\251"') == "é"
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200) | st.text(alphabet="ab1.-\"\\'?:=!()[]{};,/* \n&|<>+", max_size=60).map(str.encode))
 def test_any_bytes_are_a_tree_or_a_syntax_error(raw):
