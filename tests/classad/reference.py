@@ -1,4 +1,4 @@
-"""What the reference implementation (`classad2`) answers, in our values; its mode is pinned to HTCondor's own.
+"""What the reference implementation (`classad2`) answers, in our values, as HTCondor's daemons would, and in UTC.
 
 A list's and a record's elements are evaluated by the reference as well, so that answers compare as plain data.
 """
@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import os
 import re
+import time
 from typing import Final, TypeAlias
 
 import classad2
 
 from vmf.classad.values import ERROR, UNDEFINED, AbsTime, RelTime, Scalar
 
+# The reference knows the local zone from its process alone.
+os.environ["TZ"] = "UTC"
+time.tzset()
 # The first nested ad that is converted flips the whole process to the semantics of HTCondor's daemons, for good.
 classad2.ExprTree("[a = 1]").eval(classad2.ClassAd(), classad2.ClassAd())
 

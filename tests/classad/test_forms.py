@@ -15,6 +15,7 @@ from vmf.classad.ad import Ad
 from vmf.classad.forms import FORMS, read, read_json, read_new, read_old, write_json, write_new, write_old
 from vmf.classad.parser import ClassAdSyntaxError, parse, parse_ad
 from vmf.classad.tree import Reference
+from vmf.classad.unparse import COMPACT, unparse
 from vmf.classad.values import UNDEFINED
 from vmf.errors import UsageError
 
@@ -93,6 +94,21 @@ def test_new_syntax_holds_several_ads_between_spaces_and_comments():
 def test_old_syntax_has_its_own_escapes(line, value):
     (ad,) = read_old(line)
     assert list(ad.values()) == [value]
+
+
+def test_old_lines_mean_what_they_mean_to_the_reference():
+    source = Random(13)  # noqa: S311  # repeatable is the point
+    taken = 0
+    for _ in range(20 * ROUNDS):
+        line = texts.old_line(source)
+        try:
+            (ad,) = read_old(line)
+        except ClassAdSyntaxError:
+            continue
+        theirs = next(iter(classad2.parseAds(line, classad2.ParserType.Old)))
+        assert unparse(ad["a"], COMPACT) == repr(theirs.lookup("a")), line
+        taken += 1
+    assert taken > ROUNDS // 2
 
 
 def test_old_syntax_has_an_ad_between_blank_lines():

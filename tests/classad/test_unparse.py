@@ -105,7 +105,7 @@ def test_every_string_survives(value):
 
 
 @settings(deadline=None)
-@given(st.integers(-62_135_000_000, 253_402_000_000), st.integers(-99, 99), st.integers(0, 59))
+@given(st.integers(-62_135_000_000, 253_401_800_000), st.integers(-99, 99), st.integers(0, 59))
 def test_every_moment_survives(seconds, hours, minutes):
     moment = AbsTime(seconds, (3600 * hours + 60 * minutes) if hours >= 0 else 3600 * hours - 60 * minutes)
     assume(seconds + moment.offset != -1)  # what C's `mktime` cannot tell from an error, the reference refuses

@@ -51,6 +51,32 @@ def fields(random: Random, depth: int = 3) -> str:
     return f"[{';'.join(pairs)}{random.choice(('', ';', ' ; ;')) if count else ''}]{random.choice(_SPACES)}"
 
 
+def old_line(random: Random) -> str:
+    """The text of an attribute in old syntax, or nearly: mostly quotes and backslashes."""
+    pieces = (
+        '"',
+        "\\",
+        '\\"',
+        '"a\\"',
+        "'",
+        "x",
+        " ",
+        " + ",
+        "(",
+        ")",
+        "=?=",
+        '"y"',
+        "\\n",
+        "é",
+        "//",
+        "{",
+        ",",
+        "}",
+        ".",
+    )
+    return "a = " + "".join(random.choice(pieces) for _ in range(random.randint(1, 8)))
+
+
 def _field(random: Random, depth: int) -> str:
     return random.choice(("1", "-5", '"plain"', " 07 ", "x/y", expression(random, depth), expression(random, depth)))
 

@@ -84,7 +84,7 @@ def read_old(text: str) -> tuple[Ad, ...]:
         if _BLANK.fullmatch(line):
             ads += [[]] if ads[-1] and not line.strip() else []
         else:
-            ads[-1].append(_moved(parse_line, line.rstrip(), number))
+            ads[-1].append(_moved(parse_line, line.removesuffix("\r"), number))
     return tuple(Ad(pairs) for pairs in ads if pairs)
 
 
