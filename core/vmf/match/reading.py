@@ -1,0 +1,90 @@
+"""What an expression may read of the ad that it is written in and of the ad that it is matched with.
+
+More than it does read is no fault, less would be one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from vmf.classad import Ad, Node, fold
+from vmf.classad.references import children
+from vmf.classad.scope import VALUES
+from vmf.classad.tree import Call, ListOf, Record, Reference, Selection
+
+_OURS: Final = frozenset({"my", "self"})
+_THEIRS: Final = frozenset({"target", "other"})
+_NOW: Final = "currenttime"
+_CONTEXT: Final = frozenset({
+    "parent", "root", "toplevel", "ad", "left", "right", "lctx", "rctx",
+    "symmetricmatch", "leftmatchesright", "rightmatchesleft", "leftrankvalue", "rightrankvalue",
+})  # fmt: skip
+"""Names of whole records and of what is around a match: through them everything can be reached."""
+SPECIAL: Final = _OURS | _THEIRS | _CONTEXT | {_NOW}
+"""Names that mean something else than an attribute, unless an ad has an attribute of that name."""
+
+_UNTOLD: Final = frozenset({"eval", "evalineachcontext", "countmatches", "unparse", "unresolved", "debug", "random"})
+"""Functions that read what no text tells, or whose answer is another one each time."""
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """What one tree may read, by folded names; one without a scope is looked up here first and there then."""
+
+    mine: frozenset[str]
+    """Attributes of the expression's own ad."""
+    theirs: frozenset[str]
+    """Attributes of the ad on the other side."""
+    opaque: bool
+    """Whether it may read everything, or does not answer the same each time it is evaluated."""
+    height: int
+    """How many nodes stand above one another."""
+
+
+def reading(node: Node) -> Reading:
+    """What a tree may read."""
+    mine, theirs, opaque, highest = set[str](), set[str](), False, 0
+    waiting = [(node, 1, False)]
+    while waiting:
+        node, height, inner = waiting.pop()
+        if isinstance(node, VALUES):
+            continue
+        highest = max(highest, height)
+        scope, name = _attribute(node)
+        if not name:
+            opaque |= isinstance(node, Call) and fold(node.function) in _UNTOLD
+            # An element's names may be looked up where the list is used, and a record's anywhere around it.
+            inner |= isinstance(node, ListOf | Record)
+            waiting += [(child, height + 1, inner) for child in children(node)]
+            continue
+        opaque |= name in SPECIAL and name != _NOW
+        if inner or scope not in _THEIRS:
+            mine.add(name)
+        if inner or scope not in _OURS:
+            theirs.add(name)
+    return Reading(mine=frozenset(mine), theirs=frozenset(theirs), opaque=opaque, height=highest)
+
+
+def has_special(ad: Ad) -> bool:
+    """Whether an ad gives another meaning to `MY`, `TARGET` or their like: then no text tells what is read."""
+    return not SPECIAL.isdisjoint(ad.fields)
+
+
+def scoped(node: Node) -> tuple[str, str]:
+    """The scope (`my`, `target` or empty) and the name, if a node is a plain attribute's; both empty, if not."""
+    scope, name = _attribute(node)
+    if name in SPECIAL or (isinstance(node, Reference) and node.absolute):
+        return "", ""
+    return ("my" if scope in _OURS else "target" if scope else ""), name
+
+
+def _attribute(node: Node) -> tuple[str, str]:
+    """The folded scope, which may be empty, and the folded name of an attribute; both empty for other nodes."""
+    if isinstance(node, Reference):
+        return "", fold(node.name)
+    if isinstance(node, Selection) and isinstance(node.of, Reference) and not node.of.absolute:
+        scope = fold(node.of.name)
+        if scope in _OURS | _THEIRS:
+            return scope, fold(node.name)
+    return "", ""

@@ -1,0 +1,264 @@
+"""One job's expressions, and the hosts' about it, evaluated for all hosts at once.
+
+Whatever refers to no host's attribute is evaluated once. Operators work on vectors. Everything else is evaluated by the
+tree, once for each kind of host that it can tell apart; if no text tells what it may read, for each host.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from vmf.classad import ERROR, UNDEFINED, Ad, Match, Node, Value, World
+from vmf.classad.operators import truth
+from vmf.classad.scope import DEPTH, VALUES
+from vmf.classad.tree import Binary, Conditional, Parentheses, Reference, Selection, Unary
+from vmf.match import vectors
+from vmf.match.columns import Column, Columns, Kinds
+from vmf.match.reading import has_special, reading, scoped
+from vmf.match.vectors import EVERYWHERE, Array, Mask, Vector
+
+_FEW: Final = 8
+"""As many evaluations by the tree take as long as one operator on vectors."""
+_HEIGHT: Final = DEPTH // 2
+"""What nests deeper may come near the language's limit, which counts all at once: it is not taken apart."""
+_NOTHING: Final = frozenset[str]()
+
+
+class Side(Enum):
+    """Whose attribute an expression is: what it calls MY."""
+
+    JOB = "job"
+    HOST = "host"
+
+    @property
+    def other(self) -> Side:
+        """What it calls TARGET."""
+        return Side.HOST if self is Side.JOB else Side.JOB
+
+
+class Sense(Struct, frozen=True, eq=False):
+    """What is wanted of a value: for one, and for a vector of them."""
+
+    value: Callable[[Value], Value]
+    vector: Callable[[Vector], Vector]
+
+
+class Reach(Struct, frozen=True):
+    """What an expression depends on: hosts' attributes that differ, and how high the nodes stand that lead there."""
+
+    names: frozenset[str]
+    height: int
+
+
+class Opaque(Exception):
+    """No text tells what an expression may read."""
+
+
+class Sweep:
+    """One job against all hosts, of which there is at least one."""
+
+    def __init__(self, columns: Columns, job: Ad, world: World) -> None:
+        self._columns = columns
+        self._job = job
+        self._match = Match(job, columns.hosts[0], world)
+        self._special = columns.special or has_special(job)
+        self._reached: dict[tuple[Side, str], Reach | None] = {}
+
+    def fits(self) -> Mask:
+        """Where the job's requirements and the host's are both exactly true; who has none does not object."""
+        fits = np.ones(len(self._columns.hosts), np.bool_)
+        if "requirements" in self._job.fields:
+            fits &= self._attribute("requirements", Side.JOB, FITS, fits)
+        if fits.any():
+            fits &= self._attribute("requirements", Side.HOST, FITS, fits) | self._columns.without("requirements")
+        return fits
+
+    def ranks(self, where: Mask) -> NDArray[np.float64]:
+        """The job's rank of each host, right where it is wanted; 0 where it is no number."""
+        ranks = self._attribute("rank", Side.JOB, RANK, where)
+        return np.broadcast_to(ranks, where.shape).astype(np.float64)
+
+    def _attribute(self, name: str, side: Side, sense: Sense, where: Mask) -> Array:
+        node = Selection(of=Reference(name="MY"), name=name)
+        try:
+            with np.errstate(all="ignore"):  # what overflows or is divided by 0 has its place in the answer
+                vector = self._vector(node, side, sense, where)
+        except Opaque:
+            vector = self._spread(node, side, sense, where, self._columns.apart)
+        assert vector is not None  # noqa: S101  # these senses make one type of all values
+        return vector.data
+
+    def _vector(self, node: Node, side: Side, sense: Sense, where: Mask) -> Vector | None:
+        """An expression's value for each host, right where it is wanted; None if the values have no one type.
+
+        Raises:
+            Opaque: it has to be evaluated for each host.
+        """
+        while isinstance(node, Parentheses):
+            node = node.inner
+        found = self._lazy(node, side, sense, where)
+        if found is not None:
+            return found
+        names = self._read(node, side).names
+        if not names:
+            return vectors.constant(sense.value(self._evaluated(node, side, 0)))
+        if len(names) > 1 or self._columns.kinds(names).count > _FEW:
+            found = self._strict(node, side, sense, where)
+        return found or self._spread(node, side, sense, where, self._columns.kinds(names))
+
+    def _lazy(self, node: Node, side: Side, sense: Sense, where: Mask) -> Vector | None:
+        """What operators yield that do not always look at all their operands."""
+        match node:
+            case Binary(operator="&&" | "||"):
+                return sense.vector(self._logical(node, side, where))
+            case Binary(operator="?:"):
+                found = self._elvis(node, side, where)
+                return found and sense.vector(found)
+            case Conditional():
+                return self._conditional(node, side, sense, where)
+        return None
+
+    def _logical(self, node: Binary, side: Side, where: Mask) -> Vector:
+        left = self._truth(node.left, side, where)
+        where = where & vectors.undecided(left, deciding=node.operator == "||")
+        return vectors.logical(node.operator, left, self._truth(node.right, side, where)) if where.any() else left
+
+    def _truth(self, node: Node, side: Side, where: Mask) -> Vector:
+        vector = self._vector(node, side, TRUTH, where)
+        assert vector is not None  # noqa: S101  # this sense makes one type of all values
+        return vector
+
+    def _elvis(self, node: Binary, side: Side, where: Mask) -> Vector | None:
+        left = self._vector(node.left, side, PLAIN, where)
+        if left is None:
+            return None
+        where = where & vectors.undefined(left)
+        if not where.any():
+            return left
+        right = self._vector(node.right, side, PLAIN, where)
+        return right and vectors.chosen([(vectors.undefined(left), right), (EVERYWHERE, left)])
+
+    def _conditional(self, node: Conditional, side: Side, sense: Sense, where: Mask) -> Vector | None:
+        test = self._truth(node.test, side, where)
+        parts = list[tuple[Mask, Vector | None]]()
+        for branch, mask in ((node.then, vectors.holds(test)), (node.otherwise, vectors.fails(test))):
+            here = where & mask
+            if here.any():
+                parts.append((mask, self._vector(branch, side, sense, here)))
+        parts.append((vectors.undefined(test), vectors.constant(sense.value(UNDEFINED))))
+        parts.append((EVERYWHERE, vectors.constant(sense.value(ERROR))))
+        return vectors.chosen(parts)
+
+    def _strict(self, node: Node, side: Side, sense: Sense, where: Mask) -> Vector | None:
+        """What operators and attributes yield that have a form for vectors."""
+        match node:
+            case Binary(operator=symbol, left=left, right=right) if symbol in vectors.BINARY:
+                first = self._vector(left, side, PLAIN, where)
+                second = first and self._vector(right, side, PLAIN, where)
+                found = first and second and vectors.BINARY[symbol](first, second)
+            case Unary(operator=symbol, operand=operand) if symbol in vectors.UNARY:
+                vector = self._vector(operand, side, PLAIN, where)
+                found = vector and vectors.UNARY[symbol](vector)
+            case _:
+                return self._reference(node, side, sense, where)
+        return found and sense.vector(found)
+
+    def _reference(self, node: Node, side: Side, sense: Sense, where: Mask) -> Vector | None:
+        """An attribute's value; one without a scope is the expression's own ad's, or else the other ad's."""
+        scope, name = scoped(node)
+        if not name:
+            return None
+        home = side.other if scope == "target" else side
+        ours = self._job.fields.get(name)
+        if not scope and side is Side.JOB and ours is None:
+            home = Side.HOST
+        if not scope and side is Side.HOST and ours is not None and None in (nodes := self._columns[name].nodes):
+            if len(nodes) > 1:
+                return None  # it is an attribute of some hosts, and where it is not, of the job
+            home = Side.JOB
+        if home is Side.HOST:
+            return self._column(self._columns[name], sense, where)
+        return None if ours is None else self._vector(ours, Side.JOB, sense, where)
+
+    def _column(self, column: Column, sense: Sense, where: Mask) -> Vector | None:
+        if column.vector is not None:
+            return sense.vector(column.vector)
+        if not column.expressions or len(column.nodes) > _FEW:
+            return None
+        parts = list[tuple[Mask, Vector | None]]()
+        for code, node in enumerate(column.nodes):
+            here = column.kinds.codes == code
+            expression = UNDEFINED if node is None else node
+            parts.append((here, self._vector(expression, Side.HOST, sense, where & here)))
+        return vectors.chosen(parts)
+
+    def _spread(self, node: Node, side: Side, sense: Sense, where: Mask, kinds: Kinds) -> Vector | None:
+        """An expression's value by the tree, evaluated for one host of each kind that is wanted."""
+        wanted = np.bincount(kinds.codes[where], minlength=kinds.count).astype(np.bool_)
+        values = [
+            sense.value(self._evaluated(node, side, host)) if want else None
+            for host, want in zip(kinds.first.tolist(), wanted.tolist(), strict=True)
+        ]
+        vector = vectors.packed(values)
+        return vector and vector.at(kinds.codes)
+
+    def _evaluated(self, node: Node, side: Side, host: int) -> Value:
+        self._match.replace_right(self._columns.hosts[host])
+        return self._match.evaluate(node) if side is Side.JOB else self._match.evaluate_right(node)
+
+    def _read(self, node: Node, side: Side) -> Reach:
+        """What an expression depends on, attributes that attributes refer to included.
+
+        Raises:
+            Opaque: no text tells.
+        """
+        found = reading(node)
+        if found.opaque or self._special:
+            raise Opaque
+        reaches = [self._reach(name, side) for name in found.mine]
+        reaches += [self._reach(name, side.other) for name in found.theirs]
+        reach = _joined(_NOTHING, reaches)
+        if found.height + reach.height > _HEIGHT:
+            raise Opaque
+        return Reach(reach.names, found.height + reach.height)
+
+    def _reach(self, name: str, side: Side) -> Reach:
+        if (side, name) not in self._reached:
+            self._reached[side, name] = None
+            reaches = [self._read(node, side) for node in self._expressions(name, side)]
+            names = {name} if side is Side.HOST and self._columns[name].kinds.count > 1 else _NOTHING
+            self._reached[side, name] = _joined(names, reaches)
+        reach = self._reached[side, name]
+        if reach is None:
+            raise Opaque  # attributes in a circle: where it is broken depends on where it is entered
+        return reach
+
+    def _expressions(self, name: str, side: Side) -> tuple[Node, ...]:
+        """An attribute's distinct expressions that are no literals."""
+        if side is Side.HOST:
+            return self._columns[name].expressions
+        node = self._job.fields.get(name)
+        return () if node is None or isinstance(node, VALUES) else (node,)
+
+
+def _joined(names: frozenset[str] | set[str], reaches: list[Reach]) -> Reach:
+    joined = _NOTHING.union(names, *(reach.names for reach in reaches))
+    return Reach(joined, max((reach.height for reach in reaches), default=0))
+
+
+def _number(value: Value) -> float:
+    number = float(value) if isinstance(value, bool | int | float) else 0.0
+    return 0.0 if math.isnan(number) else number
+
+
+PLAIN: Final = Sense(value=lambda value: value, vector=lambda vector: vector)
+TRUTH: Final = Sense(value=truth, vector=vectors.truth)
+FITS: Final = Sense(value=lambda value: value is True, vector=vectors.exactly_true)
+RANK: Final = Sense(value=_number, vector=vectors.numbers)
