@@ -70,7 +70,7 @@ def clauses(job: Job, ad: Ad) -> tuple[Clause, ...]:
     """Everything that a job with this ad asks of a host; all together they are its requirements."""
     own = None if job.requirements is None else parse(job.requirements)
     spoken = frozenset[str]() if own is None else references(own).theirs
-    words = (Clause(name="requirements", expression=each, implied=False) for each in _parts(own))
+    words = (Clause(name="requirements", expression=each, implied=False) for each in parts(own))
     return (*_implied(ad, spoken), *words)
 
 
@@ -88,15 +88,15 @@ def _implied(ad: Ad, spoken: frozenset[str]) -> Iterator[Clause]:
             yield Clause(name=each.name, expression=parse(each.expression))
 
 
-def _parts(node: Node | None) -> Iterator[Node]:
-    """The conditions that an owner joined by `&&`; none where there is no word."""
+def parts(node: Node | None) -> Iterator[Node]:
+    """The conditions that somebody joined by `&&`; none where there is no word."""
     match node:
         case None:
             return
         case Parentheses(inner=inner):
-            yield from _parts(inner)
+            yield from parts(inner)
         case Binary(operator="&&", left=left, right=right):
-            yield from _parts(left)
-            yield from _parts(right)
+            yield from parts(left)
+            yield from parts(right)
         case _:
             yield node

@@ -16,7 +16,7 @@ from vmf import classad
 from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
 from vmf.ads.tables import MANY
 from vmf.classad import Ad, World
-from vmf.match.words import refusal, sentence
+from vmf.match.words import Side, sentence
 from vmf.model import Claim, Job, Offer
 from vmf.units import format_size
 
@@ -92,51 +92,59 @@ class Seeker:
         """Whether a host fits."""
         there = host_ad(offer)
         self._pair.replace_right(there)
-        if rejection := self._objection(offer, there) or next(self._crowded(offer), None):
+        if rejection := self._objection(offer, there) or self.lack(offer):
             return rejection
         return Match(offer=offer, reasons=tuple(self._reasons(offer, there)), rank=_finite(self._pair.left_rank()))
 
     def failed(self, there: Ad) -> tuple[Clause, ...]:
         """The clauses of the job that a host with this ad fails."""
         self._pair.replace_right(there)
-        return tuple(each for each in self.clauses if not _holds(self._pair.evaluate(each.expression)))
+        return tuple(each for each in self.clauses if not holds(self._pair.evaluate(each.expression)))
 
     def welcome(self, there: Ad) -> bool:
         """Whether the own requirements of a host with this ad take the job."""
         self._pair.replace_right(there)
         return self._pair.evaluate_right(there.get("Requirements", True)) is True
 
+    def lack(self, offer: Offer) -> Rejection | None:
+        """What the host has not enough of, if anything; it passes unless the host never has enough."""
+        total = capacity(offer)
+        for room in ROOMS:
+            wanted = room.amount(self._claim)
+            if wanted + room.amount(offer.taken) > room.amount(total):
+                told = room.told(self._claim, total, offer.taken)
+                passing = wanted <= room.amount(total)
+                return Rejection(host=offer.host.name, clause=f"free {room.name}", reason=told, passing=passing)
+        return None
+
     def _objection(self, offer: Offer, there: Ad) -> Rejection | None:
         whole = Clause(name="requirements", expression=self.ad["Requirements"], implied=False)
         if self._pair.evaluate(whole.expression) is not True:
             clause = next(iter(self.failed(there)), whole)
-            reason = sentence(clause, self._pair.evaluate(clause.expression), self.ad, there)
+            reason = sentence(clause, self._pair.evaluate(clause.expression), *self._sides(there))
         elif not self.welcome(there):
-            clause = Clause(name="start", expression=there["Requirements"])
-            reason = refusal(clause, there, self.ad)
+            clause = Clause(name=START, expression=there["Requirements"], implied=False)
+            job, host = self._sides(there)
+            reason = f"the host's own {sentence(clause, host.evaluate(clause.expression), host, job)}"
         else:
             return None
         text = classad.unparse(clause.expression)
         return Rejection(host=offer.host.name, clause=clause.name, reason=reason, passing=False, expression=text)
 
-    def _crowded(self, offer: Offer) -> Iterator[Rejection]:
-        total = capacity(offer)
-        for room in ROOMS:
-            if room.amount(self._claim) + room.amount(offer.taken) > room.amount(total):
-                told = room.told(self._claim, total, offer.taken)
-                yield Rejection(host=offer.host.name, clause=f"free {room.name}", reason=told, passing=True)
+    def _sides(self, there: Ad) -> tuple[Side, Side]:
+        return Side("job", self.ad, self._pair.evaluate), Side("host", there, self._pair.evaluate_right)
 
     def _reasons(self, offer: Offer, there: Ad) -> Iterator[str]:
         total = capacity(offer)
         for clause in self.clauses:
             if clause.name in _TOLD:
-                yield sentence(clause, True, self.ad, there)  # noqa: FBT003  # a value of the language
+                yield sentence(clause, True, *self._sides(there))  # noqa: FBT003  # a value of the language
         for room in ROOMS:
             if room.amount(total) != MANY:
                 yield room.told(self._claim, total, offer.taken)
 
 
-def _holds(value: classad.Value) -> bool:
+def holds(value: classad.Value) -> bool:
     """Whether a clause lets the others decide: what `&&` takes for true."""
     return isinstance(value, bool | int | float) and value != 0
 
@@ -148,6 +156,9 @@ def _finite(rank: float) -> float:
 def _free(total: int, taken: int) -> int:
     return max(total - taken, 0)
 
+
+START: Final = "start"
+"""What a clause is called that is a host's own."""
 
 _TOLD: Final = frozenset({"type", "requirements"})
 """Clauses that are worth a word when they hold; the others are what every host has, or what room says better."""

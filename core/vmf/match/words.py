@@ -1,80 +1,114 @@
-"""A clause of a job and what it saw of a host, as a sentence."""
+"""A clause and what it saw, as a sentence.
+
+What comes from ads is told as the language writes it, which is printable ASCII whatever the ads hold.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
 
 from vmf import classad
 from vmf.ads import Clause
 from vmf.classad import ERROR, UNDEFINED, Ad, Node, Value
+from vmf.classad.conversions import as_tree
+from vmf.classad.references import children
+from vmf.classad.tree import Reference, Selection
 from vmf.units import format_size
 
-_NOT_TRUE: Mapping[type, str] = MappingProxyType({type(UNDEFINED): "undefined", type(ERROR): "an error", bool: "false"})
+
+class Side(Struct, frozen=True):
+    """One of the two ads of a match."""
+
+    noun: str
+    """What it is called in sentences."""
+    ad: Ad
+    evaluate: Callable[[Node], Value]
+    """What an expression of this ad is worth in the match."""
 
 
-def sentence(clause: Clause, value: Value, mine: Ad, theirs: Ad) -> str:
-    """What a clause has found; `value` is what it was worth."""
+def sentence(clause: Clause, value: Value, mine: Side, theirs: Side) -> str:
+    """What a clause of one side has found on the other; `value` is what it was worth."""
     plain = _PLAIN.get(clause.name) if clause.implied else None
     if plain and value is not UNDEFINED:
-        return plain(mine, theirs)
+        return plain(mine.ad, theirs.ad)
+    told = "" if value is True else f" is {_WORTH.get(type(value)) or written(value)}"
     seen = ", ".join(_seen(clause.expression, mine, theirs))
-    told = "" if value is True else f" is {_NOT_TRUE.get(type(value), 'no truth value')}"
     return f"`{classad.unparse(clause.expression)}`{told}{f': {seen}' if seen else ''}"
 
 
-def refusal(clause: Clause, mine: Ad, theirs: Ad) -> str:
-    """What a host's own requirements found, its ad being `mine`."""
-    found = classad.references(clause.expression)
-    seen = [f"job has {_shown(name, theirs)}" for name in sorted(found.theirs & _folded(theirs))]
-    seen += [f"host has {_shown(name, mine)}" for name in sorted((found.mine - found.theirs) & _folded(mine))]
-    told = f": {', '.join(seen)}" if seen else ""
-    return f"the host wants `{classad.unparse(clause.expression)}`{told}"
+def own(clause: Clause, mine: Side, theirs: Side) -> str:
+    """What a clause sees of its own side: `JobVMMemory 512`; empty if it looks at the other alone."""
+    found = dict.fromkeys(name for side, name in looked_up(clause.expression, mine, theirs) if side is mine)
+    return ", ".join(_shown(name, mine) for name in found if name in mine.ad)
 
 
-def _folded(ad: Ad) -> frozenset[str]:
-    return frozenset(map(classad.fold, ad))
+def looked_up(expression: Node, mine: Side, theirs: Side) -> Iterator[tuple[Side, str]]:
+    """The names that an expression of one side refers to, as they are written, and on which side each is looked up."""
+    waiting = [expression]
+    while waiting:
+        match node := waiting.pop():
+            case Selection(of=Reference(name=scope), name=name) if (whose := classad.fold(scope)) in _THEIRS:
+                yield (theirs if _THEIRS[whose] else mine), name
+            case Reference(name=name) if classad.fold(name) not in _THEIRS:
+                yield (mine if name in mine.ad else theirs), name
+            case _:
+                waiting.extend(reversed(children(node)))
 
 
-def _seen(expression: Node, mine: Ad, theirs: Ad) -> Iterator[str]:
-    """The attributes that an expression refers to, each with what was there."""
-    found = classad.references(expression)
-    for name in sorted(found.theirs):
-        if name in theirs:
-            yield f"host has {_shown(name, theirs)}"
-        elif name not in found.mine or name not in mine:
-            yield f"host has no {name}{did_you_mean(name, theirs)}"
-    for name in sorted(found.mine & _folded(mine)):
-        yield f"job has {_shown(name, mine)}"
-
-
-def did_you_mean(name: str, there: Ad) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The attribute that may have been meant, as the end of a sentence."""
-    known = {each.lower(): each for each in there}
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.7)
-    return f"; did you mean {known[near[0]]}?" if near else ""
+    spelt = {classad.fold(each): each for each in known}
+    near = difflib.get_close_matches(classad.fold(name), spelt, n=1, cutoff=0.7)
+    return f"; did you mean {classad.unparse(Reference(spelt[near[0]]))}?" if near else ""
 
 
-def _shown(name: str, ad: Ad) -> str:
-    spelt = next(each for each in ad if each.lower() == name)
-    return f"{spelt} {classad.unparse(ad[name])}"
+def written(value: Value) -> str:
+    """A value as an expression: `undefined`, `"text"`, `{ 1,2 }`."""
+    return classad.unparse(as_tree(value))
 
 
-def _number(ad: Ad, name: str) -> int:
+def _seen(expression: Node, mine: Side, theirs: Side) -> Iterator[str]:
+    """The attributes that an expression refers to, each with what was there."""
+    found = {(side.noun, classad.fold(name)): (side, name) for side, name in looked_up(expression, mine, theirs)}
+    for side, name in found.values():
+        if name in side.ad:
+            yield f"{side.noun} has {_shown(name, side)}"
+        else:
+            near = did_you_mean(name, {**theirs.ad, **mine.ad} if side is theirs else side.ad)
+            yield f"{side.noun} has no {classad.unparse(Reference(name))}{near}"
+
+
+def _shown(name: str, side: Side) -> str:
+    spelt = next(each for each in side.ad if classad.fold(each) == classad.fold(name))
+    return f"{classad.unparse(Reference(spelt))} {written(side.evaluate(Reference(name)))}"
+
+
+def _size(ad: Ad, name: str, unit: int) -> str:
     value = ad[name]
-    return value if isinstance(value, int) else 0
+    return format_size(value * unit) if isinstance(value, int) else classad.unparse(value)
 
 
-_PLAIN: Mapping[str, Callable[[Ad, Ad], str]] = MappingProxyType({
-    "type": lambda mine, theirs: f"type {mine['JobVMType']} wanted, host is {theirs['VM_Type']}",
+def _bare(ad: Ad, name: str) -> str:
+    """A text without its quotes."""
+    return classad.unparse(ad[name]).strip('"')
+
+
+_WORTH: Final[Mapping[type, str]] = MappingProxyType({type(UNDEFINED): "undefined", type(ERROR): "an error"})
+
+_THEIRS: Final[Mapping[str, bool]] = MappingProxyType({"my": False, "self": False, "target": True, "other": True})
+"""The names of scopes, and whether each is the other side's."""
+
+_PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
+    "type": lambda mine, theirs: f"type {_bare(mine, 'JobVMType')} wanted, host is {_bare(theirs, 'VM_Type')}",
     "memory": lambda mine, theirs: (
-        f"memory {format_size(_number(mine, 'JobVMMemory') * 2**20)} of"
-        f" {format_size(_number(theirs, 'Memory') * 2**20)} in all"
+        f"memory {_size(mine, 'JobVMMemory', 2**20)} of {_size(theirs, 'Memory', 2**20)} in all"
     ),
     "cpus": lambda mine, theirs: f"cpus {mine['RequestCpus']} of {theirs['Cpus']} in all",
-    "disk": lambda mine, theirs: (
-        f"disk {format_size(_number(mine, 'RequestDisk') * 2**10)} of {format_size(_number(theirs, 'Disk') * 2**10)}"
-    ),
+    "disk": lambda mine, theirs: f"disk {_size(mine, 'RequestDisk', 2**10)} of {_size(theirs, 'Disk', 2**10)}",
 })  # fmt: skip
 """Implied clauses in plainer words than their expressions'."""
