@@ -134,10 +134,10 @@ def test_old_syntax_refuses_to_write_what_it_cannot_hold():
 
 def test_json_tells_expressions_from_strings():
     (ad,) = read_json(
-        r'{"a": "\/Expr(b + 1)\/", "c": "/Expr(b + 1)/", "d": null, "\/e\/": [1, {"f": 2.0}], "g": "\/EXPR(\"x\")\/"}'
+        r'{"a": "\/Expr(b + 1)\/", "c": "/Expr(b + 1)/", "d": null, "\/Expr(e)\/": [1, {"f": 2.0}], "g": "\/EXPR(7)\/"}'
     )
     assert repr(ad) == repr(
-        Ad({"a": parse("b + 1"), "c": "/Expr(b + 1)/", "d": UNDEFINED, "/e/": parse("{1, [f = 2.0]}"), "g": "x"})
+        Ad({"a": parse("b + 1"), "c": "/Expr(b + 1)/", "d": UNDEFINED, "/Expr(e)/": parse("{1, [f = 2.0]}"), "g": 7})
     )
 
 

@@ -117,6 +117,7 @@ def test_literals_and_names(text, value):
         ("a + 0x1F", 1, 5, "this is no number", "no octal, no hexadecimal"),
         ("3 < 99999999999999999999", 1, 5, "an integer must fit into 64 bits", "as a real"),
         ('absTime("soon")', 1, 9, "this is no time", ""),
+        ('absTime("1969-12-31T23:59:59Z")', 1, 9, "this is no time", ""),
         ("['' = 1]", 1, 2, "an attribute needs a name", ""),
         ("\ud800", 1, 1, "half a character", ""),
     ],

@@ -46,7 +46,9 @@ def soup(random: Random) -> str:
 def fields(random: Random, depth: int = 3) -> str:
     """The text of an ad."""
     count = random.randint(0, 6)
-    names = (random.choice(("a", "A", "bb", "Cc_1", "d2", "'e f'", "memory")) for _ in range(count))
+    names = (
+        random.choice(("a", "A", "bb", "Cc_1", "d2", "'e f'", "memory", "'is'", "m", "TRUE")) for _ in range(count)
+    )
     pairs = (f"{random.choice(_SPACES)}{name}={_field(random, depth)}" for name in names)
     return f"[{';'.join(pairs)}{random.choice(('', ';', ' ; ;')) if count else ''}]{random.choice(_SPACES)}"
 
@@ -78,7 +80,19 @@ def old_line(random: Random) -> str:
 
 
 def _field(random: Random, depth: int) -> str:
-    return random.choice(("1", "-5", '"plain"', " 07 ", "x/y", expression(random, depth), expression(random, depth)))
+    return random.choice(
+        (
+            "1",
+            "-5.25",
+            '"plain"',
+            " 07 ",
+            "x/y",
+            "1 // ; zz = 3;\n",
+            "/* ; */ 2",
+            expression(random, depth),
+            expression(random, depth),
+        )
+    )
 
 
 def _binary(random: Random, depth: int) -> str:

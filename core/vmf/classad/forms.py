@@ -28,7 +28,8 @@ _Json: TypeAlias = str | int | float | Record | list["_Json"] | None
 _SKIPPED = re.compile(r"(?:\s++|\#[^\n]*+|//[^\n]*+|/\*.*?\*/)*+", re.ASCII | re.DOTALL)
 _JSON = re.compile(r"\{|\[\s*\{")
 _BLANK = re.compile(r"\s*+(?:\#.*|//.*)?", re.ASCII)
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(?P<name>\s*+:)?', re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(?:\s*+:)?+', re.DOTALL)
+"""With the colon, if it is a name: then it is no expression, however it looks."""
 _EXPRESSION = re.compile(r'"\\/Expr\((.*)\)\\/"', re.DOTALL | re.IGNORECASE)
 _WRITTEN = re.compile(r'"\\u0000((?:[^"\\]|\\.)*+)"')
 _MARK: Final = r"\u0000"
@@ -197,7 +198,7 @@ _OLD: Final = Style(quote=_old_inner, operators=MappingProxyType({}))
 
 def _marked(found: re.Match[str]) -> str:
     """A string of JSON as it is; one that is an expression as an object."""
-    expression = None if found["name"] else _EXPRESSION.fullmatch(found[0])
+    expression = _EXPRESSION.fullmatch(found[0])
     return f'{{"{_MARK}":"{expression[1]}"}}' if expression else found[0]
 
 
