@@ -1,0 +1,58 @@
+"""The page of the language says what is so, here and in the reference."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+from classad import ours, reference
+from vmf.classad import ClassAdSyntaxError, unparse
+from vmf.classad.functions import EAGER, LAZY
+
+PAGE = (Path(__file__).parents[2] / "docs" / "classad.md").read_text()
+SESSION = "\n".join(re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+EXAMPLES = [
+    tuple(map(str.strip, line.rsplit("//", 1)))
+    for block in re.findall(r"^```classad\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+DIFFERENCES = re.findall(r"^\| `(.+)` \| (\S+) \| (\S+) \| .+ \|$", PAGE[PAGE.index("| expression |") :], re.MULTILINE)
+
+
+def answer(evaluate, text):
+    try:
+        return f"`{unparse(evaluate(text))}`"
+    except (ClassAdSyntaxError, reference.Refused):
+        return "refused"
+
+
+def test_the_session_goes_as_shown():
+    test = doctest.DocTestParser().get_doctest(SESSION, {}, "classad.md", None, None)
+    assert doctest.DocTestRunner().run(test).failed == 0
+    assert len(test.examples) > 10
+
+
+@pytest.mark.parametrize(("text", "value"), EXAMPLES, ids=[text for text, _ in EXAMPLES])
+def test_an_example_is_worth_what_it_says_here_and_in_the_reference(text, value):
+    mine = ours.evaluate(text)
+    assert reference.same(mine, ours.evaluate(value))
+    assert ours.agree(mine, reference.evaluate(text))
+
+
+def test_all_functions_are_named():
+    table = PAGE[PAGE.index("| of | functions |") : PAGE.index("A list's elements")]
+    assert {name.lower() for name in re.findall(r"`(\w+)`", table)} == {*EAGER, *LAZY}
+
+
+@pytest.mark.parametrize(("text", "here", "there"), DIFFERENCES, ids=[text for text, _, _ in DIFFERENCES])
+def test_a_difference_is_one(text, here, there):
+    assert answer(ours.evaluate, text) == here
+    if there != "(crashes)":
+        assert answer(reference.evaluate, text) == there
+
+
+def test_all_differences_are_tested():
+    assert len(DIFFERENCES) == PAGE[PAGE.index("| expression |") :].count("\n| `")
