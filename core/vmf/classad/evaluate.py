@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from vmf.classad.ad import fold
 from vmf.classad.functions import EAGER, LAZY
+from vmf.classad.names import BESIDE, attribute, lookup
 from vmf.classad.operators import BINARY, truth, unary, unlike
 from vmf.classad.references import children
 from vmf.classad.scope import (
     DEPTH,
     VALUES,
     Closure,
-    Element,
     Evaluation,
     Failed,
     ListValue,
@@ -45,25 +45,6 @@ from vmf.classad.world import World
 
 _PLAIN: Final = frozenset(VALUES)
 _FREE: Final = (*VALUES, ListOf, Record)
-_NOW: Final = Call(function="time", arguments=())
-
-_SPECIAL: Final[Mapping[str, Callable[[Scope], Element | None]]] = {
-    "self": RecordValue,
-    "my": RecordValue,
-    "parent": lambda scope: None if scope.parent is None else RecordValue(scope.parent),
-    "root": lambda scope: RecordValue(scope.root),
-    "toplevel": lambda scope: RecordValue(scope.root),
-    "currenttime": lambda _: _NOW,
-}
-"""What names mean that no attribute has: seen from each record in turn, on the way outwards."""
-
-_BESIDE: Final[Mapping[str, Callable[[Scope], Scope | None]]] = {
-    "self": lambda scope: scope,
-    "my": lambda scope: scope,
-    "target": lambda scope: scope.other,
-    "other": lambda scope: scope.other,
-}
-"""The records that the common scope names lead to, if no attribute has the name."""
 
 
 def evaluation(world: World) -> Evaluation:
@@ -110,40 +91,6 @@ def _literal(node: Any, _depth: int) -> Closure:  # noqa: ANN401  # any scalar
     return lambda _scope: node
 
 
-def lookup(scope: Scope, name: str) -> tuple[Element, Scope] | None:
-    """What a folded name means in a scope and the records around it, and in which of them."""
-    special = _SPECIAL.get(name)
-    here: Scope | None = scope
-    while here is not None:
-        element = here.fields.get(name)
-        if element is None and special is not None:
-            element = special(here)
-        if element is not None:
-            return element, here
-        here = here.parent
-    return None
-
-
-def _value(found: tuple[Element, Scope] | None, name: str, depth: int) -> Value:
-    """What an attribute is worth in its own record; UNDEFINED if there is none or it is being evaluated already."""
-    if found is None:
-        return UNDEFINED
-    element, home = found
-    if isinstance(element, VALUES):
-        return element
-    if name in home.running:
-        return UNDEFINED
-    evaluation = home.evaluation
-    program = evaluation.afford(element, depth)
-    evaluation.depth -= depth
-    home.running.add(name)
-    try:
-        return program.run(home)
-    finally:
-        home.running.discard(name)
-        evaluation.depth += depth
-
-
 def _reference(node: Reference, depth: int) -> Closure:
     name = fold(node.name)
 
@@ -154,10 +101,10 @@ def _reference(node: Reference, depth: int) -> Closure:
         found = lookup(scope, name)
         if found is None and scope.other is not None:
             found = lookup(scope.other, name)
-        return _value(found, name, depth)
+        return attribute(found, name, depth)
 
     def run_absolute(scope: Scope) -> Value:
-        return _value(lookup(scope.root, name), name, depth)
+        return attribute(lookup(scope.root, name), name, depth)
 
     return run_absolute if node.absolute else run
 
@@ -168,10 +115,10 @@ def _selection(node: Selection, depth: int) -> Closure:
     def run(scope: Scope) -> Value:
         return _selected(of(scope), name, scope, depth)
 
-    if not isinstance(node.of, Reference) or node.of.absolute or fold(node.of.name) not in _BESIDE:
+    if not isinstance(node.of, Reference) or node.of.absolute or fold(node.of.name) not in BESIDE:
         return run
     beside_name = fold(node.of.name)
-    beside = _BESIDE[beside_name]
+    beside = BESIDE[beside_name]
 
     def run_beside(scope: Scope) -> Value:
         """The plain case, `MY.Memory` and `TARGET.Memory` being literals, without the detour over records."""
@@ -187,7 +134,7 @@ def _selection(node: Selection, depth: int) -> Closure:
 
 def _selected(value: Value, name: str, scope: Scope, depth: int) -> Value:
     if isinstance(value, RecordValue):
-        return _value(lookup(value.scope, name), name, depth)
+        return attribute(lookup(value.scope, name), name, depth)
     if isinstance(value, ListValue):
         return _projected(value, name, scope, depth)
     return UNDEFINED if value is UNDEFINED else ERROR
@@ -290,15 +237,14 @@ def _call(node: Call, depth: int) -> Closure:
 
 
 def _called(function: Callable[..., Value], scope: Scope, arguments: tuple[Any, ...], depth: int) -> Value:
-    """A function's answer. A string has to be paid for: strings can double with each call."""
+    """A function's answer. Strings have to be paid for, going in and coming out: they can double with each call."""
     evaluation = scope.evaluation
     evaluation.depth -= depth
     try:
         value = function(scope, arguments)
     finally:
         evaluation.depth += depth
-    if isinstance(value, str):
-        scope.spend(len(value))
+    scope.spend(1 + sum([len(each) for each in (value, *arguments) if type(each) is str]))
     return value
 
 

@@ -21,7 +21,7 @@ DEPTH: Final = 400
 STEPS: Final = 10_000_000
 """How many nodes of trees one evaluation may look at. Both limits are the reference's."""
 PROGRAMS: Final = 100_000
-"""How many compiled trees are kept."""
+"""How many compiled trees, and records within a record, are kept: `eval` makes new ones without end."""
 
 
 class Failed(Exception):
@@ -152,6 +152,8 @@ class Scope:
         """The scope of a record that is written in this one: the same scope each time it is asked for."""
         known = self._inner.get(id(record))
         if known is None:
+            if len(self._inner) >= PROGRAMS:
+                self._inner.clear()
             known = self._inner[id(record)] = record, Scope(fields, self.evaluation, parent=self, root=self.root)
         return known[1]
 
@@ -175,8 +177,9 @@ class ListValue(Struct, frozen=True, eq=False):
         So the reference does it; lists and records among the elements keep the scope they were written in.
 
         Raises:
-            Failed: an element's evaluation failed.
+            Failed: an element's evaluation failed, or nothing is left.
         """
+        caller.spend(len(self.items))
         for item in self.items:
             yield (self.scope if isinstance(item, ListOf | Record) else caller).evaluate(item)
 
