@@ -19,7 +19,7 @@ _COMPARISONS: Final[Mapping[str, str]] = MappingProxyType(
 
 @takes(2, 2)
 def _member(scope: Scope, value: Value, items: Value) -> Value:
-    if isinstance(value, Undefined):
+    if isinstance(value, Undefined) or isinstance(items, Undefined):
         return UNDEFINED
     return ERROR if isinstance(value, Error) else _among(scope, value, items, "==")
 
