@@ -16,6 +16,9 @@ from vmf.classad import Ad, Node, parse, references
 from vmf.classad.tree import Binary, Parentheses
 from vmf.model import Job
 
+WORDS: Final = "requirements"
+"""What a clause is called that the job's owner wrote."""
+
 
 class Clause(Struct, frozen=True, kw_only=True):
     """One condition on a host, with the job's ad as MY and the host's as TARGET."""
@@ -70,7 +73,7 @@ def clauses(job: Job, ad: Ad) -> tuple[Clause, ...]:
     """Everything that a job with this ad asks of a host; all together they are its requirements."""
     own = None if job.requirements is None else parse(job.requirements)
     spoken = frozenset[str]() if own is None else references(own).theirs
-    words = (Clause(name="requirements", expression=each, implied=False) for each in parts(own))
+    words = (Clause(name=WORDS, expression=each, implied=False) for each in parts(own))
     return (*_implied(ad, spoken), *words)
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from vmf import classad
 from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
+from vmf.ads.clauses import WORDS
 from vmf.ads.tables import MANY
 from vmf.classad import Ad, World
 from vmf.match.words import Side, sentence
@@ -118,7 +119,7 @@ class Seeker:
         return None
 
     def _objection(self, offer: Offer, there: Ad) -> Rejection | None:
-        whole = Clause(name="requirements", expression=self.ad["Requirements"], implied=False)
+        whole = Clause(name=WORDS, expression=self.ad["Requirements"], implied=False)
         if self._pair.evaluate(whole.expression) is not True:
             clause = next(iter(self.failed(there)), whole)
             reason = sentence(clause, self._pair.evaluate(clause.expression), *self._sides(there))
@@ -160,7 +161,7 @@ def _free(total: int, taken: int) -> int:
 START: Final = "start"
 """What a clause is called that is a host's own."""
 
-_TOLD: Final = frozenset({"type", "requirements"})
+_TOLD: Final = frozenset({"type", WORDS})
 """Clauses that are worth a word when they hold; the others are what every host has, or what room says better."""
 
 ROOMS: Final = (

@@ -1,0 +1,144 @@
+"""What an owner could write instead, so that a clause holds on a host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from vmf import classad
+from vmf.ads import Clause
+from vmf.ads.clauses import WORDS, parts
+from vmf.ads.tables import KIB, MIB
+from vmf.classad import Node, Value
+from vmf.classad.tree import Binary, Parentheses, Reference, Selection
+from vmf.model import Job
+
+
+class Remedy(Struct, frozen=True, kw_only=True):
+    """One thing to change in a job: a field of its spec, or a clause of its requirements."""
+
+    what: str
+    """What to do: a sentence without its end."""
+    distance: float = 0.0
+    """By how much a number changes; 0 if none does."""
+    fields: Mapping[str, Any] = {}
+    """Fields of the job, with their new values."""
+    clause: Node | None = None
+    """The clause that goes."""
+    instead: Node = True
+    """What comes in its place; true: nothing."""
+
+
+class _Field(Struct, frozen=True):
+    """The field of a job that an attribute of its ad is made of."""
+
+    name: str
+    read: Callable[[Value], tuple[int | str, str] | None]
+    """What it is for a value of the attribute, and as it is written in a spec; None if it cannot have that."""
+
+
+def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Iterator[Remedy]:
+    """What would make a clause hold, the mildest first; `evaluate` says what an expression of its ad is worth."""
+    compared = clause.expression
+    while isinstance(compared, Parentheses):
+        compared = compared.inner
+    if isinstance(compared, Binary) and compared.operator in _FLIPPED:
+        flipped = Binary(operator=_FLIPPED[compared.operator], left=compared.right, right=compared.left)
+        for each in (compared, flipped):
+            if (needed := _needed(each.operator, evaluate(each.left))) is not None:
+                yield from _of_field(each.right, needed, job)
+                yield from _of_literal(clause, each, needed)
+    if clause.name == WORDS:
+        yield Remedy(what=f"drop `{classad.unparse(clause.expression)}`", clause=clause.expression)
+
+
+def treated(job: Job, chosen: Sequence[Remedy]) -> Job:
+    """The job with all that was chosen done to it."""
+    words = list(parts(None if job.requirements is None else classad.parse(job.requirements)))
+    for each in chosen:
+        job = replace(job, **each.fields)
+        words = [each.instead if word == each.clause else word for word in words]
+    asked = " && ".join(f"({classad.unparse(word)})" for word in words if word is not True)
+    return replace(job, requirements=asked or None)
+
+
+def _needed(operator: str, value: Value) -> int | float | str | None:
+    """What has to stand right of an operator so that it just holds with this value left of it; None if unknown."""
+    if operator in _SHIFT:
+        return value + _SHIFT[operator] if isinstance(value, int) and abs(value) < _LONG else None
+    return value if isinstance(value, int | float | str) else None
+
+
+def _of_field(node: Node, needed: Value, job: Job) -> Iterator[Remedy]:
+    """To give the field another value of which an attribute is made."""
+    field = _FIELDS.get(classad.fold(node.name)) if isinstance(node, Reference | Selection) else None
+    if field and (given := field.read(needed)):
+        new, text = given
+        how, distance = _way(getattr(job, field.name), new)
+        told = f"{how} {field.name} to {text} (`--set {field.name}={text}`)"
+        yield Remedy(what=told, distance=distance, fields={field.name: new})
+
+
+def _of_literal(clause: Clause, compared: Binary, needed: float | str) -> Iterator[Remedy]:
+    """To write something else right of an operator."""
+    old = compared.right
+    if clause.name == WORDS and isinstance(old, int | float | str):
+        how, distance = _way(old, needed)
+        told = f"{how} {classad.unparse(old)} to {classad.unparse(needed)} in `{classad.unparse(clause.expression)}`"
+        instead = Binary(operator=compared.operator, left=compared.left, right=needed)
+        yield Remedy(what=told, distance=distance, clause=clause.expression, instead=instead)
+
+
+def _way(old: object, new: object) -> tuple[str, float]:
+    """How one value becomes another, in a word, and how far it is."""
+    if isinstance(old, int | float) and isinstance(new, int | float):
+        return "lower" if new < old else "raise", abs(new - old)
+    return "change", 0.0
+
+
+def _text(value: Value) -> tuple[str, str] | None:
+    return (value, value) if isinstance(value, str) else None
+
+
+def _count(value: Value) -> tuple[int, str] | None:
+    return (value, str(value)) if isinstance(value, int) and value > 0 else None
+
+
+def _size(unit: int) -> Callable[[Value], tuple[int, str] | None]:
+    """Read a number of units; it is written in the largest that leaves nothing over."""
+
+    def read(value: Value) -> tuple[int, str] | None:
+        if not isinstance(value, int) or value <= 0:
+            return None
+        largest, suffix = next(each for each in _UNITS if value * unit % each[0] == 0)
+        return value * unit, f"{value * unit // largest}{suffix}"
+
+    return read
+
+
+_UNITS: Final = ((2**30, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
+
+_LONG: Final = 2**62
+"""Integers beyond are not reckoned with."""
+
+_FLIPPED: Final[Mapping[str, str]] = MappingProxyType(
+    {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "=?=": "=?="}
+)
+"""Comparisons, and what each is when its operands change places."""
+
+_SHIFT: Final[Mapping[str, int]] = MappingProxyType({"<": 1, ">": -1})
+"""How far an integer is from the other one when the comparison just holds."""
+
+_FIELDS: Final[Mapping[str, _Field]] = MappingProxyType({
+    "jobvmtype": _Field("type", _text),
+    "jobvmmemory": _Field("memory", _size(MIB)),
+    "requestmemory": _Field("memory", _size(MIB)),
+    "jobvm_vcpus": _Field("cpus", _count),
+    "requestcpus": _Field("cpus", _count),
+    "requestdisk": _Field("disk", _size(KIB)),
+})  # fmt: skip
+"""Attributes of a job's ad by folded name."""
