@@ -14,6 +14,7 @@ from vmf.classad import Ad, Node
 from vmf.classad.scope import VALUES
 from vmf.classad.values import Undefined
 from vmf.match.reading import has_special
+from vmf.match.texts import Texts, texts
 from vmf.match.vectors import Mask, Vector, packed
 
 _COMBINATIONS: Final = 256
@@ -65,6 +66,7 @@ class Columns:
         """Every host a kind of its own."""
         self._columns: dict[str, Column] = {}
         self._combined: dict[frozenset[str], Kinds] = {}
+        self._texts: dict[tuple[str, str], Texts | None] = {}
 
     def __getitem__(self, name: str) -> Column:
         """The column of a folded name; it exists, even if no host has the attribute."""
@@ -77,6 +79,13 @@ class Columns:
         """Which hosts do not have an attribute."""
         column = self[name]
         return column.kinds.codes == column.nodes.index(None) if None in column.nodes else np.zeros((), np.bool_)
+
+    def texts(self, name: str, operator: str) -> Texts | None:
+        """A column of texts as a comparison sees it; None if it is none."""
+        if (name, operator) not in self._texts:
+            column = self[name]
+            self._texts[name, operator] = texts(column.nodes, column.kinds.codes, operator)
+        return self._texts[name, operator]
 
     def kinds(self, names: frozenset[str]) -> Kinds:
         """Which hosts are alike in all these columns."""
@@ -98,9 +107,8 @@ class Columns:
         return kinds
 
 
-def identity(nodes: Iterable[Node | None]) -> bytes:
+def identity(nodes: Sequence[Node | None]) -> bytes:
     """What tells expressions apart as Python's equality does not: by type (1, 1.0 and true), and 0.0 from -0.0."""
-    nodes = tuple(nodes)
     try:
         return _ENCODER.encode(nodes)
     except UnicodeEncodeError:  # a string whose bytes are not UTF-8
@@ -114,22 +122,26 @@ def _extension(value: Any) -> msgspec.msgpack.Ext:  # noqa: ANN401  # what msgsp
 _ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_extension)
 
 
-def _column(nodes: Sequence[Node | None]) -> Column:
-    codes = list[int]()
+def kinds(rows: Iterable[Sequence[Node | None]]) -> Kinds:
+    """Which rows of expressions are alike; kinds are numbered as they first appear."""
     known = dict[bytes, int]()
-    first = list[int]()
-    for host, node in enumerate(nodes):
-        code = known.setdefault(identity((node,)), len(known))
+    codes, first = list[int](), list[int]()
+    for place, row in enumerate(rows):
+        code = known.setdefault(identity(row), len(known))
         if code == len(first):
-            first.append(host)
+            first.append(place)
         codes.append(code)
-    distinct = tuple(nodes[host] for host in first)
+    return Kinds(np.array(codes, np.intp), np.array(first, np.intp))
+
+
+def _column(nodes: Sequence[Node | None]) -> Column:
+    alike = kinds((node,) for node in nodes)
+    distinct = tuple(nodes[host] for host in alike.first.tolist())
     literals = [node for node in distinct if node is None or isinstance(node, VALUES)]
     vector = packed(literals) if len(literals) == len(distinct) else None
-    kinds = Kinds(np.array(codes, np.intp), np.array(first, np.intp))
     return Column(
         nodes=distinct,
-        kinds=kinds,
+        kinds=alike,
         expressions=tuple(node for node in distinct if node is not None and not isinstance(node, VALUES)),
-        vector=vector and vector.at(kinds.codes),
+        vector=vector and vector.at(alike.codes),
     )

@@ -22,6 +22,7 @@ from vmf.classad.tree import Binary, Conditional, Parentheses, Reference, Select
 from vmf.match import vectors
 from vmf.match.columns import Column, Columns, Kinds
 from vmf.match.reading import has_special, reading, scoped
+from vmf.match.texts import COMPARISONS
 from vmf.match.vectors import EVERYWHERE, Array, Mask, Vector
 
 _FEW: Final = 8
@@ -62,12 +63,12 @@ class Opaque(Exception):
 
 
 class Sweep:
-    """One job against all hosts, of which there is at least one."""
+    """One job against all hosts."""
 
     def __init__(self, columns: Columns, job: Ad, world: World) -> None:
         self._columns = columns
         self._job = job
-        self._match = Match(job, columns.hosts[0], world)
+        self._match = Match(job, Ad(), world)
         self._special = columns.special or has_special(job)
         self._reached: dict[tuple[Side, str], Reach | None] = {}
 
@@ -76,8 +77,7 @@ class Sweep:
         fits = np.ones(len(self._columns.hosts), np.bool_)
         if "requirements" in self._job.fields:
             fits &= self._attribute("requirements", Side.JOB, FITS, fits)
-        if fits.any():
-            fits &= self._attribute("requirements", Side.HOST, FITS, fits) | self._columns.without("requirements")
+        fits &= self._attribute("requirements", Side.HOST, FITS, fits) | self._columns.without("requirements")
         return fits
 
     def ranks(self, where: Mask) -> NDArray[np.float64]:
@@ -86,6 +86,8 @@ class Sweep:
         return np.broadcast_to(ranks, where.shape).astype(np.float64)
 
     def _attribute(self, name: str, side: Side, sense: Sense, where: Mask) -> Array:
+        if not where.any():
+            return np.zeros_like(where)
         node = Selection(of=Reference(name="MY"), name=name)
         try:
             with np.errstate(all="ignore"):  # what overflows or is divided by 0 has its place in the answer
@@ -159,9 +161,8 @@ class Sweep:
     def _strict(self, node: Node, side: Side, sense: Sense, where: Mask) -> Vector | None:
         """What operators and attributes yield that have a form for vectors."""
         match node:
-            case Binary(operator=symbol, left=left, right=right) if symbol in vectors.BINARY:
-                first = self._vector(left, side, PLAIN, where)
-                second = first and self._vector(right, side, PLAIN, where)
+            case Binary(operator=symbol) if symbol in vectors.BINARY:
+                first, second = self._texts(node, side) or self._numbers(node, side, where)
                 found = first and second and vectors.BINARY[symbol](first, second)
             case Unary(operator=symbol, operand=operand) if symbol in vectors.UNARY:
                 vector = self._vector(operand, side, PLAIN, where)
@@ -170,22 +171,45 @@ class Sweep:
                 return self._reference(node, side, sense, where)
         return found and sense.vector(found)
 
-    def _reference(self, node: Node, side: Side, sense: Sense, where: Mask) -> Vector | None:
-        """An attribute's value; one without a scope is the expression's own ad's, or else the other ad's."""
-        scope, name = scoped(node)
-        if not name:
+    def _numbers(self, node: Binary, side: Side, where: Mask) -> tuple[Vector | None, Vector | None]:
+        left = self._vector(node.left, side, PLAIN, where)
+        return left, left and self._vector(node.right, side, PLAIN, where)
+
+    def _texts(self, node: Binary, side: Side) -> tuple[Vector, Vector] | None:
+        """A comparison's operands as numbers, if one is a column of texts, and the other the same for all hosts."""
+        if node.operator not in COMPARISONS:
             return None
-        home = side.other if scope == "target" else side
-        ours = self._job.fields.get(name)
-        if not scope and side is Side.JOB and ours is None:
-            home = Side.HOST
-        if not scope and side is Side.HOST and ours is not None and None in (nodes := self._columns[name].nodes):
-            if len(nodes) > 1:
-                return None  # it is an attribute of some hosts, and where it is not, of the job
-            home = Side.JOB
+        for column, other in ((node.left, node.right), (node.right, node.left)):
+            home, name = self._home(column, side)
+            found = self._columns.texts(name, node.operator) if home is Side.HOST else None
+            if found is not None and not self._read(other, side).names:
+                number = found.number(self._evaluated(other, side, 0))
+                if number is not None:
+                    return (found.vector, number) if column is node.left else (number, found.vector)
+        return None
+
+    def _reference(self, node: Node, side: Side, sense: Sense, where: Mask) -> Vector | None:
+        """An attribute's value."""
+        home, name = self._home(node, side)
         if home is Side.HOST:
             return self._column(self._columns[name], sense, where)
-        return None if ours is None else self._vector(ours, Side.JOB, sense, where)
+        return None if home is None else self._vector(self._job.fields.get(name, UNDEFINED), home, sense, where)
+
+    def _home(self, node: Node, side: Side) -> tuple[Side | None, str]:
+        """Where an attribute is found: without a scope in the expression's own ad, or else in the other ad.
+
+        It is None if the node is no attribute, or one that only some hosts have, and for the others the job.
+        """
+        scope, name = scoped(node)
+        if scope or not name:
+            return (None if not name else side.other if scope == "target" else side), name
+        ours = name in self._job.fields
+        if side is Side.JOB:
+            return (Side.JOB if ours else Side.HOST), name
+        nodes = self._columns[name].nodes
+        if not ours or None not in nodes:
+            return Side.HOST, name
+        return (Side.JOB if len(nodes) == 1 else None), name
 
     def _column(self, column: Column, sense: Sense, where: Mask) -> Vector | None:
         if column.vector is not None:
@@ -202,11 +226,10 @@ class Sweep:
     def _spread(self, node: Node, side: Side, sense: Sense, where: Mask, kinds: Kinds) -> Vector | None:
         """An expression's value by the tree, evaluated for one host of each kind that is wanted."""
         wanted = np.bincount(kinds.codes[where], minlength=kinds.count).astype(np.bool_)
-        values = [
+        vector = vectors.packed(
             sense.value(self._evaluated(node, side, host)) if want else None
             for host, want in zip(kinds.first.tolist(), wanted.tolist(), strict=True)
-        ]
-        vector = vectors.packed(values)
+        )
         return vector and vector.at(kinds.codes)
 
     def _evaluated(self, node: Node, side: Side, host: int) -> Value:

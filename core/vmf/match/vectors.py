@@ -7,7 +7,7 @@ exact form here is None, and is left to the tree.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -50,17 +50,24 @@ class Vector(Struct, frozen=True, eq=False):
         return Vector(self.data[places], self.state if self.state is ALL_DEFINED else self.state[places])
 
 
-def packed(values: Sequence[classad.Value | None]) -> Vector | None:
-    """Values as a vector, if they are numbers of one type, or booleans; None, an attribute not there, is UNDEFINED."""
-    values = [UNDEFINED if value is None else value for value in values]
-    kinds = {type(value) for value in values} - _STATES.keys()
-    if len(kinds) > 1 or not kinds <= _DTYPES.keys():
-        return None
-    kind = kinds.pop() if kinds else bool
-    if all(type(value) is kind for value in values):
-        return Vector(np.array(values, _DTYPES[kind]))
-    data = np.array([value if type(value) is kind else 0 for value in values], _DTYPES[kind])
-    return Vector(data, np.array([_STATES.get(type(value), _DEFINED) for value in values], np.uint8))
+def packed(values: Iterable[classad.Value | None]) -> Vector | None:
+    """Values as a vector; None in their midst, an attribute not there, is UNDEFINED.
+
+    Returns:
+        None if they are not all of one type that vectors have; the first that is not ends the search.
+    """
+    kind: type | None = None
+    data, states = [], []
+    for value in values:
+        state = _UNDEFINED if value is None else _STATES.get(type(value), _DEFINED)
+        if not state and kind is not type(value):
+            if kind or type(value) not in _DTYPES:
+                return None
+            kind = type(value)
+        data.append(0 if state else value)
+        states.append(state)
+    dtype = _DTYPES[kind or bool]
+    return Vector(np.array(data, dtype), np.array(states, np.uint8) if any(states) else ALL_DEFINED)
 
 
 def constant(value: classad.Value) -> Vector | None:
