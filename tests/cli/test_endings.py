@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -123,47 +121,6 @@ def test_a_guest_that_is_killed_is_told_apart(shell: Shell) -> None:
     assert process.returncode == 75
     result = json.loads((shell.folder / "j.results/result.json").read_text())
     assert result["outcome"] in {"killed", "crashed"}
-
-
-KILL_AT = """
-import os, signal, sys
-from vmf import plugins, store
-from vmf.cli import main
-
-where, number = sys.argv.pop(1).rsplit(":", 1)
-owner, name = {"store": (store.Store, None), "verb": (plugins.Hypervisor, None)}[where], None
-count = 0
-def dying(function):
-    def wrapped(*args, **kwargs):
-        global count
-        before = count
-        count += 1
-        if before == int(number):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*args, **kwargs)
-    return wrapped
-for name in {"store": ("apply", "claim"), "verb": ("put", "create", "state", "fetch", "destroy")}[where]:
-    setattr(owner[0], name, dying(getattr(owner[0], name)))
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.parametrize("point", [*(f"store:{n}" for n in range(6)), *(f"verb:{n}" for n in range(10))])
-def test_killed_at_any_step_the_job_ends_right_and_leaves_nothing(shell: Shell, tmp_path: Path, point: str) -> None:
-    """Kill the engine before each commit to the store and each call of the hypervisor of a whole life."""
-    driver = tmp_path / "kill_at.py"
-    driver.write_text(KILL_AT)
-    shell.job("write out.txt made\nexit 5")
-    words = [os.sys.executable, str(driver), point, "run", "j.yaml", "--hosts", "hosts"]
-    done = subprocess.run(words, cwd=shell.folder, env=shell.environment, capture_output=True, check=False, timeout=60)
-    if done.returncode == -signal.SIGKILL:
-        assert shell.vmf("wait", "j").returncode == 5
-    else:
-        assert done.returncode == 5
-    results = shell.folder / "j.results"
-    assert (results / "out.txt").read_text() == "made\n"
-    assert shell.left_behind() == []
-    assert [each.state for each in shell.records("j")] == ["completed"]
 
 
 @pytest.mark.parametrize("state", ["idle", "running", "collecting"])
