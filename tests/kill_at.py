@@ -1,4 +1,4 @@
-"""`vmf`, killed at a step: `kill_at.py FUNCTION NUMBER WORD…` dies just before that call of a function, counted from 0."""
+"""`vmf`, killed at a step: `kill_at.py FUNCTION NUMBER WORD…` dies just before that call, counted from 0."""
 
 from __future__ import annotations
 

@@ -153,6 +153,13 @@ class Shell:
     def reaches(self, name: str, state: str) -> None:
         until(lambda: [each.state for each in self.records(name)][-1:] == [state], f"{name} becomes {state}")
 
+    def orphan(self, script: str, name: str = "j") -> None:
+        """A running job whose engine was killed."""
+        self.job(script, name)
+        with self.start("run", f"{name}.yaml") as process:
+            self.reaches(name, "running")
+            process.kill()
+
     def records(self, name: str = "") -> list[Record]:
         """The jobs of this name, or all, as the store has them, oldest first."""
         if not (self.home / "store.db").exists():
