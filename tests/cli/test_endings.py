@@ -35,7 +35,7 @@ def test_the_same_job_run_from_another_folder_is_another_and_the_orphan_keeps_th
     shell.orphan("hang")
     elsewhere = dataclasses.replace(shell, folder=shell.folder / "elsewhere", hosts=("--hosts", "../hosts"))
     elsewhere.folder.mkdir()
-    done = elsewhere.vmf("run", "../j.yaml")
+    done = elsewhere.vmf("run", str(shell.folder / "j.yaml"))
     assert done.returncode == 78
     assert "a live job is already called 'j'" in done.stderr
     assert "running, orphaned" in shell.row("j")
