@@ -100,6 +100,8 @@ class Shell:
     """The hosts that are meant where none are named."""
     within: tuple[str, ...] = ()
     """What stands before every command, such as what enters a namespace."""
+    program: tuple[str, ...] = ("-m", "vmf")
+    """What Python is to run."""
     image: str = "box.raw"
 
     def job(self, script: str, name: str = "j") -> Path:
@@ -121,7 +123,7 @@ class Shell:
         """Type `vmf` and these words; signals have their effect even where the tests run under `nohup`."""
         hosts = self.hosts if words[0] in {"run", "plan", "doctor"} and "--hosts" not in words else ()
         return Command(
-            [*SIGNALS, *self.within, sys.executable, "-P", "-m", "vmf", *words, *hosts],
+            [*SIGNALS, *self.within, sys.executable, "-P", *self.program, *words, *hosts],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -150,6 +152,13 @@ class Shell:
 
     def reaches(self, name: str, state: str) -> None:
         until(lambda: [each.state for each in self.records(name)][-1:] == [state], f"{name} becomes {state}")
+
+    def orphan(self, script: str, name: str = "j") -> None:
+        """A running job whose engine was killed."""
+        self.job(script, name)
+        with self.start("run", f"{name}.yaml") as process:
+            self.reaches(name, "running")
+            process.kill()
 
     def records(self, name: str = "") -> list[Record]:
         """The jobs of this name, or all, as the store has them, oldest first."""

@@ -1,70 +1,17 @@
-"""Ctrl-C, signals, kill -9, adoption, removal."""
+"""Engines and guests that are killed, orphans, results that find no place."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
-import subprocess
-from pathlib import Path
 
-import pytest
-
-from shell import Shell, until
-
-
-def killed(shell: Shell, script: str, state: str = "running") -> None:
-    """A job whose engine was killed while it was in `state`."""
-    shell.job(script)
-    with shell.start("run", "j.yaml") as process:
-        shell.reaches("j", state)
-        process.kill()
-
-
-def test_ctrl_c_asks_the_guest_and_cleans_up(shell: Shell) -> None:
-    shell.job("hang")
-    with shell.start("run", "j.yaml") as process:
-        shell.reaches("j", "running")
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert process.returncode == 77
-    assert "stopping; Ctrl-C again forces" in err
-    assert "forcing the machine off" not in out
-    assert "stopped, exit code 77 (vmf)" in out
-    assert shell.left_behind() == []
-
-
-def test_a_second_ctrl_c_forces_a_deaf_guest_at_once(shell: Shell) -> None:
-    shell.job("deaf\nhang")
-    with shell.start("run", "--console", "j.yaml") as process:
-        until(lambda: "deaf" in process.stdout.readline(), "the guest is deaf")
-        process.send_signal(signal.SIGINT)
-        shell.reaches("j", "stopping")
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=8)
-    assert process.returncode == 77
-    assert "vmf: forcing" in err
-    assert "forcing the machine off" in out
-    assert shell.left_behind() == []
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_sigterm_leaves_the_machine_to_be_adopted(shell: Shell, number: signal.Signals) -> None:
-    shell.job("write out.txt kept\nsleep 2\nexit 6")
-    with shell.start("run", "j.yaml") as process:
-        shell.reaches("j", "running")
-        process.send_signal(number)
-        process.communicate(timeout=30)
-    assert process.returncode == 80
-    assert len(shell.machines()) == 1
-    assert "orphaned" in shell.row("j")
-    assert shell.vmf("wait", "j").returncode == 6
-    assert (shell.folder / "j.results/out.txt").read_text() == "kept\n"
-    assert shell.left_behind() == []
+from shell import Shell
 
 
 def test_a_killed_engines_job_is_shown_as_orphaned_and_carried_on_by_wait(shell: Shell) -> None:
-    killed(shell, "write out.txt kept\nsleep 2\nexit 6")
+    shell.orphan("write out.txt kept\nsleep 2\nexit 6")
     shown = shell.vmf("ps")
     assert "running, orphaned" in shown.stdout
     assert "`vmf wait j` carries it on, `vmf rm j` removes it" in shown.stderr
@@ -76,42 +23,29 @@ def test_a_killed_engines_job_is_shown_as_orphaned_and_carried_on_by_wait(shell:
 
 
 def test_the_same_run_typed_again_carries_the_orphan_on(shell: Shell) -> None:
-    killed(shell, "sleep 2\nexit 6")
+    shell.orphan("sleep 2\nexit 6")
     again = shell.vmf("run", "j.yaml")
     assert again.returncode == 6
     assert "was orphaned, running; carrying it on" in again.stderr
     assert [each.id for each in shell.records("j")] == [1]
 
 
+def test_the_same_job_run_from_another_folder_is_another_and_the_orphan_keeps_the_name(shell: Shell) -> None:
+    """Its results would go elsewhere."""
+    shell.orphan("hang")
+    elsewhere = dataclasses.replace(shell, folder=shell.folder / "elsewhere", hosts=("--hosts", "../hosts"))
+    elsewhere.folder.mkdir()
+    done = elsewhere.vmf("run", str(shell.folder / "j.yaml"))
+    assert done.returncode == 78
+    assert "a live job is already called 'j'" in done.stderr
+    assert "running, orphaned" in shell.row("j")
+
+
 def test_another_run_adopts_the_orphan_beside_its_own_job(shell: Shell) -> None:
-    killed(shell, "sleep 1\nexit 6")
+    shell.orphan("sleep 1\nexit 6")
     shell.job("exit 0", "other")
     assert shell.vmf("run", "other.yaml").returncode == 0
     assert [each.state for each in shell.records("j")] == ["completed"]
-
-
-def test_rm_removes_an_orphan(shell: Shell) -> None:
-    killed(shell, "hang")
-    assert shell.vmf("rm", "j").returncode == 0
-    assert shell.records("j") == []
-    assert shell.machines() == []
-
-
-def test_rm_ends_a_job_that_another_engine_runs(shell: Shell) -> None:
-    shell.job("hang")
-    with shell.start("run", "j.yaml") as process:
-        shell.reaches("j", "running")
-        assert shell.vmf("rm", "j").returncode == 0
-        out, _ = process.communicate(timeout=30)
-    assert process.returncode == 77
-    assert "stopped" in out
-    assert shell.left_behind() == []
-
-
-def test_rm_of_a_stranger_says_so(shell: Shell) -> None:
-    done = shell.vmf("rm", "nobody")
-    assert done.returncode == 78
-    assert "no job is called 'nobody'" in done.stderr
 
 
 def test_a_guest_that_is_killed_is_told_apart(shell: Shell) -> None:
@@ -123,75 +57,6 @@ def test_a_guest_that_is_killed_is_told_apart(shell: Shell) -> None:
     assert process.returncode == 75
     result = json.loads((shell.folder / "j.results/result.json").read_text())
     assert result["outcome"] in {"killed", "crashed"}
-
-
-KILL_AT = """
-import os, signal, sys
-from vmf import plugins, store
-from vmf.cli import main
-
-where, number = sys.argv.pop(1).rsplit(":", 1)
-owner, name = {"store": (store.Store, None), "verb": (plugins.Hypervisor, None)}[where], None
-count = 0
-def dying(function):
-    def wrapped(*args, **kwargs):
-        global count
-        before = count
-        count += 1
-        if before == int(number):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*args, **kwargs)
-    return wrapped
-for name in {"store": ("apply", "claim"), "verb": ("put", "create", "state", "fetch", "destroy")}[where]:
-    setattr(owner[0], name, dying(getattr(owner[0], name)))
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.parametrize("point", [*(f"store:{n}" for n in range(6)), *(f"verb:{n}" for n in range(10))])
-def test_killed_at_any_step_the_job_ends_right_and_leaves_nothing(shell: Shell, tmp_path: Path, point: str) -> None:
-    """Kill the engine before each commit to the store and each call of the hypervisor of a whole life."""
-    driver = tmp_path / "kill_at.py"
-    driver.write_text(KILL_AT)
-    shell.job("write out.txt made\nexit 5")
-    words = [os.sys.executable, str(driver), point, "run", "j.yaml", "--hosts", "hosts"]
-    done = subprocess.run(words, cwd=shell.folder, env=shell.environment, capture_output=True, check=False, timeout=60)
-    if done.returncode == -signal.SIGKILL:
-        assert shell.vmf("wait", "j").returncode == 5
-    else:
-        assert done.returncode == 5
-    results = shell.folder / "j.results"
-    assert (results / "out.txt").read_text() == "made\n"
-    assert shell.left_behind() == []
-    assert [each.state for each in shell.records("j")] == ["completed"]
-
-
-@pytest.mark.parametrize("state", ["idle", "running", "collecting"])
-def test_rm_destroys_an_orphan_in_any_state_and_starts_nothing(shell: Shell, state: str) -> None:
-    """Also one whose results have no place to go to, which nobody could end otherwise."""
-    shell.host(more=", machines: 1")
-    shell.job("echo ran\nwrite out.txt x\nsleep 1", "a")
-    place = shell.folder / "place"
-    place.mkdir()
-    if state == "idle":
-        shell.job("hang", "first")
-        shell.vmf("run", "--detach", "first.yaml")
-        shell.reaches("first", "running")
-    with shell.start("run", "a.yaml", "--set", "results.folder=place/a") as process:
-        shell.reaches("a", "idle" if state == "idle" else "running")
-        if state == "collecting":
-            place.rmdir()
-            place.write_text("in the way")
-            process.communicate(timeout=30)
-        process.kill()
-    if state == "idle":
-        shell.vmf("rm", "first")
-    assert [each.state for each in shell.records("a")] == [state]
-    done = shell.vmf("rm", "a")
-    assert done.returncode == 0
-    assert ("starting" in done.stdout, "given up" in done.stdout) == (False, state == "collecting")
-    assert shell.records("a") == []
-    assert shell.left_behind() == []
 
 
 def test_results_without_a_place_hold_no_room(shell: Shell) -> None:

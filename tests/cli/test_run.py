@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -7,7 +8,15 @@ import sys
 
 import pytest
 
-from shell import Shell, until
+from shell import Shell
+
+IMAGE = """\
+apiVersion: vmf/v1
+kind: Image
+metadata: {{name: box}}
+spec:
+  disks: [{{file: ../box.raw, format: raw, sha256: {digest}}}]
+"""
 
 
 def test_the_results_come_back_and_nothing_is_left(shell: Shell) -> None:
@@ -151,6 +160,21 @@ def test_the_jobs_fault_holds_it(shell: Shell) -> None:
     assert shell.left_behind() == []
 
 
+def test_a_disk_that_is_not_what_its_checksum_says_holds_the_job(shell: Shell) -> None:
+    digest = hashlib.sha256((shell.folder / "box.raw").read_bytes()).hexdigest()
+    (shell.folder / "box").mkdir()
+    (shell.folder / "box/box.image.yaml").write_text(IMAGE.format(digest=digest))
+    shell.image = "box"
+    shell.job("exit 0")
+    assert shell.vmf("run", "j.yaml").returncode == 0
+    (shell.folder / "box.raw").write_bytes(b"changed".ljust(2**20, b"\0"))
+    done = shell.vmf("run", "j.yaml", "--set", "results.folder=changed")
+    assert done.returncode == 76
+    assert digest in done.stdout
+    assert json.loads((shell.folder / "changed/result.json").read_text())["code"] == "image-invalid"
+    assert shell.left_behind() == []
+
+
 def test_a_hosts_fault_sends_the_job_elsewhere(shell: Shell) -> None:
     shell.host("barn")
     shell.fault("create", "host", "out of order", host="barn")
@@ -180,14 +204,6 @@ def test_a_lost_host_is_asked_again(shell: Shell) -> None:
         out, _ = process.communicate(timeout=30)
     assert "no route; asking again" in out
     assert process.returncode == 77
-
-
-def test_a_detached_job_is_waited_for_from_anywhere(shell: Shell) -> None:
-    shell.job("write out.txt far\nsleep 1\nexit 4")
-    assert shell.vmf("run", "--detach", "j.yaml").returncode == 0
-    assert shell.vmf("wait", "j").returncode == 4
-    assert (shell.folder / "j.results/out.txt").read_text() == "far\n"
-    until(lambda: shell.left_behind() == [], "the engine has left")
 
 
 @pytest.mark.parametrize("lost", [">&-", ">&- 2>&-", ">/dev/full", "| head -1"])

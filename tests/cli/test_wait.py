@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
+from contextlib import closing
 
 import pytest
 
 from shell import Shell, until, waits_for_lock
+from vmf.model import Home
+from vmf.store import Store, own
 
 
 @pytest.fixture
@@ -43,19 +45,6 @@ def test_a_wait_sees_the_end_that_another_engine_brings(shell: Shell) -> None:
     assert json.loads(done.stdout)["state"] == "completed"
 
 
-def test_rm_by_name_means_the_live_job_and_never_the_history(shell: Shell) -> None:
-    shell.job("exit 0")
-    shell.vmf("run", "j.yaml")
-    by_name = shell.vmf("rm", "j")
-    assert by_name.returncode == 78
-    assert "no live job is called 'j'" in by_name.stderr
-    assert "`vmf rm 1` forgets" in by_name.stderr
-    assert len(shell.records("j")) == 1
-    assert shell.vmf("rm", "1").returncode == 0
-    assert shell.records("j") == []
-    assert (shell.folder / "j.results/result.json").exists()
-
-
 def test_detaching_and_removing_speak_json(shell: Shell) -> None:
     shell.job("hang")
     said = json.loads(shell.vmf("run", "--detach", "--format", "json", "j.yaml").stdout)
@@ -75,10 +64,13 @@ def test_every_command_shows_an_orphan_and_what_to_type(shell: Shell, running, c
     shell.vmf("rm", "j")
 
 
-def test_a_removal_that_was_killed_on_its_way_can_be_typed_again(shell: Shell) -> None:
-    shell.job("exit 0")
-    shell.vmf("run", "j.yaml")
-    shutil.rmtree(shell.home / "jobs/1")
-    assert shell.vmf("rm", "1").returncode == 0
-    assert shell.records() == []
-    assert list((shell.home / "jobs").iterdir()) == []
+def test_a_job_that_is_removed_while_it_is_waited_for_was_stopped(shell: Shell) -> None:
+    shell.orphan("hang")
+    home = Home(root=shell.home)
+    ownership = own(home, 1)
+    with shell.start("wait", "j") as waiting:
+        until(lambda: waits_for_lock(waiting.pid), "it waits")
+        with closing(Store(home)) as store:
+            store.forget(shell.records()[0])
+        ownership.release()
+        assert waiting.wait(30) == 77

@@ -96,6 +96,16 @@ def test_the_sockets_of_killed_engines_are_swept_and_living_ones_are_not(tmp_pat
     assert came.get(timeout=DEADLINE).jobs == (3,)
 
 
+def test_an_engine_that_is_too_busy_to_answer_is_neither_swept_nor_waited_for(tmp_path, server, came):
+    busy = server.path.with_name("busy")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(str(busy))
+        listener.listen(0)
+        client.connect(str(busy))
+        with Server(Home(root=tmp_path), came.put):
+            assert busy.exists()
+
+
 def test_a_socket_that_is_just_being_made_is_not_swept(tmp_path, monkeypatch, came):
     first, second = (Server(Home(root=tmp_path), came.put) for _ in range(2))
     entering = threading.Thread(target=second.__enter__)

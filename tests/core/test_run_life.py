@@ -8,11 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from farm import FARM
+from faults import ALWAYS
 from vmf.errors import HoldCode, HostFault
 from vmf.hookspecs import hookimpl
 from vmf.model import Disk, DiskFormat, Host, Outcome
-from vmf.run import Advanced, life
+from vmf.run import Advanced, Remark, life
 from vmf.state import Created, State
+from vmf.store import own
 from vmf.testing import fake
 
 BARN = Host(name="barn", type="fake")
@@ -53,6 +55,26 @@ def test_results_that_cannot_be_read_yet_are_asked_for_again(make, kind):
     assert (record.state, record.attempt, record.verdict.exit_code) == (State.COMPLETED, 1, 4)
     assert (record.folder / "out.txt").read_text() == "kept\n"
     assert [each.split(";")[0] for each in farm.remarks()] == ["busy", "busy"]
+
+
+def test_unread_results_are_kept_when_their_job_is_stopped_and_left(make):
+    farm = make()
+    farm.fault("fetch", "host", "busy", times=ALWAYS)
+
+    def tell(notice):
+        if isinstance(notice, Remark) and farm.engine._orders[notice.record.id].stop:
+            farm.engine.leave()
+        elif isinstance(notice, Remark):
+            farm.engine.stop(force=False)
+
+    farm.engine._tell = tell
+    (record,) = farm.carry(farm.job("write out.txt kept\nexit 4"))
+    assert record.state is State.COLLECTING
+    farm.fault("fetch", "host", "busy", times=0)
+    again = make()
+    (record,) = again.engine.carry([(record, own(again.store.home, record.id))])
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 4)
+    assert (record.folder / "out.txt").read_text() == "kept\n"
 
 
 def test_a_machine_that_is_gone_with_its_results_is_made_again_on_another_host_and_the_run_says_why(make):

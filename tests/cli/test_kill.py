@@ -1,0 +1,92 @@
+"""Killed at any step of its life, a job ends right when the same is typed again, and leaves nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from pathlib import Path
+
+import pytest
+
+from shell import Shell, until
+
+KILL_AT = str(Path(__file__).parents[1] / "kill_at.py")
+APPLY, VERB = "vmf.store:Store.apply", "vmf.plugins:Hypervisor."
+
+
+def killed(shell: Shell, point: tuple[str, int], *words: str) -> None:
+    """Type words of which the process is killed just before a call; it must have come that far."""
+    place, number = point
+    done = dataclasses.replace(shell, program=(KILL_AT, place, str(number))).vmf(*words)
+    assert done.returncode == -signal.SIGKILL, done
+
+
+def ended_well(shell: Shell) -> None:
+    assert (shell.folder / "j.results/out.txt").read_text() == "made\n"
+    assert len(list(shell.folder.glob("j.results*"))) == 1
+    assert [each.state for each in shell.records()] == ["completed"]
+    until(lambda: shell.left_behind() == [], "all is clean")
+
+
+@pytest.fixture(autouse=True)
+def job(shell: Shell) -> None:
+    shell.job("write out.txt made\nexit 5")
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        ("vmf.store:Store.submit", 0),
+        ("vmf.store.database:own", 0),
+        ("vmf.store:Store.update", 0),
+        ("vmf.store:Store.claim", 0),
+        *((APPLY, number) for number in range(4)),
+        (f"{VERB}state", 0),
+        (f"{VERB}put", 0),
+        (f"{VERB}put", 1),
+        (f"{VERB}create", 0),
+        (f"{VERB}state", 1),
+        (f"{VERB}fetch", 0),
+        (f"{VERB}destroy", 0),
+    ],
+)
+def test_a_run_that_is_killed_is_typed_again(shell: Shell, point: tuple[str, int]) -> None:
+    killed(shell, point, "run", "j.yaml")
+    assert shell.vmf("run", "j.yaml").returncode == 5
+    ended_well(shell)
+
+
+@pytest.mark.parametrize(
+    "point", [("vmf.store:Store.update", 0), (f"{VERB}create", 0), (f"{VERB}fetch", 0), (APPLY, 3)]
+)
+def test_an_adoption_that_is_killed_is_typed_again(shell: Shell, point: tuple[str, int]) -> None:
+    killed(shell, (f"{VERB}create", 0), "run", "j.yaml")
+    killed(shell, point, "wait", "j")
+    assert shell.vmf("wait", "j").returncode == 5
+    ended_well(shell)
+
+
+@pytest.mark.parametrize("point", [("vmf.cli.run:subprocess.Popen", 0), ("vmf.cli.run:_is_taken", 0)])
+def test_a_job_whose_detaching_is_killed_is_waited_for(shell: Shell, point: tuple[str, int]) -> None:
+    killed(shell, point, "run", "--detach", "j.yaml")
+    assert shell.vmf("wait", "j").returncode == 5
+    ended_well(shell)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        *((APPLY, number) for number in range(4)),
+        (f"{VERB}destroy", 0),
+        ("vmf.cli.rm:shutil.rmtree", 3),
+        ("vmf.store:Store.forget", 0),
+    ],
+)
+def test_a_removal_that_is_killed_is_typed_again(shell: Shell, point: tuple[str, int]) -> None:
+    shell.job("hang")
+    killed(shell, (f"{VERB}state", 1), "run", "j.yaml")
+    killed(shell, point, "rm", "j")
+    assert shell.vmf("rm", "1").returncode == 0
+    assert shell.records() == []
+    assert list((shell.home / "jobs").iterdir()) == []
+    assert shell.left_behind() == []

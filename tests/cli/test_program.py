@@ -1,0 +1,47 @@
+"""What `vmf` says and ends with when it fails itself, or when its store is not as it wrote it."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from shell import Shell
+
+PROGRAM = """
+from vmf import cli
+
+def main():
+    raise {error}
+
+cli.main = main
+cli.program()
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        ("ZeroDivisionError('oh')", 70, "vmf: vmf failed (ZeroDivisionError: oh); please report this\n"),
+        ("KeyboardInterrupt", 77, "vmf: interrupted\n"),
+    ],
+)
+def test_a_failure_of_vmf_itself_has_its_code_and_a_sentence(error: str, code: int, said: str) -> None:
+    words = (sys.executable, "-c", PROGRAM.format(error=error))
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
+
+
+def test_a_record_that_cannot_be_read_is_named_with_what_to_do(shell: Shell) -> None:
+    shell.orphan("hang")
+    with closing(sqlite3.connect(shell.home / "store.db", isolation_level=None)) as store:
+        store.execute("UPDATE jobs SET record = 'rubbish'")
+    done = shell.vmf("ps")
+    assert done.returncode == 79
+    assert f"what {shell.home}/store.db keeps of job 1, j, cannot be read" in done.stderr
+    assert "set VMF_HOME to another folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert shell.vmf("plugins").returncode == 0
