@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from classad import ours, reference
-from vmf.classad import ClassAdSyntaxError, unparse
+from vmf.classad import UNDEFINED, ClassAdSyntaxError, unparse
 from vmf.classad.functions import EAGER, LAZY
 
 PAGE = (Path(__file__).parents[2] / "docs" / "classad.md").read_text()
@@ -52,6 +52,19 @@ def test_a_difference_is_one(text, here, there):
     assert answer(ours.evaluate, text) == here
     if there != "(crashes)":
         assert answer(reference.evaluate, text) == there
+
+
+def test_records_are_found_although_the_name_to_look_up_in_them_is_in_neither_ad():
+    ads = ("[records = {[u = 5], [u = 6]}]", "[]")
+    assert ours.evaluate("evalInEachContext(u, records)", *ads) == [5, 6]
+    assert ours.evaluate("countMatches(u, records)", *ads) == 2
+    assert reference.evaluate("evalInEachContext(u, records)", *ads) is UNDEFINED
+
+
+@pytest.mark.parametrize("call", ["int({})", "ifThenElse(true, {}, 0)", "sum({{{}}})", "eval({})", "max({{0, {}}})"])
+def test_calls_nest_as_deep_as_is_said(call):
+    links = "; ".join(f"a{at + 1} = {call.format(f'a{at}')}" for at in range(80))
+    assert ours.evaluate("a80", f"[a0 = 1; {links}]") == 1
 
 
 def test_all_differences_are_tested():

@@ -17,7 +17,7 @@ from vmf.classad.functions import EAGER, LAZY
 from vmf.classad.references import children
 from vmf.classad.tree import Record, Reference
 
-SEEDS = range(*map(int, os.environ.get("VMF_FUZZ", "0 4").split()))
+SEEDS = range(*map(int, os.environ.get("VMF_FUZZ", "0 8").split()))
 LITERALS = """
 undefined error true false 0 1 2 -3 7 64 0.0 -0.0 1.5 2.0 -2.5 1e9
 "" "a" "A" "abc" "aBC" "é" "1" "1,2.5,a" "a.*" "1.2.3" {} {1,2.0} {"a","B"} [] relTime(90) [u=1;v=u] {1,undefined}
@@ -25,6 +25,7 @@ absTime("2024-02-29T12:00:00+01:00") absTime("1970-01-01T00:00:00+00:00")
 """
 OPERATORS = "+ - * / % < <= > >= == != =?= =!= is isnt & ^ | << >> >>> && || ?:"
 IDENTITY = {"=?=", "=!=", "is", "isnt"}
+FIELDS = ('"u"', '"V"')
 PLAIN = ("undefined", "error", "1", "1.5", '"a"')
 WORLDLY = {
     *("random", "time", "currenttime", "debug", "userhome", "usermap"),
@@ -111,8 +112,11 @@ class Writer:
         return f"[u = {self.expression(depth, at)}; v = {self.random.choice(('u', '2', 'parent.h', 'z'))}]"
 
     def subscript(self, depth, at):
-        index = self.random.choice(('"u"', '"V"', "0", "1", self.expression(0, at)))
-        return f"({self.expression(depth, at)})[{index}]"
+        of = self.expression(depth, at)
+        if self.random.random() < 0.5:
+            return f"({of})[{self.random.choice(('0', '1', self.expression(0, at)))}]"
+        # Nothing looks into the value: a record that the reference gives out so is gone when it is looked into.
+        return f"({of})[{self.random.choice(FIELDS)}] =?= {self.random.choice(PLAIN)}"
 
     def selection(self, depth, at):
         return f"({self.record(depth, at)}).{self.random.choice('uvz')}"
