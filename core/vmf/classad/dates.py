@@ -156,7 +156,7 @@ _COMPOSITES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _ZONED: Final = frozenset("sZz")
-_MODIFIED: Final = frozenset({f"E{letter}" for letter in "cCxXyY"} | {f"O{letter}" for letter in "deHImMSUVwWy"})
+_MODIFIED: Final = frozenset({f"E{letter}" for letter in "cCxXyY"} | {f"O{letter}" for letter in "deHImMSuUVwWy"})
 _ALTERNATIVE: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
     dict.fromkeys("aAbBh", str.upper) | {"p": str.lower}
 )

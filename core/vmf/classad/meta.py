@@ -11,6 +11,7 @@ from typing import Final
 from vmf.classad.ad import fold
 from vmf.classad.arity import takes
 from vmf.classad.conversions import as_text, as_tree
+from vmf.classad.names import lookup
 from vmf.classad.operators import truth
 from vmf.classad.parser import ClassAdSyntaxError, parse
 from vmf.classad.references import children
@@ -64,25 +65,16 @@ def _unparse(scope: Scope, node: Node) -> Value:
     return "" if element is None else unparse(as_tree(element), INDENTED)
 
 
-def _found(scope: Scope | None, name: str) -> tuple[Element, Scope] | None:
-    """An attribute of a record or one of those around it, and which one's it is."""
-    while scope is not None:
-        if name in scope.fields:
-            return scope.fields[name], scope
-        scope = scope.parent
-    return None
-
-
 def _referred(scope: Scope, node: Node) -> tuple[Element, Scope] | None:
     """The expression that an attribute stands for, and its record."""
     match node:
         case Reference(name=name, absolute=True):
-            return _found(scope.root, fold(name))
+            return lookup(scope.root, fold(name))
         case Reference(name=name):
-            return _found(scope, fold(name)) or _found(scope.other, fold(name))
+            return lookup(scope, fold(name)) or (None if scope.other is None else lookup(scope.other, fold(name)))
         case Selection(of=of, name=name):
             record = scope.evaluate(of)
-            return _found(record.scope, fold(name)) if isinstance(record, RecordValue) else None
+            return lookup(record.scope, fold(name)) if isinstance(record, RecordValue) else None
         case _:
             return None
 
@@ -177,7 +169,7 @@ def _external(element: Element, scope: Scope) -> Iterator[str]:
             waiting += [(child, home, depth + 1) for child in children(node)]
             continue
         start = _start(node, home)
-        found = None if start is None else _found(start, fold(node.name))
+        found = None if start is None else lookup(start, fold(node.name))
         if found is not None:
             waiting.append((as_tree(found[0]), found[1], depth + 1))
         elif start is None and isinstance(node, Selection):

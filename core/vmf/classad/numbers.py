@@ -82,7 +82,7 @@ def _next_multiple(value: Value, number: float, step: Value) -> Value:
     if step == 0 if type(step) is int else abs(size) <= _ZERO:
         return value
     steps = number / size
-    return float(math.ceil(steps)) * size if math.isfinite(steps) else steps * size
+    return math.copysign(math.ceil(steps), steps) * size if math.isfinite(steps) else steps * size
 
 
 def _next_integer(value: int, step: int) -> int:
