@@ -14,6 +14,8 @@ it differs from the reference implementation, HTCondor's.
 from __future__ import annotations
 
 from vmf.classad.ad import Ad, fold
+from vmf.classad.conversions import as_tree
+from vmf.classad.forms import FORMS, read
 from vmf.classad.matching import Match, evaluate
 from vmf.classad.parser import ClassAdSyntaxError, parse, parse_ad
 from vmf.classad.references import References, references
@@ -25,6 +27,7 @@ from vmf.classad.world import World
 
 __all__ = [
     "ERROR",
+    "FORMS",
     "UNDEFINED",
     "AbsTime",
     "Ad",
@@ -38,10 +41,12 @@ __all__ = [
     "Scalar",
     "Value",
     "World",
+    "as_tree",
     "evaluate",
     "fold",
     "parse",
     "parse_ad",
+    "read",
     "references",
     "unparse",
 ]
