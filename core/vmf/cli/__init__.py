@@ -21,9 +21,12 @@ from vmf.errors import Exit, VmfError
 COMMANDS = MappingProxyType({
     "run": "run jobs and bring their results back",
     "plan": "show what would be done, and why, making nothing",
+    "match": "show which hosts a job fits, why not the others, and what to change",
     "ps": "list jobs",
     "wait": "wait for jobs to end; carry on those whose engine is gone",
     "rm": "stop and remove jobs",
+    "host": "list hosts and their ads",
+    "classad": "try expressions and ads of the ClassAd language",
     "doctor": "check what this machine needs and say what to install",
     "plugins": "list plugins and what is wrong with them",
     "image": "build the tiny guest",

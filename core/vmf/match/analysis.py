@@ -20,7 +20,7 @@ from vmf.ads.clauses import parts
 from vmf.classad import Ad, World
 from vmf.match import START, Rejection, Seeker, holds, match
 from vmf.match.remedies import Remedy, remedies, treated
-from vmf.match.words import Side, did_you_mean, looked_up, own
+from vmf.match.words import Side, did_you_mean, expressed, looked_up, own
 from vmf.model import Job, Offer
 
 MOST: Final = 5
@@ -158,7 +158,7 @@ def _steps(tester: _Tester, trials: Sequence[_Trial], hosts: int) -> Iterator[St
 
 def _conditions(tester: _Tester) -> Iterator[tuple[str, str, Callable[[_Trial], bool]]]:
     for clause in tester.asked:
-        yield classad.unparse(clause.expression), tester.sees(clause), partial(_fails, clause)
+        yield expressed(clause.expression), tester.sees(clause), partial(_fails, clause)
     yield "what the host asks of jobs", "", lambda each: any(clause.name == START for clause in each.failed)
     yield "room now", "", lambda each: each.crowded
 

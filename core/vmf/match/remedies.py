@@ -15,6 +15,7 @@ from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KIB, MIB
 from vmf.classad import Node, Value
 from vmf.classad.tree import Binary, Parentheses, Reference, Selection
+from vmf.match.words import expressed
 from vmf.model import Job
 
 
@@ -53,7 +54,7 @@ def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Ite
                 yield from _of_field(each.right, needed, job)
                 yield from _of_literal(clause, each, needed)
     if clause.name == WORDS:
-        yield Remedy(what=f"drop `{classad.unparse(clause.expression)}`", clause=clause.expression)
+        yield Remedy(what=f"drop `{expressed(clause.expression)}`", clause=clause.expression)
 
 
 def treated(job: Job, chosen: Sequence[Remedy]) -> Job:
@@ -88,7 +89,8 @@ def _of_literal(clause: Clause, compared: Binary, needed: float | str) -> Iterat
     old = compared.right
     if clause.name == WORDS and isinstance(old, int | float | str):
         how, distance = _way(old, needed)
-        told = f"{how} {classad.unparse(old)} to {classad.unparse(needed)} in `{classad.unparse(clause.expression)}`"
+        how = "change" if compared.operator in _SAME else how
+        told = f"{how} {expressed(old)} to {expressed(needed)} in `{expressed(clause.expression)}`"
         instead = Binary(operator=compared.operator, left=compared.left, right=needed)
         yield Remedy(what=told, distance=distance, clause=clause.expression, instead=instead)
 
@@ -121,6 +123,8 @@ def _size(unit: int) -> Callable[[Value], tuple[int, str] | None]:
 
 
 _UNITS: Final = ((2**30, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
+
+_SAME: Final = frozenset({"==", "=?="})
 
 _LONG: Final = 2**62
 """Integers beyond are not reckoned with."""

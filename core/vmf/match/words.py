@@ -18,6 +18,7 @@ from vmf.classad import ERROR, UNDEFINED, Ad, Node, Value
 from vmf.classad.conversions import as_tree
 from vmf.classad.references import children
 from vmf.classad.tree import Reference, Selection
+from vmf.classad.unparse import Style
 from vmf.units import format_size
 
 
@@ -38,7 +39,7 @@ def sentence(clause: Clause, value: Value, mine: Side, theirs: Side) -> str:
         return plain(mine.ad, theirs.ad)
     told = "" if value is True else f" is {_WORTH.get(type(value)) or written(value)}"
     seen = ", ".join(_seen(clause.expression, mine, theirs))
-    return f"`{classad.unparse(clause.expression)}`{told}{f': {seen}' if seen else ''}"
+    return f"`{expressed(clause.expression)}`{told}{f': {seen}' if seen else ''}"
 
 
 def own(clause: Clause, mine: Side, theirs: Side) -> str:
@@ -65,6 +66,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     spelt = {classad.fold(each): each for each in known}
     near = difflib.get_close_matches(classad.fold(name), spelt, n=1, cutoff=0.7)
     return f"; did you mean {classad.unparse(Reference(spelt[near[0]]))}?" if near else ""
+
+
+def expressed(node: Node) -> str:
+    """An expression as its owner would write it: with `=?=`, not `is`."""
+    return classad.unparse(node, _STYLE)
 
 
 def written(value: Value) -> str:
@@ -97,6 +103,8 @@ def _bare(ad: Ad, name: str) -> str:
     """A text without its quotes."""
     return classad.unparse(ad[name]).strip('"')
 
+
+_STYLE: Final = Style(operators=MappingProxyType({}))
 
 _WORTH: Final[Mapping[type, str]] = MappingProxyType({type(UNDEFINED): "undefined", type(ERROR): "an error"})
 
