@@ -92,6 +92,22 @@ class Results(Struct, frozen=True, kw_only=True):
     ] = 64 * MEBIBYTE
 
 
+class Claim(Struct, frozen=True, kw_only=True):
+    """What one machine, or all machines of a host together, take of the host."""
+
+    memory: int = 0
+    cpus: int = 0
+    machines: int = 0
+
+    def __add__(self, other: Claim) -> Claim:
+        """Both together."""
+        return Claim(
+            memory=self.memory + other.memory,
+            cpus=self.cpus + other.cpus,
+            machines=self.machines + other.machines,
+        )
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """What the user wants run."""
 
@@ -124,6 +140,11 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = {}
     results: Annotated[Results, Meta(description="What comes back, and where to.")] = Results()
 
+    @property
+    def claim(self) -> Claim:
+        """What its machine takes of a host: memory in whole MiB, as hosts and ads count it."""
+        return Claim(memory=-(-self.memory // MEBIBYTE) * MEBIBYTE, cpus=self.cpus, machines=1)
+
 
 class Host(Struct, frozen=True, kw_only=True):
     """One hypervisor connection that machines run on, with its policy."""
@@ -138,9 +159,9 @@ class Host(Struct, frozen=True, kw_only=True):
     ] = None
     machines: Annotated[Count | None, Meta(description="The most machines at once; no limit if not given.")] = None
     disk: Annotated[Size | None, Meta(description="Disk space for a machine; not matched if not given.")] = None
-    start: Annotated[
-        Expression | None, Meta(description="What the host asks of a job, as a ClassAd expression.")
-    ] = None
+    start: Annotated[Expression | None, Meta(description="What the host asks of a job, as a ClassAd expression.")] = (
+        None
+    )
     attributes: Annotated[
         Attributes, Meta(description="More attributes of the host's ad, name to ClassAd expression.")
     ] = {}
@@ -161,22 +182,6 @@ class Facts(Struct, frozen=True, kw_only=True):
     versions: Annotated[Mapping[str, str], Meta(description="Versions of hypervisor, library and plugin.")] = {}
 
 
-class Claim(Struct, frozen=True, kw_only=True):
-    """What one machine, or all machines of a host together, take of the host."""
-
-    memory: int = 0
-    cpus: int = 0
-    machines: int = 0
-
-    def __add__(self, other: Claim) -> Claim:
-        """Both together."""
-        return Claim(
-            memory=self.memory + other.memory,
-            cpus=self.cpus + other.cpus,
-            machines=self.machines + other.machines,
-        )
-
-
 class Offer(Struct, frozen=True, kw_only=True):
     """A host with what is known of it and what is taken of it: all that a match sees."""
 
@@ -194,11 +199,6 @@ class Placement(Struct, frozen=True, kw_only=True):
     host: Host
     facts: Facts
     reasons: tuple[str, ...]
-
-    @property
-    def claim(self) -> Claim:
-        """What the job takes of the host."""
-        return Claim(memory=self.job.memory, cpus=self.job.cpus, machines=1)
 
 
 class MachineDisk(Struct, frozen=True, kw_only=True):

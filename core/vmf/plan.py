@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from vmf.ads import host_ad, job_ad
 from vmf.classad import World
-from vmf.match import Matches, Rejection, match
+from vmf.match import Matches, Rejection, Seeker, ranked
 from vmf.model import Job, Machine, MachineDisk, Offer, Placement
 from vmf.units import format_count, format_size
 
@@ -36,15 +37,24 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 def plan(jobs: Sequence[Job], offers: Sequence[Offer | Rejection], *, world: World) -> tuple[Placement | Unplaced, ...]:
-    """Place the jobs in their order, each one seeing what those before it took."""
+    """Place the jobs in their order, each taking its share of what those before it left.
+
+    Expressions see the hosts as they are at the beginning; only room is counted as places are taken.
+    """
+    from vmf.match.pool import Pool  # noqa: PLC0415  # numpy is slow to import, and a run needs none
+    from vmf.match.resources import COST, RESOURCES  # noqa: PLC0415  # as above
+
+    now = sorted((each for each in offers if isinstance(each, Offer)), key=lambda offer: offer.host.name)
     out = tuple(each for each in offers if isinstance(each, Rejection))
-    free = {each.host.name: each for each in offers if isinstance(each, Offer)}
-    planned = []
-    for job in jobs:
-        placed = place(job, match(job, (*free.values(), *out), world=world))
+    ads = [host_ad(offer) for offer in now]
+    places = Pool(ads, world=world).place([job_ad(job) for job in jobs], RESOURCES, cost=COST)
+    planned: list[Placement | Unplaced] = []
+    for job, chosen in zip(jobs, places.tolist(), strict=True):
+        seeker = Seeker(job, world)
+        asked = range(len(now)) if chosen < 0 else (chosen,)
+        placed = place(job, ranked((*(seeker.judge(now[each], ads[each]) for each in asked), *out)))
         if isinstance(placed, Placement):
-            offer = free[placed.host.name]
-            free[placed.host.name] = replace(offer, taken=offer.taken + placed.claim)
+            now[chosen] = replace(now[chosen], taken=now[chosen].taken + job.claim)
         planned.append(placed)
     return tuple(planned)
 

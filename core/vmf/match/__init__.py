@@ -7,7 +7,7 @@ whole machines, beside the expressions: nobody's words make a host give what it 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
 from vmf.ads.clauses import WORDS
 from vmf.ads.tables import MANY
 from vmf.classad import Ad, World
-from vmf.match.words import Side, sentence
+from vmf.match.words import Side, expressed, sentence
 from vmf.model import Claim, Job, Offer
 from vmf.units import format_size
 
@@ -66,16 +66,20 @@ class Room(Struct, frozen=True, kw_only=True):
 
 
 def match(job: Job, offers: Sequence[Offer | Rejection], *, world: World) -> Matches:
-    """Try a job against every host; hosts that fit are ranked: by the job's rank, fewest machines, and name.
+    """Try a job against every host.
 
     A host that is out whatever the job wants comes as its rejection.
     """
     seeker = Seeker(job, world)
+    return ranked(each if isinstance(each, Rejection) else seeker.judge(each, host_ad(each)) for each in offers)
+
+
+def ranked(found: Iterable[Match | Rejection]) -> Matches:
+    """Hosts that fit in the order of the job's rank, then with the fewest machines, then of their names."""
     fitting: list[Match] = []
     rejected: list[Rejection] = []
-    for offer in offers:
-        found = offer if isinstance(offer, Rejection) else seeker.judge(offer)
-        (fitting if isinstance(found, Match) else rejected).append(found)  # type: ignore[arg-type]  # told apart by type
+    for each in found:
+        (fitting if isinstance(each, Match) else rejected).append(each)  # type: ignore[arg-type]  # told apart by type
     fitting.sort(key=lambda each: (-each.rank, each.offer.taken.machines, each.offer.host.name))
     return Matches(fitting=tuple(fitting), rejected=tuple(rejected))
 
@@ -86,12 +90,11 @@ class Seeker:
     def __init__(self, job: Job, world: World) -> None:
         self.ad = job_ad(job)
         self.clauses = clauses(job, self.ad)
-        self._claim = Claim(memory=job.memory, cpus=job.cpus, machines=1)
+        self._claim = job.claim
         self._pair = classad.Match(self.ad, Ad(), world)
 
-    def judge(self, offer: Offer) -> Match | Rejection:
-        """Whether a host fits."""
-        there = host_ad(offer)
+    def judge(self, offer: Offer, there: Ad) -> Match | Rejection:
+        """Whether a host fits; `there` is what expressions see of it."""
         self._pair.replace_right(there)
         if rejection := self._objection(offer, there) or self.lack(offer):
             return rejection
@@ -129,7 +132,7 @@ class Seeker:
             reason = f"the host's own {sentence(clause, host.evaluate(clause.expression), host, job)}"
         else:
             return None
-        text = classad.unparse(clause.expression)
+        text = expressed(clause.expression)
         return Rejection(host=offer.host.name, clause=clause.name, reason=reason, passing=False, expression=text)
 
     def _sides(self, there: Ad) -> tuple[Side, Side]:

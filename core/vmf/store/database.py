@@ -108,7 +108,7 @@ class Store:
             if isinstance(placed, Unplaced):
                 return placed
             self._db.execute(
-                "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (record.id, placed.host.name, _encode(placed.claim))
+                "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (record.id, placed.host.name, _encode(placed.job.claim))
             )
             record = replace(record, placement=placed)
             return self._apply(record, Placed(host=placed.host.name, reasons=placed.reasons))
