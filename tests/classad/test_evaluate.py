@@ -72,6 +72,15 @@ def test_steps_are_limited(monkeypatch):
     assert ours.evaluate("a30", doubling) is ERROR
 
 
+@pytest.mark.parametrize("call", ["member(0, l)", "strcmp(s, s)", "toUpper(s)"])
+def test_long_lists_and_strings_are_paid_for(monkeypatch, call):
+    monkeypatch.setattr("vmf.classad.scope.STEPS", 1000)
+    my = f"[l = {{{', '.join('1' * 600)}}}; s = \"'{'x' * 400}'\"]"
+    both = f"isError({call}) || isError({call})"
+    assert ours.evaluate(call, my) is not ERROR
+    assert ours.evaluate(both, my) is ERROR
+
+
 def test_strings_cannot_grow_without_end():
     assert ours.evaluate("size(a40)", chain(40, "strcat({0}, {0})")) is ERROR
 

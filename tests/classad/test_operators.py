@@ -40,6 +40,7 @@ SAMPLES = (
     'absTime("2024-02-29T11:00:00+00:00")',
     "relTime(90)",
     "relTime(-1.5)",
+    'relTime(real("NaN"))',
     "{}",
     "{1, undefined, error}",
     "[]",
