@@ -95,3 +95,8 @@ def test_selection():
 @pytest.mark.parametrize("operator", ["<<", ">>", ">>>"])
 def test_shifts_by_any_count(operator, count):
     assert not differences(f"({left}) {operator} ({count})" for left in SAMPLES)
+
+
+def test_a_time_that_is_no_number_is_not_even_itself():
+    my = '[a = relTime(real("NaN"))]'
+    assert ours.evaluate("a =?= a", my) is reference.evaluate("a =?= a", my) is False

@@ -58,16 +58,14 @@ def identical(left: Value, right: Value) -> Value:
         return False
     if kind is ListValue or kind is RecordValue:
         return ERROR
-    return _seconds(left) == _seconds(right) if kind is RelTime else left == right
+    if isinstance(left, RelTime) and isinstance(right, RelTime):
+        return left.seconds == right.seconds  # msgspec takes a NaN for itself
+    return left == right
 
 
 def _different(left: Value, right: Value) -> Value:
     same = identical(left, right)
     return ERROR if same is ERROR else not same
-
-
-def _seconds(time: Any) -> Any:  # noqa: ANN401  # either kind of time
-    return time.seconds
 
 
 def _finite(operation: Callable[[float, float], float]) -> Operation:
