@@ -85,9 +85,9 @@ class Room:
         names = {(each.name, name) for each in self._exclusive for name in _strings(job, each.want, self._world)}
         return Wish(np.array(wants, np.int64), frozenset(names))
 
-    def fits(self, hosts: Hosts, wish: Wish) -> Mask:
-        """Which of these hosts have room; shape as `hosts`."""
-        fits: Mask = np.all(self._left[hosts] >= wish.amounts, axis=1)
+    def fits(self, hosts: Hosts | np.intp, wish: Wish) -> Mask:
+        """Which of these hosts have room, or whether this one has; shape as `hosts`."""
+        fits = np.asarray((self._left[hosts] >= wish.amounts).all(axis=-1))
         for name in wish.names:
             fits &= ~np.isin(hosts, self._holders.get(name, []))
         return fits
@@ -119,7 +119,7 @@ class Queue:
         """Take a place on the best host that has room, and say which it is; -1 if none has."""
         while self._best.size or self._advance():
             host = self._best[self._room.preference[self._best].argmin()]
-            if self._room.fits(host[None], self._wish)[0]:
+            if self._room.fits(host, self._wish):
                 self._room.take(host, self._wish)
                 return int(host)
             self._best = self._best[self._room.fits(self._best, self._wish)]
@@ -133,8 +133,7 @@ class Queue:
             if fits.any():
                 start = self._next + fits.argmax()
                 self._next = int(np.searchsorted(self._ranks, self._ranks[start], side="right"))
-                best = self._hosts[start : self._next]
-                self._best = best[self._room.fits(best, self._wish)]
+                self._best = self._hosts[start : self._next]
                 return True
             self._next += window
             window *= 2

@@ -5,6 +5,7 @@ More than it does read is no fault, less would be one.
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from msgspec import Struct
@@ -42,8 +43,9 @@ class Reading(Struct, frozen=True, kw_only=True):
     """How many nodes stand above one another."""
 
 
+@functools.lru_cache(maxsize=4096)
 def reading(node: Node) -> Reading:
-    """What a tree may read."""
+    """What a tree may read. Python takes 1, 1.0 and true for equal, and here they are: literals read nothing."""
     mine, theirs, opaque, highest = set[str](), set[str](), False, 0
     waiting = [(node, 1, False)]
     while waiting:

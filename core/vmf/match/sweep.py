@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from enum import Enum
+from enum import IntEnum
 from typing import Final
 
 import numpy as np
@@ -26,22 +26,24 @@ from vmf.match.texts import COMPARISONS
 from vmf.match.vectors import EVERYWHERE, Array, Mask, Vector
 
 _FEW: Final = 8
-"""As many evaluations by the tree take as long as one operator on vectors."""
+"""As many evaluations by the tree, or expressions of one attribute, take about as long as one step for all hosts."""
 _HEIGHT: Final = DEPTH // 2
 """What nests deeper may come near the language's limit, which counts all at once: it is not taken apart."""
+_STEPS: Final = 10_000
+"""As many nodes are looked at: attributes that refer to each other twice would double the work each time."""
 _NOTHING: Final = frozenset[str]()
 
 
-class Side(Enum):
+class Side(IntEnum):
     """Whose attribute an expression is: what it calls MY."""
 
-    JOB = "job"
-    HOST = "host"
+    JOB = 0
+    HOST = 1
 
     @property
     def other(self) -> Side:
         """What it calls TARGET."""
-        return Side.HOST if self is Side.JOB else Side.JOB
+        return Side(1 - self)
 
 
 class Sense(Struct, frozen=True, eq=False):
@@ -89,7 +91,9 @@ class Sweep:
         if not where.any():
             return np.zeros_like(where)
         node = Selection(of=Reference(name="MY"), name=name)
+        self._steps = _STEPS
         try:
+            self._read(node, side)
             with np.errstate(all="ignore"):  # what overflows or is divided by 0 has its place in the answer
                 vector = self._vector(node, side, sense, where)
         except Opaque:
@@ -103,17 +107,20 @@ class Sweep:
         Raises:
             Opaque: it has to be evaluated for each host.
         """
+        self._steps -= 1
+        if not self._steps:
+            raise Opaque
         while isinstance(node, Parentheses):
             node = node.inner
-        found = self._lazy(node, side, sense, where)
+        if isinstance(node, VALUES):
+            return vectors.constant(sense.value(node))
+        found = self._lazy(node, side, sense, where) or self._strict(node, side, sense, where)
         if found is not None:
             return found
         names = self._read(node, side).names
         if not names:
             return vectors.constant(sense.value(self._evaluated(node, side, 0)))
-        if len(names) > 1 or self._columns.kinds(names).count > _FEW:
-            found = self._strict(node, side, sense, where)
-        return found or self._spread(node, side, sense, where, self._columns.kinds(names))
+        return self._spread(node, side, sense, where, self._columns.kinds(names))
 
     def _lazy(self, node: Node, side: Side, sense: Sense, where: Mask) -> Vector | None:
         """What operators yield that do not always look at all their operands."""
@@ -161,6 +168,8 @@ class Sweep:
     def _strict(self, node: Node, side: Side, sense: Sense, where: Mask) -> Vector | None:
         """What operators and attributes yield that have a form for vectors."""
         match node:
+            case Reference() | Selection():
+                return self._reference(node, side, sense, where)
             case Binary(operator=symbol) if symbol in vectors.BINARY:
                 first, second = self._texts(node, side) or self._numbers(node, side, where)
                 found = first and second and vectors.BINARY[symbol](first, second)
@@ -168,7 +177,7 @@ class Sweep:
                 vector = self._vector(operand, side, PLAIN, where)
                 found = vector and vectors.UNARY[symbol](vector)
             case _:
-                return self._reference(node, side, sense, where)
+                return None
         return found and sense.vector(found)
 
     def _numbers(self, node: Binary, side: Side, where: Mask) -> tuple[Vector | None, Vector | None]:
@@ -225,7 +234,9 @@ class Sweep:
 
     def _spread(self, node: Node, side: Side, sense: Sense, where: Mask, kinds: Kinds) -> Vector | None:
         """An expression's value by the tree, evaluated for one host of each kind that is wanted."""
-        wanted = np.bincount(kinds.codes[where], minlength=kinds.count).astype(np.bool_)
+        wanted = np.ones(kinds.count, np.bool_)
+        if kinds.count > _FEW:
+            wanted = np.bincount(kinds.codes[where], minlength=kinds.count).astype(np.bool_)
         vector = vectors.packed(
             sense.value(self._evaluated(node, side, host)) if want else None
             for host, want in zip(kinds.first.tolist(), wanted.tolist(), strict=True)
@@ -233,6 +244,8 @@ class Sweep:
         return vector and vector.at(kinds.codes)
 
     def _evaluated(self, node: Node, side: Side, host: int) -> Value:
+        if isinstance(node, VALUES):
+            return node
         self._match.replace_right(self._columns.hosts[host])
         return self._match.evaluate(node) if side is Side.JOB else self._match.evaluate_right(node)
 

@@ -50,8 +50,8 @@ def texts(nodes: Sequence[Node | None], codes: NDArray[np.intp], operator: str) 
         codes: which of them each host has.
         operator: one of `COMPARISONS`.
     """
-    values = [UNDEFINED if node is None else node for node in nodes]
-    if not all(isinstance(value, str | Undefined | Error) for value in values):
+    values = [UNDEFINED if node is None else node for node in nodes if isinstance(node, str | Undefined | Error | None)]
+    if len(values) < len(nodes):
         return None
     key: Callable[[Any], Any] = str if operator in _EXACT else folded
     order = sorted({key(value) for value in values if isinstance(value, str)})
