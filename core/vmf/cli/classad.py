@@ -10,8 +10,6 @@ from vmf import classad
 from vmf.ads import Clause
 from vmf.ads.clauses import WORDS, parts
 from vmf.classad import Ad, ClassAdSyntaxError
-from vmf.classad.conversions import as_tree
-from vmf.classad.forms import read
 from vmf.cli.session import add_format
 from vmf.cli.show import show, show_ads
 from vmf.errors import Exit, UsageError
@@ -54,7 +52,7 @@ def _eval(options: argparse.Namespace) -> int:
     target = None if options.target is None else _read(options.target)
     value = classad.evaluate(node, my, target, world=world())
     if options.format == "json":
-        show_ads([Ad({"Value": as_tree(value)})], "json")
+        show_ads([Ad({"Value": classad.as_tree(value)})], "json")
     else:
         show(written(value))
     return 0
@@ -93,7 +91,7 @@ def _read(name: str) -> Ad:
     """
     where = "standard input" if name == STDIN else name
     try:
-        ads = read(_text(name, where))
+        ads = classad.read(_text(name, where))
     except ClassAdSyntaxError as error:
         raise ClassAdSyntaxError(replace(error.fault, where=where)) from None
     if len(ads) != 1:

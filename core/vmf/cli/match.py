@@ -97,10 +97,10 @@ def _lines(name: str, answer: Answer) -> Iterator[str]:
         yield "    out:"
         yield from (f"        {each.host}: {each.reason}" for each in answer.rejected)
     if answer.analysis:
-        yield from _analysed(answer.analysis)
+        yield from _analysed(answer.analysis, hopeless=answer.verdict == "hopeless")
 
 
-def _analysed(analysis: Analysis) -> Iterator[str]:
+def _analysed(analysis: Analysis, *, hopeless: bool) -> Iterator[str]:
     rows = [
         (str(step.out), str(step.left), f"{step.condition}{f'  ({step.job})' if step.job else ''}")
         for step in analysis.steps
@@ -111,6 +111,8 @@ def _analysed(analysis: Analysis) -> Iterator[str]:
     if analysis.advice:
         yield "    any of these would do:" if len(analysis.advice) > 1 else "    this would do:"
         yield from (f"        {_advised(each)}" for each in analysis.advice)
+    elif hopeless:
+        yield "    no small change would do: name other hosts with --hosts"
 
 
 def _advised(advice: Advice) -> str:

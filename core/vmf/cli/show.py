@@ -7,8 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from vmf.classad import Ad
-from vmf.classad.forms import write_json, write_old
+from vmf.classad import FORMS, Ad
 from vmf.files.console import escape
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
@@ -34,9 +33,9 @@ def show_ads(ads: Iterable[Ad], form: str) -> None:
         UsageError: a string cannot be written in old syntax.
     """
     if form == "json":
-        print(_BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], write_json(ads)), end="")
+        print(_BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], FORMS["json"].write(ads)), end="")
     else:
-        show(write_old(ads))
+        show(FORMS["old"].write(ads))
 
 
 def add_long(parser: argparse.ArgumentParser, sentence: str) -> None:

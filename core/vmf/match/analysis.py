@@ -18,6 +18,7 @@ from vmf import classad
 from vmf.ads import Clause, clauses, host_ad, job_ad
 from vmf.ads.clauses import parts
 from vmf.classad import Ad, World
+from vmf.classad.tree import Reference
 from vmf.match import START, Rejection, Seeker, holds, match
 from vmf.match.remedies import Remedy, remedies, treated
 from vmf.match.words import Side, did_you_mean, expressed, looked_up, own
@@ -126,14 +127,10 @@ class _Tester:
         """Names in the owner's words that are attributes of no host."""
         ours, theirs = self._sides(Ad(pair for each in trials for pair in each.there.items()))
         words = (each.expression for each in self.asked if not each.implied)
-        missing = (
-            name
-            for word in words
-            for side, name in looked_up(word, ours, theirs)
-            if side is theirs and name not in side.ad
-        )
-        for name in dict.fromkeys(missing):
-            yield f"no host has {name}{did_you_mean(name, theirs.ad)}"
+        named = (name for word in words for side, name in looked_up(word, ours, theirs) if side is theirs)
+        missing = {classad.fold(name): name for name in named if name not in theirs.ad}
+        for name in missing.values():
+            yield f"no host has {expressed(Reference(name))}{did_you_mean(name, theirs.ad)}"
 
     def _sides(self, there: Ad) -> tuple[Side, Side]:
         self._pair.replace_right(there)

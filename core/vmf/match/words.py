@@ -15,7 +15,6 @@ from msgspec import Struct
 from vmf import classad
 from vmf.ads import Clause
 from vmf.classad import ERROR, UNDEFINED, Ad, Node, Value
-from vmf.classad.conversions import as_tree
 from vmf.classad.references import children
 from vmf.classad.tree import Reference, Selection
 from vmf.classad.unparse import Style
@@ -75,7 +74,7 @@ def expressed(node: Node) -> str:
 
 def written(value: Value) -> str:
     """A value as an expression: `undefined`, `"text"`, `{ 1,2 }`."""
-    return classad.unparse(as_tree(value))
+    return classad.unparse(classad.as_tree(value))
 
 
 def _seen(expression: Node, mine: Side, theirs: Side) -> Iterator[str]:

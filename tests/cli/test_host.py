@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from shell import Shell
+from vmf import classad
+
+LS = ("host", "ls", "--hosts", "hosts")
+
+
+@pytest.fixture(autouse=True)
+def hosts(shell: Shell) -> None:
+    shell.host("barn", more=", memory: 2GiB, cpus: 3, machines: 2")
+    shell.host("dead")
+    shell.fault("probe", "host", "out \x1b[31mof order", host="dead", times=9)
+
+
+def test_hosts_are_listed_with_what_is_free_and_those_that_cannot_be_used_with_the_reason(shell: Shell) -> None:
+    shell.job("hang")
+    with shell.start("run", "j.yaml") as process:
+        shell.reaches("j", "running")
+        done = shell.vmf(*LS)
+        assert shell.vmf("rm", "j").returncode == 0
+        process.communicate(timeout=30)
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "NAME  TYPE  ACCELERATOR  FREE MEMORY       FREE CPUS  RUNNING  MORE  NETWORK",
+        "barn  fake  fake         1.8 GiB of 2 GiB  2 of 3     1        1     none",
+        "farm  fake  fake         4 GiB of 4 GiB    4 of 4     0        any   none",
+        r"dead cannot be used: out \x1b[31mof order",
+    ]
+
+
+@pytest.mark.parametrize("words", [("-l",), ("--format", "json"), ("-l", "--format", "json")])
+def test_the_hosts_ads_can_be_had_and_read_again(shell: Shell, words: tuple[str, ...]) -> None:
+    shell.host("farm", more=', attributes: {Rack: 2 + 2, Site: "\\"caf\u00e9\\""}')
+    done = shell.vmf(*LS, *words)
+    assert done.returncode == 0
+    barn, dead, farm = classad.read(done.stdout)
+    assert (barn["Name"], barn["Memory"], barn["VM_AvailNum"]) == ("barn", 2048, 2)
+    assert (classad.unparse(farm["Rack"]), farm["Site"]) == ("2 + 2", "caf\u00e9")
+    assert (dead["Name"], dead["HasVM"]) == ("dead", False)
+    assert "of order" in str(dead["Unusable"])
+    assert "\x1b" not in done.stdout
+
+
+def test_where_no_host_can_be_used_each_is_told(shell: Shell) -> None:
+    for name in ("barn", "farm"):
+        shell.fault("probe", "host", f"{name} is out of order", host=name)
+    done = shell.vmf(*LS)
+    assert done.returncode == 0
+    assert [line.split(" ", 1) for line in done.stdout.splitlines()][0::2] == [
+        ["barn", "cannot be used: barn is out of order"],
+        ["farm", "cannot be used: farm is out of order"],
+    ]

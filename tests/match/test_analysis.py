@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from vmf.classad import World
+from vmf.match import Rejection
+from vmf.match.analysis import MOST, analyse
+from vmf.model import Claim, Facts, Host, Image, Job, Offer
+
+GIB = 2**30
+JOB = Job(name="j", image=Image(name="i", kernel=Path("/k")), memory=GIB, cpus=2)
+FACTS = Facts(identity="", memory=4 * GIB, cpus=4, arch="x86_64", accelerator="tcg")
+BROKEN = Rejection(host="z", clause="usable", reason="out of order", passing=False)
+
+
+def offer(name: str = "h", taken: Claim | None = None, **policy: object) -> Offer:
+    return Offer(host=Host(name=name, **{"type": "kvm", **policy}), facts=FACTS, taken=taken or Claim())
+
+
+def rack(name: str, number: str, **policy: object) -> Offer:
+    return offer(name, attributes={"Rack": number}, **policy)
+
+
+def analysed(offers, **wishes):
+    return analyse(replace(JOB, **wishes), offers, world=World())
+
+
+def advised(offers, **wishes):
+    return [(each.changes, each.hosts) for each in analysed(offers, **wishes).advice]
+
+
+def counted(offers, **wishes):
+    return {each.condition: (each.out, each.left) for each in analysed(offers, **wishes).steps}
+
+
+@pytest.mark.parametrize(
+    ("wishes", "host", "changes"),
+    [
+        ({"memory": 8 * GIB}, offer(), ["lower memory to 4GiB (`--set memory=4GiB`)"]),
+        ({"memory": 8 * GIB}, offer(memory=GIB + 2**20), ["lower memory to 1025MiB (`--set memory=1025MiB`)"]),
+        ({"cpus": 9}, offer(), ["lower cpus to 4 (`--set cpus=4`)"]),
+        ({"disk": 9 * GIB}, offer(disk=2**21), ["lower disk to 2MiB (`--set disk=2MiB`)"]),
+        ({"type": "xen"}, offer(), ["change type to kvm (`--set type=kvm`)"]),
+        (
+            {"requirements": "TARGET.Memory >= 8192"},
+            offer(),
+            ["lower 8192 to 4096 in `TARGET.Memory >= 8192`", "drop `TARGET.Memory >= 8192`"],
+        ),
+        ({"requirements": "4096 < Memory"}, offer(), ["lower 4096 to 4095 in `4096 < Memory`", "drop `4096 < Memory`"]),
+        ({"requirements": "(Cpus <= 2)"}, offer(), ["raise 2 to 4 in `Cpus <= 2`", "drop `Cpus <= 2`"]),
+        (
+            {"requirements": 'Arch =?= "X86"'},
+            offer(),
+            ['change "X86" to "X86_64" in `Arch =?= "X86"`', 'drop `Arch =?= "X86"`'],
+        ),
+        ({"requirements": 'regexp("arm", Arch)'}, offer(), ['drop `regexp("arm",Arch)`']),
+        ({}, offer(start="TARGET.RequestMemory < 1000"), ["lower memory to 999MiB (`--set memory=999MiB`)"]),
+        ({}, offer(start="TARGET.RequestCpus >= Cpus"), ["raise cpus to 4 (`--set cpus=4`)"]),
+        ({"memory": 8 * GIB, "requirements": "Memory > 1"}, offer(), ["lower memory to 4GiB (`--set memory=4GiB`)"]),
+    ],
+)
+def test_the_one_thing_to_change_is_named_with_the_value_that_just_fits(wishes, host, changes):
+    assert sorted(advised([host], **wishes)) == sorted([((each,), ("h",)) for each in changes])
+
+
+@pytest.mark.parametrize("start", ["false", 'TARGET.JobName == "k"', "RequestMemory < 0"])
+def test_no_advice_is_given_where_none_helps(start):
+    assert advised([offer(start=start)]) == []
+
+
+def test_the_value_is_the_nearest_that_some_host_gives():
+    hosts = [offer("a", memory=2 * GIB), offer("b", memory=3 * GIB), offer("c", memory=3 * GIB)]
+    assert advised(hosts, memory=8 * GIB) == [(("lower memory to 3GiB (`--set memory=3GiB`)",), ("b", "c"))]
+
+
+def test_what_helps_with_more_hosts_comes_first():
+    hosts = [rack("a", "5"), rack("b", "6"), rack("c", "3", type="xen")]
+    found = advised(hosts, requirements="TARGET.Rack == 3", type="kvm")
+    assert found == [
+        (("drop `TARGET.Rack == 3`",), ("a", "b")),
+        (("change 3 to 5 in `TARGET.Rack == 3`",), ("a",)),
+        (("change type to xen (`--set type=xen`)",), ("c",)),
+    ]
+
+
+def test_where_no_single_change_helps_the_fewest_together_do():
+    hosts = [rack("a", "4"), rack("b", "4", type="xen")]
+    ((changes, names),) = advised(hosts, requirements="TARGET.Rack == 3", cpus=8, type="kvm")
+    assert changes == ("lower cpus to 4 (`--set cpus=4`)", "change 3 to 4 in `TARGET.Rack == 3`")
+    assert names == ("a",)
+
+
+def test_a_change_that_another_makes_needless_is_not_told():
+    assert advised([offer(start="RequestCpus <= 3")], cpus=9) == [(("lower cpus to 3 (`--set cpus=3`)",), ("h",))]
+
+
+def test_a_dropped_clause_does_not_help_if_it_held_back_an_implied_one():
+    (only,) = advised([offer()], requirements="TARGET.Memory > 99999 && Arch == Arch", memory=8 * GIB)
+    assert only[0] == ("lower 99999 to 4095 in `TARGET.Memory > 99999`", "lower memory to 4GiB (`--set memory=4GiB`)")
+
+
+def test_hosts_that_will_have_room_count_as_helped():
+    full = offer(taken=Claim(machines=1, cpus=4), attributes={"Rack": "1"})
+    assert (("drop `Rack == 3`",), ("h",)) in advised([full], requirements="Rack == 3")
+
+
+def test_only_room_that_lacks_needs_no_advice():
+    found = analysed([offer(taken=Claim(cpus=4)), offer("b", start="false")])
+    assert found.advice == ()
+    assert (found.steps[-1].condition, found.steps[-1].out) == ("room now", 1)
+
+
+def test_each_condition_is_counted_alone_and_after_those_before_it():
+    hosts = [BROKEN, rack("a", "3"), rack("b", "4", cpus=1), rack("c", "4"), offer("d", start="false", cpus=1)]
+    assert counted(hosts, requirements="TARGET.Rack == 3 && TARGET.Memory > 5000") == {
+        "the host can be used": (1, 4),
+        "TARGET.HasVM =?= true": (0, 4),
+        "TARGET.Cpus >= MY.RequestCpus": (2, 2),
+        "TARGET.Rack == 3": (3, 1),
+        "TARGET.Memory > 5000": (4, 0),
+        "TARGET.Memory >= MY.JobVMMemory": (0, 0),
+        "what the host asks of jobs": (1, 0),
+        "room now": (0, 0),
+    }
+
+
+def test_a_condition_says_what_it_sees_of_the_job():
+    steps = {each.condition: each.job for each in analysed([offer(cpus=1)]).steps}
+    assert steps["TARGET.Cpus >= MY.RequestCpus"] == "RequestCpus 2"
+    assert steps["TARGET.HasVM =?= true"] == ""
+
+
+def test_a_name_that_no_host_has_is_told_once_with_the_one_that_was_meant():
+    hosts = [rack("a", "3"), offer("b")]
+    found = analysed(hosts, requirements="Memroy > 1 && TARGET.memroy < 9 && TARGET.Rack == 4 && MY.Nothing && Colour")
+    assert found.unknown == ("no host has memroy; did you mean Memory?", "no host has Colour")
+
+
+def test_of_many_hosts_only_the_best_advice_is_told():
+    hosts = [rack(f"h{number:03}", str(number), start=f"RequestCpus <= {number % 7}") for number in range(200)]
+    found = advised(hosts, cpus=4, requirements="TARGET.Rack == 500")
+    assert len(found) <= MOST
+    assert found[0][0] == ("drop `TARGET.Rack == 500`",)
+    assert len(found[0][1]) == sum(number % 7 >= 4 for number in range(200))
