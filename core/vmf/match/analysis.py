@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import product
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -187,7 +186,8 @@ def _helpful(tester: _Tester, group: _Group) -> Iterator[tuple[tuple[Remedy, ...
     if not offered:
         return
     mildest = min(offered, key=lambda each: sum(choice[0].distance for choice in each))
-    for choice in product(*mildest) if len(mildest) == 1 else [tuple(each[0] for each in mildest)]:
+    gentle, plain = (tuple(each[end] for each in mildest) for end in (0, -1))
+    for choice in (gentle,) if gentle == plain else (gentle, plain):
         chosen = _needed(tester, choice, group)
         if helped := tester.helped(chosen, group):
             yield chosen, helped
