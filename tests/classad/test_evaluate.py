@@ -81,6 +81,13 @@ def test_long_lists_and_strings_are_paid_for(monkeypatch, call):
     assert ours.evaluate(both, my) is ERROR
 
 
+def test_comparing_long_strings_is_paid_for(monkeypatch):
+    monkeypatch.setattr("vmf.classad.scope.STEPS", 1000)
+    my = f'[s = "{"x" * 100_000}"]'
+    assert ours.evaluate("s == s", my) is True
+    assert ours.evaluate("s == s && s == s", my) is ERROR
+
+
 def test_strings_cannot_grow_without_end():
     assert ours.evaluate("size(a40)", chain(40, "strcat({0}, {0})")) is ERROR
 

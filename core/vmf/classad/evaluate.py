@@ -45,6 +45,8 @@ from vmf.classad.world import World
 
 _PLAIN: Final = frozenset(VALUES)
 _FREE: Final = (*VALUES, ListOf, Record)
+_CHARACTERS: Final = 256
+"""So many characters are compared in the time of a step."""
 
 
 def evaluation(world: World) -> Evaluation:
@@ -179,7 +181,14 @@ def _binary(node: Binary, depth: int) -> Closure:
     if node.operator in _LAZY_OPERATORS:
         return _LAZY_OPERATORS[node.operator](left, right)
     operation = BINARY[node.operator]
-    return lambda scope: operation(left(scope), right(scope))
+
+    def run(scope: Scope) -> Value:
+        first, second = left(scope), right(scope)
+        if type(first) is str and type(second) is str:
+            scope.spend((len(first) + len(second)) // _CHARACTERS)
+        return operation(first, second)
+
+    return run
 
 
 def _logical(*, deciding: bool) -> Callable[[Closure, Closure], Closure]:
