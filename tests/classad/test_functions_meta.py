@@ -97,6 +97,7 @@ ifThenElse(true, "a")
 evalInEachContext(a+1, {[a=1],[a="x"],[],5,undefined,error})
 countMatches(a>1, {[a=1],[a=2],[a=3.5],[],5})
 countMatches(a>1, undefined)
+strcat(countMatches(w > 0, {p}), isUndefined(p.q)) @ [p = [q = w]] @ [w = 5]
 countMatches(1.5, {[a=1]})
 countMatches("x", {[a=1]})
 evalInEachContext(a>1, undefined)

@@ -109,6 +109,10 @@ def test_backtracking_without_end_ends_with_an_error():
     assert worth(text, f'[s = "{"a" * 200}"]') is ERROR
 
 
+def test_a_match_may_try_less_often_than_in_the_reference():
+    departs(f'regexp("(a+)+$", "{"a" * 19}b")', ERROR)
+
+
 def test_a_pattern_may_lower_its_bounds_and_not_raise_them():
     pattern = "(*LIMIT_MATCH=4000000000)^(([a-z])+.)+[A-Z]([a-z])+$"
     assert worth(f'regexp("{pattern}", s)', f'[s = "{"a" * 200}"]') is ERROR

@@ -110,7 +110,7 @@ def _split(scope: Scope, text: Value, separators: Value = ", \t") -> Value:
     for place, byte in enumerate(raw):
         if byte not in cuts:
             continue
-        if place > start or (byte == previous and byte not in _SPACE):
+        if place > start or byte == previous:
             pieces.append(decoded(raw[start:place]))
         if byte not in _SPACE:
             previous = byte
