@@ -42,6 +42,7 @@ def test_the_hosts_ads_can_be_had_and_read_again(shell: Shell, words: tuple[str,
     assert (dead["Name"], dead["HasVM"]) == ("dead", False)
     assert "of order" in str(dead["Unusable"])
     assert "\x1b" not in done.stdout
+    assert done.stdout.isascii() is ("json" in words)
 
 
 def test_where_no_host_can_be_used_each_is_told(shell: Shell) -> None:
@@ -53,3 +54,10 @@ def test_where_no_host_can_be_used_each_is_told(shell: Shell) -> None:
         ["barn", "cannot be used: barn is out of order"],
         ["farm", "cannot be used: farm is out of order"],
     ]
+
+
+def test_what_this_computer_lacks_is_told_of_the_host(shell: Shell) -> None:
+    done = shell.vmf("host", "ls")
+    assert done.returncode == 0
+    assert done.stdout.startswith("local cannot be used: ")
+    assert "the path is too long for the sockets in it" in done.stdout

@@ -123,11 +123,10 @@ class _Tester:
         return own(clause, *self._sides(Ad()))
 
     def unknown(self, trials: Iterable[_Trial]) -> Iterator[str]:
-        """Names in the owner's words that are attributes of no host."""
+        """Names of what no host has."""
         ours, theirs = self._sides(Ad(pair for each in trials for pair in each.there.items()))
-        words = (each.expression for each in self.asked if not each.implied)
-        named = (name for word in words for side, name in looked_up(word, ours, theirs) if side is theirs)
-        missing = {classad.fold(name): name for name in named if name not in theirs.ad}
+        named = (pair for each in self.asked for pair in looked_up(each.expression, ours, theirs))
+        missing = {classad.fold(name): name for side, name in named if side is theirs and name not in side.ad}
         for name in missing.values():
             yield f"no host has {expressed(Reference(name))}{did_you_mean(name, theirs.ad)}"
 

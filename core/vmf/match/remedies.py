@@ -14,7 +14,7 @@ from vmf.ads import Clause
 from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KIB, MIB
 from vmf.classad import Node, Value
-from vmf.classad.tree import Binary, Parentheses, Reference, Selection
+from vmf.classad.tree import Binary, Reference, Selection
 from vmf.match.words import expressed
 from vmf.model import Job
 
@@ -45,8 +45,6 @@ class _Field(Struct, frozen=True):
 def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Iterator[Remedy]:
     """What would make a clause hold, the mildest first; `evaluate` says what an expression of its ad is worth."""
     compared = clause.expression
-    while isinstance(compared, Parentheses):
-        compared = compared.inner
     if isinstance(compared, Binary) and compared.operator in _FLIPPED:
         flipped = Binary(operator=_FLIPPED[compared.operator], left=compared.right, right=compared.left)
         for each in (compared, flipped):
