@@ -22,7 +22,7 @@ def plain(value: Value, depth: int) -> reference.Answer:
     if isinstance(value, ListValue):
         return [_element(value.value(index), depth) for index in range(len(value.items))]
     if isinstance(value, RecordValue):
-        return {name: _element(value.value(name), depth) for name in value.scope.fields}
+        return {name: _element(value.value(name), depth) for name in value.scope.record}
     return value
 
 

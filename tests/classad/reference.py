@@ -81,7 +81,7 @@ def unparsed(text: str) -> str:
 
 
 def same(ours: Answer, theirs: Answer) -> bool:
-    """Whether two answers are one: of the same type, NaN being NaN, and -0.0 not 0.0; names in any case and order."""
+    """Whether two answers are one: of the same type, NaN being NaN, and -0.0 not 0.0; names in any order."""
     if type(ours) is not type(theirs):
         return False
     match ours, theirs:
@@ -92,7 +92,6 @@ def same(ours: Answer, theirs: Answer) -> bool:
         case (list(), list()):
             return len(ours) == len(theirs) and all(map(same, ours, theirs))
         case (dict(), dict()):
-            ours, theirs = ({name.lower(): value for name, value in one.items()} for one in (ours, theirs))
             return ours.keys() == theirs.keys() and all(same(ours[name], theirs[name]) for name in ours)
     return ours is theirs or ours == theirs
 

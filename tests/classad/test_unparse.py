@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from classad import reference, texts
+from classad.comparing import agrees
 from vmf.classad.parser import ClassAdSyntaxError, parse
 from vmf.classad.tree import Unary
 from vmf.classad.unparse import COMPACT, INDENTED, unparse
@@ -125,3 +126,18 @@ def test_a_tree_of_any_height_is_written():
     for _ in range(100_000):
         tree = Unary("-", tree)
     assert len(unparse(tree)) > 200_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "string([ Ab = 1 ])",
+        "string([ Ab = 1; CD = 2; aB = 3 ])",
+        'strcat([ Cd = [ Ab = 1 ] ]["cd"], { [ Ef = { [ Gh = 1 ] } ] }.ef)',
+        'string(eval("[ Ab = 1; AB = 2 ]"))',
+        "string({ MY, TARGET, root })",
+        "string({ splitTime(absTime(0, 0)), splitTime(relTime(0)) })",
+    ],
+)
+def test_records_keep_the_spelling_of_their_names(text):
+    agrees(text, "[ Ij = 1; Kl = [ Mn = 2 ] ]", "[ OP = 3 ]")

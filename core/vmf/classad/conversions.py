@@ -89,7 +89,7 @@ def as_tree(element: Element) -> Node:
         case ListValue():
             return ListOf(tuple(map(as_tree, element.items)))
         case RecordValue():
-            return Record(tuple((name, as_tree(field)) for name, field in element.scope.fields.items()))
+            return Record(tuple((name, as_tree(field)) for name, field in element.scope.record.items()))
         case _:
             return element
 

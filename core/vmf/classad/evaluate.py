@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from vmf.classad.ad import fold
+from vmf.classad.ad import Ad, fold
 from vmf.classad.functions import EAGER, LAZY
 from vmf.classad.names import BESIDE, attribute, lookup
 from vmf.classad.operators import BINARY, truth, unary, unlike
@@ -26,6 +26,7 @@ from vmf.classad.scope import (
     Scope,
     Value,
     detached,
+    nowhere,
 )
 from vmf.classad.tree import (
     Binary,
@@ -145,7 +146,7 @@ def _selected(value: Value, name: str, scope: Scope, depth: int) -> Value:
 def _projected(items: ListValue, name: str, scope: Scope, depth: int) -> ListValue:
     """An attribute of each element of a list."""
     found = [detached(_selected(item, name, scope, depth), scope.root) for item in items.values(scope)]
-    return ListValue(tuple(found), Scope({}, scope.evaluation, root=scope.root))
+    return ListValue(tuple(found), nowhere(scope.root))
 
 
 def _subscript(node: Subscript, depth: int) -> Closure:
@@ -262,8 +263,8 @@ def _list(node: ListOf, _depth: int) -> Closure:
 
 
 def _record(node: Record, _depth: int) -> Closure:
-    fields = {fold(name): field for name, field in node.fields}
-    return lambda scope: RecordValue(scope.within(node, fields))
+    record = Ad(node.fields)
+    return lambda scope: RecordValue(scope.within(node, record))
 
 
 _COMPILERS: Final[Mapping[type, Callable[[Any, int], Closure]]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from vmf.classad.ad import Ad
+from vmf.classad.ad import NOTHING, Ad, Fields
 from vmf.classad.evaluate import answer, evaluation
 from vmf.classad.scope import Element, RecordValue, Scope, Value
 from vmf.classad.tree import Binary, Node, Reference, Selection
@@ -23,20 +23,18 @@ _SYMMETRIC: Final = Binary(operator="&&", left=_RIGHT_FITS, right=_LEFT_FITS)
 _LEFT_RANK: Final = Selection(of=Reference(name="LEFT"), name="rank")
 _RIGHT_RANK: Final = Selection(of=Reference(name="RIGHT"), name="rank")
 
-_NOTHING: Final = Ad()
-
 _CONTEXT: Final[Mapping[str, Element]] = {
-    "symmetricmatch": _SYMMETRIC,
-    "leftmatchesright": _RIGHT_FITS,
-    "rightmatchesleft": _LEFT_FITS,
-    "leftrankvalue": _LEFT_RANK,
-    "rightrankvalue": _RIGHT_RANK,
+    "symmetricMatch": _SYMMETRIC,
+    "leftMatchesRight": _RIGHT_FITS,
+    "rightMatchesLeft": _LEFT_FITS,
+    "leftRankValue": _LEFT_RANK,
+    "rightRankValue": _RIGHT_RANK,
 }
-_AROUND_LEFT: Final[Mapping[str, Element]] = {"other": _RIGHT, "target": _RIGHT, "my": _LEFT, "ad": _LEFT}
-_AROUND_RIGHT: Final[Mapping[str, Element]] = {"other": _LEFT, "target": _LEFT, "my": _RIGHT, "ad": _RIGHT}
+_AROUND_LEFT: Final = Ad({"other": _RIGHT, "target": _RIGHT, "my": _LEFT, "ad": _LEFT})
+_AROUND_RIGHT: Final = Ad({"other": _LEFT, "target": _LEFT, "my": _RIGHT, "ad": _RIGHT})
 
 
-def evaluate(node: Node, my: Ad = _NOTHING, target: Ad | None = None, *, world: World | None = None) -> Value:
+def evaluate(node: Node, my: Ad = NOTHING, target: Ad | None = None, *, world: World | None = None) -> Value:
     """What an expression is worth for an ad, and for the ad it is matched with if there is one.
 
     It compiles all that it meets: whoever asks for many right ads keeps a `Match`.
@@ -48,7 +46,7 @@ def evaluate(node: Node, my: Ad = _NOTHING, target: Ad | None = None, *, world: 
         world: what functions may know of the world; the default stands still.
     """
     if target is None:
-        return answer(node, Scope(my.fields, evaluation(world or World())))
+        return answer(node, Scope(my, evaluation(world or World())))
     return Match(my, target, world).evaluate(node)
 
 
@@ -57,23 +55,18 @@ class Match:
 
     def __init__(self, left: Ad, right: Ad, world: World | None = None) -> None:
         shared = evaluation(world or World())
-        context: dict[str, Element] = dict(_CONTEXT)
-        self._root = Scope(context, shared)
+        self._root = Scope(NOTHING, shared)
         around_left = Scope(_AROUND_LEFT, shared, parent=self._root, root=self._root)
         around_right = Scope(_AROUND_RIGHT, shared, parent=self._root, root=self._root)
-        self._left = Scope(left.fields, shared, parent=around_left, root=self._root)
-        self._right = Scope(right.fields, shared, parent=around_right, root=self._root)
+        self._left = Scope(left, shared, parent=around_left, root=self._root)
+        self._right = Scope(right, shared, parent=around_right, root=self._root)
         self._left.other, self._right.other = self._right, self._left
-        context |= {
-            "left": RecordValue(self._left),
-            "right": RecordValue(self._right),
-            "lctx": RecordValue(around_left),
-            "rctx": RecordValue(around_right),
-        }
+        records = {"LEFT": self._left, "RIGHT": self._right, "lCtx": around_left, "rCtx": around_right}
+        self._root.become(Fields({**_CONTEXT, **{name: RecordValue(scope) for name, scope in records.items()}}))
 
     def replace_right(self, right: Ad) -> None:
         """Put another ad on the right; values that came from the ad that was there must not be used any more."""
-        self._right.become(right.fields)
+        self._right.become(right)
 
     def evaluate(self, node: Node) -> Value:
         """What an expression of the left ad is worth: MY is left and TARGET is right."""

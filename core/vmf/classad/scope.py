@@ -6,12 +6,12 @@ hold elements live here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from vmf.classad.ad import fold
+from vmf.classad.ad import NOTHING, Fields, fold
 from vmf.classad.tree import ListOf, Node, Record
 from vmf.classad.values import ERROR, UNDEFINED, AbsTime, Error, RelTime, Scalar, Undefined
 from vmf.classad.world import World
@@ -87,24 +87,26 @@ class Scope:
     """A record in its place: what its attributes' expressions see.
 
     Attributes:
-        fields: the record's expressions by folded name.
+        record: the record's expressions by name.
+        fields: the same by folded name.
         parent: the record around it, or None for the outermost.
         root: the outermost record, which `.name` means.
         other: where an unscoped name is looked up that is found in none of these: the other ad of a match.
         running: the names of attributes that are being evaluated; whoever comes to one of them again sees UNDEFINED.
     """
 
-    __slots__ = ("_inner", "evaluation", "fields", "other", "parent", "root", "running")
+    __slots__ = ("_inner", "evaluation", "fields", "other", "parent", "record", "root", "running")
 
     def __init__(
         self,
-        fields: Mapping[str, Element],
+        record: Fields[Element],
         evaluation: Evaluation,
         *,
         parent: Scope | None = None,
         root: Scope | None = None,
     ) -> None:
-        self.fields = fields
+        self.record = record
+        self.fields = record.fields
         self.evaluation = evaluation
         self.parent = parent
         self.root: Scope = root or self
@@ -143,18 +145,19 @@ class Scope:
         if self.evaluation.steps < 0:
             raise Failed
 
-    def become(self, fields: Mapping[str, Element]) -> None:
+    def become(self, record: Fields[Element]) -> None:
         """Take another record's place, with the same surroundings."""
-        self.fields = fields
+        self.record = record
+        self.fields = record.fields
         self._inner.clear()
 
-    def within(self, record: Node, fields: Mapping[str, Element]) -> Scope:
-        """The scope of a record that is written in this one: the same scope each time it is asked for."""
-        known = self._inner.get(id(record))
+    def within(self, node: Node, record: Fields[Element]) -> Scope:
+        """The scope of a record that is written in this one as a node: the same scope each time it is asked for."""
+        known = self._inner.get(id(node))
         if known is None:
             if len(self._inner) >= PROGRAMS:
                 self._inner.clear()
-            known = self._inner[id(record)] = record, Scope(fields, self.evaluation, parent=self, root=self.root)
+            known = self._inner[id(node)] = node, Scope(record, self.evaluation, parent=self, root=self.root)
         return known[1]
 
 
@@ -185,7 +188,7 @@ class ListValue(Struct, frozen=True, eq=False):
 
 
 class RecordValue(Struct, frozen=True, eq=False):
-    """A record, as the scope that its own attributes see; `scope.fields` are its expressions by folded name."""
+    """A record, as the scope that its own attributes see; `scope.record` has its expressions."""
 
     scope: Scope
 
@@ -198,12 +201,17 @@ class RecordValue(Struct, frozen=True, eq=False):
             return ERROR
 
 
+def nowhere(root: Scope) -> Scope:
+    """A scope in which names mean nothing, but for the root's."""
+    return Scope(NOTHING, root.evaluation, root=root)
+
+
 def detached(value: Value, root: Scope) -> Value:
     """A list or a record that has left its place: names in it that are not its own mean nothing, but for the root's."""
     if isinstance(value, RecordValue):
-        return RecordValue(Scope(value.scope.fields, root.evaluation, root=root))
+        return RecordValue(Scope(value.scope.record, root.evaluation, root=root))
     if isinstance(value, ListValue):
-        return ListValue(value.items, Scope({}, root.evaluation, root=root))
+        return ListValue(value.items, nowhere(root))
     return value
 
 

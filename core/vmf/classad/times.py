@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from vmf.classad.ad import Ad
 from vmf.classad.arity import takes
 from vmf.classad.conversions import as_integer, short
 from vmf.classad.dates import DAY, Shown, formatted, shown_at
 from vmf.classad.literals import read_moment, read_span
 from vmf.classad.scope import Function, RecordValue, Scope, Value
 from vmf.classad.tree import Reference
-from vmf.classad.values import ERROR, UNDEFINED, AbsTime, Error, RelTime, Undefined
+from vmf.classad.values import ERROR, UNDEFINED, AbsTime, Error, RelTime, Scalar, Undefined
 
 _HOUR: Final = 3600
 _MINUTE: Final = 60
@@ -118,8 +119,8 @@ def _part(of_moment: Callable[[Shown], int] | None, of_span: Callable[[int], int
     return function
 
 
-def _record(scope: Scope, fields: Mapping[str, Value]) -> RecordValue:
-    return RecordValue(Scope({name.lower(): value for name, value in fields.items()}, scope.evaluation))
+def _record(scope: Scope, fields: Mapping[str, Scalar]) -> RecordValue:
+    return RecordValue(Scope(Ad(fields), scope.evaluation))
 
 
 @takes(1, 1)
