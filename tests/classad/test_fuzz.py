@@ -109,7 +109,8 @@ class Writer:
         return f"{{{', '.join(self.expression(depth, at) for _ in range(self.random.randrange(4)))}}}"
 
     def record(self, depth, at):
-        return f"[u = {self.expression(depth, at)}; v = {self.random.choice(('u', '2', 'parent.h', 'z'))}]"
+        last = "z" if at == len(NAMES) - 1 else f"parent.{NAMES[-1]}"
+        return f"[u = {self.expression(depth, at)}; v = {self.random.choice(('u', '2', last, 'z'))}]"
 
     def subscript(self, depth, at):
         of = self.expression(depth, at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from sys import intern
 from typing import Final, NoReturn, TypeVar
@@ -49,7 +50,8 @@ _BINARY: Final = (
     ("*", "/", "%"),
 )
 """From those that bind loosest; all group from the left."""
-_LEVELS: Final = {operator: level for level, operators in enumerate(_BINARY) for operator in operators}
+_ENDS: Final = ("", ")", "]", "}", ",", ";", ":", "?")
+_LEVELS: Final = {operator: level for level, operators in enumerate((_ENDS, *_BINARY)) for operator in operators}
 
 _PREFIXED: Final = "`?:` binds tighter than `- + ! ~`: use parentheses"
 
@@ -77,17 +79,23 @@ class Parser:
     def expression(self) -> Node:
         """Operands and the operators between them, by the operators' levels; maybe a condition."""
         self.descend(1)
-        operands, operators = [self.operand()], list[str]()
-        while (operator := self.operator()) in _LEVELS:
+        tokens = self.tokens
+        waiting: list[tuple[int, str, Node]] = []
+        while True:
+            node = self.plain()
+            if node is None:
+                node = self.operand()
+            operator = tokens[self.at]
+            if operator not in _LEVELS:
+                operator = self.operator()
+            level = _LEVELS.get(operator, 0)
+            while waiting and waiting[-1][0] >= level:
+                _, before, left = waiting.pop()
+                node = Binary(before, left, node)
+            if not level:
+                break
+            waiting.append((level, operator, node))
             self.at += 1
-            level = _LEVELS[operator]
-            while operators and _LEVELS[operators[-1]] >= level:
-                _fold(operands, operators)
-            operators.append(operator)
-            operands.append(self.operand())
-        while operators:
-            _fold(operands, operators)
-        node = operands[0]
         if operator == "?":
             self.at += 1
             then = self.expression()
@@ -97,16 +105,25 @@ class Parser:
         return node
 
     def operator(self) -> str:
-        """The token that is next, as what it is after an operand."""
+        """The token that is next, which is no operator as it is, as what it is after an operand."""
         token = self.tokens[self.at]
-        if token in _LEVELS:
-            return token
         if token[:1] == "-":
             # `a -1` has an operator and a number: take them apart, to be read one after the other.
             self.tokens[self.at] = token[1:]
             self.at -= 1
             return "-"
         return _IDENTITY.get(token.lower(), token)
+
+    def plain(self) -> Node | None:
+        """An operand that is a literal, a name or `scope.name`, as almost all are; None if it is more."""
+        tokens, at = self.tokens, self.at
+        node, after = _leaf(tokens[at]), at + 1
+        if node is not None and tokens[after] == ".":
+            node, after = _scoped(tokens[at], tokens[at + 2]), at + 3
+        if node is None or tokens[after][:1] in _BINDING or self.depth > DEPTH - 2:
+            return None
+        self.at = after
+        return node
 
     def operand(self) -> Node:
         """A primary with what stands before it (`- + ! ~`) and after it (`.name`, `[index]`, `?: operand`).
@@ -194,12 +211,6 @@ class Parser:
         raise lexer.failure(self.text, start, what + found, where=self.where, hint=hint)
 
 
-def _fold(operands: list[Node], operators: list[str]) -> None:
-    """Make the last two operands one."""
-    right = operands.pop()
-    operands[-1] = Binary(operators.pop(), operands[-1], right)
-
-
 def height(node: object) -> int:
     """How many nodes stand above one another; without recursion, for a chain of operators is as high as it is long."""
     highest = 0
@@ -214,11 +225,30 @@ def height(node: object) -> int:
     return highest
 
 
+@functools.lru_cache(maxsize=4096)
+def _leaf(token: str) -> Node | None:
+    """A token that is a whole primary: a literal but a string, or a name without quotes."""
+    if token[:1] in _LETTERS:
+        folded = fold(token)
+        return WORDS.get(folded) if folded in RESERVED else Reference(intern(token))
+    try:
+        return lexer.number(token)
+    except OverflowError:
+        return None
+
+
+@functools.lru_cache(maxsize=4096)
+def _scoped(scope: str, name: str) -> Selection | None:
+    """`scope.name`, if neither is in need of quotes."""
+    of, attribute = _leaf(scope), _leaf(name)
+    return Selection(of, attribute.name) if isinstance(of, Reference) and isinstance(attribute, Reference) else None
+
+
 def _named(parser: Parser) -> Node:
-    word = WORDS.get(parser.tokens[parser.at].lower())
-    if word is not None:
+    node = _leaf(parser.tokens[parser.at])
+    if node is not None and parser.tokens[parser.at + 1] != "(":
         parser.at += 1
-        return word
+        return node
     name = parser.name()
     if parser.tokens[parser.at] != "(":
         return Reference(name)
@@ -310,7 +340,10 @@ def _subscript(parser: Parser, of: Node) -> Node:
     return Subscript(of, index)
 
 
-_NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_'")
+_LETTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+_NAMES: Final = _LETTERS | {"'"}
+_BINDING: Final = frozenset(".[?(")
+"""What makes more of a primary that it stands behind, by its first character; a `?` may."""
 _RULES: Final[dict[str, Callable[[Parser], Node]]] = {
     **dict.fromkeys(_NAMES, _named),
     **dict.fromkeys("0123456789-", _number),

@@ -21,7 +21,7 @@ NAME = r"[A-Za-z_]\w*+"
 STRING = r'"(?:[^"\\\0]|\\[^\0])*+"'
 
 _OLD_STRING = r'"(?:[^"\\\0]|\\(?!")|\\"(?=[^\n]))*+(?:\\(?="\Z))?+"'
-_SPACE = r"(?:\s++|//[^\n\0]*+|/\*(?:[^*\0]|\*(?!/))*+\*/)*+"
+_SPACE = r"\s*+(?:(?://[^\n\0]*+|/\*(?:[^*\0]|\*(?!/))*+\*/)\s*+)*+"
 _REAL = r"(?:\d++\.\d++(?:[eE][+-]?+\d++)?+|\d++[eE][+-]?+\d++|\.\d++(?:[eE][+-]?+\d++)?+)"
 _INTEGER = r"(?:0|[1-9]\d*+)(?!(?!(?i:is|isnt)\b)[\w.])"
 _MALFORMED = r"\d[\w.]*+"
@@ -44,7 +44,7 @@ class Syntax(Struct, frozen=True):
 def _syntax(string: str, joint: str, read: Callable[[str, str], str | None]) -> Syntax:
     quoted = string.replace('"', "'")
     token = (
-        rf"{_SPACE}({NAME}|-?+(?:{_REAL}|{_INTEGER}|{_MALFORMED})|{string}{joint.format(string)}|{quoted}{joint.format(quoted)}"
+        rf"{_SPACE}({NAME}|(?=[-.\d])-?+(?:{_REAL}|{_INTEGER}|{_MALFORMED})|{string}{joint.format(string)}|{quoted}{joint.format(quoted)}"
         r"|=\?=|=!=|==|!=|>>>|>>|>=|<<|<=|&&|\|\||\?\s*+:|/(?!\*)|\Z|.)"
     )
     return Syntax(re.compile(token, re.ASCII | re.DOTALL), re.compile(f"{string}|{quoted}", re.DOTALL), read)

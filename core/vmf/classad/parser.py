@@ -9,7 +9,7 @@ from sys import intern
 from typing import Final
 
 from vmf.classad import lexer
-from vmf.classad.ad import Ad, fold
+from vmf.classad.ad import Ad
 from vmf.classad.grammar import RESERVED, Parser, record
 from vmf.classad.lexer import ClassAdSyntaxError
 from vmf.classad.tree import Node
@@ -19,7 +19,7 @@ __all__ = ["ClassAdSyntaxError", "parse", "parse_ad", "parse_line"]
 _OPEN = re.compile(r"\s*+\[", re.ASCII)
 _LONGEST_SHARED = 4096
 _INTEGER = r"-?(?:0|[1-9]\d{0,17})"
-_EXPRESSION = rf"""(?:[^]["';/\0]|/(?![/*])|{lexer.STRING})++"""
+_EXPRESSION = rf"""(?:[^]["';/\0]++|/(?![/*])|{lexer.STRING})++"""
 _FIELD = re.compile(
     rf'\s*+({lexer.NAME})\s*+=\s*+(?:({_INTEGER})|({_INTEGER}\.\d++)|"([^"\\\0]*+)"|({_EXPRESSION}))'
     r"\s*+(?:;|(?=\]))\s*+(?:\]\s*+\Z)?",
@@ -45,7 +45,7 @@ def parse_ad(text: str) -> Ad:
         ClassAdSyntaxError: it is none, or nests too deep, or is too long.
     """
     text = lexer.fit(text, "ad")
-    return Ad(_usual(text) or Parser(text, "ad").whole(record).fields)
+    return _usual(text) or Ad(Parser(text, "ad").whole(record).fields)
 
 
 def parse_line(text: str) -> tuple[str, Node]:
@@ -57,8 +57,8 @@ def parse_line(text: str) -> tuple[str, Node]:
     return Parser(lexer.fit(text, "ad"), "ad", lexer.OLD).whole(Parser.attribute)
 
 
-def _usual(text: str) -> list[tuple[str, Node]] | None:
-    """The attributes of an ad as almost all are written, an attribute at a step; None if the grammar must look."""
+def _usual(text: str) -> Ad | None:
+    """An ad as almost all are written, an attribute at a step; None if the grammar must look."""
     opened = _OPEN.match(text)
     if not opened or not text.rstrip(" \t\n\v\f\r").endswith("]"):
         return None
@@ -71,7 +71,8 @@ def _usual(text: str) -> list[tuple[str, Node]] | None:
         except ClassAdSyntaxError:
             return None
         place = found.end()
-    return pairs if place == len(text) and RESERVED.isdisjoint([fold(name) for name, _ in pairs]) else None
+    ad = Ad(pairs)
+    return ad if place == len(text) and RESERVED.isdisjoint(ad.fields) else None
 
 
 def _tree(text: str) -> Node:

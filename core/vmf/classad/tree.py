@@ -12,35 +12,35 @@ from msgspec import Struct
 from vmf.classad.values import Scalar
 
 
-class Reference(Struct, frozen=True):
+class Reference(Struct, frozen=True, gc=False):
     """An attribute's name by itself, `a`; `.a` is looked up from the outermost record."""
 
     name: str
     absolute: bool = False
 
 
-class Selection(Struct, frozen=True):
+class Selection(Struct, frozen=True, gc=False):
     """An attribute of what another expression yields: `of.name`."""
 
     of: Node
     name: str
 
 
-class Subscript(Struct, frozen=True):
+class Subscript(Struct, frozen=True, gc=False):
     """An element of what another expression yields: `of[index]`."""
 
     of: Node
     index: Node
 
 
-class Unary(Struct, frozen=True):
+class Unary(Struct, frozen=True, gc=False):
     """One of `- + ! ~` before an operand."""
 
     operator: str
     operand: Node
 
 
-class Binary(Struct, frozen=True):
+class Binary(Struct, frozen=True, gc=False):
     """An operator between two operands; `?:` (Elvis) among them. `is` and `isnt` are written `=?=` and `=!=`."""
 
     operator: str
@@ -48,7 +48,7 @@ class Binary(Struct, frozen=True):
     right: Node
 
 
-class Conditional(Struct, frozen=True):
+class Conditional(Struct, frozen=True, gc=False):
     """`test ? then : otherwise`."""
 
     test: Node
@@ -56,26 +56,26 @@ class Conditional(Struct, frozen=True):
     otherwise: Node
 
 
-class Parentheses(Struct, frozen=True):
+class Parentheses(Struct, frozen=True, gc=False):
     """`(inner)`: kept, because unparsing shows them."""
 
     inner: Node
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """A function and the expressions it is given."""
 
     function: str
     arguments: tuple[Node, ...]
 
 
-class ListOf(Struct, frozen=True):
+class ListOf(Struct, frozen=True, gc=False):
     """`{a, b}`: its elements stay expressions until they are asked for."""
 
     items: tuple[Node, ...]
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """`[a = 1; b = 2]`, as pairs in their order; of a name given twice only the last is here."""
 
     fields: tuple[tuple[str, Node], ...]
