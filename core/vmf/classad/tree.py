@@ -12,35 +12,35 @@ from msgspec import Struct
 from vmf.classad.values import Scalar
 
 
-class Reference(Struct, frozen=True, gc=False):
+class Reference(Struct, frozen=True):
     """An attribute's name by itself, `a`; `.a` is looked up from the outermost record."""
 
     name: str
     absolute: bool = False
 
 
-class Selection(Struct, frozen=True, gc=False):
+class Selection(Struct, frozen=True):
     """An attribute of what another expression yields: `of.name`."""
 
     of: Node
     name: str
 
 
-class Subscript(Struct, frozen=True, gc=False):
+class Subscript(Struct, frozen=True):
     """An element of what another expression yields: `of[index]`."""
 
     of: Node
     index: Node
 
 
-class Unary(Struct, frozen=True, gc=False):
+class Unary(Struct, frozen=True):
     """One of `- + ! ~` before an operand."""
 
     operator: str
     operand: Node
 
 
-class Binary(Struct, frozen=True, gc=False):
+class Binary(Struct, frozen=True):
     """An operator between two operands; `?:` (Elvis) among them. `is` and `isnt` are written `=?=` and `=!=`."""
 
     operator: str
@@ -48,7 +48,7 @@ class Binary(Struct, frozen=True, gc=False):
     right: Node
 
 
-class Conditional(Struct, frozen=True, gc=False):
+class Conditional(Struct, frozen=True):
     """`test ? then : otherwise`."""
 
     test: Node
@@ -56,26 +56,26 @@ class Conditional(Struct, frozen=True, gc=False):
     otherwise: Node
 
 
-class Parentheses(Struct, frozen=True, gc=False):
+class Parentheses(Struct, frozen=True):
     """`(inner)`: kept, because unparsing shows them."""
 
     inner: Node
 
 
-class Call(Struct, frozen=True, gc=False):
+class Call(Struct, frozen=True):
     """A function and the expressions it is given."""
 
     function: str
     arguments: tuple[Node, ...]
 
 
-class ListOf(Struct, frozen=True, gc=False):
+class ListOf(Struct, frozen=True):
     """`{a, b}`: its elements stay expressions until they are asked for."""
 
     items: tuple[Node, ...]
 
 
-class Record(Struct, frozen=True, gc=False):
+class Record(Struct, frozen=True):
     """`[a = 1; b = 2]`, as pairs in their order; of a name given twice only the last is here."""
 
     fields: tuple[tuple[str, Node], ...]
