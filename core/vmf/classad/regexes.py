@@ -25,8 +25,10 @@ from vmf.classad.values import ERROR, UNDEFINED, Error, Undefined
 PATTERN_SIZE: Final = 1 << 15
 SUBJECT_SIZE: Final = 1 << 20
 """Bytes."""
-_BOUNDS: Final = b"(*LIMIT_MATCH=200000)(*LIMIT_HEAP=65536)"
-"""How often one match may try, and how many KiB it may take: milliseconds, where the reference has seconds."""
+TRIES: Final = 200_000
+"""How often one match may try: milliseconds, where the reference has seconds."""
+_BOUNDS: Final = b"(*LIMIT_MATCH=%d)(*LIMIT_HEAP=65536)" % TRIES
+"""The heap is in KiB."""
 _STEPS: Final = 1000
 """What a match costs of the evaluation's budget, besides a step for each byte of the subject."""
 
