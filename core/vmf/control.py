@@ -143,7 +143,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _sweep(folder: Path) -> None:
     """Remove the sockets of engines that were killed."""
-    for path in folder.iterdir():
+    for path in filter(Path.is_socket, folder.iterdir()):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer, _short(path) as address:
             peer.settimeout(0)  # one that is too busy to answer lives
             if peer.connect_ex(address) == errno.ECONNREFUSED:

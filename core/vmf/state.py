@@ -43,8 +43,11 @@ MEANING = MappingProxyType({
     State.REMOVED: "was stopped or removed",
 })  # fmt: skip
 
-TAKES_ROOM = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
-"""While its guest may run, a job takes its share of a host; results that find no place do not hold the room."""
+TAKES_ROOM = frozenset({State.STARTING, State.RUNNING, State.STOPPING, State.CLEANING})
+"""While its machine may run, a job takes its share of a host: until it has been seen off, or is removed.
+
+Results that find no place do not hold the room: whoever has begun to collect has given it back.
+"""
 
 ENDED = frozenset({State.COMPLETED, State.HELD, State.FAILED, State.REMOVED})
 

@@ -25,10 +25,10 @@ def test_where_no_host_can_be_used_the_fault_itself_is_told(shell: Shell) -> Non
 
 
 def test_a_second_ctrl_c_gives_a_lost_host_up_and_the_job_is_left_to_be_adopted(shell: Shell) -> None:
-    shell.job("write out.txt kept\nsleep 1\nexit 6")
+    shell.job("hang")
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
-        shell.fault("state", "lost", "no route", times=ALWAYS)
+        shell.fault("shut_down", "lost", "no route", times=ALWAYS)
         process.send_signal(signal.SIGINT)
         while "asking again" not in process.stdout.readline():
             assert process.poll() is None
@@ -36,22 +36,21 @@ def test_a_second_ctrl_c_gives_a_lost_host_up_and_the_job_is_left_to_be_adopted(
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 80
     assert "no route; nothing can be forced now, the job is left as it is, to be adopted" in out
-    assert "running, orphaned" in shell.row("j")
-    shell.fault("state", "lost", "no route", times=0)
-    assert shell.vmf("wait", "j").returncode == 6
-    assert (shell.folder / "j.results/out.txt").read_text() == "kept\n"
+    assert "stopping, orphaned" in shell.row("j")
+    shell.fault("shut_down", "lost", "no route", times=0)
+    assert shell.vmf("wait", "j").returncode == 77
     assert shell.left_behind() == []
 
 
 def test_an_orphan_on_a_lost_host_is_removed_once_the_host_is_back(shell: Shell) -> None:
     shell.orphan("hang")
-    shell.fault("state", "lost", "no route", times=ALWAYS)
+    shell.fault("shut_down", "lost", "no route", times=ALWAYS)
     done = shell.vmf("rm", "j")
     assert done.returncode == 71
     assert "j could not be removed yet" in done.stderr
     assert "`vmf rm j` tries again" in done.stderr
-    assert "running, orphaned" in shell.row("j")
-    shell.fault("state", "lost", "no route", times=0)
+    assert "stopping, orphaned" in shell.row("j")
+    shell.fault("shut_down", "lost", "no route", times=0)
     assert shell.vmf("rm", "j").returncode == 0
     assert shell.records() == []
     assert shell.left_behind() == []

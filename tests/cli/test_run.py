@@ -82,7 +82,7 @@ def test_several_jobs_share_a_host_and_its_limit(shell: Shell) -> None:
         shell.job("exit 0", name)
     done = shell.vmf("run", "a.yaml", "b.yaml", "c.yaml")
     assert done.returncode == 0
-    assert "b: waits for room: farm: machines 1 of at most 1" in done.stdout
+    assert "b: waits: farm: machines 1 of at most 1" in done.stdout
     assert all((shell.folder / f"{name}.results/result.json").exists() for name in "abc")
     assert shell.left_behind() == []
 
@@ -100,7 +100,7 @@ def test_two_runs_at_once_share_a_host_and_its_limit(shell: Shell) -> None:
             out, _ = second.communicate(timeout=30)
         first.communicate(timeout=30)
     assert (first.returncode, second.returncode) == (77, 0)
-    assert "waits for room" in out
+    assert "b: waits: farm" in out
 
 
 def test_of_several_jobs_one_failure_is_a_failure(shell: Shell) -> None:

@@ -74,3 +74,19 @@ def test_a_job_that_is_removed_while_it_is_waited_for_was_stopped(shell: Shell) 
             store.forget(shell.records()[0])
         ownership.release()
         assert waiting.wait(30) == 77
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize(("number", "states"), [(signal.SIGTERM, ["running"]), (signal.SIGINT, ["removed"])])
+def test_an_order_ends_the_wait_for_all_jobs_and_no_other_is_taken_over(
+    shell: Shell, number: signal.Signals, states: list[str]
+) -> None:
+    shell.orphan("hang", "k")
+    with shell.start("wait", "k", "j") as waiting:
+        until(lambda: "orphaned" not in shell.row("k"), "k is carried on")
+        waiting.send_signal(number)
+        waiting.communicate(timeout=20)
+    assert waiting.returncode == 80
+    assert [each.state for each in shell.records("k")] == states
+    assert [each.state for each in shell.records("j")] == ["running"]
+    shell.vmf("rm", "k")

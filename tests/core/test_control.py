@@ -123,3 +123,9 @@ def test_a_socket_that_is_just_being_made_is_not_swept(tmp_path, monkeypatch, ca
         send(first.path, StopJobs(jobs=(3,), force=False))
     second.__exit__()
     assert came.get(timeout=DEADLINE).jobs == (3,)
+
+
+def test_what_is_no_socket_is_left_alone(tmp_path, came):
+    (tmp_path / "engines/lost+found").mkdir(parents=True)
+    with Server(Home(root=tmp_path), came.put):
+        assert (tmp_path / "engines/lost+found").is_dir()

@@ -99,7 +99,7 @@ def test_a_waiting_job_says_why_once(make):
     one = replace(FARM, machines=1)
     farm.carry(farm.job("sleep 1\nexit 0", "a"), farm.job("exit 0", "b"), hosts=(one,))
     remarks = [each.text for each in farm.told if isinstance(each, Remark) and "waits" in each.text]
-    assert remarks == ["waits for room: farm: machines 1 of at most 1"]
+    assert remarks == ["waits: farm: machines 1 of at most 1"]
 
 
 def test_stopping_an_idle_job_ends_it_without_a_machine(make):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,3 +96,17 @@ def test_a_disk_that_comes_back_keeps_its_holes(record):
     copy = parcel.path / "disk0.qcow2"
     assert copy.read_bytes() == disk
     assert copy.stat().st_blocks * 512 <= 2 * CHUNK
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "no JSON", "{}"])
+def test_a_result_that_is_none_is_somebody_elses(record, text):
+    record.folder.mkdir()
+    (record.folder / "result.json").write_text(text)
+    assert deliver(record) == "j.results.1"
+    assert (record.folder / "result.json").read_text() == text
+
+
+def test_a_result_that_nobody_writes_is_not_waited_for(record):
+    record.folder.mkdir()
+    os.mkfifo(record.folder / "result.json")
+    assert deliver(record) == "j.results.1"

@@ -227,3 +227,26 @@ def test_facts_are_kept_for_each_host(store):
     store.keep_facts("farm", FACTS)
     assert store.facts("farm") == FACTS
     assert isinstance(store.claim(submit(store, "j")[0][0], chooser(job())).placement, Placement)
+
+
+def test_a_look_at_a_job_keeps_nobody_from_owning_it(store, home):
+    ((_, ownership),) = submit(store, "j")
+    ownership.release()
+    look = os.open(home.job(1), os.O_RDONLY)
+    fcntl.flock(look, fcntl.LOCK_SH)
+    found = []
+    owner = threading.Thread(target=lambda: found.append(try_to_own(home, 1)))
+    owner.start()
+    os.close(look)
+    owner.join(30)
+    assert found[0] is not None
+    found[0].release()
+
+
+def test_room_is_given_back_when_the_guest_has_ended_and_not_before(store):
+    ((record, _),) = submit(store, "j")
+    record = store.claim(record, chooser(record.job))
+    failed = store.apply(record, Judged(verdict=verdict(Outcome.HOST_FAULT)))
+    assert store.taken() == {"farm": Claim(memory=2**28, cpus=1, machines=1)}
+    store.apply(failed, Requeued())
+    assert store.taken() == {}

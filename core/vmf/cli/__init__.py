@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"vmf: {error}")
         return error.exit
     except OSError as error:
-        where = error.filename or "no file is named; is the current folder still there?"
+        where = error.filename or "no file is named; it is the output, or the current folder is gone"
         say(f"vmf: {error.strerror or error}: {where}")
         return Exit.SETUP
 

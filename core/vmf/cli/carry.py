@@ -34,6 +34,8 @@ class Carrier:
         self._stuck: dict[int, Exception] = {}
         self.responsible = False
         """Whether jobs are in our hands: an interrupt is then theirs, else it just ends this process."""
+        self.over = False
+        """Whether an interrupt came: what is not in our hands yet is not taken, nor waited for."""
         self.engine = Engine(store=session.store, plugins=session.plugins, hosts=session.hosts, tell=self.tell)
         self.server = Server(session.home, lambda message: self.engine.stop(force=message.force, jobs=message.jobs))
 
@@ -96,12 +98,14 @@ def _signals(carrier: Carrier) -> Iterator[None]:
         if not carrier.responsible:
             raise KeyboardInterrupt
         interrupts.append(number)
+        carrier.over = True
         carrier.engine.stop(force=len(interrupts) > 1)
         say("vmf: stopping; Ctrl-C again forces" if len(interrupts) == 1 else "vmf: forcing")
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         if not carrier.responsible:
             raise SystemExit(Exit.LEFT)
+        carrier.over = True
         carrier.engine.leave()
 
     wanted: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {

@@ -33,8 +33,9 @@ def act(options: argparse.Namespace) -> int:
     with carrying(session, options) as carrier:
         for record in records:
             _remove(session, carrier, record, force=options.force)
-            done = {"job": record.job.name, "id": record.id, "removed": True}
-            print(msgspec.json.encode(done).decode() if options.format == "json" else f"{record.job.name}: removed")
+    for record in records:  # after all are removed: that nobody reads this keeps nobody from that
+        done = {"job": record.job.name, "id": record.id, "removed": True}
+        print(msgspec.json.encode(done).decode() if options.format == "json" else f"{record.job.name}: removed")
     return 0
 
 

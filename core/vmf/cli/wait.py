@@ -37,7 +37,7 @@ def await_all(session: Session, carrier: Carrier, records: Sequence[Record]) -> 
     orphaned = [owned for record in records if (owned := _current(session, record, waiting=False))]
     last = {record.id: record for record in carrier.carry(orphaned)} if orphaned else {}
     for record in records:
-        if record.id not in last and (owned := _current(session, record, waiting=True)):
+        if record.id not in last and not carrier.over and (owned := _current(session, record, waiting=True)):
             last[record.id] = carrier.carry([owned])[0]
         elif record.id not in last:
             last[record.id] = session.store.get(record.id) or _removed(record)
@@ -52,7 +52,7 @@ def _removed(record: Record) -> Record:
 
 def _tell_end(session: Session, carrier: Carrier, record: Record) -> None:
     """Show an end that another engine brought about."""
-    if moments := session.store.history(record.id):
+    if record.ended and (moments := session.store.history(record.id)):
         carrier.tell(Advanced(record=record, event=moments[-1].event))
 
 

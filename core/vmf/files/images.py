@@ -22,6 +22,8 @@ from vmf.files import qcow2
 from vmf.files.console import one_line
 from vmf.model import Disk, DiskFormat, Image
 
+PIECE = 2**22
+
 _ROOT = 0
 _SECTOR = 512
 _PATH_MAX = 4096
@@ -86,8 +88,10 @@ def inspect(disk: Disk) -> None:
             raise _invalid(disk.file, "disk", str(error), error.hint) from error
 
 
-def verify_image(image: Image) -> None:
+def verify_image(image: Image, *, check: Callable[[], None]) -> None:
     """Compare the disks with their checksums, where these are given; every byte is read.
+
+    `check` is called between pieces; what it raises breaks the reading off.
 
     Raises:
         JobFault: for the first disk that differs, with both checksums.
@@ -95,7 +99,7 @@ def verify_image(image: Image) -> None:
     for disk in image.disks:
         if disk.sha256:
             with _opened(disk.file, "disk", _DISKS) as file:
-                _compare(disk.file, file, disk.sha256)
+                _compare(disk.file, file, disk.sha256, check)
 
 
 def unreadable(path: Path, *, uid: int, gids: Collection[int]) -> Path | None:
@@ -193,11 +197,14 @@ _CHECKS: Mapping[DiskFormat, Callable[[BufferedReader], None]] = MappingProxyTyp
 })  # fmt: skip
 
 
-def _compare(path: Path, file: BufferedReader, sha256: str) -> None:
+def _compare(path: Path, file: BufferedReader, sha256: str, check: Callable[[], None]) -> None:
     file.seek(0)
-    found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
-        reason = f"its SHA-256 is {found} and should be {sha256}"
+    found = hashlib.sha256()
+    while piece := file.read(PIECE):
+        check()
+        found.update(piece)
+    if found.hexdigest() != sha256:
+        reason = f"its SHA-256 is {found.hexdigest()} and should be {sha256}"
         raise _invalid(path, "disk", reason, "get the image again, or correct `sha256`")
 
 

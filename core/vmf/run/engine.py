@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from math import inf
 
 from msgspec.structs import replace
 
@@ -24,6 +26,8 @@ from vmf.store import Ownership, Record, Store
 
 ROOM_SECONDS = 0.5
 """How often an idle job looks for room that another process may have freed."""
+LEAVE_SECONDS = 10.0
+"""How long lives that are to be left may take to notice: a host may keep one of them in a call."""
 
 
 class Engine:
@@ -41,19 +45,27 @@ class Engine:
         self._alive: set[int] = set()
         self._last: dict[int, Record] = {}
         self._waits: dict[int, str] = {}
+        self._patience = inf
 
     def carry(self, jobs: Iterable[tuple[Record, Ownership]]) -> tuple[Record, ...]:
-        """Carry the jobs to their end, or as far as `leave` and faults of vmf let it; their last records."""
+        """Carry the jobs to their end, or as far as `leave` and faults of vmf let it; their last records.
+
+        A life that does not heed `leave` stays owned until this process ends, so that nobody else begins it again.
+        """
         self._last.clear()
-        for record, ownership in jobs:
+        taken = tuple(jobs)
+        for record, ownership in taken:
             self._orders[record.id] = Orders()
             self._owned[record.id] = ownership
-            self._take(record)
         self._obey(block=False)
-        while self._idle or self._alive:
+        for record, _ in taken:
+            self._take(record)
+        while (self._idle or self._alive) and time.monotonic() < self._patience:
             self._place_idle()
             if self._idle or self._alive:
                 self._obey(block=True)
+        for number in self._alive:
+            self._last[number] = self._store.get(number) or self._last[number]
         return tuple(self._last.values())
 
     def stop(self, *, force: bool, jobs: Collection[int] | None = None) -> None:
@@ -62,15 +74,19 @@ class Engine:
 
     def leave(self) -> None:
         """Leave every job as it is, to be adopted."""
-        self._inbox.put(lambda: self._order(None, leave=True))
+        self._inbox.put(self._leave)
 
     def _obey(self, *, block: bool) -> None:
         """Do what has come in: a life that is over, an order; `block`: wait for that, or for room to be tried."""
         with suppress(queue.Empty):
             if block:
-                self._inbox.get(timeout=ROOM_SECONDS if self._idle else None)()
+                self._inbox.get(timeout=ROOM_SECONDS if self._idle or self._patience < inf else None)()
             while True:
                 self._inbox.get_nowait()()
+
+    def _leave(self) -> None:
+        self._patience = min(self._patience, time.monotonic() + LEAVE_SECONDS)
+        self._order(None, leave=True)
 
     def _order(self, jobs: Collection[int] | None, **wishes: bool) -> None:
         for number, orders in self._orders.items():
@@ -146,7 +162,7 @@ class Engine:
             return self._advance(record, self._life(record).give_up(f"no host is left that fits: {reasons}"))
         if self._waits.get(record.id) != reasons:
             self._waits[record.id] = reasons
-            self._tell(Remark(record=record, text=f"waits for room: {reasons}"))
+            self._tell(Remark(record=record, text=f"waits: {reasons}"))
         return None
 
     def _advance(self, record: Record, event: Event) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vmf.errors import HostFault, HostLost
 from vmf.files.console import BoundedLog
 
 CHUNKS = 16
@@ -13,17 +14,27 @@ CHUNKS = 16
 class Follower:
     """Reads a console from its start, keeps its beginning and end, and passes on what is new."""
 
-    def __init__(self, read: Callable[[int], bytes], tell: Callable[[bytes], None]) -> None:
-        """Take what reads from an offset on, and what is told of every piece."""
+    def __init__(
+        self, read: Callable[[int], bytes], tell: Callable[[bytes], None], complain: Callable[[HostFault], None]
+    ) -> None:
+        """Take what reads from an offset on, what is told of every piece, and once of a console that cannot be read."""
         self._read = read
         self._tell = tell
+        self._complain = complain
+        self._deaf = False
         self._offset = 0
         self._log = BoundedLog()
 
     def follow(self) -> bool:
-        """Pass on what has come, a bounded amount; whether there may be more."""
+        """Pass on what has come, a bounded amount; whether there may be more.
+
+        A console is a by-product: that it cannot be read must keep its life from nothing.
+
+        Raises:
+            HostLost: if the host cannot be asked.
+        """
         for _ in range(CHUNKS):
-            data = self._read(self._offset)
+            data = self._next()
             if not data:
                 return False
             self._offset += len(data)
@@ -31,6 +42,17 @@ class Follower:
             if told := data.strip(b"\0"):  # zeros stand for what the host no longer keeps
                 self._tell(told)
         return True
+
+    def _next(self) -> bytes:
+        try:
+            return self._read(self._offset)
+        except HostLost:
+            raise
+        except HostFault as fault:
+            if not self._deaf:
+                self._complain(fault)
+            self._deaf = True
+            return b""
 
     def finish(self) -> None:
         """Read the console of a guest that has ended to its end."""

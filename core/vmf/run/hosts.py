@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from vmf.errors import SetupError, VmfError
+from vmf.errors import HostLost, SetupError, VmfError
 from vmf.match import Rejection
 from vmf.model import Claim, Facts, Host, Image, Offer
 from vmf.plugins import Hypervisor, Plugins
@@ -66,7 +66,9 @@ class Hosts:
                 found.append(self._offer(host, facts, taken.get(host.name, Claim())))
             except VmfError as fault:
                 faults.append(fault)
-                found.append(Rejection(host=host.name, clause="usable", reason=fault.brief, passing=False))
+                found.append(
+                    Rejection(host=host.name, clause="usable", reason=fault.brief, passing=isinstance(fault, HostLost))
+                )
         ours = [each for each in faults if isinstance(each, SetupError)]
         if ours and len(faults) == len(hosts):
             raise ours[0]

@@ -21,7 +21,7 @@ from vmf.result import Said, Word, judge, verdict
 from vmf.run.follower import Follower
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark
-from vmf.run.orders import Orders
+from vmf.run.orders import Interrupted, Orders
 from vmf.run.results import NO_WORD, Parcel
 from vmf.run.staging import furnish
 from vmf.state import (
@@ -45,6 +45,8 @@ POLL_SECONDS = 5.0
 """How long a change may go unseen if the hypervisor's event is lost."""
 GRACE_SECONDS = 10.0
 """How long a guest that was asked to power off may take."""
+FAULTS_MOST = 6
+"""How often, one time after the other, a host may fail a job for which nothing else can be done."""
 LONGEST_PAUSE_SECONDS = 30.0
 """Between two attempts to reach a host that does not answer."""
 
@@ -68,21 +70,29 @@ class Life:
         self._store = store
         self._plugins = plugins
         self._tell = tell
-        self._console = Follower(self._read, self._show)
+        self._console = Follower(self._read, self._show, self._miss)
+        self._told = ""
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
     def live(self) -> Record:
-        """Act until the job has ended, is idle again, or is to be left; the last record."""
-        pause = 0.0
+        """Act until the job has ended, is idle again, or is to be left; the last record.
+
+        Raises:
+            HostFault: if its host, which answers, fails it again and again.
+        """
+        pause, faults = 0.0, 0
         self._hosts.wake(self.record.machine, self.orders.wake)
         while not (self.record.ended or self.record.state is State.IDLE or self.orders.leave):
             try:
                 event = ACTIONS[self.record.state](self)
             except HostFault as fault:
+                faults += not isinstance(fault, HostLost)
+                if faults > FAULTS_MOST:
+                    raise
                 pause = min(2 * pause + 1, LONGEST_PAUSE_SECONDS)
                 self._rest(fault, pause)
                 continue
-            pause = 0.0
+            pause, faults = 0.0, 0
             if event is not None:
                 self._advance(event)
         return self.record
@@ -91,15 +101,17 @@ class Life:
         """End an idle job that no host is left for."""
         return self._settle(verdict(Outcome.HOST_FAULT, reason="; ".join((*self.record.faults, reason))))
 
-    def start(self) -> Event:
+    def start(self) -> Event | None:
         """Make the machine, unless it is there already."""
         if self.orders.stop:
             return StopAsked()
         try:
             hypervisor = self._hypervisor()
             if hypervisor.state(self._handle()).power is Power.ABSENT:
-                furnish(hypervisor, self.record, self._workshop())
+                furnish(hypervisor, self.record, self._workshop(), check=self.orders.check)
             return Created(handle=hypervisor.create(self._machine()))
+        except Interrupted:
+            return None if self.orders.leave else StopAsked()
         except JobFault as fault:
             return self._settle(verdict(Outcome.JOB_FAULT, reason=str(fault), code=fault.code))
         except HostLost:
@@ -111,32 +123,23 @@ class Life:
         """Wait until the machine is off or the owner wants something; None if the job is to be left."""
         while not self.orders.leave:
             self.orders.wake.clear()
+            if self.orders.stop:
+                return StopAsked()
             state = self._look()
             if state.power in {Power.OFF, Power.ABSENT}:
                 return _ended(state)
-            if self.orders.stop:
-                return StopAsked()
+            self._tell_pause(state)
             self._wait(POLL_SECONDS)
         return None
 
     def stop(self) -> Event | None:
         """Ask the guest to power off, wait, then force it."""
-        if self.record.placement is None or self._look().power is Power.ABSENT:
+        if self.record.placement is None:
             return self._settle(verdict(Outcome.STOPPED))
-        hypervisor, handle = self._hypervisor(), self._handle()
-        deadline = time.monotonic() + GRACE_SECONDS
-        state = hypervisor.shut_down(handle, Stop.ASK)
-        while state.power not in {Power.OFF, Power.ABSENT}:
-            self.orders.wake.clear()
-            if self.orders.leave:
-                return None
-            if self.orders.force or time.monotonic() >= deadline:
-                self._remark("forcing the machine off")
-                state = hypervisor.shut_down(handle, Stop.FORCE)
-                break
-            self._wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
-            state = self._look()
-        return _ended(state)
+        state = self._powering_off()
+        if state.power is Power.ABSENT:
+            return self._settle(verdict(Outcome.STOPPED))
+        return None if self.orders.leave else _ended(state)
 
     def collect(self) -> Event:
         """Read what the guest left, settle how it ended, and deliver."""
@@ -169,6 +172,22 @@ class Life:
         if outcome is Outcome.HOST_FAULT:
             return Requeued() if self.record.placement and self._others() else Failed()
         return _CLOSING.get(outcome, Completed)()
+
+    def _powering_off(self) -> MachineState:
+        """The machine when it is off; or as it is, if it is to be left."""
+        hypervisor, handle = self._hypervisor(), self._handle()
+        deadline = time.monotonic() + GRACE_SECONDS
+        state = MachineState(power=Power.UNKNOWN) if self.orders.force else hypervisor.shut_down(handle, Stop.ASK)
+        while state.power not in {Power.OFF, Power.ABSENT}:
+            self.orders.wake.clear()
+            if self.orders.leave:
+                break
+            if self.orders.force or time.monotonic() >= deadline:
+                self._remark("forcing the machine off")
+                return hypervisor.shut_down(handle, Stop.FORCE)
+            self._wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+            state = self._look()
+        return state
 
     def _readable_later(self, fault: HostFault) -> bool:
         """Whether what the guest left may yet be read, after this fault; then nothing of it is given up."""
@@ -239,6 +258,16 @@ class Life:
 
     def _read(self, offset: int) -> bytes:
         return self._hypervisor().console(self._handle(), offset)
+
+    def _miss(self, fault: HostFault) -> None:
+        self._remark(f"the console cannot be read: {fault.brief}")
+
+    def _tell_pause(self, state: MachineState) -> None:
+        """Say once that a machine which should run does not, and once that it does again."""
+        told = f"its machine is paused: {state.detail or 'nobody says why'}" if state.power is Power.PAUSED else ""
+        if told != self._told:
+            self._remark(told or "its machine runs again")
+            self._told = told
 
     def _show(self, data: bytes) -> None:
         self._tell(Console(record=self.record, data=data))

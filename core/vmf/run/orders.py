@@ -21,3 +21,16 @@ class Orders:
         self.force |= force
         self.leave |= leave
         self.wake.set()
+
+    def check(self) -> None:
+        """Go on unless the life is to end or to be left.
+
+        Raises:
+            Interrupted: if it is.
+        """
+        if self.stop or self.leave:
+            raise Interrupted
+
+
+class Interrupted(Exception):
+    """Long work is broken off: an order came."""

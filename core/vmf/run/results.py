@@ -22,6 +22,7 @@ from vmf.state import State
 from vmf.store import Record
 
 CHUNK = 2**20
+RESULT_MOST = 2**22
 NO_WORD = Word(said=Said.NOTHING)
 _OUR_FILES = frozenset({"result.json", "console.log"})
 
@@ -101,9 +102,13 @@ def _is_ours(place: Path, record: Record) -> bool:
 
 
 def _told(place: Path) -> Result | None:
+    """What a folder tells of a job, if it is one of results; it may be anybody's."""
     try:
-        return msgspec.json.decode((place / "result.json").read_bytes(), type=Result)
-    except (OSError, msgspec.DecodeError):
+        if not (place / "result.json").is_file():
+            return None
+        with (place / "result.json").open("rb") as told:
+            return msgspec.json.decode(told.read(RESULT_MOST), type=Result)
+    except (OSError, RecursionError, msgspec.DecodeError):
         return None
 
 

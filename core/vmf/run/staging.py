@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from vmf import plan
@@ -11,15 +12,21 @@ from vmf.plugins import Hypervisor
 from vmf.store import Record
 
 
-def furnish(hypervisor: Hypervisor, record: Record, workshop: Path) -> None:
-    """Inspect what the job names, and put its files into its machine's folder; `workshop` is for those made here.
+def furnish(hypervisor: Hypervisor, record: Record, workshop: Path, *, check: Callable[[], None]) -> None:
+    """Inspect what the job names, and put its files into its machine's folder.
+
+    Args:
+        hypervisor: the host.
+        record: the job.
+        workshop: a folder for the files that are made here.
+        check: is called often; what it raises breaks the work off.
 
     Raises:
         JobFault: if a file is not what the job says, or must not be used.
     """
     image = record.job.image
     images.inspect_image(image)
-    images.verify_image(image)
+    images.verify_image(image, check=check)
     for file, source in ((plan.KERNEL, image.kernel), (plan.INITRD, image.initrd)):
         if source is not None:
             hypervisor.put(record.machine, file, source)

@@ -93,7 +93,7 @@ class Store:
         return tuple(submitted)
 
     def apply(self, record: Record, event: Event) -> Record:
-        """Record an event; the record after it. The claim ends with the attempt.
+        """Record an event; the record after it. The claim ends with the first state that takes no room.
 
         Raises:
             IllegalEvent: if the record's state has no such row.

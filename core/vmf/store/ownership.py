@@ -26,10 +26,13 @@ def own(home: Home, job: int) -> Ownership:
 
 def try_to_own(home: Home, job: int) -> Ownership | None:
     """Own the job if nobody does."""
-    try:
-        return Ownership(_locked(home, job, fcntl.LOCK_EX | fcntl.LOCK_NB))
-    except BlockingIOError:
-        return None
+    while True:
+        try:
+            return Ownership(_locked(home, job, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            if owned(home, job):
+                return None
+        os.sched_yield()  # somebody only looked, which takes the lock for a moment
 
 
 def owned(home: Home, job: int) -> bool:

@@ -9,6 +9,7 @@ import threading
 import weakref
 from pathlib import Path
 
+import libvirt
 import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault
@@ -101,6 +102,28 @@ def test_a_guest_is_caged_and_reaped_by_the_launcher(connection, host, put):
     assert set(status["Uid"].split()) == {str(connection.daemon.account.uid)} != {"0"}
     assert status["Seccomp"] == "2"
     assert status["PPid"] == host.process(host.daemon_pid())["PPid"]
+
+
+@pytest.fixture
+def paused(connection, put):
+    """The name of a machine that somebody else has paused over the host's socket."""
+    machine, _ = put(connection, HANG)
+    connection.create(machine)
+    link = libvirt.open(connection.daemon.uri)
+    link.lookupByName(machine.name).suspend()
+    link.close()
+    return machine.name
+
+
+def test_a_paused_guest_cannot_be_asked_to_stop_but_forced(connection, paused):
+    assert connection.shut_down(paused, Stop.ASK).power is Power.PAUSED
+    assert connection.shut_down(paused, Stop.FORCE) == connection.state(paused)
+    assert connection.state(paused).ending is Ending.KILLED
+
+
+def test_a_paused_guest_can_be_destroyed(connection, paused):
+    assert connection.destroy(paused).power is Power.ABSENT
+    assert connection.machines() == ()
 
 
 def test_what_a_host_without_power_left_is_removed(connection, host, put):

@@ -1,0 +1,162 @@
+"""What an owner wants of a life is heeded, whatever its host and its console are up to."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from faults import ALWAYS
+from vmf.files import images
+from vmf.hookspecs import hookimpl
+from vmf.model import MachineState, Outcome, Power, Stop
+from vmf.run import Advanced, Console, engine, life
+from vmf.state import Created, State
+from vmf.store import own
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    monkeypatch.setattr(life, "LONGEST_PAUSE_SECONDS", 0.0)
+
+
+def once(farm, wanted, do):
+    """Do something when the engine first tells this."""
+    tell, done = farm.engine._tell, threading.Event()
+
+    def watch(notice):
+        tell(notice)
+        if wanted(notice) and not done.is_set():
+            done.set()
+            do()
+
+    farm.engine._tell = watch
+
+
+def created(notice) -> bool:
+    return isinstance(notice, Advanced) and isinstance(notice.event, Created)
+
+
+class Paused:
+    """A host whose machines run, pause, and run again; what is asked of them is kept."""
+
+    def __init__(self) -> None:
+        self.asked = []
+        self.states = iter(())
+
+    @hookimpl(wrapper=True)
+    def state(self):
+        state = yield
+        paused = state.power is Power.RUNNING and next(self.states, False)
+        return MachineState(power=Power.PAUSED, detail="the host may be out of space") if paused else state
+
+    @hookimpl(wrapper=True)
+    def shut_down(self, how):
+        self.asked.append(how)
+        return (yield)
+
+
+def test_a_paused_machine_is_told_of_once_with_the_reason_and_when_it_goes_on(make, monkeypatch):
+    monkeypatch.setattr(life, "POLL_SECONDS", 0.01)
+    site = Paused()
+    site.states = iter([True] * 5)
+    farm = make(site)
+    (record,) = farm.carry(farm.job("sleep 1\nexit 4"))
+    assert record.verdict.exit_code == 4
+    assert [each for each in farm.remarks() if "machine" in each] == [
+        "its machine is paused: the host may be out of space",
+        "its machine runs again",
+    ]
+
+
+def test_a_stop_by_force_asks_nobody_first(make):
+    site = Paused()
+    farm = make(site)
+    once(farm, created, lambda: farm.engine.stop(force=True))
+    (record,) = farm.carry(farm.job("hang"))
+    assert (record.state, record.verdict.outcome) == (State.REMOVED, Outcome.STOPPED)
+    assert site.asked == [Stop.FORCE]
+
+
+def test_a_stop_needs_no_look_at_the_machine(make):
+    farm = make()
+
+    def stop():
+        farm.fault("state", "host", "nobody knows", times=ALWAYS)
+        farm.engine._orders[1].give(stop=True, force=True)
+
+    once(farm, created, stop)
+    (record,) = farm.carry(farm.job("hang"))
+    assert (record.state, record.verdict.outcome) == (State.REMOVED, Outcome.STOPPED)
+
+
+def test_a_console_that_cannot_be_read_is_told_of_once_and_hinders_nothing(make):
+    farm = make()
+    farm.fault("console", "host", "it is no plain file", times=ALWAYS)
+    (record,) = farm.carry(farm.job("write out.txt kept\nsleep 0.5\nexit 4"))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 4)
+    assert [each for each in farm.remarks() if "console" in each] == ["the console cannot be read: it is no plain file"]
+    assert not any(isinstance(each, Console) for each in farm.told)
+
+
+def test_a_host_that_answers_and_fails_again_and_again_is_not_asked_for_ever(make):
+    farm = make()
+    farm.fault("fetch", "host", "no such volume", times=ALWAYS)
+    (record,) = farm.carry(farm.job("write out.txt kept\nexit 4"))
+    assert record.state is State.COLLECTING
+    assert len(farm.remarks()) == life.FAULTS_MOST
+    farm.fault("fetch", "host", "", times=0)
+    again = make()
+    (record,) = again.engine.carry([(again.store.get(record.id), own(again.store.home, record.id))])
+    assert record.verdict.exit_code == 4
+    assert (record.folder / "out.txt").read_text() == "kept\n"
+
+
+def test_a_lost_host_is_asked_for_ever(make):
+    farm = make()
+    farm.fault("fetch", "lost", "no route", times=3 * life.FAULTS_MOST)
+    (record,) = farm.carry(farm.job("write out.txt kept\nexit 4"))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 4)
+
+
+@pytest.mark.parametrize(("order", "state"), [("stop", State.REMOVED), ("leave", State.STARTING)])
+def test_the_reading_of_an_image_is_broken_off_by_an_order(make, monkeypatch, order, state):
+    farm = make()
+
+    def read(_image, *, check):
+        farm.engine._orders[1].give(**{order: True})
+        check()
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(images, "verify_image", read)
+    (record,) = farm.carry(farm.job("exit 0"))
+    assert record.state is state
+
+
+def test_a_life_that_a_host_keeps_in_a_call_does_not_keep_the_engine_from_leaving(make, monkeypatch):
+    monkeypatch.setattr(engine, "LEAVE_SECONDS", 0.2)
+    held, freed = threading.Event(), threading.Event()
+
+    class Hung:
+        @hookimpl(wrapper=True)
+        def state(self, handle):
+            state = yield
+            if handle.machine and state.power is Power.RUNNING:
+                held.set()
+                freed.wait(30)
+            return state
+
+    farm = make(Hung())
+    threading.Thread(target=lambda: (held.wait(30), farm.engine.leave())).start()
+    (record,) = farm.carry(farm.job("hang"))
+    assert record.state is State.RUNNING
+    freed.set()
+
+
+def test_a_host_that_is_lost_for_a_moment_fails_no_waiting_job(make, monkeypatch):
+    monkeypatch.setattr("vmf.run.hosts.AGAIN_SECONDS", 0.0)
+    farm = make()
+    farm.fault("connect", "lost", "no route")
+    (record,) = farm.carry(farm.job("exit 4"))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 4)
+    assert farm.remarks()[0] == "waits: farm: no route"
