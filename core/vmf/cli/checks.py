@@ -48,7 +48,7 @@ def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host]) -> None:
         if matches.hopeless:
             raise NoMatch(
                 f"no host fits {job.name}:\n{objections(matches.rejected)}",
-                hint="ask for less, or name other hosts with --hosts",
+                hint="`vmf match` says what would have to change; or name other hosts with --hosts",
             )
 
 
