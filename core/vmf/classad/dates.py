@@ -169,10 +169,10 @@ def formatted(shown: Shown, template: str) -> str | None:
     Returns:
         None: the text would be too long, or is to name a zone, which nothing here knows.
     """
-    parts, end = [], 0
+    parts, end = list[str](), 0
     for found in _CONVERSION.finditer(template):
         part = _converted(shown, found)
-        if part is None:
+        if part is None or len(parts) > 2 * LONGEST:  # each conversion makes a byte at least
             return None
         parts += [template[end : found.start()], part]
         end = found.end()
@@ -182,7 +182,7 @@ def formatted(shown: Shown, template: str) -> str | None:
 
 def _converted(shown: Shown, found: re.Match[str]) -> str | None:
     flags, digits, modifier, letter = found.groups()
-    width = int(digits or 0)
+    width = int(digits.lstrip("0")[: len(str(LONGEST)) + 1] or 0)  # Python refuses to read very many digits
     if letter in _ZONED or width > LONGEST:
         return None
     fill = next((flag for flag in reversed(flags) if flag in "_-0"), "")

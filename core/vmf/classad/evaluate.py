@@ -15,7 +15,9 @@ from vmf.classad.names import BESIDE, attribute, lookup
 from vmf.classad.operators import BINARY, truth, unary, unlike
 from vmf.classad.references import children
 from vmf.classad.scope import (
+    CHARACTERS,
     DEPTH,
+    PLACES,
     VALUES,
     Closure,
     Evaluation,
@@ -46,8 +48,6 @@ from vmf.classad.world import World
 
 _PLAIN: Final = frozenset(VALUES)
 _FREE: Final = (*VALUES, ListOf, Record)
-_CHARACTERS: Final = 256
-"""So many characters are compared in the time of a step."""
 
 
 def evaluation(world: World) -> Evaluation:
@@ -145,6 +145,7 @@ def _selected(value: Value, name: str, scope: Scope, depth: int) -> Value:
 
 def _projected(items: ListValue, name: str, scope: Scope, depth: int) -> ListValue:
     """An attribute of each element of a list."""
+    scope.spend(PLACES * len(items.items))
     found = [detached(_selected(item, name, scope, depth), scope.root) for item in items.values(scope)]
     return ListValue(tuple(found), nowhere(scope.root))
 
@@ -186,7 +187,7 @@ def _binary(node: Binary, depth: int) -> Closure:
     def run(scope: Scope) -> Value:
         first, second = left(scope), right(scope)
         if type(first) is str and type(second) is str:
-            scope.spend((len(first) + len(second)) // _CHARACTERS)
+            scope.spend((len(first) + len(second)) // CHARACTERS)
         return operation(first, second)
 
     return run

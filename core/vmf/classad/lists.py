@@ -9,7 +9,7 @@ from typing import Final
 from vmf.classad.arity import takes
 from vmf.classad.conversions import encoded
 from vmf.classad.operators import BINARY
-from vmf.classad.scope import Function, ListValue, RecordValue, Scope, Value
+from vmf.classad.scope import CHARACTERS, Function, ListValue, RecordValue, Scope, Value
 from vmf.classad.values import ERROR, UNDEFINED, Error, Undefined
 
 _COMPARISONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -35,7 +35,14 @@ def _among(scope: Scope, value: Value, items: Value, operator: str) -> Value:
     if not isinstance(items, ListValue) or isinstance(value, ListValue | RecordValue):
         return ERROR
     equal = BINARY[operator]
+    _pay(scope, value, items)
     return any(equal(item, value) is True for item in items.values(scope))
+
+
+def _pay(scope: Scope, value: Value, items: ListValue) -> None:
+    """Pay for comparing a value, which may be a long string, with each element of a list."""
+    if isinstance(value, str):
+        scope.spend(len(value) // CHARACTERS * len(items.items))
 
 
 @takes(1, 1)
@@ -65,6 +72,7 @@ def _compared(*, all_must: bool) -> Function:
         if not isinstance(items, ListValue):
             return UNDEFINED if isinstance(items, Undefined) else ERROR
         compare = BINARY[_COMPARISONS[name]]
+        _pay(scope, value, items)
         return _decided((compare(item, value) for item in items.values(scope)), all_must=all_must)
 
     return function

@@ -16,7 +16,7 @@ from vmf.classad.operators import truth
 from vmf.classad.parser import ClassAdSyntaxError, parse
 from vmf.classad.references import children
 from vmf.classad.regexes import Unmatchable, compiled, matches
-from vmf.classad.scope import DEPTH, Element, Failed, LazyFunction, ListValue, RecordValue, Scope, Value
+from vmf.classad.scope import DEPTH, PLACES, Element, Failed, LazyFunction, ListValue, RecordValue, Scope, Value
 from vmf.classad.tree import Node, Reference, Selection
 from vmf.classad.unparse import COMPACT, INDENTED, unparse
 from vmf.classad.values import ERROR, UNDEFINED, Error, Undefined
@@ -52,7 +52,9 @@ def _parsed(text: str) -> Node:
 def _debug(scope: Scope, node: Node) -> Value:
     """A value as it is; the world is told what it was of."""
     value = scope.evaluate(node)
-    scope.world.debug(f"{unparse(node, COMPACT)} --> {unparse(as_tree(value), COMPACT)}")
+    line = f"{unparse(node, COMPACT)} --> {unparse(as_tree(value), COMPACT)}"
+    scope.spend(len(line))
+    scope.world.debug(line)
     return value
 
 
@@ -100,6 +102,7 @@ def _count_matches(scope: Scope, node: Node, records: Node) -> Value:
 def _in_each(scope: Scope, node: Node, records: ListValue) -> Iterator[Value]:
     referred = _referred(scope, node)
     element = node if referred is None else referred[0]
+    scope.spend(PLACES * len(records.items))
     for record in records.values(scope):
         if isinstance(record, RecordValue):
             yield _within(record.scope, element)

@@ -20,6 +20,10 @@ DEPTH: Final = 400
 """How deep operators, calls and references may nest, those of the attributes that are referred to included."""
 STEPS: Final = 10_000_000
 """How many nodes of trees one evaluation may look at. Both limits are the reference's."""
+CHARACTERS: Final = 256
+"""So many characters are compared in the time of a step."""
+PLACES: Final = 8
+"""What it costs, in steps, to look at an element of a list in another place than its own."""
 PROGRAMS: Final = 100_000
 """How many compiled trees, and records within a record, are kept: `eval` makes new ones without end."""
 
@@ -177,14 +181,18 @@ class ListValue(Struct, frozen=True, eq=False):
     def values(self, caller: Scope) -> Iterator[Value]:
         """The elements as functions see them, one after the other: names in them are looked up where the call stands.
 
-        So the reference does it; lists and records among the elements keep the scope they were written in.
+        So the reference does it; lists and records among the elements keep the scope they were written in. Strings are
+        paid for, like those that functions are given.
 
         Raises:
             Failed: an element's evaluation failed, or nothing is left.
         """
         caller.spend(len(self.items))
         for item in self.items:
-            yield (self.scope if isinstance(item, ListOf | Record) else caller).evaluate(item)
+            value = (self.scope if isinstance(item, ListOf | Record) else caller).evaluate(item)
+            if isinstance(value, str):
+                caller.spend(len(value))
+            yield value
 
 
 class RecordValue(Struct, frozen=True, eq=False):
