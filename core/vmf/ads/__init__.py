@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from vmf.ads.clauses import Clause, clauses, requirements
-from vmf.ads.tables import ENDED, HOST, JOB, capacity
-from vmf.classad import Ad, Node, parse
+from vmf.ads.tables import ENDED, HOST, JOB, capacity, tree
+from vmf.classad import Ad, Node
 from vmf.model import Host, Job, Offer, Verdict
 
 __all__ = ["Clause", "capacity", "clauses", "host_ad", "job_ad", "reserved"]
@@ -17,7 +17,7 @@ def job_ad(job: Job, *, verdict: Verdict | None = None) -> Ad:
     own = [*((each.name, each.value(job)) for each in JOB), *_custom(job.attributes)]
     ended = ((each.name, each.value(verdict)) for each in ENDED) if verdict else ()
     plain = Ad(_given((*own, *ended)))
-    rank = () if job.rank is None else (("Rank", parse(job.rank)),)
+    rank = () if job.rank is None else (("Rank", tree(job.rank)),)
     return Ad((*plain.items(), ("Requirements", requirements(job, plain)), *rank))
 
 
@@ -40,7 +40,7 @@ def _given(pairs: Iterable[tuple[str, Node | None]]) -> Iterator[tuple[str, Node
 
 
 def _custom(attributes: Mapping[str, str]) -> Iterator[tuple[str, Node]]:
-    return ((name, parse(text)) for name, text in attributes.items())
+    return ((name, tree(text)) for name, text in attributes.items())
 
 
 def _camel(name: str) -> str:

@@ -12,7 +12,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from vmf.classad import Ad, Node, parse, references
+from vmf.ads.tables import tree
+from vmf.classad import Ad, Node, references
 from vmf.classad.tree import Binary, Parentheses
 from vmf.model import Job
 
@@ -71,7 +72,7 @@ IMPLIED: Final = (
 
 def clauses(job: Job, ad: Ad) -> tuple[Clause, ...]:
     """Everything that a job with this ad asks of a host; all together they are its requirements."""
-    own = None if job.requirements is None else parse(job.requirements)
+    own = None if job.requirements is None else tree(job.requirements)
     spoken = frozenset[str]() if own is None else references(own).theirs
     words = (Clause(name=WORDS, expression=each, implied=False) for each in parts(own))
     return (*_implied(ad, spoken), *words)
@@ -79,7 +80,7 @@ def clauses(job: Job, ad: Ad) -> tuple[Clause, ...]:
 
 def requirements(job: Job, ad: Ad) -> Node:
     """All that a job asks of a host, as one expression."""
-    own = () if job.requirements is None else (parse(job.requirements),)
+    own = () if job.requirements is None else (tree(job.requirements),)
     implied = (each.expression for each in clauses(job, ad) if each.implied)
     asked: Iterator[Node] = (Parentheses(inner=each) for each in (*implied, *own))
     return reduce(lambda left, right: Binary(operator="&&", left=left, right=right), asked)
@@ -88,7 +89,7 @@ def requirements(job: Job, ad: Ad) -> Node:
 def _implied(ad: Ad, spoken: frozenset[str]) -> Iterator[Clause]:
     for each in IMPLIED:
         if (not each.of or each.of in ad) and not any(name.lower() in spoken for name in each.about):
-            yield Clause(name=each.name, expression=parse(each.expression))
+            yield Clause(name=each.name, expression=tree(each.expression))
 
 
 def parts(node: Node | None) -> Iterator[Node]:

@@ -7,6 +7,7 @@ there; what a job wants is rounded up, what a host has is rounded down.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
@@ -19,6 +20,9 @@ MANY: Final = 10_000
 """The most machines on a host that sets no limit."""
 MIB: Final = 2**20
 KIB: Final = 2**10
+
+tree = lru_cache(maxsize=4096)(parse)
+"""The tree of an expression's text; many jobs and hosts use the same words."""
 
 
 class Attribute(Struct, Generic[T], frozen=True, kw_only=True):
@@ -41,7 +45,7 @@ def _free(offer: Offer, what: str) -> int:
 
 
 def _start(offer: Offer) -> Node | None:
-    return None if offer.host.start is None else parse(offer.host.start)
+    return None if offer.host.start is None else tree(offer.host.start)
 
 
 JOB: Final[tuple[Attribute[Job], ...]] = (
