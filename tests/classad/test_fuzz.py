@@ -15,8 +15,7 @@ import pytest
 from classad import ours, reference
 from vmf import classad
 from vmf.classad.functions import EAGER, LAZY
-from vmf.classad.references import children
-from vmf.classad.tree import Record, Reference
+from vmf.classad.tree import Record, Reference, children
 
 SEEDS = range(*map(int, os.environ.get("VMF_FUZZ", "0 8").split()))
 LITERALS = """

@@ -10,12 +10,19 @@ from vmf.classad.tree import Node
 
 T_co = TypeVar("T_co", covariant=True)
 
+LONGEST_SHARED: Final = 256
+"""Characters of a name: of longer ones, which nobody writes twice, nothing is kept."""
+
 _LOWER = {ord(upper): ord(upper) + 32 for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 
-@functools.lru_cache(maxsize=4096)
 def fold(name: str) -> str:
     """A name as it is looked up: the case of ASCII letters does not count."""
+    return _folded(name) if len(name) <= LONGEST_SHARED else name.translate(_LOWER)
+
+
+@functools.lru_cache(maxsize=4096)
+def _folded(name: str) -> str:
     return name.lower() if name.isascii() else name.translate(_LOWER)
 
 
@@ -54,7 +61,7 @@ class Ad(Fields[Node]):
     __slots__ = ()
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=256)
 def _spelt(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names folded, and each name once as first spelt: shared, for there are many ads and few sets of names."""
     folded = tuple(map(fold, names))

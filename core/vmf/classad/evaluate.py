@@ -13,7 +13,6 @@ from vmf.classad.ad import Ad, fold
 from vmf.classad.functions import EAGER, LAZY
 from vmf.classad.names import BESIDE, attribute, lookup
 from vmf.classad.operators import BINARY, truth, unary, unlike
-from vmf.classad.references import children
 from vmf.classad.scope import (
     CHARACTERS,
     DEPTH,
@@ -42,6 +41,7 @@ from vmf.classad.tree import (
     Selection,
     Subscript,
     Unary,
+    children,
 )
 from vmf.classad.values import ERROR, UNDEFINED
 from vmf.classad.world import World

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from vmf.classad import lexer
 from vmf.classad.ad import Ad
-from vmf.classad.grammar import DEPTH, height
+from vmf.classad.grammar import DEPTH
 from vmf.classad.lexer import ClassAdSyntaxError
 from vmf.classad.parser import parse, parse_ad, parse_line
-from vmf.classad.tree import ListOf, Node, Record
+from vmf.classad.tree import ListOf, Node, Record, height
 from vmf.classad.unparse import NEW, Style, quoted, unparse
 from vmf.classad.values import UNDEFINED, Undefined
 from vmf.errors import Fault, UsageError

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from sys import intern
-from typing import Final, NoReturn, TypeVar
-
-from msgspec import Struct
+from typing import Final, TypeVar
 
 from vmf.classad import lexer, literals
-from vmf.classad.ad import fold
+from vmf.classad.ad import LONGEST_SHARED, fold
+from vmf.classad.cursor import Cursor
+from vmf.classad.lexer import IDENTITY, NAMES, WORDS, leaf, scoped
 from vmf.classad.tree import (
     Binary,
     Call,
@@ -23,18 +21,14 @@ from vmf.classad.tree import (
     Selection,
     Subscript,
     Unary,
+    height,
 )
-from vmf.classad.values import ERROR, UNDEFINED, AbsTime, RelTime
+from vmf.classad.values import AbsTime, RelTime
 
-N = TypeVar("N")
+N = TypeVar("N", bound=Node)
 
 DEPTH = 500
 """How deep a text may nest: an expression counts one level, an operand two, an operator before it one."""
-
-WORDS: Final[dict[str, Node]] = {"true": True, "false": False, "undefined": UNDEFINED, "error": ERROR}
-_IDENTITY: Final = {"is": "=?=", "isnt": "=!="}
-RESERVED: Final = frozenset({*WORDS, *_IDENTITY})
-"""Words that are no names, in any case, unless they are quoted."""
 
 _PREFIXES: Final = frozenset("-+!~")
 _BINARY: Final = (
@@ -56,15 +50,11 @@ _LEVELS: Final = {operator: level for level, operators in enumerate((_ENDS, *_BI
 _PREFIXED: Final = "`?:` binds tighter than `- + ! ~`: use parentheses"
 
 
-class Parser:
-    """Recursive descent over the tokens of a text; `at` is the token that is next."""
+class Parser(Cursor):
+    """Recursive descent over the tokens of a text."""
 
     def __init__(self, text: str, where: str, syntax: lexer.Syntax = lexer.NEW) -> None:
-        self.text = text
-        self.where = where
-        self.syntax = syntax
-        self.tokens = lexer.tokens(text, syntax)
-        self.at = 0
+        super().__init__(text, where, syntax)
         self.depth = 0
 
     def whole(self, rule: Callable[[Parser], N]) -> N:
@@ -112,14 +102,15 @@ class Parser:
             self.tokens[self.at] = token[1:]
             self.at -= 1
             return "-"
-        return _IDENTITY.get(token.lower(), token)
+        return IDENTITY.get(token.lower(), token)
 
     def plain(self) -> Node | None:
         """An operand that is a literal, a name or `scope.name`, as almost all are; None if it is more."""
         tokens, at = self.tokens, self.at
-        node, after = _leaf(tokens[at]), at + 1
-        if node is not None and tokens[after] == ".":
-            node, after = _scoped(tokens[at], tokens[at + 2]), at + 3
+        token, after = tokens[at], at + 1
+        node = leaf(token) if len(token) <= LONGEST_SHARED else None
+        if node is not None and tokens[after] == "." and len(tokens[at + 2]) <= LONGEST_SHARED:
+            node, after = scoped(token, tokens[at + 2]), at + 3
         if node is None or tokens[after][:1] in _BINDING or self.depth > DEPTH - 2:
             return None
         self.at = after
@@ -169,27 +160,6 @@ class Parser:
         if self.depth > DEPTH:
             self.fail(f"it nests more than {DEPTH} levels")
 
-    def take(self, token: str) -> None:
-        """Pass a token that must be there."""
-        if self.tokens[self.at] != token:
-            self.fail(f"`{token}` is missing")
-        self.at += 1
-
-    def name(self) -> str:
-        """Pass a name, quoted or not."""
-        token = self.tokens[self.at]
-        if token[:1] not in _NAMES or fold(token) in RESERVED:
-            self.fail("a name is missing", hint=f"`{token}` is a name in quotes: '{token}'" if token.isalpha() else "")
-        self.at += 1
-        return intern(token) if token[0] != "'" else self.string(token)
-
-    def string(self, token: str) -> str:
-        """The value of the string or quoted name that was just passed."""
-        value = lexer.string(token, self.syntax)
-        if value is None:
-            self.fail("the quotes are not closed, or there is a NUL between them", back=1)
-        return value
-
     def items(self, end: str, separators: str) -> tuple[Node, ...]:
         """Expressions up to the closing bracket; the opening one has been passed."""
         found = list[Node]()
@@ -203,52 +173,13 @@ class Parser:
         self.at += 1
         return tuple(found)
 
-    def fail(self, what: str, *, hint: str = "", back: int = 0) -> NoReturn:
-        """The token that is next is at fault, or the one `back` before it."""
-        start = lexer.start(self.text, self.at - back, self.syntax)
-        token = self.tokens[self.at - back]
-        found = "" if start == len(self.text) else f", found `{token[:20]}`"
-        raise lexer.failure(self.text, start, what + found, where=self.where, hint=hint)
-
-
-def height(node: object) -> int:
-    """How many nodes stand above one another; without recursion, for a chain of operators is as high as it is long."""
-    highest = 0
-    pending = [(node, 1)]
-    while pending:
-        each, height = pending.pop()
-        highest = max(highest, height)
-        if isinstance(each, tuple):
-            pending.extend((item, height) for item in each)
-        elif isinstance(each, Struct):
-            pending.extend((getattr(each, name), height + 1) for name in each.__struct_fields__)
-    return highest
-
-
-@functools.lru_cache(maxsize=4096)
-def _leaf(token: str) -> Node | None:
-    """A token that is a whole primary: a literal but a string, or a name without quotes."""
-    if token[:1] in _LETTERS:
-        folded = fold(token)
-        return WORDS.get(folded) if folded in RESERVED else Reference(intern(token))
-    try:
-        return lexer.number(token)
-    except OverflowError:
-        return None
-
-
-@functools.lru_cache(maxsize=4096)
-def _scoped(scope: str, name: str) -> Selection | None:
-    """`scope.name`, if neither is in need of quotes."""
-    of, attribute = _leaf(scope), _leaf(name)
-    return Selection(of, attribute.name) if isinstance(of, Reference) and isinstance(attribute, Reference) else None
-
 
 def _named(parser: Parser) -> Node:
-    node = _leaf(parser.tokens[parser.at])
-    if node is not None and parser.tokens[parser.at + 1] != "(":
+    """A word that is a literal, a name, or a call."""
+    word = WORDS.get(parser.tokens[parser.at].lower())
+    if word is not None:
         parser.at += 1
-        return node
+        return word
     name = parser.name()
     if parser.tokens[parser.at] != "(":
         return Reference(name)
@@ -330,6 +261,11 @@ def record(parser: Parser) -> Record:
     return Record(tuple(fields.values()))
 
 
+def line(parser: Parser) -> Record:
+    """`name = expression`, as a record of its own."""
+    return Record((parser.attribute(),))
+
+
 def _selection(parser: Parser, of: Node) -> Node:
     return Selection(of, parser.name())
 
@@ -340,12 +276,10 @@ def _subscript(parser: Parser, of: Node) -> Node:
     return Subscript(of, index)
 
 
-_LETTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
-_NAMES: Final = _LETTERS | {"'"}
 _BINDING: Final = frozenset(".[?(")
 """What makes more of a primary that it stands behind, by its first character; a `?` may."""
 _RULES: Final[dict[str, Callable[[Parser], Node]]] = {
-    **dict.fromkeys(_NAMES, _named),
+    **dict.fromkeys(NAMES, _named),
     **dict.fromkeys("0123456789-", _number),
     ".": _dot,
     '"': _string,

@@ -5,13 +5,18 @@ Where a token stands is worked out only when it is at fault.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
+from sys import intern
 from typing import Final
 
 from msgspec import Struct
 
 from vmf.classad import literals
+from vmf.classad.ad import fold
+from vmf.classad.tree import Node, Reference, Selection
+from vmf.classad.values import ERROR, UNDEFINED
 from vmf.errors import Fault, UsageError
 
 SIZE = 1 << 20
@@ -28,6 +33,15 @@ _MALFORMED = r"\d[\w.]*+"
 _NUMBER = re.compile(rf"-?(?:({_REAL})|{_INTEGER})", re.ASCII)
 _SMALLEST = -(2**63)
 _WIDEST = 200
+
+
+WORDS: Final[dict[str, Node]] = {"true": True, "false": False, "undefined": UNDEFINED, "error": ERROR}
+IDENTITY: Final = {"is": "=?=", "isnt": "=!="}
+RESERVED: Final = frozenset({*WORDS, *IDENTITY})
+"""Words that are no names, in any case, unless they are quoted."""
+_LETTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+NAMES: Final = _LETTERS | {"'"}
+"""What a name begins with, quoted or not."""
 
 
 class Syntax(Struct, frozen=True):
@@ -126,3 +140,22 @@ def string(token: str, syntax: Syntax) -> str | None:
     """What a string or quoted name stands for, adjacent ones being one; None if it is not closed, or has a NUL."""
     pieces = syntax.piece.findall(token)
     return syntax.read("".join([piece[1:-1] for piece in pieces]), token[0]) if pieces else None
+
+
+@functools.lru_cache(maxsize=4096)
+def leaf(token: str) -> Node | None:
+    """A token that is a whole primary: a literal but a string, or a name without quotes."""
+    if token[:1] in _LETTERS:
+        folded = fold(token)
+        return WORDS.get(folded) if folded in RESERVED else Reference(intern(token))
+    try:
+        return number(token)
+    except OverflowError:
+        return None
+
+
+@functools.lru_cache(maxsize=4096)
+def scoped(scope: str, name: str) -> Selection | None:
+    """`scope.name`, if neither is in need of quotes."""
+    of, attribute = leaf(scope), leaf(name)
+    return Selection(of, attribute.name) if isinstance(of, Reference) and isinstance(attribute, Reference) else None

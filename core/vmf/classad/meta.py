@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -13,13 +12,12 @@ from vmf.classad.arity import takes
 from vmf.classad.conversions import as_text, as_tree
 from vmf.classad.names import lookup
 from vmf.classad.operators import truth
-from vmf.classad.parser import ClassAdSyntaxError, parse
-from vmf.classad.references import children
+from vmf.classad.parser import ClassAdSyntaxError, parse_shared
 from vmf.classad.regexes import Unmatchable, compiled, matches
 from vmf.classad.scope import DEPTH, PLACES, Element, Failed, LazyFunction, ListValue, RecordValue, Scope, Value
-from vmf.classad.tree import Node, Reference, Selection
+from vmf.classad.tree import Node, Reference, Selection, children
 from vmf.classad.unparse import COMPACT, INDENTED, unparse
-from vmf.classad.values import ERROR, UNDEFINED, Error, Undefined
+from vmf.classad.values import ERROR, UNDEFINED, Undefined
 
 _THEIRS: Final = re.compile(r"\Atarget\.", re.IGNORECASE)
 
@@ -36,16 +34,13 @@ def _if_then_else(scope: Scope, test: Node, then: Node, otherwise: Node) -> Valu
 def _eval(scope: Scope, node: Node) -> Value:
     """What the expression is worth whose text a value is."""
     text = as_text(scope.evaluate(node))
-    tree = _parsed(text) if isinstance(text, str) else ERROR
-    return ERROR if isinstance(tree, Error) else scope.evaluate(tree)
-
-
-@lru_cache(maxsize=256)
-def _parsed(text: str) -> Node:
+    if not isinstance(text, str):
+        return ERROR
     try:
-        return parse(text)
+        tree = parse_shared(text)
     except ClassAdSyntaxError:
         return ERROR
+    return scope.evaluate(tree)
 
 
 @takes(1, 1)

@@ -10,11 +10,11 @@ from typing import Final
 
 from vmf.classad import lexer
 from vmf.classad.ad import Ad
-from vmf.classad.grammar import RESERVED, Parser, record
-from vmf.classad.lexer import ClassAdSyntaxError
+from vmf.classad.grammar import Parser, line, record
+from vmf.classad.lexer import RESERVED, ClassAdSyntaxError
 from vmf.classad.tree import Node
 
-__all__ = ["ClassAdSyntaxError", "parse", "parse_ad", "parse_line"]
+__all__ = ["ClassAdSyntaxError", "parse", "parse_ad", "parse_line", "parse_shared"]
 
 _OPEN = re.compile(r"\s*+\[", re.ASCII)
 _LONGEST_SHARED = 4096
@@ -38,6 +38,15 @@ def parse(text: str) -> Node:
     return parser.whole(Parser.expression)
 
 
+def parse_shared(text: str) -> Node:
+    """The same; one tree for all that write the same, for ten thousand hosts have one policy.
+
+    Raises:
+        ClassAdSyntaxError: as above.
+    """
+    return _shared(text) if len(text) <= _LONGEST_SHARED else parse(text)
+
+
 def parse_ad(text: str) -> Ad:
     """An ad in new syntax, `[ a = 1; b = a + 1 ]`.
 
@@ -54,7 +63,8 @@ def parse_line(text: str) -> tuple[str, Node]:
     Raises:
         ClassAdSyntaxError: it is none, or nests too deep, or is too long.
     """
-    return Parser(lexer.fit(text, "ad"), "ad", lexer.OLD).whole(Parser.attribute)
+    (attribute,) = Parser(lexer.fit(text, "ad"), "ad", lexer.OLD).whole(line).fields
+    return attribute
 
 
 def _usual(text: str) -> Ad | None:
@@ -75,15 +85,10 @@ def _usual(text: str) -> Ad | None:
     return ad if place == len(text) and RESERVED.isdisjoint(ad.fields) else None
 
 
-def _tree(text: str) -> Node:
-    return _shared(text) if len(text) <= _LONGEST_SHARED else parse(text)
-
-
 @functools.lru_cache(maxsize=1024)
 def _shared(text: str) -> Node:
-    """One tree for all ads that write the same: ten thousand hosts have one policy."""
     return parse(text)
 
 
-_READERS: Final[Mapping[int, Callable[[str], Node]]] = {2: int, 3: float, 4: intern, 5: _tree}
+_READERS: Final[Mapping[int, Callable[[str], Node]]] = {2: int, 3: float, 4: intern, 5: parse_shared}
 """What makes a value of each group of `_FIELD`."""

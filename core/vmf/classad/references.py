@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Iterator
 
 from msgspec import Struct
 
 from vmf.classad.ad import fold
-from vmf.classad.tree import (
-    Binary,
-    Call,
-    Conditional,
-    ListOf,
-    Node,
-    Parentheses,
-    Record,
-    Reference,
-    Selection,
-    Subscript,
-    Unary,
-)
+from vmf.classad.tree import Node, Reference, Selection, children
+
+__all__ = ["References", "children", "references"]
 
 _OURS = frozenset({"my", "self"})
 _THEIRS = frozenset({"target", "other"})
@@ -48,12 +36,6 @@ def references(node: Node) -> References:
     )
 
 
-def children(node: Node) -> tuple[Node, ...]:
-    """The expressions that a node is made of."""
-    parts = _PARTS.get(type(node))
-    return parts(node) if parts else ()
-
-
 def _walk(node: Node) -> Iterator[tuple[str, str]]:
     """Pairs of scope and name; the scope is empty where the text gives none."""
     waiting = [node]
@@ -65,16 +47,3 @@ def _walk(node: Node) -> Iterator[tuple[str, str]]:
                 yield fold(scope), fold(name)
             case _:
                 waiting.extend(children(node))
-
-
-_PARTS: Mapping[type, Callable[[Any], tuple[Node, ...]]] = MappingProxyType({
-    Selection: lambda node: (node.of,),
-    Subscript: lambda node: (node.of, node.index),
-    Unary: lambda node: (node.operand,),
-    Binary: lambda node: (node.left, node.right),
-    Conditional: lambda node: (node.test, node.then, node.otherwise),
-    Parentheses: lambda node: (node.inner,),
-    Call: lambda node: node.arguments,
-    ListOf: lambda node: node.items,
-    Record: lambda node: tuple(value for _, value in node.fields),
-})  # fmt: skip

@@ -5,7 +5,9 @@ Names of attributes and functions keep their spelling; whoever looks one up igno
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -84,3 +86,33 @@ class Record(Struct, frozen=True):
 Node: TypeAlias = (
     Scalar | Reference | Selection | Subscript | Unary | Binary | Conditional | Parentheses | Call | ListOf | Record
 )
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The expressions that a node is made of."""
+    parts = _PARTS.get(type(node))
+    return parts(node) if parts else ()
+
+
+def height(node: Node) -> int:
+    """How many nodes stand above one another; without recursion, for a chain of operators is as high as it is long."""
+    highest = 0
+    waiting = [(node, 1)]
+    while waiting:
+        node, level = waiting.pop()
+        highest = max(highest, level)
+        waiting += [(child, level + 1) for child in children(node)]
+    return highest
+
+
+_PARTS: Final[Mapping[type, Callable[[Any], tuple[Node, ...]]]] = MappingProxyType({
+    Selection: lambda node: (node.of,),
+    Subscript: lambda node: (node.of, node.index),
+    Unary: lambda node: (node.operand,),
+    Binary: lambda node: (node.left, node.right),
+    Conditional: lambda node: (node.test, node.then, node.otherwise),
+    Parentheses: lambda node: (node.inner,),
+    Call: lambda node: node.arguments,
+    ListOf: lambda node: node.items,
+    Record: lambda node: tuple(value for _, value in node.fields),
+})  # fmt: skip

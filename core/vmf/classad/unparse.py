@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from vmf.classad import literals
 from vmf.classad.ad import fold
-from vmf.classad.grammar import RESERVED
+from vmf.classad.lexer import RESERVED
 from vmf.classad.tree import (
     Binary,
     Call,
