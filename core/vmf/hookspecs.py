@@ -132,7 +132,10 @@ def shut_down(connection: Connection, host: Host, handle: Handle, how: Stop) -> 
 
 @hookspec(firstresult=True)
 def fetch(connection: Connection, host: Host, handle: Handle, name: str) -> IO[bytes]:
-    """Open a file of the ended machine's folder as a plain stream: `results` is the volume, `disk0`… the overlays."""
+    """Open a file of the ended machine's folder as a plain stream: `results` is the volume, `disk0`… the overlays.
+
+    Reading it raises `HostFault` if the host cannot read it: what is an `OSError` is taken for the results folder's.
+    """
     raise NotImplementedError
 
 

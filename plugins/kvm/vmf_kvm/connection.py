@@ -82,7 +82,8 @@ class Connection:
         """What the guest wrote to its console from `offset` on, at most 64 KiB."""
         try:
             with self.folder(machine).open(CONSOLE) as log:
-                return os.pread(log.fileno(), CONSOLE_MOST, offset)
+                log.seek(offset)
+                return log.read(CONSOLE_MOST)
         except FileNotFoundError:
             return b""
 

@@ -23,7 +23,8 @@ from vmf_kvm.account import Account
 from vmf_libvirt import client
 
 IDLE_SECONDS = 60
-START_SECONDS = 15.0
+START_SECONDS = 10.0
+"""Less than is waited for a link altogether: so the last words of a daemon that fails are heard."""
 POLL_SECONDS = 0.01
 LOG_TAIL = 2000
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

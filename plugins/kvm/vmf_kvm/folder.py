@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import secrets
@@ -14,7 +15,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -22,6 +23,9 @@ from vmf.errors import HostFault
 from vmf.model import NAME
 from vmf_kvm.account import Account
 from vmf_kvm.faults import unopened
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -78,11 +82,11 @@ class Folder(Struct, frozen=True, kw_only=True):
 
         Raises:
             FileNotFoundError: if it, or the folder, is not there.
-            HostFault: if it is not a plain file, or cannot be opened.
+            HostFault: if it is not a plain file, or cannot be opened; from the file, if it cannot be read.
         """
         _check(name)
         with _blaming_host(self.path / name, but=FileNotFoundError), beneath(self.machines, self.name) as folder:
-            file = os.fdopen(os.open(name, PLAIN, dir_fd=folder), "rb")
+            file = io.BufferedReader(_Reading(os.open(name, PLAIN, dir_fd=folder), self.path / name))
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return file
         file.close()
@@ -147,6 +151,22 @@ def beneath(folder: Path, *parts: str) -> Iterator[int]:
         os.close(here)
 
 
+class _Reading(io.FileIO):
+    """Says whose fault it is that a file cannot be read: whoever copies it has a disk of his own that may fail."""
+
+    def __init__(self, file: int, path: Path) -> None:
+        super().__init__(file)
+        self._path = path
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        with _blaming_host(self._path):
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with _blaming_host(self._path):
+            return super().readall()
+
+
 def _check(name: str) -> None:
     if not re.match(NAME, name):
         raise HostFault(f"{name!r} cannot be the name of a machine or of a file in its folder")
@@ -159,7 +179,9 @@ def _blaming_host(path: Path, *, but: type[OSError] | tuple[()] = ()) -> Iterato
     except but:
         raise
     except OSError as error:
-        raise HostFault(f"{path}: {error.strerror}", hint="check the space and the rights on the host") from error
+        raise HostFault(
+            f"{path}: {error.strerror}", hint="check the disk, the space and the rights on the host"
+        ) from error
 
 
 def _copy(reading: int, new: int, account: Account) -> None:

@@ -18,12 +18,14 @@ import libvirt
 from vmf.errors import HostFault, HostLost
 from vmf.model import MachineState, Power
 from vmf_libvirt.errors import Code, LibvirtFault
+from vmf_libvirt.keeper import Keeper
 from vmf_libvirt.mark import NAMESPACE
 from vmf_libvirt.states import machine_state
 from vmf_libvirt.subscription import Subscription
 
-KEEPALIVE_SECONDS = 10
-KEEPALIVE_MISSES = 6
+KEEPALIVE_SECONDS = 5
+KEEPALIVE_MISSES = 2
+"""A daemon that is silent for (misses + 1) x seconds is taken for gone, and the calls that wait for it fail."""
 
 _UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
@@ -39,7 +41,7 @@ Domain = libvirt.virDomain
 
 
 def dial(uri: str) -> Link:
-    """Open one connection.
+    """Open one connection, however long a daemon that hangs lets it wait.
 
     Raises:
         HostLost: if nobody answers.
@@ -72,6 +74,32 @@ def _run_events() -> None:
             log.exception("libvirt's event loop stumbled")
 
 
+class Line:
+    """A link whose events are passed on.
+
+    It is never closed: it closes itself when nobody has it any more, for others may still be waiting for its answer.
+    """
+
+    def __init__(self, link: Link, tell: Callable[[str], None]) -> None:
+        self.link = link
+        try:
+            self._events = link.domainEventRegisterAny(
+                None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lambda _link, domain, *_: tell(domain.name()), None
+            )
+            link.registerCloseCallback(lambda *_: tell(""), None)
+        except libvirt.libvirtError as error:
+            raise HostLost(f"libvirt went away at once: {error.get_error_message()}") from error
+
+    def detach(self) -> None:
+        """Take back what was registered, without which a link is never freed; one that is broken objects to each."""
+        for take_back in (
+            self.link.unregisterCloseCallback,
+            functools.partial(self.link.domainEventDeregisterAny, self._events),
+        ):
+            with contextlib.suppress(libvirt.libvirtError):
+                take_back()
+
+
 class Client:
     """A connection that is opened anew, once per call, when it is found broken.
 
@@ -79,22 +107,26 @@ class Client:
     to the same whether it is done once or twice.
 
     `open_link` makes sure that a daemon is there and dials it. Every method may be called on any thread and raises
-    `LibvirtFault`, or `HostLost` if there is no daemon any more.
+    `LibvirtFault`, or `HostLost` if there is no daemon any more, or one that hangs; when that one goes on, so does the
+    client.
     """
 
     def __init__(self, open_link: Callable[[], Link]) -> None:
         self._open_link = open_link
         self._lock = threading.Lock()
         self._watchers: tuple[Subscription, ...] = ()
-        self._link = self._attach(open_link())
+        self._lines = Keeper(self._open, Line.detach)
+        try:
+            self._lines.get()
+        except BaseException:
+            self.close()  # a link that comes too late is not kept
+            raise
 
     def close(self) -> None:
-        """Let go of the daemon; machines stay, watchers hear nothing more."""
+        """Let go of the daemon, waiting for none that hangs; machines stay, watchers hear nothing more."""
         with self._lock:
             self._watchers = ()
-            self._detach()
-            with contextlib.suppress(libvirt.libvirtError):
-                self._link.close()
+        self._lines.close()
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:
         """Call `notify` with the name of each machine that may have changed; empty: any of them may."""
@@ -105,17 +137,18 @@ class Client:
 
     def call(self, ask: Callable[[Link], T]) -> T:
         """Ask something of the daemon; if the link turns out broken, once more over a new one."""
-        link = self._link
+        line = self._lines.get()
         try:
-            return ask(link)
+            return ask(line.link)
         except libvirt.libvirtError as error:
-            if _alive(link):
+            if _alive(line.link):
                 raise _fault(error) from error
-        link = self._relinked(link)
+        log.info("the connection to libvirt broke; a new one is needed")
+        line = self._lines.get(broken=line)
         try:
-            return ask(link)
+            return ask(line.link)
         except libvirt.libvirtError as error:
-            if _alive(link):
+            if _alive(line.link):
                 raise _fault(error) from error
             raise HostLost(f"libvirt went away twice: {error.get_error_message()}") from error
 
@@ -191,25 +224,6 @@ class Client:
         """The XML in which libvirt says what the host can do."""
         return self.call(lambda link: link.getCapabilities())
 
-    def _attach(self, link: Link) -> Link:
-        try:
-            self._events = link.domainEventRegisterAny(
-                None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lambda _link, domain, *_: self._tell(domain.name()), None
-            )
-            link.registerCloseCallback(lambda *_: self._tell(""), None)
-        except libvirt.libvirtError as error:
-            raise HostLost(f"libvirt went away at once: {error.get_error_message()}") from error
-        return link
-
-    def _detach(self) -> None:
-        """Take back what `_attach` gave, without which a link is never freed; one that is broken objects to each."""
-        for take_back in (
-            self._link.unregisterCloseCallback,
-            functools.partial(self._link.domainEventDeregisterAny, self._events),
-        ):
-            with contextlib.suppress(libvirt.libvirtError):
-                take_back()
-
     def _forget(self, watcher: Subscription) -> None:
         with self._lock:
             self._watchers = tuple(each for each in self._watchers if each is not watcher)
@@ -218,16 +232,10 @@ class Client:
         for watcher in self._watchers:
             watcher.tell(machine)
 
-    def _relinked(self, broken: Link) -> Link:
-        with self._lock:
-            if self._link is broken:  # else another thread has been here
-                log.info("the connection to libvirt broke; opening a new one")
-                link = self._open_link()
-                self._detach()  # it is not closed here: others may be waiting for its answer still
-                self._link = self._attach(link)
-            link = self._link
+    def _open(self) -> Line:
+        line = Line(self._open_link(), self._tell)
         self._tell("")  # what happened meanwhile was not told
-        return link
+        return line
 
 
 def _fault(error: libvirt.libvirtError) -> LibvirtFault:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,23 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_without_waiting(folder):
     os.mkfifo(folder.path / "results")
     with pytest.raises(HostFault, match="not a plain file"):
         folder.open("results")
+
+
+@pytest.mark.parametrize("read", [lambda file: file.read(512), lambda file: file.read()])
+def test_a_disk_that_fails_while_it_is_read_is_the_hosts_fault(read, monkeypatch):
+    monkeypatch.setattr("vmf_kvm.folder._check", lambda _name: None)  # a number is no machine's name
+    process = Folder(machines=Path("/proc"), name=str(os.getpid()), account=account.find())
+    with process.open("mem") as unreadable, pytest.raises(HostFault, match=r"/mem: Input/output error"):
+        read(unreadable)  # nothing is mapped at its start
+
+
+def test_a_file_is_read_from_anywhere_to_its_end(folder, source):
+    source.write_bytes(b"0123456789")
+    folder.put("results", source)
+    with folder.open("results") as file:
+        assert file.read(3) == b"012"
+        file.seek(5)
+        assert file.read() == b"56789"
 
 
 def test_removing_follows_no_link_and_can_be_done_again(folder, source, tmp_path):

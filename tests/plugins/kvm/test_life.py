@@ -166,7 +166,7 @@ def test_a_guest_survives_its_daemon_and_is_adopted(connection, host, put):
 
 
 def test_a_connection_to_a_daemon_that_was_killed_is_not_kept(connection, host):
-    link = weakref.ref(connection.client._link)
+    link = weakref.ref(connection.client._lines.get().link)
     host.kill(host.daemon_pid())
     connection.machines()
     host.until(gc.collect, lambda _: link() is None)

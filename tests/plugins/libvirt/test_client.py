@@ -128,7 +128,7 @@ def test_starting_what_is_absent_is_the_hosts_fault(client):
 
 
 def test_a_machine_whose_definition_was_not_answered_is_adopted(client):
-    client._link = Parted(client._link, "define")
+    client._lines.get().link = Parted(client._lines.get().link, "define")
     client.define("m1", description("m1"))
     assert client.machines() == ("m1",)
 
@@ -141,14 +141,14 @@ def test_a_machine_of_somebody_elses_is_not_adopted(client):
 
 def test_a_machine_whose_start_was_not_answered_is_adopted(client):
     client.define("m1", description("m1"))
-    client._link = Parted(client._link, "start")
+    client._lines.get().link = Parted(client._lines.get().link, "start")
     client.start("m1", runs)
     assert client.state("m1").power is Power.RUNNING
 
 
 def test_a_machine_that_ended_before_its_start_was_answered_is_not_started_again(client):
     client.define("m1", description("m1"))
-    client._link = Parted(client._link, "start", ends=True)
+    client._lines.get().link = Parted(client._lines.get().link, "start", ends=True)
     client.start("m1", lambda state, reason: runs(state, reason) or reason == libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED)
     assert client.state("m1").ending is Ending.KILLED
 
@@ -224,8 +224,8 @@ def test_a_broken_link_is_opened_anew_and_every_watcher_told(client):
     _, heard = hear(client, "kept")
     client.define("kept", description("kept"))
     assert heard.get(timeout=SECONDS) == "kept"
-    client._link.domainEventDeregisterAny(client._events)
-    client._link = Broken()
+    client._lines.get().detach()
+    client._lines.get().link = Broken()
     assert client.state("kept").power is Power.OFF
     assert heard.get(timeout=SECONDS) == ""
     client.start("kept", runs)
@@ -234,7 +234,7 @@ def test_a_broken_link_is_opened_anew_and_every_watcher_told(client):
 
 def test_closing_lets_go_of_all_that_a_broken_link_lets_go_of():
     client = Client(lambda: dial(TEST_DRIVER))
-    link = client._link
+    link = client._lines.get().link
     link.unregisterCloseCallback()  # so that the next one fails
     client.close()
     assert link.domainEventCallbackID == {}
@@ -247,6 +247,8 @@ def test_a_daemon_that_goes_away_while_it_is_greeted_is_a_lost_host():
 
 def test_a_daemon_that_goes_away_twice_is_a_lost_host():
     client = Client(lambda: dial(TEST_DRIVER))
-    client._link, client._relinked = Broken(), lambda _broken: Broken()
+    line = client._lines.get()
+    line.link = Broken()
+    client._lines.get = lambda **_: line
     with pytest.raises(HostLost, match="twice"):
         client.state("m1")
