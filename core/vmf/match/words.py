@@ -16,6 +16,7 @@ from vmf import classad
 from vmf.ads import Clause
 from vmf.classad import ERROR, UNDEFINED, Ad, Node, Value
 from vmf.classad.tree import Reference, Selection, children
+from vmf.classad.unparse import Style
 from vmf.units import format_size
 
 
