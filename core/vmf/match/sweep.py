@@ -8,42 +8,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Final
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from vmf.classad import ERROR, UNDEFINED, Ad, Match, Node, Value, World
+from vmf.classad import ERROR, UNDEFINED, Ad, ListValue, Match, Node, Value, World
 from vmf.classad.operators import truth
-from vmf.classad.scope import DEPTH, VALUES
-from vmf.classad.tree import Binary, Conditional, Parentheses, Reference, Selection, Unary
+from vmf.classad.scope import STEPS, VALUES
+from vmf.classad.tree import Binary, Conditional, ListOf, Parentheses, Reference, Selection, Unary
 from vmf.match import vectors
 from vmf.match.columns import Column, Columns, Kinds
-from vmf.match.reading import has_special, reading, scoped
+from vmf.match.dependencies import Dependencies, Opaque, Side
+from vmf.match.reading import scoped
 from vmf.match.texts import COMPARISONS
 from vmf.match.vectors import EVERYWHERE, Array, Mask, Vector
 
 _FEW: Final = 8
 """As many evaluations by the tree, or expressions of one attribute, take about as long as one step for all hosts."""
-_HEIGHT: Final = DEPTH // 2
-"""What nests deeper may come near the language's limit, which counts all at once: it is not taken apart."""
-_STEPS: Final = 10_000
-"""As many nodes are looked at: attributes that refer to each other twice would double the work each time."""
-_NOTHING: Final = frozenset[str]()
+_PRICE: Final = 1_000
+"""What it takes of the language's budget to look at a node for all hosts: what could spend it is not taken apart.
 
-
-class Side(IntEnum):
-    """Whose attribute an expression is: what it calls MY."""
-
-    JOB = 0
-    HOST = 1
-
-    @property
-    def other(self) -> Side:
-        """What it calls TARGET."""
-        return Side(1 - self)
+Attributes that refer to each other twice double the work each time.
+"""
 
 
 class Sense(Struct, frozen=True, eq=False):
@@ -53,17 +41,6 @@ class Sense(Struct, frozen=True, eq=False):
     vector: Callable[[Vector], Vector]
 
 
-class Reach(Struct, frozen=True):
-    """What an expression depends on: hosts' attributes that differ, and how high the nodes stand that lead there."""
-
-    names: frozenset[str]
-    height: int
-
-
-class Opaque(Exception):
-    """No text tells what an expression may read."""
-
-
 class Sweep:
     """One job against all hosts."""
 
@@ -71,8 +48,10 @@ class Sweep:
         self._columns = columns
         self._job = job
         self._match = Match(job, Ad(), world)
-        self._special = columns.special or has_special(job)
-        self._reached: dict[tuple[Side, str], Reach | None] = {}
+        here = self._match.evaluate(ListOf(items=()))
+        assert isinstance(here, ListValue)  # noqa: S101  # that knows its scope, and so what evaluations take
+        self._evaluation = here.scope.evaluation
+        self._depends = Dependencies(columns, job)
 
     def fits(self) -> Mask:
         """Where the job's requirements and the host's are both exactly true; who has none does not object."""
@@ -91,9 +70,9 @@ class Sweep:
         if not where.any():
             return np.zeros_like(where)
         node = Selection(of=Reference(name="MY"), name=name)
-        self._steps = _STEPS
+        self._left, self._dearest = STEPS, 0
         try:
-            self._read(node, side)
+            self._depends.on(node, side)  # all of it, lest a part be taken that is not the tree's
             with np.errstate(all="ignore"):  # what overflows or is divided by 0 has its place in the answer
                 vector = self._vector(node, side, sense, where)
         except Opaque:
@@ -107,9 +86,7 @@ class Sweep:
         Raises:
             Opaque: it has to be evaluated for each host.
         """
-        self._steps -= 1
-        if not self._steps:
-            raise Opaque
+        self._pay(_PRICE)
         while isinstance(node, Parentheses):
             node = node.inner
         if isinstance(node, VALUES):
@@ -117,10 +94,12 @@ class Sweep:
         found = self._lazy(node, side, sense, where) or self._strict(node, side, sense, where)
         if found is not None:
             return found
-        names = self._read(node, side).names
+        names = self._depends.on(node, side).names
         if not names:
-            return vectors.constant(sense.value(self._evaluated(node, side, 0)))
-        return self._spread(node, side, sense, where, self._columns.kinds(names))
+            return vectors.constant(sense.value(self._common(node, side)))
+        found = self._spread(node, side, sense, where, self._columns.kinds(names))
+        self._pay(self._dearest)
+        return found
 
     def _lazy(self, node: Node, side: Side, sense: Sense, where: Mask) -> Vector | None:
         """What operators yield that do not always look at all their operands."""
@@ -191,8 +170,8 @@ class Sweep:
         for column, other in ((node.left, node.right), (node.right, node.left)):
             home, name = self._home(column, side)
             found = self._columns.texts(name, node.operator) if home is Side.HOST else None
-            if found is not None and not self._read(other, side).names:
-                number = found.number(self._evaluated(other, side, 0))
+            if found is not None and not self._depends.on(other, side).names:
+                number = found.number(self._common(other, side))
                 if number is not None:
                     return (found.vector, number) if column is node.left else (number, found.vector)
         return None
@@ -243,50 +222,29 @@ class Sweep:
         )
         return vector and vector.at(kinds.codes)
 
+    def _common(self, node: Node, side: Side) -> Value:
+        """What an expression is worth that is the same for all hosts."""
+        value = self._evaluated(node, side, 0)
+        self._pay(self._dearest)
+        return value
+
     def _evaluated(self, node: Node, side: Side, host: int) -> Value:
         if isinstance(node, VALUES):
             return node
         self._match.replace_right(self._columns.hosts[host])
-        return self._match.evaluate(node) if side is Side.JOB else self._match.evaluate_right(node)
+        value = self._match.evaluate(node) if side is Side.JOB else self._match.evaluate_right(node)
+        self._dearest = max(self._dearest, STEPS - self._evaluation.steps)
+        return value
 
-    def _read(self, node: Node, side: Side) -> Reach:
-        """What an expression depends on, attributes that attributes refer to included.
+    def _pay(self, steps: int) -> None:
+        """Take what a part of an evaluation spends off its budget.
 
         Raises:
-            Opaque: no text tells.
+            Opaque: it might not suffice.
         """
-        found = reading(node)
-        if found.opaque or self._special:
+        self._left, self._dearest = self._left - steps, 0
+        if self._left < 0:
             raise Opaque
-        reaches = [self._reach(name, side) for name in found.mine]
-        reaches += [self._reach(name, side.other) for name in found.theirs]
-        reach = _joined(_NOTHING, reaches)
-        if found.height + reach.height > _HEIGHT:
-            raise Opaque
-        return Reach(reach.names, found.height + reach.height)
-
-    def _reach(self, name: str, side: Side) -> Reach:
-        if (side, name) not in self._reached:
-            self._reached[side, name] = None
-            reaches = [self._read(node, side) for node in self._expressions(name, side)]
-            names = {name} if side is Side.HOST and self._columns[name].kinds.count > 1 else _NOTHING
-            self._reached[side, name] = _joined(names, reaches)
-        reach = self._reached[side, name]
-        if reach is None:
-            raise Opaque  # attributes in a circle: where it is broken depends on where it is entered
-        return reach
-
-    def _expressions(self, name: str, side: Side) -> tuple[Node, ...]:
-        """An attribute's distinct expressions that are no literals."""
-        if side is Side.HOST:
-            return self._columns[name].expressions
-        node = self._job.fields.get(name)
-        return () if node is None or isinstance(node, VALUES) else (node,)
-
-
-def _joined(names: frozenset[str] | set[str], reaches: list[Reach]) -> Reach:
-    joined = _NOTHING.union(names, *(reach.names for reach in reaches))
-    return Reach(joined, max((reach.height for reach in reaches), default=0))
 
 
 def _number(value: Value) -> float:
