@@ -16,6 +16,7 @@ HOST = {
     "Start": "TARGET.Priority > 1",
     "Banned": '"mallory"',
     "Favour": "TARGET.Group",
+    "Sizes": "{1, MY.Size}",
 }
 
 
@@ -63,6 +64,7 @@ def test_names_and_their_case():
         ({"Requirements": "Small", "Small": "Size < 3"}, {"Owner", "Priority", "Size"}),
         ({"Rank": "TARGET.Favour"}, {"Owner", "Priority", "Group"}),
         ({"Rank": "TARGET.Size"}, {"Owner", "Priority"}),
+        ({"Rank": "member(2, TARGET.Sizes)"}, {"Owner", "Priority", "Size"}),
         ({"Rank": 'eval("MY.Size")'}, {"Owner", "Priority", "Group", "Size", "Noise"}),
         ({"Rank": 'MY["Size"]'}, {"Owner", "Priority", "Group", "Size", "Noise"}),
         ({"TARGET": "[Owner = 1]"}, {"Owner", "Priority", "Group", "Size", "Noise"}),

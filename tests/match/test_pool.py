@@ -138,6 +138,12 @@ def test_every_host_is_found_however_many_are_full():
     assert place(jobs[:1] * 299 + jobs[1:], hosts[::-1]) == [*reversed(range(300)), *[-1] * 299]
 
 
+def test_a_queue_goes_on_past_hosts_that_others_have_filled():
+    hosts = [{"Slots": "1", "Tier": str(1000 - n)} for n in range(200)]
+    one, other = {"Rank": "TARGET.Tier"}, {"Rank": "TARGET.Tier + 1"}
+    assert place([one, *[other] * 150, one, other], hosts) == [*range(153)]
+
+
 def test_expressions_see_the_hosts_as_they_were_at_the_beginning():
     assert place([{"Requirements": "TARGET.Slots == 2"}] * 3, [{"Slots": "2"}]) == [0, 0, -1]
 

@@ -84,7 +84,7 @@ def test_the_parts_of_an_expression_together_have_one_budget(requirements, monke
     doubled = {f"Twice{n}": f"Twice{n - 1} + Twice{n - 1}" for n in range(1, 25)}
     long = {"Long": f'"{"a" * 20_000}"'}
     job = ad({**doubled, **long, "Twice0": "TARGET.Memory", "Requirements": requirements})
-    hosts = [ad({**long, "Memory": memory, "Banned": '"x"'}) for memory in "12"]
+    hosts = [ad({"Long": f'"{"a" * 20_000}{n}"', "Memory": n, "Banned": f'"{n}"'}) for n in "12"]
     assert Sweep(Columns(hosts), job, World()).fits().tolist() == tree.fits(job, hosts)
 
 
@@ -105,3 +105,10 @@ def test_an_expression_of_one_column_is_evaluated_once_for_each_value(evaluated)
     hosts = [ad({"Arch": f'"arch{n % 3}"'}) for n in range(100)]
     assert fits({"Requirements": 'strcat(TARGET.Arch, "!") == "arch1!"'}, hosts).count(True) == 33
     assert set(evaluated) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("job", ["1", "3", "2.5", '"a"', ""])
+@pytest.mark.parametrize("hosts", [("1", "2"), ("3", ""), ("", ""), ("2.5", "undefined")])
+def test_a_name_without_a_scope_is_the_jobs_where_a_host_has_none(job, hosts):
+    given = [ad({"Size": size, "Requirements": "Size > 2"}) for size in hosts]
+    assert fits({"Size": job}, given) == tree.fits(ad({"Size": job}), given)

@@ -12,7 +12,15 @@ REALS = ["0.0", "-0.0", "1.0", "1.5", "-2.5", "1e308", "-1e308", 'real("NaN")', 
 TEXTS = ['""', '"a"', '"A"', '"b"', '"1"', '"Abc"', '"abC"', '"é"', '"É"', '"~"']
 TRUTHS = ["true", "false"]
 ABSENT = ["undefined", "error", ""]
-ODD = ["{1, 2}", '{"a", "B"}', "{Whole, Shared}", "[Whole = 4]", "relTime(60)", 'absTime("2024-02-29T12:00:00Z")']
+ODD = [
+    "{1, 2}",
+    '{"a", "B"}',
+    "{Whole, Shared}",
+    "{MY.Own, TARGET.Many}",
+    "[Whole = 4]",
+    "relTime(60)",
+    'absTime("2024-02-29T12:00:00Z")',
+]
 COLUMNS = {
     "Whole": WHOLE,
     "Holes": [*WHOLE, *ABSENT],
@@ -30,10 +38,11 @@ COLUMNS = {
     "Bound": ["TARGET.Wanted", "Shared", "TARGET.Shared + Many", "Bound2"],
     "Bound2": ["Many % Whole", "Circle", "TARGET.Own"],
     "Circle": ["Circle", "1"],
-    "Shared": [*WHOLE, *TEXTS, "", ""],
+    "Shared": [*WHOLE, "", ""],
+    "SharedText": [*TEXTS, ""],
 }
 """What a host has of each attribute: one of these, or none where it is empty."""
-OWN = ("Wanted", "Own", "Shared", "Whole", "Text")
+OWN = ("Wanted", "Own", "Shared", "SharedText", "Whole", "Text")
 """A job's attributes; some of them hosts have, too."""
 AROUND = [
     *("TARGET", "CurrentTime", ".RIGHT.Whole", ".LEFT.Own", "parent.Whole", "LEFT.Text", "TARGET.MY.Many"),
@@ -45,7 +54,8 @@ AROUND = [
         "TARGET.Odd.Whole",
     ),
 ]
-OPERATORS = [*BINARY, "?:", *["&&", "||"] * 4]
+OPERATORS = [*BINARY, "?:", "&&", "||"]
+COMPARISONS = ["<", "<=", ">", ">=", "==", "!=", "=?=", "=!="]
 FUNCTIONS = {
     **dict.fromkeys(("isUndefined", "isError", "isString", "size", "int", "toUpper", "floor", "min", "eval"), 1),
     **dict.fromkeys(("strcat", "member", "stringListMember", "countMatches", "evalInEachContext", "regexp"), 2),
@@ -79,21 +89,41 @@ class Writer:
         own = {name: self.expression(self.pick((0, 0, 1))) for name in OWN if self.random.random() < 0.7}
         frame = self.pick(REQUIREMENTS)
         requirements = frame.format(*(self.expression(3) for _ in range(frame.count("{}"))))
-        return ad({**own, "Requirements": requirements, "Rank": self.expression(3)})
+        return ad({**own, "Requirements": requirements, "Rank": self.pick((self.number, self.expression))(3)})
 
     def expression(self, depth):
         if not depth or self.random.random() < 0.1:
             return self.leaf()
+        (write,) = self.random.choices((self.comparison, self.logic, self.mixture), (4, 4, 3))
+        return write(depth - 1)
+
+    def comparison(self, depth):
+        write = self.pick((self.number, self.number, self.text))
+        return f"({write(depth)}) {self.pick(COMPARISONS)} ({write(depth)})"
+
+    def logic(self, depth):
+        return f"({self.expression(depth)}) {self.pick(('&&', '||'))} ({self.expression(depth)})"
+
+    def number(self, depth):
+        if not depth or self.random.random() < 0.3:
+            names = ("Whole", "Holes", "Real", "RealHoles", "Many", "Many", "Flag", "Computed", "Shared")
+            return self.pick((f"TARGET.{self.pick(names)}", self.pick(names), self.pick([*WHOLE, *REALS]), self.leaf()))
+        return f"({self.number(depth - 1)}) {self.pick('+-*/%')} ({self.number(depth - 1)})"
+
+    def text(self, _depth):
+        return self.pick((f"TARGET.{self.pick(('Text', 'TextHoles'))}", "SharedText", self.pick(TEXTS), self.leaf()))
+
+    def mixture(self, depth):
+        """Whatever the grammar allows."""
         shape = self.random.random()
-        if shape < 0.75:
-            return f"({self.expression(depth - 1)}) {self.pick(OPERATORS)} ({self.expression(depth - 1)})"
-        if shape < 0.82:
-            return f"{self.pick('!-+~')}({self.expression(depth - 1)})"
-        if shape < 0.9:
-            test, then, otherwise = (self.expression(depth - 1) for _ in range(3))
-            return f"({test}) ? ({then}) : ({otherwise})"
+        if shape < 0.6:
+            return f"({self.expression(depth)}) {self.pick(OPERATORS)} ({self.expression(depth)})"
+        if shape < 0.7:
+            return f"{self.pick('!-+~')}({self.number(depth)})"
+        if shape < 0.85:
+            return f"({self.expression(depth)}) ? ({self.number(depth)}) : ({self.expression(depth)})"
         name, count = self.pick(sorted(FUNCTIONS.items()))
-        return f"{name}({', '.join(self.expression(depth - 1) for _ in range(count))})"
+        return f"{name}({', '.join(self.expression(depth) for _ in range(count))})"
 
     def leaf(self):
         shape = self.random.random()
