@@ -99,7 +99,7 @@ class Writer:
 
     def comparison(self, depth):
         write = self.pick((self.number, self.number, self.text))
-        return f"({write(depth)}) {self.pick(COMPARISONS)} ({write(depth)})"
+        return f"{enclosed(write(depth))} {self.pick(COMPARISONS)} {enclosed(write(depth))}"
 
     def logic(self, depth):
         return f"({self.expression(depth)}) {self.pick(('&&', '||'))} ({self.expression(depth)})"
@@ -135,6 +135,11 @@ class Writer:
 
     def pick(self, choices):
         return self.random.choice(choices)
+
+
+def enclosed(text):
+    """An operand in parentheses, unless it is a single word: what stands in them is not recognised so easily."""
+    return f"({text})" if " " in text else text
 
 
 def ad(fields):

@@ -194,10 +194,8 @@ class Sweep:
         ours = name in self._job.fields
         if side is Side.JOB:
             return (Side.JOB if ours else Side.HOST), name
-        nodes = self._columns[name].nodes
-        if not ours or None not in nodes:
-            return Side.HOST, name
-        return (Side.JOB if len(nodes) == 1 else None), name
+        some_lack_it = None in self._columns[name].nodes
+        return (None if ours and some_lack_it else Side.HOST), name
 
     def _column(self, column: Column, sense: Sense, where: Mask) -> Vector | None:
         if column.vector is not None:
