@@ -39,6 +39,8 @@ lint: $(VENV)/test.stamp
 bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/hello.py
 	$(BIN)/python bench/help.py
+	$(BIN)/python bench/classad_parse.py
+	$(BIN)/python bench/match.py
 
 guest: $(VENV)/run.stamp
 	@$(BIN)/vmf image build tiny
