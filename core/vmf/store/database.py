@@ -107,9 +107,8 @@ class Store:
             placed = choose(self._taken())
             if isinstance(placed, Unplaced):
                 return placed
-            self._db.execute(
-                "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (record.id, placed.host.name, _encode(placed.job.claim))
-            )
+            claim = (record.id, placed.host.name, _encode(placed.job.claim))
+            self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", claim)
             record = replace(record, placement=placed)
             return self._apply(record, Placed(host=placed.host.name, reasons=placed.reasons))
 
