@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from vmf.classad import Ad, Node
 from vmf.classad.scope import VALUES
-from vmf.match.columns import Columns, Kinds, kinds
+from vmf.match.columns import Columns, Kinds, identity, kinds
 from vmf.match.reading import has_special, reading
 
 _JOB, _HOST = 0, 1
@@ -60,7 +60,7 @@ def _expressions(jobs: Sequence[Ad], name: str) -> Iterable[Node]:
 
 def _alike(jobs: Sequence[Ad], names: frozenset[str]) -> Kinds:
     order = sorted(names)
-    return kinds([job.fields.get(name) for name in order] for job in jobs)
+    return kinds(identity(list(map(job.fields.get, order))) for job in jobs)
 
 
 def _all_names(jobs: Sequence[Ad]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -119,23 +119,27 @@ def _extension(value: Any) -> msgspec.msgpack.Ext:  # noqa: ANN401  # what msgsp
     return msgspec.msgpack.Ext(int(isinstance(value, Undefined)), b"")
 
 
+_EQUAL_ALIKE: Final = frozenset({bool, int, str})
+"""Types whose equal values are the same; 0.0 and -0.0 are not, nor is a NaN equal to itself."""
 _ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_extension)
 
 
-def kinds(rows: Iterable[Sequence[Node | None]]) -> Kinds:
-    """Which rows of expressions are alike; kinds are numbered as they first appear."""
-    known = dict[bytes, int]()
-    codes, first = list[int](), list[int]()
-    for place, row in enumerate(rows):
-        code = known.setdefault(identity(row), len(known))
-        if code == len(first):
-            first.append(place)
-        codes.append(code)
-    return Kinds(np.array(codes, np.intp), np.array(first, np.intp))
+def kinds(keys: Iterable[Hashable]) -> Kinds:
+    """Which places have equal keys; kinds are numbered as they first appear."""
+    known = dict[Hashable, int]()
+    codes = np.array([known.setdefault(key, len(known)) for key in keys], np.intp)
+    _, first = np.unique(codes, return_index=True)
+    return Kinds(codes, first)
+
+
+def _keys(nodes: Sequence[Node | None]) -> Iterable[Hashable]:
+    """What tells an attribute's expressions apart: mostly they are of one type, and it is they themselves."""
+    types = set(map(type, nodes))
+    return nodes if len(types) == 1 and types <= _EQUAL_ALIKE else [identity((node,)) for node in nodes]
 
 
 def _column(nodes: Sequence[Node | None]) -> Column:
-    alike = kinds((node,) for node in nodes)
+    alike = kinds(_keys(nodes))
     distinct = tuple(nodes[host] for host in alike.first.tolist())
     literals = [node for node in distinct if node is None or isinstance(node, VALUES)]
     vector = packed(literals) if len(literals) == len(distinct) else None

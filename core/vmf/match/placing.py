@@ -49,9 +49,9 @@ class Exclusive(Struct, frozen=True, kw_only=True):
 
 
 class Wish(Struct, frozen=True, eq=False):
-    """What one job takes: an amount of each resource, shape (resources,), and what it brings that must be its own."""
+    """What one job takes: an amount of each resource, and what it brings that must be its own."""
 
-    amounts: NDArray[np.int64]
+    amounts: tuple[int, ...]
     names: frozenset[tuple[str, str]]
 
 
@@ -65,8 +65,7 @@ class Room:
         self._countable = [each for each in resources if isinstance(each, Resource)]
         self._exclusive = [each for each in resources if isinstance(each, Exclusive)]
         size = len(columns.hosts)
-        room = [_amounts(columns, each.room, world) for each in self._countable]
-        self._left = np.array(room, np.int64).reshape(len(room), size).T.copy()
+        self._left = [_amounts(columns, each.room, world) for each in self._countable]
         self._holders = defaultdict[tuple[str, str], list[int]](list)
         for each in self._exclusive:
             for host, ad in enumerate(columns.hosts):
@@ -78,23 +77,26 @@ class Room:
 
     def wish(self, job: Ad) -> Wish:
         """What a job takes."""
-        wants = [
+        wants = (
             each.want if isinstance(each.want, int) else _amount(job, each.want, math.ceil, self._world)
             for each in self._countable
-        ]
+        )
         names = {(each.name, name) for each in self._exclusive for name in _strings(job, each.want, self._world)}
-        return Wish(np.array(wants, np.int64), frozenset(names))
+        return Wish(tuple(wants), frozenset(names))
 
     def fits(self, hosts: Hosts | np.intp, wish: Wish) -> Mask:
         """Which of these hosts have room, or whether this one has; shape as `hosts`."""
-        fits = np.asarray((self._left[hosts] >= wish.amounts).all(axis=-1))
+        fits = hosts >= 0  # all of them
+        for left, amount in zip(self._left, wish.amounts, strict=True):
+            fits = fits & (left[hosts] >= amount)
         for name in wish.names:
-            fits &= ~np.isin(hosts, self._holders.get(name, []))
-        return fits
+            fits = fits & ~np.isin(hosts, self._holders.get(name, []))
+        return np.asarray(fits)
 
     def take(self, host: int, wish: Wish) -> None:
         """Put a machine on a host that has room for it."""
-        self._left[host] -= wish.amounts
+        for left, amount in zip(self._left, wish.amounts, strict=True):
+            left[host] -= amount
         self.preference[host] += len(self.preference)
         for name in wish.names:
             self._holders[name].append(host)
@@ -130,9 +132,10 @@ class Queue:
         window = _WINDOW
         while self._next < len(self._hosts):
             fits = self._room.fits(self._hosts[self._next : self._next + window], self._wish)
-            if fits.any():
-                start = self._next + fits.argmax()
-                self._next = int(np.searchsorted(self._ranks, self._ranks[start], side="right"))
+            first = int(fits.argmax())
+            if fits[first]:
+                start = self._next + first
+                self._next = int(self._ranks.searchsorted(self._ranks[start], side="right"))
                 self._best = self._hosts[start : self._next]
                 return True
             self._next += window
