@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from match import tree
-from match.writer import ad
+from match.writer import COMPARISONS, TEXTS, ad
 from vmf.classad import Ad, World, parse_ad, scope
 from vmf.match import sweep
 from vmf.match.columns import Columns
@@ -105,6 +105,14 @@ def test_an_expression_of_one_column_is_evaluated_once_for_each_value(evaluated)
     hosts = [ad({"Arch": f'"arch{n % 3}"'}) for n in range(100)]
     assert fits({"Requirements": 'strcat(TARGET.Arch, "!") == "arch1!"'}, hosts).count(True) == 33
     assert set(evaluated) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("operator", COMPARISONS)
+def test_texts_compare_with_or_without_their_case(operator):
+    hosts = [ad({"Text": text}) for text in (*TEXTS, "undefined", "")]
+    for text in (*TEXTS, '"ABC"', '"m"', "undefined", "error", "1"):
+        for requirements in (f"TARGET.Text {operator} {text}", f"{text} {operator} TARGET.Text"):
+            assert fits({"Requirements": requirements}, hosts) == tree.fits(ad({"Requirements": requirements}), hosts)
 
 
 @pytest.mark.parametrize("job", ["1", "3", "2.5", '"a"', ""])

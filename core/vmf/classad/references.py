@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import Struct
 
 from vmf.classad.ad import fold
 from vmf.classad.tree import Node, Reference, Selection, children
 
-__all__ = ["References", "children", "references"]
-
-_OURS = frozenset({"my", "self"})
-_THEIRS = frozenset({"target", "other"})
+OURS: Final = frozenset({"my", "self"})
+"""Scopes of an expression's own ad."""
+THEIRS: Final = frozenset({"target", "other"})
+"""Scopes of the ad it is matched with."""
 
 
 class References(Struct, frozen=True, kw_only=True):
@@ -31,19 +32,26 @@ def references(node: Node) -> References:
     """What an expression may refer to."""
     found = tuple(_walk(node))
     return References(
-        mine=frozenset(name for scope, name in found if scope not in _THEIRS),
-        theirs=frozenset(name for scope, name in found if scope not in _OURS),
+        mine=frozenset(name for scope, name in found if scope not in THEIRS),
+        theirs=frozenset(name for scope, name in found if scope not in OURS),
     )
 
 
+def attribute(node: Node) -> tuple[str, str]:
+    """The folded scope, empty where the text gives none, and the folded name of an attribute; both empty for others."""
+    match node:
+        case Reference(name=name):
+            return "", fold(name)
+        case Selection(of=Reference(name=scope, absolute=False), name=name) if fold(scope) in OURS | THEIRS:
+            return fold(scope), fold(name)
+    return "", ""
+
+
 def _walk(node: Node) -> Iterator[tuple[str, str]]:
-    """Pairs of scope and name; the scope is empty where the text gives none."""
     waiting = [node]
     while waiting:
-        match node := waiting.pop():
-            case Reference(name=name):
-                yield "", fold(name)
-            case Selection(of=Reference(name=scope), name=name) if fold(scope) in _OURS | _THEIRS:
-                yield fold(scope), fold(name)
-            case _:
-                waiting.extend(children(node))
+        found = attribute(node := waiting.pop())
+        if found[1]:
+            yield found
+        else:
+            waiting.extend(children(node))

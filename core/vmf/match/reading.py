@@ -11,19 +11,17 @@ from typing import Final
 from msgspec import Struct
 
 from vmf.classad import Ad, Node, fold
-from vmf.classad.references import children
+from vmf.classad.references import OURS, THEIRS, attribute
 from vmf.classad.scope import VALUES
-from vmf.classad.tree import Call, ListOf, Record, Reference, Selection
+from vmf.classad.tree import Call, ListOf, Record, Reference, children
 
-_OURS: Final = frozenset({"my", "self"})
-_THEIRS: Final = frozenset({"target", "other"})
 _NOW: Final = "currenttime"
 _CONTEXT: Final = frozenset({
     "parent", "root", "toplevel", "ad", "left", "right", "lctx", "rctx",
     "symmetricmatch", "leftmatchesright", "rightmatchesleft", "leftrankvalue", "rightrankvalue",
 })  # fmt: skip
 """Names of whole records and of what is around a match: through them everything can be reached."""
-SPECIAL: Final = _OURS | _THEIRS | _CONTEXT | {_NOW}
+SPECIAL: Final = OURS | THEIRS | _CONTEXT | {_NOW}
 """Names that mean something else than an attribute, unless an ad has an attribute of that name."""
 
 _UNTOLD: Final = frozenset({"eval", "evalineachcontext", "countmatches", "unparse", "unresolved", "debug", "random"})
@@ -53,7 +51,7 @@ def reading(node: Node) -> Reading:
         if isinstance(node, VALUES):
             continue
         highest = max(highest, height)
-        scope, name = _attribute(node)
+        scope, name = attribute(node)
         if not name:
             opaque |= isinstance(node, Call) and fold(node.function) in _UNTOLD
             # An element's names may be looked up where the list is used, and a record's anywhere around it.
@@ -61,9 +59,9 @@ def reading(node: Node) -> Reading:
             waiting += [(child, height + 1, inner) for child in children(node)]
             continue
         opaque |= name in SPECIAL and name != _NOW
-        if inner or scope not in _THEIRS:
+        if inner or scope not in THEIRS:
             mine.add(name)
-        if inner or scope not in _OURS:
+        if inner or scope not in OURS:
             theirs.add(name)
     return Reading(mine=frozenset(mine), theirs=frozenset(theirs), opaque=opaque, height=highest)
 
@@ -75,18 +73,7 @@ def has_special(ad: Ad) -> bool:
 
 def scoped(node: Node) -> tuple[str, str]:
     """The scope (`my`, `target` or empty) and the name, if a node is a plain attribute's; both empty, if not."""
-    scope, name = _attribute(node)
+    scope, name = attribute(node)
     if name in SPECIAL or (isinstance(node, Reference) and node.absolute):
         return "", ""
-    return ("my" if scope in _OURS else "target" if scope else ""), name
-
-
-def _attribute(node: Node) -> tuple[str, str]:
-    """The folded scope, which may be empty, and the folded name of an attribute; both empty for other nodes."""
-    if isinstance(node, Reference):
-        return "", fold(node.name)
-    if isinstance(node, Selection) and isinstance(node.of, Reference) and not node.of.absolute:
-        scope = fold(node.of.name)
-        if scope in _OURS | _THEIRS:
-            return scope, fold(node.name)
-    return "", ""
+    return ("my" if scope in OURS else "target" if scope else ""), name
