@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.ads import host_ad, job_ad
 from vmf.classad import World
-from vmf.match import Matches, Rejection, Seeker, ranked
+from vmf.match import Match, Matches, Rejection, Seeker, ranked
 from vmf.model import Job, Machine, MachineDisk, Offer, Placement
 from vmf.units import format_count, format_size
 
@@ -51,12 +51,22 @@ def plan(jobs: Sequence[Job], offers: Sequence[Offer | Rejection], *, world: Wor
     planned: list[Placement | Unplaced] = []
     for job, chosen in zip(jobs, places.tolist(), strict=True):
         seeker = Seeker(job, world)
-        asked = range(len(now)) if chosen < 0 else (chosen,)
-        placed = place(job, ranked((*(seeker.judge(now[each], ads[each]) for each in asked), *out)))
-        if isinstance(placed, Placement):
+        found: Iterable[Match | Rejection]
+        if chosen < 0:
+            found = (_without(seeker.judge(offer, ad)) for offer, ad in zip(now, ads, strict=True))
+        else:
+            found = (seeker.judge(now[chosen], ads[chosen]),)
             now[chosen] = replace(now[chosen], taken=now[chosen].taken + job.claim)
-        planned.append(placed)
+        planned.append(place(job, ranked((*found, *out))))
     return tuple(planned)
+
+
+def _without(found: Match | Rejection) -> Rejection:
+    """Why a host has no place for a job; one that would have, but for the plan's other jobs, has that of its name."""
+    if isinstance(found, Rejection):
+        return found
+    reason = "another job of this plan has the MAC address there"
+    return Rejection(host=found.offer.host.name, clause="MAC address", reason=reason, passing=True)
 
 
 def place(job: Job, matches: Matches) -> Placement | Unplaced:

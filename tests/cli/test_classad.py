@@ -105,3 +105,12 @@ def test_an_ad_without_requirements_is_told_that_it_needs_some(shell: Shell) -> 
     done = shell.vmf("classad", "match", "new", "host")
     assert done.returncode == 72
     assert "right has no Requirements" in done.stdout
+
+
+@pytest.mark.parametrize("requirements", ["1", "2.5", "undefined"])
+def test_ads_fit_only_if_it_is_exactly_true(shell: Shell, requirements: str) -> None:
+    (shell.folder / "one").write_text(f"[ Requirements = {requirements} ]")
+    done = shell.vmf("classad", "match", "one", "host")
+    assert done.returncode == 72
+    assert done.stdout.startswith("they do not fit\nleft: refuses right, rank 0\n")
+    assert "right: takes left" in done.stdout

@@ -15,6 +15,7 @@ from vmf.plan import Unplaced, place, plan
 MIB = 2**20
 RANKS = (None, "TARGET.TotalMemory", "-TARGET.Rack", 'TARGET.VM_Type == "kvm" ? 2 : 1', "TARGET.Nothing", "1/0")
 REQUIREMENTS = (None, "TARGET.Rack < 3", 'TARGET.VM_Type == "XEN"', "Rack != 1 && TARGET.Cpus > 2", "TARGET.Nothing")
+FACTS = Facts(identity="", memory=2**32, cpus=8, arch="x", accelerator="a")
 STARTS = (None, "TARGET.RequestCpus < 2", "TARGET.Owner =!= 7")
 
 
@@ -77,9 +78,20 @@ def test_a_plan_is_what_one_by_one_would_have_been(seed):
 
 
 def test_expressions_see_the_hosts_as_they_are_before_the_plan():
-    facts = Facts(identity="", memory=2**32, cpus=8, arch="x", accelerator="a")
     jobs = [
         Job(name=name, image=Image(name="i"), memory=MIB, requirements="TARGET.VM_Running == 0") for name in ("a", "b")
     ]
-    planned = plan(jobs, [Offer(host=Host(name="h", type="kvm"), facts=facts)], world=World())
+    planned = plan(jobs, [Offer(host=Host(name="h", type="kvm"), facts=FACTS)], world=World())
     assert [type(each) for each in planned] == [Placement, Placement]
+
+
+def test_a_plan_gives_no_address_twice_on_a_host_and_charges_nobody_else():
+    hosts = [Host(name="a", type="kvm", cpus=2), Host(name="z", type="kvm", start="false")]
+    mac = {"JobVM_MACADDR": '"52:54:00:00:00:01"'}
+    jobs = [Job(name=f"j{number}", image=Image(name="i"), memory=MIB, attributes=mac) for number in range(3)]
+    planned = plan(jobs, [Offer(host=host, facts=FACTS) for host in hosts], world=World())
+    assert [type(each) for each in planned] == [Placement, Unplaced, Unplaced]
+    assert {each.reason for each in planned[2].rejected if each.host == "a"} == {
+        "another job of this plan has the MAC address there"
+    }
+    assert not planned[2].hopeless

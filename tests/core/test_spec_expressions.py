@@ -117,3 +117,9 @@ def test_a_host_has_a_policy_and_attributes(host):
 def test_a_host_cannot_lie_about_what_vmf_knows(host, name):
     (fault,) = faults(host, f"attributes: {{{name}: 1}}")
     assert "vmf itself sets" in fault.what
+
+
+@pytest.mark.parametrize("name", ["TARGET", "my", "Self", "CurrentTime"])
+def test_what_means_something_in_expressions_is_no_attribute(job, name):
+    (fault,) = faults(job, f"attributes: {{{name}: 1}}")
+    assert f"in expressions '{name}' means something else" in fault.what

@@ -9,7 +9,7 @@ from dataclasses import replace
 from vmf import classad
 from vmf.ads import Clause
 from vmf.ads.clauses import WORDS, parts
-from vmf.classad import Ad, ClassAdSyntaxError
+from vmf.classad import UNDEFINED, Ad, ClassAdSyntaxError
 from vmf.cli.session import add_format
 from vmf.cli.show import show, show_ads
 from vmf.errors import Exit, UsageError
@@ -62,7 +62,7 @@ def _match(options: argparse.Namespace) -> int:
     left, right = _read(options.left), _read(options.right)
     pair = classad.Match(left, right, world())
     sides = Side("left", left, pair.evaluate), Side("right", right, pair.evaluate_right)
-    fits = pair.symmetric() is True
+    fits = all(side.evaluate(side.ad.get("Requirements", UNDEFINED)) is True for side in sides)
     lines = ["they fit each other" if fits else "they do not fit"]
     for mine, theirs, rank in zip(sides, sides[::-1], (pair.left_rank(), pair.right_rank()), strict=True):
         objections = tuple(_objections(mine, theirs))
@@ -76,10 +76,11 @@ def _objections(mine: Side, theirs: Side) -> Iterator[str]:
     """The clauses by which one ad refuses the other."""
     if "Requirements" not in mine.ad:
         yield f"{mine.noun} has no Requirements, which an ad needs in order to take another"
-    for each in parts(mine.ad.get("Requirements")):
-        clause = Clause(name=WORDS, expression=each, implied=False)
-        if not holds(value := mine.evaluate(each)):
-            yield sentence(clause, value, mine, theirs)
+        return
+    whole = mine.ad["Requirements"]
+    failed = [each for each in parts(whole) if not holds(mine.evaluate(each))]
+    for each in failed or ([] if mine.evaluate(whole) is True else [whole]):
+        yield sentence(Clause(name=WORDS, expression=each, implied=False), mine.evaluate(each), mine, theirs)
 
 
 def _read(name: str) -> Ad:

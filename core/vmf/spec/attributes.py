@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vmf.ads import reserved
+from vmf.classad.references import OURS, THEIRS
 from vmf.errors import Fault
 from vmf.model import Host, Job
 from vmf.spec import nodes
@@ -26,6 +27,9 @@ def own_attributes(kind: type[Job | Host]) -> Check:
             name = key.text.lower()
             if name in ours:
                 yield key.place.fault(f"spec.attributes: vmf itself sets {shown(key.text)}", hint="choose another name")
+            elif name in _SCOPES:
+                what = f"spec.attributes: in expressions {shown(key.text)} means something else"
+                yield key.place.fault(what, hint="choose another name")
             elif name in given and given[name] != key.text:
                 what = f"spec.attributes: {shown(key.text)} and {shown(given[name])} are the same name"
                 yield key.place.fault(what, hint="case does not count: keep one of them")
@@ -38,3 +42,5 @@ def own_attributes(kind: type[Job | Host]) -> Check:
 
 
 _WORDS = frozenset({"true", "false", "undefined", "error"})
+_SCOPES = OURS | THEIRS | {"parent", "root", "toplevel", "left", "right", "currenttime"}
+"""Names that every expression may use, and that would no longer mean what they say."""
