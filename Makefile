@@ -41,8 +41,6 @@ bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/help.py
 	$(BIN)/python bench/classad_parse.py
 	$(BIN)/python bench/match.py
-	$(BIN)/python bench/classad_parse.py
-	$(BIN)/python bench/match.py
 
 guest: $(VENV)/run.stamp
 	@$(BIN)/vmf image build tiny
