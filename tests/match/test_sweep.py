@@ -88,6 +88,13 @@ def test_the_parts_of_an_expression_together_have_one_budget(requirements, monke
     assert Sweep(Columns(hosts), job, World()).fits().tolist() == tree.fits(job, hosts)
 
 
+@pytest.mark.parametrize("name", ["'a b'", "'é'", "'my'", "'is'"])
+def test_any_name_will_do(name):
+    hosts = [ad({name: str(n)}) for n in range(3)]
+    for requirements in (f"TARGET.{name} > 1", f"{name} > 1"):
+        assert fits({"Requirements": requirements}, hosts) == tree.fits(ad({"Requirements": requirements}), hosts)
+
+
 def test_attributes_named_like_the_records_of_a_match():
     job = {"Owner": '"a"', "Requirements": "TARGET.Memory > 1024"}
     assert fits({**job, "TARGET": "[Memory = 2048]"}) == [True] * 4

@@ -37,21 +37,22 @@ def references(node: Node) -> References:
     )
 
 
-def attribute(node: Node) -> tuple[str, str]:
-    """The folded scope, empty where the text gives none, and the folded name of an attribute; both empty for others."""
+def attribute(node: Node) -> tuple[str, str] | None:
+    """The folded scope, empty where the text gives none, and the folded name, which may be empty; None for others."""
     match node:
         case Reference(name=name):
             return "", fold(name)
         case Selection(of=Reference(name=scope, absolute=False), name=name) if fold(scope) in OURS | THEIRS:
             return fold(scope), fold(name)
-    return "", ""
+    return None
 
 
 def _walk(node: Node) -> Iterator[tuple[str, str]]:
     waiting = [node]
     while waiting:
-        found = attribute(node := waiting.pop())
-        if found[1]:
-            yield found
-        else:
+        node = waiting.pop()
+        found = attribute(node)
+        if found is None:
             waiting.extend(children(node))
+        else:
+            yield found

@@ -37,6 +37,11 @@ class Kinds(Struct, frozen=True, eq=False):
         """How many kinds there are."""
         return len(self.first)
 
+    @property
+    def places(self) -> NDArray[np.intp] | int:
+        """Where each host finds what is said of its kind; of a single kind it is said once for all hosts."""
+        return 0 if self.count == 1 else self.codes
+
 
 class Column(Struct, frozen=True, eq=False):
     """An attribute of all hosts.
@@ -84,7 +89,7 @@ class Columns:
         """A column of texts as a comparison sees it; None if it is none."""
         if (name, operator) not in self._texts:
             column = self[name]
-            self._texts[name, operator] = texts(column.nodes, column.kinds.codes, operator)
+            self._texts[name, operator] = texts(column.nodes, column.kinds.places, operator)
         return self._texts[name, operator]
 
     def kinds(self, names: frozenset[str]) -> Kinds:
@@ -147,5 +152,5 @@ def _column(nodes: Sequence[Node | None]) -> Column:
         nodes=distinct,
         kinds=alike,
         expressions=tuple(node for node in distinct if node is not None and not isinstance(node, VALUES)),
-        vector=vector and vector.at(alike.codes),
+        vector=vector and vector.at(alike.places),
     )

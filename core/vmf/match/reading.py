@@ -51,13 +51,14 @@ def reading(node: Node) -> Reading:
         if isinstance(node, VALUES):
             continue
         highest = max(highest, height)
-        scope, name = attribute(node)
-        if not name:
+        found = attribute(node)
+        if found is None:
             opaque |= isinstance(node, Call) and fold(node.function) in _UNTOLD
             # An element's names may be looked up where the list is used, and a record's anywhere around it.
             inner |= isinstance(node, ListOf | Record)
             waiting += [(child, height + 1, inner) for child in children(node)]
             continue
+        scope, name = found
         opaque |= name in SPECIAL and name != _NOW
         if inner or scope not in THEIRS:
             mine.add(name)
@@ -71,9 +72,10 @@ def has_special(ad: Ad) -> bool:
     return not SPECIAL.isdisjoint(ad.fields)
 
 
-def scoped(node: Node) -> tuple[str, str]:
-    """The scope (`my`, `target` or empty) and the name, if a node is a plain attribute's; both empty, if not."""
-    scope, name = attribute(node)
-    if name in SPECIAL or (isinstance(node, Reference) and node.absolute):
-        return "", ""
+def scoped(node: Node) -> tuple[str, str] | None:
+    """The scope (`my`, `target` or empty) and the folded name, if a node is a plain attribute's."""
+    found = attribute(node)
+    if found is None or found[1] in SPECIAL or (isinstance(node, Reference) and node.absolute):
+        return None
+    scope, name = found
     return ("my" if scope in OURS else "target" if scope else ""), name

@@ -188,9 +188,12 @@ class Sweep:
 
         It is None if the node is no attribute, or one that only some hosts have, and for the others the job.
         """
-        scope, name = scoped(node)
-        if scope or not name:
-            return (None if not name else side.other if scope == "target" else side), name
+        found = scoped(node)
+        if found is None:
+            return None, ""
+        scope, name = found
+        if scope:
+            return (side.other if scope == "target" else side), name
         ours = name in self._job.fields
         if side is Side.JOB:
             return (Side.JOB if ours else Side.HOST), name
@@ -202,6 +205,8 @@ class Sweep:
             return sense.vector(column.vector)
         if not column.expressions or len(column.nodes) > _FEW:
             return None
+        if column.kinds.count == 1:
+            return self._vector(column.expressions[0], Side.HOST, sense, where)
         parts = list[tuple[Mask, Vector | None]]()
         for code, node in enumerate(column.nodes):
             here = column.kinds.codes == code
@@ -218,7 +223,7 @@ class Sweep:
             sense.value(self._evaluated(node, side, host)) if want else None
             for host, want in zip(kinds.first.tolist(), wanted.tolist(), strict=True)
         )
-        return vector and vector.at(kinds.codes)
+        return vector and vector.at(kinds.places)
 
     def _common(self, node: Node, side: Side) -> Value:
         """What an expression is worth that is the same for all hosts."""

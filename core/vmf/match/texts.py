@@ -42,12 +42,12 @@ class Texts(Struct, frozen=True, eq=False):
         return constant(2 * place + (self.order[place : place + 1] == [text]))
 
 
-def texts(nodes: Sequence[Node | None], codes: NDArray[np.intp], operator: str) -> Texts | None:
+def texts(nodes: Sequence[Node | None], places: NDArray[np.intp] | int, operator: str) -> Texts | None:
     """Each host's text as an operator sees it; None if there are none, or values that are neither text nor missing.
 
     Args:
         nodes: distinct literals; None is UNDEFINED.
-        codes: which of them each host has.
+        places: which of them each host has, or all have.
         operator: one of `COMPARISONS`.
     """
     values = [UNDEFINED if node is None else node for node in nodes if isinstance(node, str | Undefined | Error | None)]
@@ -57,4 +57,4 @@ def texts(nodes: Sequence[Node | None], codes: NDArray[np.intp], operator: str) 
     order = sorted({key(value) for value in values if isinstance(value, str)})
     numbers = {text: 2 * place + 1 for place, text in enumerate(order)}
     vector = packed(numbers[key(value)] if isinstance(value, str) else value for value in values)
-    return None if vector is None else Texts(key=key, order=order, vector=vector.at(codes))
+    return None if vector is None else Texts(key=key, order=order, vector=vector.at(places))

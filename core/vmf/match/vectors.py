@@ -45,8 +45,8 @@ class Vector(Struct, frozen=True, eq=False):
     data: Array
     state: NDArray[np.uint8] = ALL_DEFINED
 
-    def at(self, places: NDArray[np.intp]) -> Vector:
-        """The values at these places, in their order."""
+    def at(self, places: NDArray[np.intp] | int) -> Vector:
+        """The values at these places, in their order; at one place, that one for all hosts."""
         return Vector(self.data[places], self.state if self.state is ALL_DEFINED else self.state[places])
 
 
@@ -73,7 +73,7 @@ def packed(values: Iterable[classad.Value | None]) -> Vector | None:
 def constant(value: classad.Value) -> Vector | None:
     """One value for all hosts."""
     vector = packed([value])
-    return vector and Vector(vector.data[0], vector.state if vector.state is ALL_DEFINED else vector.state[0])
+    return vector and vector.at(0)
 
 
 def truth(vector: Vector) -> Vector:
