@@ -199,7 +199,7 @@ def test_a_lost_host_is_asked_again(shell: Shell) -> None:
     shell.job("hang")
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
-        shell.fault("state", "lost", "no route")
+        shell.fault("shut_down", "lost", "no route")
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
     assert "no route; asking again" in out
