@@ -84,14 +84,20 @@ class Room:
         names = {(each.name, name) for each in self._exclusive for name in _strings(job, each.want, self._world)}
         return Wish(tuple(wants), frozenset(names))
 
-    def fits(self, hosts: Hosts | np.intp, wish: Wish) -> Mask:
-        """Which of these hosts have room, or whether this one has; shape as `hosts`."""
-        fits = hosts >= 0  # all of them
+    def fits(self, hosts: Hosts, wish: Wish) -> Mask:
+        """Which of these hosts have room; shape as `hosts`."""
+        fits = np.ones(hosts.shape, np.bool_)
         for left, amount in zip(self._left, wish.amounts, strict=True):
-            fits = fits & (left[hosts] >= amount)
+            fits &= left[hosts] >= amount
         for name in wish.names:
-            fits = fits & ~np.isin(hosts, self._holders.get(name, []))
-        return np.asarray(fits)
+            fits &= ~np.isin(hosts, self._holders.get(name, []))
+        return fits
+
+    def has(self, host: int, wish: Wish) -> bool:
+        """Whether this host has room: the same, without the cost of an array."""
+        return all(
+            left.item(host) >= amount for left, amount in zip(self._left, wish.amounts, strict=True)
+        ) and not any(host in self._holders.get(name, ()) for name in wish.names)
 
     def take(self, host: int, wish: Wish) -> None:
         """Put a machine on a host that has room for it."""
@@ -120,10 +126,10 @@ class Queue:
     def place(self) -> int:
         """Take a place on the best host that has room, and say which it is; -1 if none has."""
         while self._best.size or self._advance():
-            host = self._best[self._room.preference[self._best].argmin()]
-            if self._room.fits(host, self._wish):
+            host = int(self._best[self._room.preference[self._best].argmin()])
+            if self._room.has(host, self._wish):
                 self._room.take(host, self._wish)
-                return int(host)
+                return host
             self._best = self._best[self._room.fits(self._best, self._wish)]
         return -1
 
