@@ -28,12 +28,15 @@ _Json: TypeAlias = str | int | float | Record | list["_Json"] | None
 _SKIPPED = re.compile(r"(?:\s++|\#[^\n]*+|//[^\n]*+|/\*.*?\*/)*+", re.ASCII | re.DOTALL)
 _JSON = re.compile(r"\{|\[\s*\{")
 _BLANK = re.compile(r"\s*+(?:\#.*|//.*)?", re.ASCII)
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(?:\s*+:)?+', re.DOTALL)
+_STRING = re.compile(r'("(?:[^"\\]|\\.)*+"?+)(\s*+:)?+', re.DOTALL)
 """With the colon, if it is a name: then it is no expression, however it looks."""
-_EXPRESSION = re.compile(r'"\\/Expr\((.*)\)\\/"', re.DOTALL | re.IGNORECASE)
+_LITERAL = re.compile(rf"{_STRING.pattern}|[-+.\w]++", re.DOTALL)
+_NUL = re.compile(r'"(?:[^\\]|\\(?!u0000).)*+\\u0000', re.DOTALL)
+_EXPRESSION = re.compile(r'"\\/Expr\((.*\)\\/")', re.DOTALL | re.IGNORECASE)
+_MARKED = re.compile(r"\0\((.*)\)/", re.DOTALL)
+"""A string of JSON that stands for an expression: no other can have a NUL."""
 _WRITTEN = re.compile(r'"\\u0000((?:[^"\\]|\\.)*+)"')
-_MARK: Final = r"\u0000"
-"""The only name in an object of JSON that stands for an expression: no attribute can have it."""
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _DEEPEST: Final = DEPTH // 3
 """So deep may brackets nest that are read as new syntax, where each counts three levels."""
 _TOO_DEEP: Final = f"it nests more than {_DEEPEST} levels"
@@ -54,6 +57,7 @@ def read(text: str) -> tuple[Ad, ...]:
     Raises:
         ClassAdSyntaxError: it is not what its beginning promises.
     """
+    text = text.removeprefix(_BYTE_ORDER_MARK)
     begin = _start(text)
     if _JSON.match(text, begin):
         return read_json(text)
@@ -66,7 +70,14 @@ def read_new(text: str) -> tuple[Ad, ...]:
     Raises:
         ClassAdSyntaxError: something else is there.
     """
-    return tuple(_moved(parse_ad, text[begin:end], text.count("\n", 0, begin)) for begin, end in _records(text))
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    ads = list[Ad]()
+    lines = before = 0
+    for begin, end in _records(text):
+        lines += text.count("\n", before, begin)
+        before = begin
+        ads.append(_moved(parse_ad, text[begin:end], lines))
+    return tuple(ads)
 
 
 def write_new(ads: Iterable[Ad]) -> str:
@@ -81,7 +92,7 @@ def read_old(text: str) -> tuple[Ad, ...]:
         ClassAdSyntaxError: a line is no attribute.
     """
     ads: list[list[tuple[str, Node]]] = [[]]
-    for number, line in enumerate(text.split("\n")):
+    for number, line in enumerate(text.removeprefix(_BYTE_ORDER_MARK).split("\n")):
         if _BLANK.fullmatch(line):
             ads += [[]] if ads[-1] and not line.strip() else []
         else:
@@ -93,7 +104,7 @@ def write_old(ads: Iterable[Ad]) -> str:
     r"""The opposite of `read_old`.
 
     Raises:
-        UsageError: a string has a line break, or ends with a backslash inside a larger expression.
+        UsageError: an ad is empty, or a string has a line break, or ends with a backslash inside a larger expression.
     """
     return "\n".join("".join(f"{line}\n" for line in _old_lines(ad)) for ad in ads)
 
@@ -106,16 +117,14 @@ def read_json(text: str) -> tuple[Ad, ...]:
     Raises:
         ClassAdSyntaxError: it is no JSON, or none of ads.
     """
+    text = text.removeprefix(_BYTE_ORDER_MARK)
     try:
-        value = json.loads(
-            _STRING.sub(_marked, text), object_pairs_hook=_record, parse_int=_integer, parse_constant=_no_number
-        )
+        value = _decoded(_STRING.sub(_marked, text))
         nodes = [_node(each) for each in (value if isinstance(value, list) else [value])]
     except json.JSONDecodeError as error:
-        # Marking an expression moves what follows it: only the line is still what it was.
-        raise ClassAdSyntaxError(
-            Fault(what=f"no JSON: {error.msg}", where="json", line=error.lineno, column=1)
-        ) from None
+        raise lexer.failure(text, error.pos, f"no JSON: {error.msg}", where="json") from None
+    except ClassAdSyntaxError as error:
+        raise _placed(text, error.fault) from None
     except RecursionError:
         _refuse(_TOO_DEEP)
     records = [node for node in nodes if isinstance(node, Record)]
@@ -175,6 +184,8 @@ def _lines(ad: Ad, style: Style, indent: str) -> Iterator[str]:
 
 
 def _old_lines(ad: Ad) -> Iterator[str]:
+    if not ad:
+        raise UsageError("old syntax has no way to write an ad without attributes", hint="use new syntax or JSON")
     for name, node in ad.items():
         # A string that is all of a line may end with a backslash.
         yield f"{quoted(name, _OLD)} = {_old_string(node, chr(34)) if isinstance(node, str) else unparse(node, _OLD)}"
@@ -197,17 +208,44 @@ _OLD: Final = Style(quote=_old_inner, operators=MappingProxyType({}))
 
 
 def _marked(found: re.Match[str]) -> str:
-    """A string of JSON as it is; one that is an expression as an object."""
+    """A literal as it is; one that is an expression with a mark, which takes the room of what it replaces."""
+    if found[1] and _NUL.match(found[1]):
+        _refuse("a string has a NUL")
     expression = _EXPRESSION.fullmatch(found[0])
-    return f'{{"{_MARK}":"{expression[1]}"}}' if expression else found[0]
+    return rf'"\u0000({expression[1]}' if expression else found[0]
+
+
+def _decoded(text: str) -> _Json:
+    value: _Json = json.loads(text, object_pairs_hook=_record, parse_int=_integer, parse_constant=_no_number)
+    return value
+
+
+def _placed(text: str, fault: Fault) -> ClassAdSyntaxError:
+    """The first literal that is at fault, with its place; if none is, the fault as it is."""
+    for found in _LITERAL.finditer(text):
+        try:
+            _checked(found)
+        except json.JSONDecodeError as error:
+            return lexer.failure(text, found.start() + error.pos, f"no JSON: {error.msg}", where="json")
+        except ClassAdSyntaxError as error:
+            return lexer.failure(text, found.start(), error.fault.what, where="json", hint=error.fault.hint)
+    return ClassAdSyntaxError(fault)
+
+
+def _checked(found: re.Match[str]) -> None:
+    marked = _marked(found)
+    if found[2]:
+        _name(json.loads(found[1]))
+    else:
+        _node(_decoded(marked))
 
 
 def _record(pairs: list[tuple[str, _Json]]) -> Node:
-    match pairs:
-        case [("\0", str(text))]:
-            return parse(text)
-    fields = Ad([(_string(name) or _refuse("an attribute needs a name"), _node(value)) for name, value in pairs])
-    return Record(tuple(fields.items()))
+    return Record(tuple(Ad([(_name(name), _node(value)) for name, value in pairs]).items()))
+
+
+def _name(text: str) -> str:
+    return lexer.fit(text, "json") or _refuse("an attribute needs a name")
 
 
 def _node(value: _Json) -> Node:
@@ -216,16 +254,11 @@ def _node(value: _Json) -> Node:
         case None:
             return UNDEFINED
         case str():
-            return _string(value)
+            marked = _MARKED.fullmatch(value)
+            return parse(marked[1]) if marked else lexer.fit(value, "json")
         case list():
             return ListOf(tuple(map(_node, value)))
     return value
-
-
-def _string(value: str) -> str:
-    if "\0" in value:
-        _refuse("a string has a NUL")
-    return lexer.fit(value, "json")
 
 
 def _plain(node: Node) -> object:

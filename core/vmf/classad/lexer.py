@@ -23,10 +23,12 @@ SIZE = 1 << 20
 """The longest text of one expression or ad, in characters."""
 
 NAME = r"[A-Za-z_]\w*+"
-STRING = r'"(?:[^"\\\0]|\\[^\0])*+"'
+_OPENED = r'"(?:[^"\\\0]|\\[^\0])*+'
+STRING = rf'{_OPENED}"'
 
-_OLD_STRING = r'"(?:[^"\\\0]|\\(?!")|\\"(?=[^\n]))*+(?:\\(?="\Z))?+"'
-_SPACE = r"\s*+(?:(?://[^\n\0]*+|/\*(?:[^*\0]|\*(?!/))*+\*/)\s*+)*+"
+_OLD_OPENED = r'"(?:[^"\\\0]|\\(?!")|\\"(?=[^\n]))*+(?:\\(?="\Z))?+'
+_COMMENT = r"/\*(?:[^*\0]|\*(?!/))*+"
+_SPACE = rf"\s*+(?:(?://[^\n\0]*+|{_COMMENT}\*/)\s*+)*+"
 _REAL = r"(?:\d++\.\d++(?:[eE][+-]?+\d++)?+|\d++[eE][+-]?+\d++|\.\d++(?:[eE][+-]?+\d++)?+)"
 _INTEGER = r"(?:0|[1-9]\d*+)(?!(?!(?i:is|isnt)\b)[\w.])"
 _MALFORMED = r"\d[\w.]*+"
@@ -55,18 +57,25 @@ class Syntax(Struct, frozen=True):
     read: Callable[[str, str], str | None]
 
 
-def _syntax(string: str, joint: str, read: Callable[[str, str], str | None]) -> Syntax:
-    quoted = string.replace('"', "'")
+def _syntax(opened: str, joint: str, read: Callable[[str, str], str | None]) -> Syntax:
+    # What is opened and not closed is one token to its end: nothing looks for that end again.
+    strings = rf'{opened}(?:"{joint.format(opened)})?+'
     token = (
-        rf"{_SPACE}({NAME}|(?=[-.\d])-?+(?:{_REAL}|{_INTEGER}|{_MALFORMED})|{string}{joint.format(string)}|{quoted}{joint.format(quoted)}"
-        r"|=\?=|=!=|==|!=|>>>|>>|>=|<<|<=|&&|\|\||\?\s*+:|/(?!\*)|\Z|.)"
+        rf"{_SPACE}({NAME}|(?=[-.\d])-?+(?:{_REAL}|{_INTEGER}|{_MALFORMED})|{strings}|{_single(strings)}"
+        rf"|=\?=|=!=|==|!=|>>>|>>|>=|<<|<=|&&|\|\||\?\s*+:|{_COMMENT}|\Z|.)"
     )
-    return Syntax(re.compile(token, re.ASCII | re.DOTALL), re.compile(f"{string}|{quoted}", re.DOTALL), read)
+    return Syntax(
+        re.compile(token, re.ASCII | re.DOTALL), re.compile(f"{opened}\"|{_single(opened)}'", re.DOTALL), read
+    )
 
 
-NEW: Final = _syntax(STRING, r"(?:\s*+{})*+", lambda raw, _quote: literals.read_string(raw))
+def _single(pattern: str) -> str:
+    return pattern.replace('"', "'")
+
+
+NEW: Final = _syntax(_OPENED, r'(?:\s*+{}")*+', lambda raw, _quote: literals.read_string(raw))
 """Escapes are C's; adjacent strings are one."""
-OLD: Final = _syntax(_OLD_STRING, "", lambda raw, quote: raw.replace(f"\\{quote}", quote))
+OLD: Final = _syntax(_OLD_OPENED, "", lambda raw, quote: raw.replace(f"\\{quote}", quote))
 """A backslash means itself, except before a quote that is not the text's last character."""
 
 
@@ -138,8 +147,9 @@ def number(token: str) -> int | float | None:
 
 def string(token: str, syntax: Syntax) -> str | None:
     """What a string or quoted name stands for, adjacent ones being one; None if it is not closed, or has a NUL."""
-    pieces = syntax.piece.findall(token)
-    return syntax.read("".join([piece[1:-1] for piece in pieces]), token[0]) if pieces else None
+    if not syntax.piece.match(token):
+        return None
+    return syntax.read("".join([piece[1:-1] for piece in syntax.piece.findall(token)]), token[0])
 
 
 @functools.lru_cache(maxsize=4096)
