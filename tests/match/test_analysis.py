@@ -165,3 +165,31 @@ def test_of_many_hosts_only_the_best_advice_is_told():
 def test_of_much_advice_only_so_much_is_told():
     hosts = [offer(name, attributes={each: str(1 + (each == name)) for each in "abcd"}) for name in "abcd"]
     assert len(advised(hosts, requirements=" && ".join(f"TARGET.{each} == 1" for each in "abcd"))) == MOST
+
+
+def test_a_number_for_a_hosts_start_is_told_as_what_puts_the_host_out():
+    assert counted([offer(start="5")])["what the host asks of jobs"] == (1, 0)
+
+
+def test_a_number_for_all_requirements_is_told_and_can_be_dropped():
+    words = "ifThenElse(HasVM && Memory > 0 && Cpus > 0, 5, 0)"
+    found = analysed([offer()], requirements=words)
+    assert [each.out for each in found.steps if each.condition.startswith("ifThenElse")] == [1]
+    assert [each.hosts for each in found.advice] == [("h",)]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "host"),
+    [
+        ({}, offer(start="TARGET.RequestCpus >= 2000", cpus=5000)),
+        ({"disk": 2**21}, offer(start="TARGET.RequestDisk <= 500", disk=GIB)),
+    ],
+)
+def test_no_field_is_advised_to_have_a_value_that_a_spec_cannot_give_it(wishes, host):
+    assert advised([host], **wishes) == []
+
+
+def test_the_clock_is_neither_missed_nor_advised():
+    found = analysed([offer()], requirements="CurrentTime < -5")
+    assert found.unknown == ()
+    assert [each.changes for each in found.advice] == [("drop `CurrentTime < -5`",)]

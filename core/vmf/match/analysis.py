@@ -101,8 +101,12 @@ class _Tester:
         there = host_ad(offer)
         ours, theirs = self._sides(there)
         demanded = [Clause(name=START, expression=each, implied=False) for each in parts(there.get("Requirements"))]
+        owned = [each for each in self.asked if not each.implied]
         failed = [each for each in self.asked if not holds(ours.evaluate(each.expression))]
-        failed += [each for each in demanded if not holds(theirs.evaluate(each.expression))]
+        if not failed and ours.evaluate(self._ad["Requirements"]) is not True:
+            failed = owned  # each would do beside others, as a number does; by itself it is not true
+        refused = [each for each in demanded if not holds(theirs.evaluate(each.expression))]
+        failed += refused if refused or self._seeker.welcome(there) else demanded
         lack = self._seeker.lack(offer)
         return _Trial(offer=offer, there=there, failed=tuple(failed), crowded=lack is not None and lack.passing)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -14,7 +16,7 @@ from vmf.ads import Clause
 from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KIB, MIB
 from vmf.classad import Node, Value
-from vmf.classad.tree import Binary, Reference, Selection
+from vmf.classad.tree import Binary, Call, Reference, Selection, children
 from vmf.match.words import expressed
 from vmf.model import Job
 
@@ -45,7 +47,7 @@ class _Field(Struct, frozen=True):
 def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Iterator[Remedy]:
     """What would make a clause hold, the mildest first; `evaluate` says what an expression of its ad is worth."""
     compared = clause.expression
-    if isinstance(compared, Binary) and compared.operator in _FLIPPED:
+    if isinstance(compared, Binary) and compared.operator in _FLIPPED and not _fleeting(compared):
         flipped = Binary(operator=_FLIPPED[compared.operator], left=compared.right, right=compared.left)
         for each in (compared, flipped):
             if (needed := _needed(each.operator, evaluate(each.left))) is not None:
@@ -53,6 +55,13 @@ def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Ite
                 yield from _of_literal(clause, each, needed)
     if clause.name == WORDS:
         yield Remedy(what=f"drop `{expressed(clause.expression)}`", clause=clause.expression)
+
+
+def _fleeting(node: Node) -> bool:
+    """Whether an expression is worth something else the next moment."""
+    if isinstance(node, Call) and classad.fold(node.function) in _FLEETING:
+        return True
+    return (isinstance(node, Reference) and classad.fold(node.name) in _FLEETING) or any(map(_fleeting, children(node)))
 
 
 def treated(job: Job, chosen: Sequence[Remedy]) -> Job:
@@ -75,11 +84,25 @@ def _needed(operator: str, value: Value) -> int | float | str | None:
 def _of_field(node: Node, needed: Value, job: Job) -> Iterator[Remedy]:
     """To give the field another value of which an attribute is made."""
     field = _FIELDS.get(classad.fold(node.name)) if isinstance(node, Reference | Selection) else None
-    if field and (given := field.read(needed)):
+    if field and (given := field.read(needed)) and _allowed(field.name, given[0]):
         new, text = given
         how, distance = _way(getattr(job, field.name), new)
         told = f"{how} {field.name} to {text} (`--set {field.name}={text}`)"
         yield Remedy(what=told, distance=distance, fields={field.name: new})
+
+
+def _allowed(field: str, value: int | str) -> bool:
+    """Whether a spec may give a field this value."""
+    try:
+        msgspec.convert(value, _types()[field])
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+@functools.cache
+def _types() -> Mapping[str, Any]:
+    return get_type_hints(Job, include_extras=True)
 
 
 def _of_literal(clause: Clause, compared: Binary, needed: float | str) -> Iterator[Remedy]:
@@ -122,6 +145,7 @@ def _size(unit: int) -> Callable[[Value], tuple[int, str] | None]:
 
 _UNITS: Final = ((2**30, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
 
+_FLEETING: Final = frozenset({"time", "currenttime", "daytime", "random"})
 _SAME: Final = frozenset({"==", "=?="})
 
 _LONG: Final = 2**62

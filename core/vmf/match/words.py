@@ -53,7 +53,7 @@ def looked_up(expression: Node, mine: Side, theirs: Side) -> Iterator[tuple[Side
         match node := waiting.pop():
             case Selection(of=Reference(name=scope), name=name) if (whose := classad.fold(scope)) in _THEIRS:
                 yield (theirs if _THEIRS[whose] else mine), name
-            case Reference(name=name) if classad.fold(name) not in _THEIRS:
+            case Reference(name=name) if classad.fold(name) not in _MEANT:
                 yield (mine if name in mine.ad else theirs), name
             case _:
                 waiting.extend(reversed(children(node)))
@@ -107,6 +107,8 @@ _STYLE: Final = Style(operators=MappingProxyType({}))
 _WORTH: Final[Mapping[type, str]] = MappingProxyType({type(UNDEFINED): "undefined", type(ERROR): "an error"})
 
 _THEIRS: Final[Mapping[str, bool]] = MappingProxyType({"my": False, "self": False, "target": True, "other": True})
+_MEANT: Final = frozenset({*_THEIRS, "parent", "root", "toplevel", "currenttime"})
+"""Names that mean something without being an attribute."""
 """The names of scopes, and whether each is the other side's."""
 
 _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
