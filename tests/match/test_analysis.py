@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from vmf.classad import World
-from vmf.match import Rejection
+from vmf.match import Rejection, match
 from vmf.match.analysis import MOST, analyse
+from vmf.match.words import LONGEST
 from vmf.model import Claim, Facts, Host, Image, Job, Offer
 
 GIB = 2**30
@@ -69,6 +70,81 @@ def test_the_one_thing_to_change_is_named_with_the_value_that_just_fits(wishes, 
 @pytest.mark.parametrize("start", ["false", 'TARGET.JobName == "k"', "RequestMemory < 0", "RequestCpus < 1"])
 def test_no_advice_is_given_where_none_helps(start):
     assert advised([offer(start=start)]) == []
+
+
+@pytest.mark.parametrize(
+    ("wishes", "host"),
+    [
+        ({"cpus": 9}, offer(start="RequestCpus > 1024")),
+        ({"disk": GIB}, offer(attributes={"Disk": "512"})),
+        ({"disk": GIB}, offer(attributes={"Disk": "0"})),
+        ({}, offer(start="RequestMemory > 1152921504606846976 / 1048576")),
+    ],
+)
+def test_no_value_is_advised_that_a_spec_cannot_have(wishes, host):
+    assert advised([host], **wishes) == []
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [
+        "time() == 5",
+        "CurrentTime / 3600 % 24 == 30",
+        "TARGET.CurrentTime == 5",
+        "Clock == 5",
+        'eval("time()") == 5',
+        "random() > 5",
+        "random(2) == 7",
+        "getHours(CurrentTime) == 99",
+        "getYear(CurrentTime) == 99",
+    ],
+)
+def test_what_the_clock_or_chance_says_is_no_value_to_write(requirements):
+    ((changes, _),) = advised([offer(attributes={"Clock": "time() + 7"})], requirements=requirements)
+    assert changes == (f"drop `{requirements}`",)
+
+
+def test_names_with_a_meaning_of_their_own_are_not_missing():
+    hosts = [offer()]
+    asked = "CurrentTime < 0 && isUndefined(MY) && TARGET.Self.Memory < 0 && Other.CurrentTime < 0 && Parent.X == 1"
+    assert analysed(hosts, requirements=asked).unknown == ()
+
+
+NUMBER = "ifThenElse(HasVM && Memory > 1 && Cpus > 1,1,0)"
+
+
+def test_a_job_that_asks_for_a_number_is_told_to_drop_it():
+    assert counted([offer()], requirements=NUMBER)[NUMBER] == (1, 0)
+    assert advised([offer()], requirements=NUMBER) == [((f"drop `{NUMBER}`",), ("h",))]
+
+
+@pytest.mark.parametrize("start", ["5", "Cpus - 2", "0.5"])
+def test_a_host_that_asks_for_a_number_is_its_owners_to_mend(start):
+    hosts = [offer("a", start=start), offer("b", start="false"), offer("c", start="0")]
+    assert counted(hosts)["what the host asks of jobs"] == (3, 0)
+    assert advised(hosts) == [((f"ask the host's owner to drop `{start}` from `start`",), ("a",))]
+
+
+def test_a_number_is_not_all_that_a_host_may_lack():
+    ((changes, _),) = advised([offer(start="5")], cpus=8)
+    assert set(changes) == {"lower cpus to 4 (`--set cpus=4`)", "ask the host's owner to drop `5` from `start`"}
+
+
+def test_conditions_that_only_together_nest_too_deep_are_told_shortly():
+    asked = " && ".join(f"TARGET.Cpus < {number + 100}" for number in range(397))
+    assert counted([offer()], requirements=asked)["all of these together"] == (1, 0)
+    (rejection,) = match(replace(JOB, requirements=asked), [offer()], world=World()).rejected
+    assert rejection.reason.endswith("` is an error: it nests deeper than 400")
+    assert len(rejection.reason) < LONGEST + 50
+
+
+def test_of_a_long_condition_both_ends_are_told():
+    asked = f'Arch == "{"a" * 300}" || Arch == "last"'
+    found = analysed([offer()], requirements=asked)
+    ((changes, _),) = ((each.changes, each.hosts) for each in found.advice)
+    assert changes[0].startswith('drop `Arch == "aaa')
+    assert changes[0].endswith('aaa" || Arch == "last"`')
+    assert all(len(told) <= LONGEST + 10 for told in (*changes, *(each.condition for each in found.steps)))
 
 
 def test_the_value_is_the_nearest_that_some_host_gives():
@@ -165,31 +241,3 @@ def test_of_many_hosts_only_the_best_advice_is_told():
 def test_of_much_advice_only_so_much_is_told():
     hosts = [offer(name, attributes={each: str(1 + (each == name)) for each in "abcd"}) for name in "abcd"]
     assert len(advised(hosts, requirements=" && ".join(f"TARGET.{each} == 1" for each in "abcd"))) == MOST
-
-
-def test_a_number_for_a_hosts_start_is_told_as_what_puts_the_host_out():
-    assert counted([offer(start="5")])["what the host asks of jobs"] == (1, 0)
-
-
-def test_a_number_for_all_requirements_is_told_and_can_be_dropped():
-    words = "ifThenElse(HasVM && Memory > 0 && Cpus > 0, 5, 0)"
-    found = analysed([offer()], requirements=words)
-    assert [each.out for each in found.steps if each.condition.startswith("ifThenElse")] == [1]
-    assert [each.hosts for each in found.advice] == [("h",)]
-
-
-@pytest.mark.parametrize(
-    ("wishes", "host"),
-    [
-        ({}, offer(start="TARGET.RequestCpus >= 2000", cpus=5000)),
-        ({"disk": 2**21}, offer(start="TARGET.RequestDisk <= 500", disk=GIB)),
-    ],
-)
-def test_no_field_is_advised_to_have_a_value_that_a_spec_cannot_give_it(wishes, host):
-    assert advised([host], **wishes) == []
-
-
-def test_the_clock_is_neither_missed_nor_advised():
-    found = analysed([offer()], requirements="CurrentTime < -5")
-    assert found.unknown == ()
-    assert [each.changes for each in found.advice] == [("drop `CurrentTime < -5`",)]

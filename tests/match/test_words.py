@@ -83,6 +83,24 @@ def test_what_ads_hold_cannot_control_a_terminal():
     assert reason(type="\x1b[31mkvm").isprintable()
 
 
+@pytest.mark.parametrize(
+    "name", ["CurrentTime", "TARGET.CurrentTime", "MY.Self.JobUniverse", "TARGET.other.JobUniverse"]
+)
+def test_a_name_with_a_meaning_of_its_own_is_not_missing(name):
+    assert reason(requirements=f"{name} < 0") == f"`{name} < 0` is false"
+
+
+def test_an_attribute_that_is_named_like_one_is_told():
+    assert reason(host={"Root": "3"}, requirements="TARGET.Root > 3").endswith("is false: host has Root 3")
+
+
+def test_a_long_value_is_told_by_its_ends():
+    told = reason(host={"Colour": f'"{"r" * 999}ed"'}, requirements='TARGET.Colour == "red"')
+    assert 'host has Colour "rrr' in told
+    assert told.endswith('rrred"')
+    assert len(told) < 300
+
+
 def test_disk_that_the_host_says_nothing_of_is_told_as_an_expression():
     assert (
         reason(disk=GIB)

@@ -15,23 +15,26 @@ from msgspec.structs import replace
 
 from vmf import classad
 from vmf.ads import Clause, clauses, host_ad, job_ad
-from vmf.ads.clauses import parts
-from vmf.classad import Ad, World
+from vmf.ads.clauses import WORDS, parts
+from vmf.classad import UNDEFINED, Ad, Node, Value, World
 from vmf.classad.tree import Reference
 from vmf.match import START, Rejection, Seeker, holds, match
-from vmf.match.remedies import Remedy, remedies, treated
-from vmf.match.words import Side, did_you_mean, expressed, looked_up, own
+from vmf.match.remedies import Remedy, opened, remedies, treated
+from vmf.match.words import Side, brief, did_you_mean, expressed, looked_up, own
 from vmf.model import Job, Offer
 
 MOST: Final = 5
 """So many pieces of advice are worth reading."""
+
+_LATER: Final = 105_783_911
+"""Three years, some months, days, hours, minutes and seconds: no part of a date is the same so much later."""
 
 
 class Step(Struct, frozen=True, kw_only=True):
     """One condition, in the order in which hosts are asked."""
 
     condition: str
-    """An expression, or words."""
+    """An expression, of a long one both ends, or words."""
     job: str = ""
     """What the expression sees of the job."""
     out: int
@@ -94,31 +97,40 @@ class _Tester:
         self._ad = job_ad(job)
         self.asked = _asked(job, self._ad)
         self._seeker = Seeker(job, world)
+        self._spoken = frozenset(self._seeker.clauses)
         self._pair = classad.Match(self._ad, Ad(), world)
+        worlds = replace(world, random=lambda: 0.0), replace(world, now=world.now + _LATER, random=lambda: 0.9999)
+        self._unlike = tuple(classad.Match(self._ad, Ad(), each) for each in worlds)
+        written = [each for each in self.asked if not each.implied]
+        together = Clause(name=WORDS, expression=self._ad["Requirements"], implied=False)
+        self.whole = written[0] if len(written) == 1 else together
+        """What is at fault where each condition holds and all together are not true."""
 
     def test(self, offer: Offer) -> _Trial:
         """What speaks against a host."""
         there = host_ad(offer)
         ours, theirs = self._sides(there)
-        demanded = [Clause(name=START, expression=each, implied=False) for each in parts(there.get("Requirements"))]
-        owned = [each for each in self.asked if not each.implied]
         failed = [each for each in self.asked if not holds(ours.evaluate(each.expression))]
-        if not failed and ours.evaluate(self._ad["Requirements"]) is not True:
-            failed = owned  # each would do beside others, as a number does; by itself it is not true
-        refused = [each for each in demanded if not holds(theirs.evaluate(each.expression))]
-        failed += refused if refused or self._seeker.welcome(there) else demanded
+        if ours.evaluate(self._ad["Requirements"]) is not True and self._spoken.isdisjoint(failed):
+            failed.append(self.whole)
+        if not self._seeker.welcome(there):
+            failed += _refused(there["Requirements"], theirs)
         lack = self._seeker.lack(offer)
         return _Trial(offer=offer, there=there, failed=tuple(failed), crowded=lack is not None and lack.passing)
 
     def remedies(self, trial: _Trial) -> tuple[tuple[Remedy, ...], ...]:
         """For each clause that a host fails, what would mend it, the mildest first."""
-        ours, theirs = self._sides(trial.there)
+        for pair in self._unlike:
+            pair.replace_right(trial.there)
+        ours = _steady(*(pair.evaluate for pair in self._unlike))
+        theirs = _steady(*(pair.evaluate_right for pair in self._unlike))
         sides = ((each, theirs if each.name == START else ours) for each in trial.failed)
-        return tuple(tuple(remedies(clause, self.job, side.evaluate)) for clause, side in sides)
+        return tuple(tuple(remedies(clause, self.job, evaluate)) for clause, evaluate in sides)
 
     def helped(self, chosen: Sequence[Remedy], group: _Group) -> tuple[str, ...]:
         """The hosts of a group that the job fits, now or later, once this has been done to it."""
-        found = match(treated(self.job, chosen), [each.offer for each in group], world=self.world)
+        offers = [opened(each.offer, chosen) for each in group]
+        found = match(treated(self.job, chosen), offers, world=self.world)
         later = (each.host for each in found.rejected if each.passing)
         return (*(each.offer.host.name for each in found.fitting), *later)
 
@@ -139,6 +151,22 @@ class _Tester:
         return Side("job", self._ad, self._pair.evaluate), Side("host", there, self._pair.evaluate_right)
 
 
+def _refused(start: Node, host: Side) -> list[Clause]:
+    """What a host's own words refuse a job for: all of them, if no part of them does by itself."""
+    failed = [each for each in parts(start) if not holds(host.evaluate(each))]
+    return [Clause(name=START, expression=each, implied=False) for each in failed or [start]]
+
+
+def _steady(one: Callable[[Node], Value], other: Callable[[Node], Value]) -> Callable[[Node], Value]:
+    """What an expression is worth if neither the clock nor chance has a say in it; UNDEFINED, if one has."""
+
+    def evaluate(node: Node) -> Value:
+        value = one(node)
+        return value if value == other(node) else UNDEFINED
+
+    return evaluate
+
+
 def _asked(job: Job, ad: Ad) -> tuple[Clause, ...]:
     """What a job asks of a host; that the machine goes into it at all is asked whatever the owner's words say."""
     spoken = clauses(job, ad)
@@ -150,14 +178,16 @@ def _steps(tester: _Tester, trials: Sequence[_Trial], hosts: int) -> Iterator[St
     if len(trials) < hosts:
         yield Step(condition="the host can be used", out=hosts - len(trials), left=len(trials))
     left = list(trials)
-    for condition, sees, fails in _conditions(tester):
+    for condition, sees, fails in _conditions(tester, trials):
         left = [each for each in left if not fails(each)]
         yield Step(condition=condition, job=sees, out=sum(map(fails, trials)), left=len(left))
 
 
-def _conditions(tester: _Tester) -> Iterator[tuple[str, str, Callable[[_Trial], bool]]]:
+def _conditions(tester: _Tester, trials: Iterable[_Trial]) -> Iterator[tuple[str, str, Callable[[_Trial], bool]]]:
     for clause in tester.asked:
-        yield expressed(clause.expression), tester.sees(clause), partial(_fails, clause)
+        yield brief(clause.expression), tester.sees(clause), partial(_fails, clause)
+    if tester.whole not in tester.asked and any(_fails(tester.whole, each) for each in trials):
+        yield "all of these together", "", partial(_fails, tester.whole)
     yield "what the host asks of jobs", "", lambda each: any(clause.name == START for clause in each.failed)
     yield "room now", "", lambda each: each.crowded
 

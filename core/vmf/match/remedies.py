@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, get_type_hints
@@ -16,13 +15,14 @@ from vmf.ads import Clause
 from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KIB, MIB
 from vmf.classad import Node, Value
-from vmf.classad.tree import Binary, Call, Reference, Selection, children
-from vmf.match.words import expressed
-from vmf.model import Job
+from vmf.classad.tree import Binary, Reference, Selection
+from vmf.match import START, holds
+from vmf.match.words import brief
+from vmf.model import Job, Offer
 
 
 class Remedy(Struct, frozen=True, kw_only=True):
-    """One thing to change in a job: a field of its spec, or a clause of its requirements."""
+    """One thing to change: a field of a job's spec, a clause of its requirements, or a host's `start`."""
 
     what: str
     """What to do: a sentence without its end."""
@@ -34,6 +34,8 @@ class Remedy(Struct, frozen=True, kw_only=True):
     """The clause that goes."""
     instead: Node = True
     """What comes in its place; true: nothing."""
+    waives: bool = False
+    """Whether the host asks nothing of jobs any more."""
 
 
 class _Field(Struct, frozen=True):
@@ -47,21 +49,16 @@ class _Field(Struct, frozen=True):
 def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Iterator[Remedy]:
     """What would make a clause hold, the mildest first; `evaluate` says what an expression of its ad is worth."""
     compared = clause.expression
-    if isinstance(compared, Binary) and compared.operator in _FLIPPED and not _fleeting(compared):
+    if isinstance(compared, Binary) and compared.operator in _FLIPPED:
         flipped = Binary(operator=_FLIPPED[compared.operator], left=compared.right, right=compared.left)
         for each in (compared, flipped):
             if (needed := _needed(each.operator, evaluate(each.left))) is not None:
                 yield from _of_field(each.right, needed, job)
                 yield from _of_literal(clause, each, needed)
     if clause.name == WORDS:
-        yield Remedy(what=f"drop `{expressed(clause.expression)}`", clause=clause.expression)
-
-
-def _fleeting(node: Node) -> bool:
-    """Whether an expression is worth something else the next moment."""
-    if isinstance(node, Call) and classad.fold(node.function) in _FLEETING:
-        return True
-    return (isinstance(node, Reference) and classad.fold(node.name) in _FLEETING) or any(map(_fleeting, children(node)))
+        yield Remedy(what=f"drop `{brief(clause.expression)}`", clause=clause.expression)
+    if clause.name == START and holds(evaluate(clause.expression)):  # a number: it is meant for true, and is not
+        yield Remedy(what=f"ask the host's owner to drop `{brief(clause.expression)}` from `start`", waives=True)
 
 
 def treated(job: Job, chosen: Sequence[Remedy]) -> Job:
@@ -72,6 +69,11 @@ def treated(job: Job, chosen: Sequence[Remedy]) -> Job:
         words = [each.instead if word == each.clause else word for word in words]
     asked = " && ".join(f"({classad.unparse(word)})" for word in words if word is not True)
     return replace(job, requirements=asked or None)
+
+
+def opened(offer: Offer, chosen: Sequence[Remedy]) -> Offer:
+    """The host with all that was chosen done to it."""
+    return replace(offer, host=replace(offer.host, start=None)) if any(each.waives for each in chosen) else offer
 
 
 def _needed(operator: str, value: Value) -> int | float | str | None:
@@ -92,17 +94,12 @@ def _of_field(node: Node, needed: Value, job: Job) -> Iterator[Remedy]:
 
 
 def _allowed(field: str, value: int | str) -> bool:
-    """Whether a spec may give a field this value."""
+    """Whether a job's field may have a value."""
     try:
-        msgspec.convert(value, _types()[field])
+        msgspec.convert(value, _TYPES[field])
     except msgspec.ValidationError:
         return False
     return True
-
-
-@functools.cache
-def _types() -> Mapping[str, Any]:
-    return get_type_hints(Job, include_extras=True)
 
 
 def _of_literal(clause: Clause, compared: Binary, needed: float | str) -> Iterator[Remedy]:
@@ -111,7 +108,7 @@ def _of_literal(clause: Clause, compared: Binary, needed: float | str) -> Iterat
     if clause.name == WORDS and isinstance(old, int | float | str):
         how, distance = _way(old, needed)
         how = "change" if compared.operator in _SAME else how
-        told = f"{how} {expressed(old)} to {expressed(needed)} in `{expressed(clause.expression)}`"
+        told = f"{how} {brief(old)} to {brief(needed)} in `{brief(clause.expression)}`"
         instead = Binary(operator=compared.operator, left=compared.left, right=needed)
         yield Remedy(what=told, distance=distance, clause=clause.expression, instead=instead)
 
@@ -128,14 +125,14 @@ def _text(value: Value) -> tuple[str, str] | None:
 
 
 def _count(value: Value) -> tuple[int, str] | None:
-    return (value, str(value)) if isinstance(value, int) and value > 0 else None
+    return (value, str(value)) if isinstance(value, int) else None
 
 
 def _size(unit: int) -> Callable[[Value], tuple[int, str] | None]:
     """Read a number of units; it is written in the largest that leaves nothing over."""
 
     def read(value: Value) -> tuple[int, str] | None:
-        if not isinstance(value, int) or value <= 0:
+        if not isinstance(value, int):
             return None
         largest, suffix = next(each for each in _UNITS if value * unit % each[0] == 0)
         return value * unit, f"{value * unit // largest}{suffix}"
@@ -143,9 +140,11 @@ def _size(unit: int) -> Callable[[Value], tuple[int, str] | None]:
     return read
 
 
+_TYPES: Final = get_type_hints(Job, include_extras=True)
+"""The types of a job's fields, with their bounds."""
+
 _UNITS: Final = ((2**30, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
 
-_FLEETING: Final = frozenset({"time", "currenttime", "daytime", "random"})
 _SAME: Final = frozenset({"==", "=?="})
 
 _LONG: Final = 2**62

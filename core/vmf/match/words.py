@@ -15,8 +15,10 @@ from msgspec import Struct
 from vmf import classad
 from vmf.ads import Clause
 from vmf.classad import ERROR, UNDEFINED, Ad, Node, Value
-from vmf.classad.tree import Reference, Selection, children
+from vmf.classad.scope import DEPTH
+from vmf.classad.tree import Reference, Selection, children, height
 from vmf.classad.unparse import Style
+from vmf.match.reading import SPECIAL
 from vmf.units import format_size
 
 
@@ -35,9 +37,11 @@ def sentence(clause: Clause, value: Value, mine: Side, theirs: Side) -> str:
     plain = _PLAIN.get(clause.name) if clause.implied else None
     if plain and value is not UNDEFINED:
         return plain(mine.ad, theirs.ad)
-    told = "" if value is True else f" is {_WORTH.get(type(value)) or written(value)}"
+    if value is ERROR and height(clause.expression) > DEPTH:
+        return f"`{brief(clause.expression)}` is an error: it nests deeper than {DEPTH}"
+    told = "" if value is True else f" is {_WORTH.get(type(value)) or _cut(written(value))}"
     seen = ", ".join(_seen(clause.expression, mine, theirs))
-    return f"`{expressed(clause.expression)}`{told}{f': {seen}' if seen else ''}"
+    return f"`{brief(clause.expression)}`{told}{f': {seen}' if seen else ''}"
 
 
 def own(clause: Clause, mine: Side, theirs: Side) -> str:
@@ -47,16 +51,22 @@ def own(clause: Clause, mine: Side, theirs: Side) -> str:
 
 
 def looked_up(expression: Node, mine: Side, theirs: Side) -> Iterator[tuple[Side, str]]:
-    """The names that an expression of one side refers to, as they are written, and on which side each is looked up."""
+    """The names that an expression of one side refers to, as they are written, and on which side each is looked up.
+
+    What no ad has to have, such as `MY` and `CurrentTime`, is not among them.
+    """
     waiting = [expression]
     while waiting:
         match node := waiting.pop():
             case Selection(of=Reference(name=scope), name=name) if (whose := classad.fold(scope)) in _THEIRS:
-                yield (theirs if _THEIRS[whose] else mine), name
-            case Reference(name=name) if classad.fold(name) not in _MEANT:
-                yield (mine if name in mine.ad else theirs), name
+                side = theirs if _THEIRS[whose] else mine
+            case Reference(name=name):
+                side = mine if name in mine.ad else theirs
             case _:
                 waiting.extend(reversed(children(node)))
+                continue
+        if name in side.ad or classad.fold(name) not in SPECIAL:
+            yield side, name
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -69,6 +79,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def expressed(node: Node) -> str:
     """An expression as its owner would write it: with `=?=`, not `is`."""
     return classad.unparse(node, _STYLE)
+
+
+def brief(node: Node) -> str:
+    """The same for a sentence: of a long expression only both ends."""
+    return _cut(expressed(node))
 
 
 def written(value: Value) -> str:
@@ -89,7 +104,13 @@ def _seen(expression: Node, mine: Side, theirs: Side) -> Iterator[str]:
 
 def _shown(name: str, side: Side) -> str:
     spelt = next(each for each in side.ad if classad.fold(each) == classad.fold(name))
-    return f"{classad.unparse(Reference(spelt))} {written(side.evaluate(Reference(name)))}"
+    return f"{classad.unparse(Reference(spelt))} {_cut(written(side.evaluate(Reference(name))))}"
+
+
+def _cut(text: str) -> str:
+    """A text of which no more than `LONGEST` characters are told."""
+    end = (LONGEST - len(_GAP)) // 2
+    return text if len(text) <= LONGEST else f"{text[:end]}{_GAP}{text[-end:]}"
 
 
 def _size(ad: Ad, name: str, unit: int) -> str:
@@ -102,13 +123,16 @@ def _bare(ad: Ad, name: str) -> str:
     return classad.unparse(ad[name]).strip('"')
 
 
+LONGEST: Final = 200
+"""So many characters of an expression or a value are worth reading in a sentence."""
+
+_GAP: Final = " ... "
+
 _STYLE: Final = Style(operators=MappingProxyType({}))
 
 _WORTH: Final[Mapping[type, str]] = MappingProxyType({type(UNDEFINED): "undefined", type(ERROR): "an error"})
 
 _THEIRS: Final[Mapping[str, bool]] = MappingProxyType({"my": False, "self": False, "target": True, "other": True})
-_MEANT: Final = frozenset({*_THEIRS, "parent", "root", "toplevel", "currenttime"})
-"""Names that mean something without being an attribute."""
 """The names of scopes, and whether each is the other side's."""
 
 _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
