@@ -125,3 +125,13 @@ def test_without_a_host_that_can_be_used_it_says_what_is_wrong(shell: Shell) -> 
     done = shell.vmf("match", "j.yaml", *HOSTS)
     assert done.returncode == 71
     assert "barn is out of order" in done.stderr
+
+
+def test_a_held_jobs_ad_tells_the_reason(shell: Shell) -> None:
+    shell.fault("create", "job", "no such device\n    name another", host="barn")
+    shell.job("exit 0")
+    assert shell.vmf("run", "j.yaml").returncode == 76
+    said = shell.vmf("ps", "--all", "-l").stdout
+    assert 'HoldReason = "no such device name another"\n' in said
+    assert 'JobOutcome = "job-fault"\n' in said
+    assert shell.vmf("ps", "-l").stdout == ""

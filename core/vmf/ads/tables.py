@@ -71,7 +71,7 @@ ENDED: Final[tuple[Attribute[Verdict], ...]] = (
     Attribute(
         name="HoldReason",
         meaning="Why the job is held.",
-        value=lambda verdict: verdict.reason if verdict.code else None,
+        value=lambda verdict: " ".join(verdict.reason.split()) if verdict.code else None,
     ),
     Attribute(name="HoldReasonCode", meaning="The hold code, a word.", value=lambda verdict: verdict.code or None),
 )

@@ -7,7 +7,9 @@ import time
 
 import msgspec
 
+from vmf.ads import job_ad
 from vmf.cli.session import Session, add_format
+from vmf.cli.show import add_long, show_ads
 from vmf.store import Record, owned
 from vmf.units import format_duration
 
@@ -17,6 +19,7 @@ COLUMNS = ("ID", "NAME", "STATE", "HOST", "ELAPSED", "OUTCOME")
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf ps`."""
     parser.add_argument("-a", "--all", action="store_true", help="list the jobs that have ended, too")
+    add_long(parser, "print the jobs' ads, with how each one ended")
     add_format(parser)
 
 
@@ -24,6 +27,10 @@ def act(options: argparse.Namespace) -> int:
     """List the jobs."""
     session = Session(options)
     records = session.store.records() if options.all else session.store.live()
+    if options.long:
+        form = "json" if options.format == "json" else "old"
+        show_ads([job_ad(record.job, verdict=record.verdict) for record in records], form)
+        return 0
     rows = [_row(session, record) for record in records]
     if options.format == "json":
         print(msgspec.json.encode(rows, enc_hook=str).decode())
