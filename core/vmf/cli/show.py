@@ -34,8 +34,8 @@ def show_ads(ads: Iterable[Ad], form: str) -> None:
     """
     if form == "json":
         print(_BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], FORMS["json"].write(ads)), end="")
-    else:
-        show(FORMS["old"].write(ads))
+    elif text := FORMS["old"].write(ads):
+        show(text)
 
 
 def add_long(parser: argparse.ArgumentParser, sentence: str) -> None:
