@@ -70,6 +70,8 @@ class Fault:
     column: int = 0
     source: str = ""
     hint: str = ""
+    rule: str = ""
+    """The id of the rule that it breaks, see `vmf.rules`."""
 
     def __str__(self) -> str:
         place = f"{self.where}:{self.line}:{self.column}: " if self.line else f"{self.where}: " if self.where else ""

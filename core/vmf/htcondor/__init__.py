@@ -1,0 +1,1 @@
+"""Moving in from HTCondor: submit descriptions and machine configurations in, specs with comments out."""
