@@ -79,7 +79,7 @@ def place(job: Job, matches: Matches) -> Placement | Unplaced:
 
 def blueprint(placement: Placement, name: str) -> Machine:
     """The machine, called `name`, that a placement becomes."""
-    job, image = placement.job, placement.job.image
+    job, image = placement.job, placement.job.bundle
     return Machine(
         name=name,
         memory=job.memory,
@@ -88,7 +88,7 @@ def blueprint(placement: Placement, name: str) -> Machine:
         kernel=KERNEL if image.kernel else None,
         initrd=INITRD if image.initrd else None,
         kernel_parameters=image.kernel_parameters,
-        disks=tuple(MachineDisk(file=str(disk.file), format=disk.format) for disk in image.disks),
+        disks=tuple(MachineDisk(file=str(disk.file.path), format=disk.layout) for disk in image.disks),
         cdrom=None if job.run is None else CDROM,
         results=None if job.run is None else RESULTS,
         reboots=job.run is None,  # a job with a script is not run twice
@@ -97,7 +97,7 @@ def blueprint(placement: Placement, name: str) -> Machine:
 
 def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ()) -> tuple[Line, ...]:
     """The plan of one job as lines for a reader."""
-    job, image, facts = placement.job, placement.job.image, placement.facts
+    job, image, facts = placement.job, placement.job.bundle, placement.facts
     boot = f"kernel {image.kernel}" if image.kernel else "the first disk"
     lines = [
         Line(what="host", how=placement.host.name, why="; ".join(placement.reasons)),
@@ -107,10 +107,10 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
             how=f"{format_size(machine.memory)}, {format_count(machine.cpus, 'cpu')}",
             why="the job says so",
         ),
-        Line(what="boot", how=boot, why=f"image {image.name}"),
+        Line(what="boot", how=boot, why=f"image {job.image.name}" if job.image else "the job says so"),
         *(
             Line(
-                what=f"disk {number}", how=f"overlay over {disk.file} ({disk.format})", why="originals stay as they are"
+                what=f"disk {number}", how=f"overlay over {disk.file} ({disk.layout})", why="originals stay as they are"
             )
             for number, disk in enumerate(image.disks)
         ),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 _SIZES = {
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
     "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
 }  # fmt: skip
+_DURATIONS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NUMBER = re.compile(r"(?P<whole>[0-9]{1,15})(?:\.(?P<part>[0-9]{1,9}))?\s*(?P<suffix>[A-Za-z]*)", re.ASCII)
 
 
@@ -20,16 +22,32 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: with a sentence that says what to write instead.
     """
+    return _parse(text, _SIZES, "256MiB")
+
+
+def parse_duration(text: str) -> int:
+    """Read a duration such as `90s`, `10m` or `1.5h`.
+
+    Returns:
+        Whole seconds, rounded down. Nothing is 0 whatever the unit.
+
+    Raises:
+        ValueError: with a sentence that says what to write instead.
+    """
+    return _parse(text, _DURATIONS, "10m")
+
+
+def _parse(text: str, units: Mapping[str, int], example: str) -> int:
     found = _NUMBER.fullmatch(text)
     if found is None:
-        raise ValueError("write a number and a unit, such as 256MiB")
+        raise ValueError(f"write a number and a unit, such as {example}")
     suffix, digits = found["suffix"], found["whole"] + (found["part"] or "").ljust(9, "0")
     if not suffix and not int(digits):
         return 0
-    if suffix not in _SIZES:
+    if suffix not in units:
         fault = f"unknown unit {suffix!r}" if suffix else "the unit is missing"
-        raise ValueError(f"{fault}: write it as in 256MiB (units: {', '.join(_SIZES)})")
-    return int(digits) * _SIZES[suffix] // 10**9
+        raise ValueError(f"{fault}: write it as in {example} (units: {', '.join(units)})")
+    return int(digits) * units[suffix] // 10**9
 
 
 def format_size(size: int) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from vmf.ads.clauses import Clause, clauses, requirements
+from vmf.ads.needs import Need, abilities, camel, has, needs
 from vmf.ads.tables import ENDED, HOST, JOB, capacity, tree
 from vmf.classad import Ad, Node
 from vmf.model import Host, Job, Offer, Verdict
 
-__all__ = ["Clause", "capacity", "clauses", "host_ad", "job_ad", "reserved"]
+__all__ = ["Clause", "Need", "abilities", "capacity", "clauses", "has", "host_ad", "job_ad", "needs", "reserved"]
 
 
 def job_ad(job: Job, *, verdict: Verdict | None = None) -> Ad:
@@ -24,14 +25,17 @@ def job_ad(job: Job, *, verdict: Verdict | None = None) -> Ad:
 def host_ad(offer: Offer) -> Ad:
     """A host's ad; its `Requirements` are what it asks of a job."""
     own = ((each.name, each.value(offer)) for each in HOST)
-    versions = ((f"{_camel(name)}Version", text) for name, text in offer.facts.versions.items())
-    abilities = ((f"Has{_camel(name)}", True) for name in offer.capabilities)
+    versions = ((f"{camel(name)}Version", text) for name, text in offer.facts.versions.items())
+    abilities = ((has(name), True) for name in offer.capabilities)
     return Ad(_given((*own, *versions, *abilities, *_custom(offer.host.attributes))))
 
 
 def reserved(kind: type[Job | Host]) -> frozenset[str]:
     """The folded names of the attributes that a spec cannot set, because vmf does."""
-    names = (each.name for table in (JOB, ENDED) for each in table) if kind is Job else (each.name for each in HOST)
+    if kind is Job:
+        names = [each.name for table in (JOB, ENDED) for each in table]
+    else:
+        names = [*(each.name for each in HOST), *map(has, (*abilities(Job), *abilities(Host)))]
     return frozenset(name.lower() for name in (*names, "Requirements", "Rank"))
 
 
@@ -42,7 +46,3 @@ def _given(pairs: Iterable[tuple[str, Node | None]]) -> Iterator[tuple[str, Node
 def _custom(attributes: Mapping[str, str]) -> Iterator[tuple[str, Node]]:
     return ((name, tree(text)) for name, text in attributes.items())
 
-
-def _camel(name: str) -> str:
-    """`live-checkpoint` as a part of an attribute's name: `LiveCheckpoint`."""
-    return "".join(word[:1].upper() + word[1:] for word in name.replace("_", "-").split("-"))

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from vmf.ads.needs import Need, has, needs
 from vmf.ads.tables import tree
 from vmf.classad import Ad, Node, references
 from vmf.classad.tree import Binary, Parentheses
@@ -29,6 +30,8 @@ class Clause(Struct, frozen=True, kw_only=True):
     expression: Node
     implied: bool = True
     """False: the owner wrote it."""
+    lacking: str = ""
+    """What there is to say of a host where it does not hold, if no look at the ads says more."""
 
 
 class _Implied(Struct, frozen=True, kw_only=True):
@@ -44,13 +47,20 @@ IMPLIED: Final = (
     _Implied(name="machines", about=("HasVM",), expression="TARGET.HasVM =?= true"),
     _Implied(name="type", about=("VM_Type",), of="JobVMType", expression="TARGET.VM_Type == MY.JobVMType"),
     _Implied(
+        name="types",
+        about=("VM_Type",),
+        of="JobVMTypes",
+        expression='stringListIMember(TARGET.VM_Type, MY.JobVMTypes, ",")',
+    ),
+    _Implied(
         name="memory", about=("Memory", "TotalMemory"), of="JobVMMemory", expression="TARGET.Memory >= MY.JobVMMemory"
     ),
     _Implied(name="cpus", about=("Cpus", "TotalCpus"), of="RequestCpus", expression="TARGET.Cpus >= MY.RequestCpus"),
     _Implied(name="disk", about=("Disk",), of="RequestDisk", expression="TARGET.Disk >= MY.RequestDisk"),
+    _Implied(name="network", about=("VM_Networking",), of="JobVMNetworking", expression="TARGET.VM_Networking =?= true"),
     _Implied(
-        name="network",
-        about=("VM_Networking", "VM_Networking_Types"),
+        name="network type",
+        about=("VM_Networking_Types",),
         of="JobVMNetworkingType",
         expression='stringListIMember(MY.JobVMNetworkingType, TARGET.VM_Networking_Types, ",")',
     ),
@@ -59,12 +69,6 @@ IMPLIED: Final = (
         about=("VM_All_Guest_Macs",),
         of="JobVM_MACADDR",
         expression='stringListIMember(MY.JobVM_MACADDR, TARGET.VM_All_Guest_Macs, ",") =!= true',
-    ),
-    _Implied(
-        name="checkpoint",
-        about=("HasCheckpoint",),
-        of="JobVMCheckpoint",
-        expression="MY.JobVMCheckpoint =!= true || TARGET.HasCheckpoint =?= true",
     ),
 )
 """What the job of a machine implies, in the order in which a host is told of it."""
@@ -75,7 +79,7 @@ def clauses(job: Job, ad: Ad) -> tuple[Clause, ...]:
     own = None if job.requirements is None else tree(job.requirements)
     spoken = frozenset[str]() if own is None else references(own).theirs
     words = (Clause(name=WORDS, expression=each, implied=False) for each in parts(own))
-    return (*_implied(ad, spoken), *words)
+    return (*_implied(ad, spoken), *map(_needed, needs(job)), *words)
 
 
 def requirements(job: Job, ad: Ad) -> Node:
@@ -90,6 +94,13 @@ def _implied(ad: Ad, spoken: frozenset[str]) -> Iterator[Clause]:
     for each in IMPLIED:
         if (not each.of or each.of in ad) and not any(name.lower() in spoken for name in each.about):
             yield Clause(name=each.name, expression=tree(each.expression))
+
+
+def _needed(need: Need) -> Clause:
+    """What a field of the job asks, whatever its owner's words are: a host that cannot do it would ignore it."""
+    lacking = f"{need.field} needs the ability {need.ability}, which the host does not have"
+    expression = tree(f"TARGET.{has(need.ability)} =?= true")
+    return Clause(name=need.ability, expression=expression, lacking=lacking)
 
 
 def parts(node: Node | None) -> Iterator[Node]:

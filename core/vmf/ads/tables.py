@@ -13,13 +13,16 @@ from typing import Final, Generic, TypeVar
 from msgspec import Struct
 
 from vmf.classad import Node, parse
-from vmf.model import Claim, Job, Offer, Verdict
+from vmf.model import Claim, Job, NetworkType, Offer, Verdict
 
 T = TypeVar("T")
 MANY: Final = 10_000
 """The most machines on a host that sets no limit."""
 MIB: Final = 2**20
 KIB: Final = 2**10
+
+_NETWORK: Final = "network-"
+_UNNAMED: Final = frozenset({NetworkType.NONE, NetworkType.DEFAULT})
 
 tree = lru_cache(maxsize=4096)(parse)
 """The tree of an expression's text; many jobs and hosts use the same words."""
@@ -44,6 +47,12 @@ def _free(offer: Offer, what: str) -> int:
     return max(0, int(getattr(capacity(offer), what)) - int(getattr(offer.taken, what)))
 
 
+def _networks(offer: Offer) -> tuple[str, ...]:
+    """The kinds that the host's policy offers; what its plugin can, if it has none."""
+    able = (each.removeprefix(_NETWORK) for each in offer.capabilities if each.startswith(_NETWORK))
+    return offer.host.networks.types or tuple(able)
+
+
 def _start(offer: Offer) -> Node | None:
     return None if offer.host.start is None else tree(offer.host.start)
 
@@ -52,7 +61,16 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
     Attribute(name="MyType", meaning="`Job`", value=lambda _: "Job"),
     Attribute(name="JobName", meaning="The job's name.", value=lambda job: job.name),
     Attribute(name="JobUniverse", meaning="13: HTCondor's number of its VM universe.", value=lambda _: 13),
-    Attribute(name="JobVMType", meaning="The hypervisor's type, if the job names one.", value=lambda job: job.type),
+    Attribute(
+        name="JobVMType",
+        meaning="The hypervisor's type, if the job names exactly one.",
+        value=lambda job: job.types[0] if len(job.types) == 1 else None,
+    ),
+    Attribute(
+        name="JobVMTypes",
+        meaning="The hypervisors' types, a string list, if the job names several.",
+        value=lambda job: ",".join(job.types) if len(job.types) > 1 else None,
+    ),
     Attribute(name="JobVMMemory", meaning="The guest's memory in MiB.", value=lambda job: -(-job.memory // MIB)),
     Attribute(name="RequestMemory", meaning="The same.", value=lambda job: -(-job.memory // MIB)),
     Attribute(name="JobVM_VCPUS", meaning="The guest's processors.", value=lambda job: job.cpus),
@@ -60,9 +78,30 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
     Attribute(
         name="RequestDisk",
         meaning="The disk space in KiB that the host must have free, if the job says so.",
-        value=lambda job: None if job.disk is None else -(-job.disk // KIB),
+        value=lambda job: None if job.disk_space is None else -(-job.disk_space // KIB),
     ),
-    Attribute(name="JobImage", meaning="The image's name.", value=lambda job: job.image.name),
+    Attribute(
+        name="JobImage",
+        meaning="The image's name, if the job names one.",
+        value=lambda job: job.image.name if job.image else None,
+    ),
+    Attribute(
+        name="JobVMNetworking",
+        meaning="`true`, if the machine has a network.",
+        value=lambda job: None if job.network.type is NetworkType.NONE else True,
+    ),
+    Attribute(
+        name="JobVMNetworkingType",
+        meaning="The kind of network, if the job names one.",
+        value=lambda job: None if job.network.type in _UNNAMED else str(job.network.type),
+    ),
+    Attribute(name="JobVM_MACADDR", meaning="The MAC address, if the job names one.", value=lambda job: job.network.mac),
+    Attribute(
+        name="JobVMCheckpoint",
+        meaning="`true`, if checkpoints are taken.",
+        value=lambda job: True if job.checkpoint else None,
+    ),
+    Attribute(name="JobPrio", meaning="The priority, unless it is 0.", value=lambda job: job.priority or None),
 )
 
 ENDED: Final[tuple[Attribute[Verdict], ...]] = (
@@ -94,7 +133,7 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
     Attribute(
         name="Disk",
         meaning="Disk space for a machine in KiB, if the host's spec says so.",
-        value=lambda offer: None if offer.host.disk is None else offer.host.disk // KIB,
+        value=lambda offer: None if offer.host.disk_space is None else offer.host.disk_space // KIB,
     ),
     Attribute(name="HasVM", meaning="`true`: it runs machines.", value=lambda _: True),
     Attribute(name="VM_Type", meaning="The hypervisor's type.", value=lambda offer: offer.host.type),
@@ -111,8 +150,16 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
         meaning="What runs the guests' instructions: `kvm`, `tcg`, …",
         value=lambda offer: offer.facts.accelerator,
     ),
-    Attribute(name="VM_Networking", meaning="`false`: machines have no network yet.", value=lambda _: False),
-    Attribute(name="VM_Networking_Types", meaning="The kinds of network, a string list.", value=lambda _: ""),
+    Attribute(
+        name="VM_Networking",
+        meaning="Whether machines can have a network.",
+        value=lambda offer: bool(_networks(offer)),
+    ),
+    Attribute(
+        name="VM_Networking_Types",
+        meaning="The kinds of network, a string list.",
+        value=lambda offer: ",".join(_networks(offer)),
+    ),
     Attribute(name="Start", meaning="What the host asks of a job, if its spec says so.", value=_start),
     Attribute(name="Requirements", meaning="The same.", value=_start),
 )

@@ -46,6 +46,11 @@ _KERNELS: tuple[tuple[tuple[int, bytes], ...], ...] = (
     ((56, b"ARM\x64"),),
 )
 _START = 1024
+_OWN: Mapping[DiskFormat, tuple[bytes, ...]] = MappingProxyType({
+    DiskFormat.QCOW2: (qcow2.MAGIC,),
+    DiskFormat.VMDK: (b"KDMV", b"# Disk DescriptorFile"),
+})  # fmt: skip
+"""How files of a format begin."""
 _TYPES: Mapping[int, str] = MappingProxyType({
     stat.S_IFDIR: "a folder",
     stat.S_IFBLK: "a block device",
@@ -67,11 +72,11 @@ def inspect_image(image: Image) -> None:
     for disk in image.disks:
         inspect(disk)
     if image.kernel:
-        _inspect_kernel(image.kernel)
+        _inspect_kernel(image.kernel.path)
     if image.initrd:
-        with _opened(image.initrd, "initial RAM disk", _FILES) as file:
+        with _opened(image.initrd.path, "initial RAM disk", _FILES) as file:
             if not file.read(1):
-                raise _invalid(image.initrd, "initial RAM disk", "it is empty", "build it anew")
+                raise _invalid(image.initrd.path, "initial RAM disk", "it is empty", "build it anew")
 
 
 def inspect(disk: Disk) -> None:
@@ -80,12 +85,12 @@ def inspect(disk: Disk) -> None:
     Raises:
         JobFault: with the hold code, and a hint that says what to do.
     """
-    with _opened(disk.file, "disk", _DISKS) as file:
+    with _opened(disk.file.path, "disk", _DISKS) as file:
         try:
-            _check_magic(file, disk.format)
-            _CHECKS[disk.format](file)
+            _check_magic(file, disk.layout)
+            _CHECKS[disk.layout](file)
         except qcow2.Unfit as error:
-            raise _invalid(disk.file, "disk", str(error), error.hint) from error
+            raise _invalid(disk.file.path, "disk", str(error), error.hint) from error
 
 
 def verify_image(image: Image, *, check: Callable[[], None]) -> None:
@@ -98,8 +103,8 @@ def verify_image(image: Image, *, check: Callable[[], None]) -> None:
     """
     for disk in image.disks:
         if disk.sha256:
-            with _opened(disk.file, "disk", _DISKS) as file:
-                _compare(disk.file, file, disk.sha256, check)
+            with _opened(disk.file.path, "disk", _DISKS) as file:
+                _compare(disk.file.path, file, disk.sha256, check)
 
 
 def unreadable(path: Path, *, uid: int, gids: Collection[int]) -> Path | None:
@@ -175,7 +180,7 @@ def _fault(path: Path, what: str, error: OSError) -> JobFault:
 
 def _check_magic(file: BufferedReader, format_: DiskFormat) -> None:
     start = file.read(_START)
-    if format_ is DiskFormat.QCOW2 and start.startswith(qcow2.MAGIC):
+    if start.startswith(_OWN.get(format_, ())):
         return
     for at, magic, what, hint in _MAGICS:
         if start.startswith(magic, at):
@@ -191,9 +196,16 @@ def _check_raw(file: BufferedReader) -> None:
         raise qcow2.Unfit(reason, "state the format that it has, or get a good copy of the image")
 
 
+def _check_vmdk(file: BufferedReader) -> None:
+    file.seek(0)
+    if not file.read(_START).startswith(_OWN[DiskFormat.VMDK]):
+        raise qcow2.Unfit("it is stated to be vmdk and is none", "state the format that it has")
+
+
 _CHECKS: Mapping[DiskFormat, Callable[[BufferedReader], None]] = MappingProxyType({
     DiskFormat.RAW: _check_raw,
     DiskFormat.QCOW2: qcow2.check,
+    DiskFormat.VMDK: _check_vmdk,
 })  # fmt: skip
 
 

@@ -164,7 +164,7 @@ def _free(total: int, taken: int) -> int:
 START: Final = "start"
 """What a clause is called that is a host's own."""
 
-_TOLD: Final = frozenset({"type", WORDS})
+_TOLD: Final = frozenset({"type", "types", WORDS})
 """Clauses that are worth a word when they hold; the others are what every host has, or what room says better."""
 
 ROOMS: Final = (

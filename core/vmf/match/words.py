@@ -34,6 +34,8 @@ class Side(Struct, frozen=True):
 
 def sentence(clause: Clause, value: Value, mine: Side, theirs: Side) -> str:
     """What a clause of one side has found on the other; `value` is what it was worth."""
+    if clause.lacking and value is not True:
+        return clause.lacking
     plain = _PLAIN.get(clause.name) if clause.implied else None
     if plain and value is not UNDEFINED:
         return plain(mine.ad, theirs.ad)
@@ -137,6 +139,13 @@ _THEIRS: Final[Mapping[str, bool]] = MappingProxyType({"my": False, "self": Fals
 
 _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
     "type": lambda mine, theirs: f"type {_bare(mine, 'JobVMType')} wanted, host is {_bare(theirs, 'VM_Type')}",
+    "types": lambda mine, theirs: (
+        f"one of the types {_bare(mine, 'JobVMTypes')} wanted, host is {_bare(theirs, 'VM_Type')}"
+    ),
+    "network": lambda mine, theirs: "the job wants a network, and machines on the host have none",
+    "network type": lambda mine, theirs: (
+        f"network {_bare(mine, 'JobVMNetworkingType')} wanted, host has {_bare(theirs, 'VM_Networking_Types') or 'none'}"
+    ),
     "memory": lambda mine, theirs: (
         f"memory {_size(mine, 'JobVMMemory', 2**20)} of {_size(theirs, 'Memory', 2**20)} in all"
     ),

@@ -15,7 +15,7 @@ import msgspec
 from vmf import __version__
 from vmf.files import volume
 from vmf.files.beside import naming, sync_folder
-from vmf.model import Handle, Outcome, Verdict
+from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
 from vmf.result import Result, Said, Word
 from vmf.state import State
@@ -45,8 +45,9 @@ class Parcel:
     def unpack(self, hypervisor: Hypervisor, handle: Handle) -> Word:
         """Read the results volume into the parcel; where the job gave no script, the changed disks."""
         record = self.record
-        if record.job.run is None:
+        if record.job.result_disks is ResultDisks.CHANGED:
             self._fetch_disks(hypervisor, handle)
+        if record.job.run is None:
             return NO_WORD
         with hypervisor.fetch(handle, "results") as stream, naming(self.path):
             return volume.read(
@@ -70,7 +71,7 @@ class Parcel:
         return place
 
     def _fetch_disks(self, hypervisor: Hypervisor, handle: Handle) -> None:
-        for number in range(len(self.record.job.image.disks)):
+        for number in range(len(self.record.job.bundle.disks)):
             with hypervisor.fetch(handle, f"disk{number}") as stream, naming(self.path):
                 _copy_sparse(stream, self.path / f"disk{number}.qcow2")
 

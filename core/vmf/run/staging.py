@@ -24,12 +24,12 @@ def furnish(hypervisor: Hypervisor, record: Record, workshop: Path, *, check: Ca
     Raises:
         JobFault: if a file is not what the job says, or must not be used.
     """
-    image = record.job.image
+    image = record.job.bundle
     images.inspect_image(image)
     images.verify_image(image, check=check)
     for file, source in ((plan.KERNEL, image.kernel), (plan.INITRD, image.initrd)):
         if source is not None:
-            hypervisor.put(record.machine, file, source)
+            hypervisor.put(record.machine, file, source.path)
     if record.job.run is not None:
         _exchange(hypervisor, record, workshop)
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from vmf.errors import Fault
-from vmf.model import NAME, TINY, Disk, DiskFormat, Image
+from vmf.model import NAME, TINY, Disk, DiskFormat, File, Image
 from vmf.spec import nodes
 from vmf.spec.documents import read_document, shape
 from vmf.spec.faults import Faults, Place, Source, shown, suggestion
@@ -146,7 +146,7 @@ def _single_disk(given: Given, path: Path) -> Image:
         hint = f"describe it in a file NAME{_DESCRIPTION}; a single disk ends with {', '.join(_FORMATS)}"
         raise given.wrong(what, hint=hint)
     name = _NOT_IN_NAMES.sub("-", path.stem).lstrip("._-")[:_NAME_LIMIT] or "disk"
-    return Image(name=name, disks=(Disk(file=path, format=layout),))
+    return Image(name=name, disks=(Disk(file=File(path=path), format=layout),))
 
 
 def _bootable(document: Node) -> Iterator[Fault]:

@@ -66,10 +66,10 @@ class Bench:
         cdrom.write(self._folder / plan.CDROM, cdrom.contents(job, magic))
         volume.make(self._folder / plan.RESULTS, size=job.results.size, magic=magic)
         made = {plan.CDROM: self._folder / plan.CDROM, plan.RESULTS: self._folder / plan.RESULTS}
-        given = {plan.KERNEL: self._image.kernel, plan.INITRD: self._image.initrd}
-        for file, source in {**made, **given}.items():
-            if source is not None:
-                self.hypervisor.put(name, file, source)
+        booted = {plan.KERNEL: self._image.kernel, plan.INITRD: self._image.initrd}
+        given = {file: source.path for file, source in booted.items() if source is not None}
+        for file, path in {**made, **given}.items():
+            self.hypervisor.put(name, file, path)
         self._magics[name] = magic
 
     def run(self, script: str, name: str = "") -> Handle:

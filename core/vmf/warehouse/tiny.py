@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from vmf.errors import SetupError
-from vmf.model import API_VERSION, Disk, DiskFormat, Image
+from vmf.model import API_VERSION, Disk, DiskFormat, File, Image
 from vmf.warehouse import packages
 from vmf.warehouse.initrd import initrd, text
 from vmf.warehouse.packages import BY_HAND, Unpacked
@@ -67,11 +67,11 @@ def build(folder: Path, *, report: Callable[[str], None]) -> Image:
         raise SetupError(
             f"{folder}: the tiny guest could not be built: {error}", hint="choose a folder that you can write to"
         ) from error
-    disk = Disk(file=folder / "scratch.raw", format=DiskFormat.RAW, sha256=key.sha256["scratch.raw"])
+    disk = Disk(file=File(path=folder / "scratch.raw"), format=DiskFormat.RAW, sha256=key.sha256["scratch.raw"])
     return Image(
         name="tiny",
-        kernel=folder / "vmlinuz",
-        initrd=folder / "initrd.img",
+        kernel=File(path=folder / "vmlinuz"),
+        initrd=File(path=folder / "initrd.img"),
         kernel_parameters=PARAMETERS,
         disks=(disk,),
     )

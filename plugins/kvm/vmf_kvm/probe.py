@@ -84,7 +84,7 @@ def _spelt(reason: str) -> str:
 
 
 def _identity(versions: dict[str, str], hardware: tuple[str, ...], proof: Image | None) -> str:
-    proved = proof.kernel.stat().st_mtime_ns if proof and proof.kernel else "unproved"
+    proved = proof.kernel.path.stat().st_mtime_ns if proof and proof.kernel else "unproved"
     parts = (os.uname().release, *(f"{name} {number}" for name, number in versions.items()), *hardware)
     return "; ".join((*parts, f"proof {proved}"))
 

@@ -60,10 +60,10 @@ def _machine(connection: Connection, scratch: Path, image: Image, magic: bytes, 
     disc, results = scratch / "cdrom", scratch / "results"
     cdrom.write(disc, cdrom.contents(job, magic))
     volume.make(results, size=MEBIBYTE, magic=magic)
-    given = {"kernel": image.kernel, "initrd": image.initrd, "cdrom": disc, "results": results}
+    booted = {"kernel": image.kernel, "initrd": image.initrd}
+    given = {**{name: file.path for name, file in booted.items() if file}, "cdrom": disc, "results": results}
     for file, source in given.items():
-        if source is not None:
-            connection.folder(NAME).put(file, source)
+        connection.folder(NAME).put(file, source)
     return Machine(
         name=NAME,
         memory=MEMORY,
@@ -72,7 +72,7 @@ def _machine(connection: Connection, scratch: Path, image: Image, magic: bytes, 
         kernel="kernel" if image.kernel else None,
         initrd="initrd" if image.initrd else None,
         kernel_parameters=image.kernel_parameters,
-        disks=tuple(MachineDisk(file=str(disk.file), format=disk.format) for disk in image.disks),
+        disks=tuple(MachineDisk(file=str(disk.file.path), format=disk.layout) for disk in image.disks),
         cdrom="cdrom",
         results="results",
         reboots=False,

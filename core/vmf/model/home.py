@@ -1,0 +1,31 @@
+"""The state folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class Home(Struct, frozen=True):
+    """The state folder of one user: everything that vmf keeps lies below it, private to its owner."""
+
+    root: Path
+
+    @property
+    def store(self) -> Path:
+        """The database of jobs, claims and facts."""
+        return self.root / "store.db"
+
+    @property
+    def images(self) -> Path:
+        """The warehouse: images that a job can name."""
+        return self.root / "images"
+
+    def job(self, number: int) -> Path:
+        """The folder of one job: its lock, log and socket, and the files under construction."""
+        return self.root / "jobs" / str(number)
+
+    def host(self, name: str) -> Path:
+        """What a hypervisor plugin keeps for one host."""
+        return self.root / "hosts" / name

@@ -1,0 +1,108 @@
+"""Files, disks, and the images that are made of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from vmf.model.terms import DEVICE, LINE, NAME, SHA256
+
+
+class File(Struct, frozen=True, kw_only=True):
+    """A file of this computer, which travels to the host; or one that is already on the host."""
+
+    path: Path
+    on_host: Annotated[bool, Meta(description="Already on the host, at this full path.")] = False
+
+    def __str__(self) -> str:
+        return f"{self.path} of the host" if self.on_host else str(self.path)
+
+
+class DiskFormat(StrEnum):
+    """How a disk's file is laid out; always stated, by the spec or by the file's suffix, never probed."""
+
+    RAW = "raw"
+    QCOW2 = "qcow2"
+    VMDK = "vmdk"
+
+
+class Bus(StrEnum):
+    """What a disk is attached to."""
+
+    VIRTIO = "virtio"
+    SATA = "sata"
+    SCSI = "scsi"
+    IDE = "ide"
+    XEN = "xen"
+
+
+class Access(StrEnum):
+    """What the guest may do with a disk."""
+
+    SNAPSHOT = "snapshot"
+    READ = "read"
+    IN_PLACE = "in-place"
+
+
+FORMATS = MappingProxyType({
+    ".qcow2": DiskFormat.QCOW2,
+    ".raw": DiskFormat.RAW,
+    ".img": DiskFormat.RAW,
+    ".vmdk": DiskFormat.VMDK,
+})  # fmt: skip
+"""What a disk's suffix states."""
+
+
+class Disk(Struct, frozen=True, kw_only=True):
+    """A disk of a machine; its file is never written unless `access` says so."""
+
+    file: Annotated[File, Meta(description="The disk's file.")]
+    format: Annotated[
+        DiskFormat | None,
+        Meta(
+            description="How the file is laid out; what its suffix says if not given.",
+            extra={"needs": {DiskFormat.VMDK: "disk-vmdk"}},
+        ),
+    ] = None
+    sha256: Annotated[
+        Annotated[str, Meta(pattern=SHA256)] | None,
+        Meta(description="The file's SHA-256 in hexadecimal, checked before use."),
+    ] = None
+    device: Annotated[
+        Annotated[str, Meta(pattern=DEVICE)] | None,
+        Meta(description="The guest's name for it, such as vdb; by its place if not given.", extra={"needs": "device"}),
+    ] = None
+    bus: Annotated[
+        Bus | None,
+        Meta(description="What it is attached to; the host's best if not given.", extra={"needs": "disk-{}"}),
+    ] = None
+    access: Annotated[
+        Access,
+        Meta(
+            description="snapshot: the guest writes to an overlay; read: it cannot write; in-place: the file changes.",
+            extra={"needs": {Access.READ: "disk-read", Access.IN_PLACE: "disk-in-place"}},
+        ),
+    ] = Access.SNAPSHOT
+
+    @property
+    def layout(self) -> DiskFormat:
+        """How the file is laid out.
+
+        Raises:
+            KeyError: if neither the spec nor the suffix says so; no spec that is read leaves it so.
+        """
+        return self.format or FORMATS[self.file.path.suffix.lower()]
+
+
+class Image(Struct, frozen=True, kw_only=True):
+    """A bundle that boots on any hypervisor: a kernel with its disks, or disks that boot by themselves."""
+
+    name: Annotated[str, Meta(description="The image's name.", pattern=NAME)]
+    kernel: Annotated[File | None, Meta(description="A Linux kernel to boot directly.")] = None
+    initrd: Annotated[File | None, Meta(description="The initial RAM disk for the kernel.")] = None
+    kernel_parameters: Annotated[str, Meta(description="The kernel's command line.", pattern=LINE)] = ""
+    disks: Annotated[tuple[Disk, ...], Meta(description="The disks, in the order that the guest sees them.")] = ()

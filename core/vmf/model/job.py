@@ -1,0 +1,143 @@
+"""The job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, field
+from msgspec.structs import replace
+
+from vmf.model.host import Claim
+from vmf.model.image import Disk, File, Image
+from vmf.model.parts import (
+    Boot,
+    Cdrom,
+    Checkpoint,
+    Clock,
+    CloudInit,
+    Network,
+    NetworkType,
+    ResultDisks,
+    Results,
+    Suspend,
+)
+from vmf.model.terms import MEBIBYTE, NAME, TEXT, VARIABLE, Attributes, Duration, Expression, Labels, Name, Size
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """What the user wants run."""
+
+    name: Annotated[str, Meta(description="The job's name, unique among its owner's live jobs.", pattern=NAME)]
+    labels: Annotated[Labels, Meta(description="Words to find the job by, name to text.")] = {}
+    types: Annotated[
+        tuple[Name, ...],
+        Meta(
+            description="The hypervisor's type, such as kvm, or a list of types; any that matches if not given.",
+            extra={"single": True},
+        ),
+    ] = field(default=(), name="type")
+    image: Annotated[
+        Image | None,
+        Meta(description="A folder or *.image.yaml, a disk's file, or the name of an image in the warehouse."),
+    ] = None
+    memory: Annotated[Size, Meta(description="The guest's memory.")]
+    cpus: Annotated[int, Meta(description="The guest's processors.", ge=1, le=1024)] = 1
+    disk_space: Annotated[Size | None, Meta(description="Free disk space that the host must have.")] = None
+    disks: Annotated[
+        tuple[Disk, ...], Meta(description="Disks, after those of the image, in the order that the guest sees them.")
+    ] = ()
+    boot: Annotated[Boot, Meta(description="How the machine starts; what is not given is the image's.")] = Boot()
+    clock: Annotated[
+        Clock, Meta(description="What the hardware clock shows: utc or local.", extra={"needs": "clock-{}"})
+    ] = Clock.UTC
+    cdrom: Annotated[Cdrom | None, Meta(description="A CD-ROM beside the one with the script.")] = None
+    cloud_init: Annotated[
+        CloudInit | None,
+        Meta(description="The seed for an image that uses cloud-init.", extra={"needs": "cloud-init"}),
+    ] = None
+    run: Annotated[
+        str | None,
+        Meta(description="A shell script for a guest that keeps the guest contract; its exit code is the job's."),
+    ] = None
+    arguments: Annotated[
+        tuple[Annotated[str, Meta(pattern=TEXT)], ...],
+        Meta(description="The script's arguments.", extra={"needs": "arguments"}),
+    ] = ()
+    env: Annotated[
+        Mapping[Annotated[str, Meta(pattern=VARIABLE)], Annotated[str, Meta(pattern=TEXT)]],
+        Meta(description="Environment variables for the script."),
+    ] = {}
+    secrets: Annotated[
+        Mapping[Annotated[str, Meta(pattern=VARIABLE)], File],
+        Meta(description="More variables, whose values are in files.", extra={"needs": "secrets"}),
+    ] = {}
+    network: Annotated[Network, Meta(description="The machine's network; none if not given.")] = Network(
+        type=NetworkType.NONE
+    )
+    checkpoint: Annotated[
+        Checkpoint | None,
+        Meta(description="When checkpoints are taken; never if not given.", extra={"needs": "checkpoint"}),
+    ] = None
+    suspend: Annotated[
+        Suspend | None,
+        Meta(
+            description="What a suspension does with the memory: soft keeps it, hard saves and frees it.",
+            extra={"needs": "{}-suspend"},
+        ),
+    ] = None
+    vnc: Annotated[bool, Meta(description="Whether the machine has a screen, by VNC.", extra={"needs": "vnc"})] = False
+    results: Annotated[Results, Meta(description="What comes back, and where to.")] = Results()
+    requirements: Annotated[
+        Expression | None, Meta(description="What the job asks of a host, as a ClassAd expression.")
+    ] = None
+    rank: Annotated[
+        Expression | None, Meta(description="How much the job likes a host, as a ClassAd expression: more is better.")
+    ] = None
+    attributes: Annotated[
+        Attributes, Meta(description="More attributes of the job's ad, name to ClassAd expression.")
+    ] = {}
+    priority: Annotated[
+        int,
+        Meta(
+            description="Which of its owner's jobs goes first: more is sooner.",
+            ge=-1000,
+            le=1000,
+            extra={"needs": "priority"},
+        ),
+    ] = 0
+    retries: Annotated[
+        int,
+        Meta(description="How often a job that fails is run again.", ge=0, le=1000, extra={"needs": "retries"}),
+    ] = 0
+    time_limit: Annotated[
+        Duration | None, Meta(description="How long the guest may run.", extra={"needs": "time-limit"})
+    ] = None
+    settings: Annotated[
+        Mapping[str, Mapping[str, Any]],
+        Meta(description="The blocks named after hypervisor types, each in the words of that type's plugin."),
+    ] = {}
+
+    @property
+    def claim(self) -> Claim:
+        """What its machine takes of a host: memory in whole MiB, as hosts and ads count it."""
+        return Claim(memory=-(-self.memory // MEBIBYTE) * MEBIBYTE, cpus=self.cpus, machines=1)
+
+    @property
+    def bundle(self) -> Image:
+        """All that the machine boots from: the image, with the job's own words on how to boot, and its disks."""
+        image, boot = self.image or Image(name=self.name), self.boot
+        kernel = image.kernel if boot.kernel is None else boot.kernel
+        words = (image.kernel_parameters, f"root={boot.root}" if boot.root else "", boot.parameters)
+        return replace(
+            image,
+            kernel=kernel if isinstance(kernel, File) else None,
+            initrd=boot.initrd or image.initrd,
+            kernel_parameters=" ".join(word for word in words if word),
+            disks=(*image.disks, *self.disks),
+        )
+
+    @property
+    def result_disks(self) -> ResultDisks:
+        """What comes back of its disks."""
+        return self.results.disks or (ResultDisks.CHANGED if self.run is None else ResultDisks.NONE)

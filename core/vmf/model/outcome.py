@@ -1,0 +1,35 @@
+"""How an attempt ended."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Outcome(StrEnum):
+    """How a job's last attempt ended."""
+
+    COMPLETED = "completed"
+    NEVER_SPOKE = "never-spoke"
+    CUT_SHORT = "cut-short"
+    UNSAFE_RESULTS = "unsafe-results"
+    CRASHED = "crashed"
+    KILLED = "killed"
+    STOPPED = "stopped"
+    JOB_FAULT = "job-fault"
+    HOST_FAULT = "host-fault"
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """How an attempt ended."""
+
+    outcome: Outcome
+    exit_code: int
+    """The guest's, if `source` is guest; else vmf's word, see `vmf.errors.Exit`."""
+    source: str
+    """`guest` or `vmf`: who chose the exit code."""
+    reason: str = ""
+    """A sentence, where the outcome alone does not say enough."""
+    code: str = ""
+    """The hold code, if the job is at fault."""
