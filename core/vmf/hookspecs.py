@@ -41,6 +41,8 @@ class HypervisorType(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     settings: builtins.type[msgspec.Struct] = NoSettings
     """A frozen struct: the words of the host spec's block for this type."""
+    job_settings: builtins.type[msgspec.Struct] = NoSettings
+    """A frozen struct: the words of the job spec's block for this type."""
     capabilities: Mapping[str, str] = {}
     """Ability to sentence, for what not all hypervisors can; a declared one is tested by the contract suite."""
 

@@ -18,6 +18,7 @@ import pluggy
 from msgspec import Struct
 
 from vmf import hookspecs
+from vmf.ads import Need, needs
 from vmf.errors import HostFault, SetupError, VmfError
 from vmf.hookspecs import API, PROJECT, HypervisorType
 from vmf.model import Ending, Facts, Handle, Host, Image, Machine, MachineState, Placement, Power, Stop
@@ -25,6 +26,9 @@ from vmf.state import Event
 
 HYPERVISORS = "vmf.hypervisors"
 OTHERS = "vmf.plugins"
+
+_WORDS = frozenset({"hypervisor"})
+"""The verbs of a plugin that lends vmf the words of its type, and drives nothing."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,6 +58,7 @@ class Plugins:
         self._verbs = frozenset(name for name in vars(hookspecs) if self._is_verb(name))
         self.types: dict[str, HypervisorType] = {}
         self.listed: list[Listed] = []
+        self._drivers: set[str] = set()
 
     @classmethod
     def load(cls) -> Plugins:
@@ -88,8 +93,21 @@ class Plugins:
             reason = f"its plugin is broken: {broken[0]}" if broken else f"no plugin is installed for {host.type!r}"
             hint = f"install one, such as the distribution vmf-{host.type}; `vmf plugins` lists all and their errors"
             raise SetupError(f"host {host.name}: {reason}", hint=hint)
+        if host.type not in self._drivers:
+            raise SetupError(
+                f"host {host.name}: the plugin {host.type} only knows the words of its specs, and drives no host yet",
+                hint="use a host of another type; `vmf plugins` lists all",
+            )
         others = [self._manager.get_plugin(name) for name in self.types if name != host.type]
         return Hypervisor(self._manager, others, host=host, folder=folder)
+
+    def needs(self, host: Host) -> tuple[Need, ...]:
+        """What a host's spec needs of its plugin, the block of its type included; nothing if no plugin has the type."""
+        if host.type not in self.types:
+            return ()
+        block = host.settings.get(host.type, {})
+        own = msgspec.convert(block, self.types[host.type].settings, strict=False)
+        return (*needs(host), *needs(own, at=(host.type,)))
 
     def amend(self, placement: Placement, machine: Machine) -> tuple[Machine, tuple[str, ...]]:
         """Fold every plugin's amendment over a machine, in name order; the names of those that changed it.
@@ -144,6 +162,8 @@ class Plugins:
         self._manager.register(plugin, name)
         if said is not None:
             self.types[name] = said
+            if set(plain) & self._verbs != _WORDS:
+                self._drivers.add(name)
         return tuple(sorted(hooks))
 
     def _hooks(self, plugin: object) -> dict[str, tuple[str, bool]]:
@@ -162,7 +182,8 @@ class Plugins:
         return hooks
 
     def _described(self, name: str, plugin: object, plain: dict[str, str]) -> HypervisorType:
-        if lacking := sorted(self._verbs - set(plain)):
+        lacking = sorted(self._verbs - set(plain))
+        if lacking and set(plain) & self._verbs != _WORDS:
             raise BrokenPlugin(f"does not answer {', '.join(lacking)}")
         said = getattr(plugin, plain["hypervisor"])()
         if not isinstance(said, HypervisorType):

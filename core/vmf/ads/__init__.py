@@ -45,4 +45,3 @@ def _given(pairs: Iterable[tuple[str, Node | None]]) -> Iterator[tuple[str, Node
 
 def _custom(attributes: Mapping[str, str]) -> Iterator[tuple[str, Node]]:
     return ((name, tree(text)) for name, text in attributes.items())
-

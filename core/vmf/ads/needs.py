@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -34,10 +34,10 @@ def camel(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in name.replace("_", "-").split("-"))
 
 
-def needs(value: Struct) -> tuple[Need, ...]:
-    """Everything that a value needs, in the order of its fields; each ability once."""
+def needs(value: Struct, *, at: At = ()) -> tuple[Need, ...]:
+    """Everything that a value needs, in the order of its fields; each ability once. `at` is where the value stands."""
     found: dict[str, Need] = {}
-    for need in _walk(value, ()):
+    for need in _walk(value, at):
         found.setdefault(need.ability, need)
     return tuple(found.values())
 

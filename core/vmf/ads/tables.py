@@ -95,7 +95,9 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
         meaning="The kind of network, if the job names one.",
         value=lambda job: None if job.network.type in _UNNAMED else str(job.network.type),
     ),
-    Attribute(name="JobVM_MACADDR", meaning="The MAC address, if the job names one.", value=lambda job: job.network.mac),
+    Attribute(
+        name="JobVM_MACADDR", meaning="The MAC address, if the job names one.", value=lambda job: job.network.mac
+    ),
     Attribute(
         name="JobVMCheckpoint",
         meaning="`true`, if checkpoints are taken.",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vmf.cli.say import say
 from vmf.errors import Fault, SetupError, SpecError, VmfError
@@ -18,6 +19,9 @@ from vmf.model import TINY, Home, Host, Image, Job
 from vmf.plugins import Plugins
 from vmf.run import Hosts
 from vmf.store import Record, Store, owned
+
+if TYPE_CHECKING:
+    from vmf.spec import JobWords  # YAML is slow to import and most sessions read none
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +59,7 @@ class Session:
         jobs: tuple[Job, ...] = ()
         faults: tuple[Fault, ...] = ()
         try:
-            jobs = spec.load_jobs(
-                self._options.files,
-                changes=self._options.changes,
-                images=self.home.images,
-                inspect=images.inspect_image,
-            )
+            jobs = spec.load_jobs(self._options.files, self.words(), changes=self._options.changes, remark=_remark)
         except SpecError as error:
             faults = error.faults
         try:
@@ -71,6 +70,13 @@ class Session:
             raise SpecError(faults)
         return jobs, hosts
 
+    def words(self) -> JobWords:
+        """What job files are read with."""
+        from vmf import spec  # noqa: PLC0415  # as below
+
+        settings = {name: each.job_settings for name, each in self.plugins.types.items()}
+        return spec.JobWords(images=self.home.images, settings=settings, inspect=images.inspect_image)
+
     def configured(self) -> tuple[Host, ...]:
         """The hosts of `--hosts`, else of the user's configuration folder, else the built-in one."""
         from vmf import spec  # noqa: PLC0415  # YAML is slow to import and most sessions read none
@@ -78,7 +84,11 @@ class Session:
         folder = configuration(os.environ)
         paths = self._options.hosts or ([folder] if folder.is_dir() else [])
         settings = {name: each.settings for name, each in self.plugins.types.items()}
-        return spec.load_hosts(paths, settings=settings) or (LOCAL,)
+        return spec.load_hosts(paths, settings=settings, remark=_remark) or (LOCAL,)
+
+
+def _remark(fault: Fault) -> None:
+    say(f"vmf: {fault}")
 
 
 def home(environment: Mapping[str, str]) -> Home:

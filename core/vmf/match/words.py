@@ -142,9 +142,10 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
     "types": lambda mine, theirs: (
         f"one of the types {_bare(mine, 'JobVMTypes')} wanted, host is {_bare(theirs, 'VM_Type')}"
     ),
-    "network": lambda mine, theirs: "the job wants a network, and machines on the host have none",
+    "network": lambda _, __: "the job wants a network, and machines on the host have none",
     "network type": lambda mine, theirs: (
-        f"network {_bare(mine, 'JobVMNetworkingType')} wanted, host has {_bare(theirs, 'VM_Networking_Types') or 'none'}"
+        f"network {_bare(mine, 'JobVMNetworkingType')} wanted, "
+        f"host has {_bare(theirs, 'VM_Networking_Types') or 'none'}"
     ),
     "memory": lambda mine, theirs: (
         f"memory {_size(mine, 'JobVMMemory', 2**20)} of {_size(theirs, 'Memory', 2**20)} in all"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from vmf.model.parts import NetworkType
-from vmf.model.terms import ADDRESS, NAME, Attributes, Count, Expression, Labels, Line, Name, Port, Size
+from vmf.model.terms import ADDRESS, BRIDGE, NAME, Attributes, Count, Expression, Labels, Line, Name, Port, Size
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class Networks(Struct, frozen=True, kw_only=True):
         NetworkType | None, Meta(description="Which of them is meant by default; the first if not given.")
     ] = None
     bridge: Annotated[
-        Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,15}$")] | None, Meta(description="The bridge's name.")
+        Annotated[str, Meta(pattern=BRIDGE)] | None, Meta(description="The bridge's name.")
     ] = None
 
 

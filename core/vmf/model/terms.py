@@ -19,6 +19,7 @@ LABEL = r"^[^\x00-\x1f\x7f]{0,200}$"
 LINE = r"^[^\x00-\x1f]*$"
 TEXT = r"^[^\x00]*$"
 SHA256 = r"^[0-9a-f]{64}$"
+BRIDGE = r"^[A-Za-z0-9._-]{1,15}$"
 MAC = r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$"
 
 TINY = "tiny"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import threading
 import time
@@ -61,6 +62,9 @@ class Hosts:
         faults: list[VmfError] = []
         found: list[Offer | Rejection] = []
         for host in hosts:
+            if barred := self._barred(host):
+                found.append(barred)
+                continue
             try:
                 facts = self.facts(host)
                 found.append(self._offer(host, facts, taken.get(host.name, Claim())))
@@ -70,7 +74,7 @@ class Hosts:
                     Rejection(host=host.name, clause="usable", reason=fault.brief, passing=isinstance(fault, HostLost))
                 )
         ours = [each for each in faults if isinstance(each, SetupError)]
-        if ours and len(faults) == len(hosts):
+        if ours and len(faults) == len(found):
             raise ours[0]
         return tuple(found)
 
@@ -104,6 +108,18 @@ class Hosts:
             self._opened.close()
         except Exception:
             log.exception("a host was not let go of in order")
+
+    def _barred(self, host: Host) -> Rejection | None:
+        """Why a host is out unasked: it is not for this user, or its spec wants what its plugin cannot."""
+        if host.users and (me := getpass.getuser()) not in host.users:
+            return Rejection(host=host.name, clause="users", reason=f"it is not for user {me}", passing=False)
+        for need in self._plugins.needs(host):
+            if need.ability not in self._plugins.types[host.type].capabilities:
+                reason = (
+                    f"its {need.field} needs the ability {need.ability}, which the plugin {host.type} does not have"
+                )
+                return Rejection(host=host.name, clause=need.ability, reason=reason, passing=False)
+        return None
 
     def _offer(self, host: Host, facts: Facts, taken: Claim) -> Offer:
         capabilities = tuple(sorted(self._plugins.types[host.type].capabilities))

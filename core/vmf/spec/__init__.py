@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from vmf.spec.hosts import load_hosts
 from vmf.spec.image import load_image
-from vmf.spec.jobs import load_jobs
+from vmf.spec.jobs import JobWords, load_jobs
 
-__all__ = ["load_hosts", "load_image", "load_jobs"]
+__all__ = ["JobWords", "load_hosts", "load_image", "load_jobs"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from vmf.spec import refusals
 from vmf.spec.faults import Place, Source, shown
 from vmf.spec.nodes import DEPTH_LIMIT, Mapping, Node, Scalar, compose, scalar
 
@@ -29,13 +30,22 @@ def parse_change(text: str) -> Change:
     source = Source(where=f"--set {text if len(text) <= _SHOWN else f'{text[:_SHOWN]}…'}")
     place = Place(source=source)
     key, equals, value = text.partition("=")
-    keys = tuple(key.split("."))
     if not equals:
-        raise place.wrong("the = is missing", hint=_EXAMPLE)
+        raise place.wrong("the = is missing", hint=_EXAMPLE, rule=refusals.BAD_CHANGE)
+    return Change(keys=keys_of(key, place), value=_value(value, source), place=place)
+
+
+def keys_of(key: str, place: Place) -> tuple[str, ...]:
+    """The keys that lead to a field from the top of a document; they begin below `spec` unless they say otherwise.
+
+    Raises:
+        SpecError: if it is no such key.
+    """
+    keys = tuple(key.split("."))
     if not all(keys) or len(keys) > DEPTH_LIMIT:
-        raise place.wrong(f"{shown(key)} is no key", hint=_EXAMPLE)
-    below = keys if keys[0] in _PARTS else ("spec", *keys)
-    return Change(keys=below, value=_value(value, source), place=place)
+        hint = "write keys with dots between them, such as results.folder"
+        raise place.wrong(f"{shown(key)} is no key", hint=hint, rule=refusals.BAD_CHANGE)
+    return keys if keys[0] in _PARTS else ("spec", *keys)
 
 
 def apply_change(document: Node, change: Change) -> Node:
@@ -53,7 +63,7 @@ def _value(text: str, source: Source) -> Node:
         return scalar(text, place, plain=False)
     value, *rest = compose(text, source)
     if rest:
-        raise place.wrong("more than one value", hint=_EXAMPLE)
+        raise place.wrong("more than one value", hint=_EXAMPLE, rule=refusals.BAD_CHANGE)
     return value
 
 
@@ -64,7 +74,9 @@ def _changed(node: Node, keys: tuple[str, ...], change: Change) -> Node:
         node = Mapping(entries=(), place=change.place)
     if not isinstance(node, Mapping):
         within = ".".join(change.keys[: -len(keys)]) or "the document"
-        raise change.place.wrong(f"{within} is no block of keys", hint="set the whole of it instead")
+        raise change.place.wrong(
+            f"{within} is no block of keys", hint="set the whole of it instead", rule=refusals.BAD_CHANGE
+        )
     key, rest = keys[0], keys[1:]
     entries = node.entries
     if not any(_is_key(name, key) for name, _ in entries):

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct, inspect
 
-from vmf.errors import Fault
-from vmf.model import API_VERSION
+from vmf.errors import Fault, SpecError
+from vmf.model import API_VERSION, MEBIBYTE
+from vmf.rules import Check, Rule
+from vmf.spec import nodes, refusals
 from vmf.spec.faults import Faults, Place, shown, suggestion
 from vmf.spec.nodes import Node, Scalar, documents, find
-from vmf.spec.read import Custom, Given, entries, read
+from vmf.spec.read import LOST, Custom, Given, Reader, entries
+from vmf.spec.versions import VERSIONS
 
 T = TypeVar("T", bound=Struct)
 Fields: TypeAlias = tuple[inspect.Field, ...]
-Check: TypeAlias = Callable[[Node], Iterable[Fault]]
-"""What no single field's type can tell; it sees the nodes, so that its faults come together with all others."""
+NodeCheck: TypeAlias = Callable[[Node], Iterable[Fault]]
+"""What neither a field's type nor the value that was read can tell, such as two spellings of one key."""
 
-_ANY_VERSION = re.compile(r"vmf/v[1-9][0-9]*")
 _ELSEWHERE = MappingProxyType({
     ("Job", "Host"): "hosts are read from --hosts or the configuration folder only",
     ("Job", "Image"): "keep it in a file of its own, NAME.image.yaml, and name that by the `image:` of a job",
     ("Host", "Job"): "jobs are given to `vmf run`; hosts have kind: Host",
     ("Image", "Job"): "name it to `vmf run`; an image has kind: Image",
 })  # fmt: skip
+_METADATA = frozenset({"name", "labels"})
+_SETTINGS = "settings"
+_STAND_INS: Mapping[str, Any] = MappingProxyType({"name": "nameless", "memory": MEBIBYTE, "type": "unknown"})
+"""For what a document has to give and does not, so that all else that it gives can be judged."""
 
 
 class Shape(Struct, Generic[T], frozen=True, kw_only=True):
@@ -35,6 +40,39 @@ class Shape(Struct, Generic[T], frozen=True, kw_only=True):
 
     kind: type[T]
     blocks: inspect.TypedDictType
+    types: frozenset[str] = frozenset()
+    """The hypervisor types that have a block of their own."""
+
+
+class Draft(Struct, Generic[T], frozen=True, kw_only=True):
+    """A document as far as it can be read."""
+
+    node: Node
+    value: T | None = None
+    """What was read, with stand-ins for what was not; None if it is no document of its kind at all."""
+    faults: tuple[Fault, ...] = ()
+    spoilt: frozenset[tuple[str | int, ...]] = frozenset()
+    """The fields, two keys deep, of which the value tells less than the document."""
+
+    def settle(self, checks: Iterable[Check[Any]] = ()) -> T:
+        """The value.
+
+        Raises:
+            SpecError: with everything that is wrong with it, and all that the checks have against it.
+        """
+        faults = dict.fromkeys((*self.faults, *(fault for _, fault in self.judged(checks))))
+        if self.value is None or faults:
+            raise SpecError(tuple(faults))
+        return self.value
+
+    def judged(self, checks: Iterable[Check[Any]]) -> Iterator[tuple[Rule, Fault]]:
+        """What checks have against the value, except where the document could not be read."""
+        for check in checks:
+            for found in check.judge(self.value) if isinstance(self.value, check.kind) else ():
+                at = found.at if found.at[:1] == ("metadata",) else ("spec", *found.at)
+                if at[:2] not in self.spoilt:
+                    what = Given(keys=at, node=self.node).wrong(found.what).faults[0].what
+                    yield check.rule, locate(self.node, at).fault(what, hint=found.hint, rule=check.rule)
 
 
 def fields(struct: type[Struct]) -> Fields:
@@ -45,40 +83,39 @@ def fields(struct: type[Struct]) -> Fields:
     return info.fields
 
 
-def shape(kind: type[T], given: Fields = ()) -> Shape[T]:
-    """The shape of a kind's documents: the metadata tell the name, the `spec` tells every other field.
+def shape(kind: type[T], given: Fields = (), types: Mapping[str, type[Struct]] = MappingProxyType({})) -> Shape[T]:
+    """The shape of a kind's documents: the metadata tell name and labels, the `spec` tells every other field.
 
     Args:
         kind: the model's class.
         given: fields to read in place of the model's own.
+        types: hypervisor type to the struct of its block.
     """
     every = given or fields(kind)
+    about = tuple(field for field in every if field.name in _METADATA)
+    spec = tuple(field for field in every if field.name not in {*_METADATA, _SETTINGS})
     blocks = _block(
         _required("apiVersion", inspect.StrType()),
         _required("kind", inspect.StrType()),
-        _required("metadata", _block(*(field for field in every if field.name == "name"))),
-        _required("spec", _block(*(field for field in every if field.name != "name"))),
+        _required("metadata", _block(*about)),
+        _required("spec", _block(*spec, *(_typed(name, struct) for name, struct in types.items()))),
     )
-    return Shape(kind=kind, blocks=blocks)
+    return Shape(kind=kind, blocks=blocks, types=frozenset(types))
 
 
-def read_document(node: Node, wanted: Shape[T], *, custom: Custom, checks: Iterable[Check] = ()) -> T:
-    """Read the value of a document.
-
-    Raises:
-        SpecError: with everything that is wrong with it.
-    """
+def draft(node: Node, wanted: Shape[T], *, custom: Custom, checks: Iterable[NodeCheck] = ()) -> Draft[T]:
+    """Read a document as far as that can be done."""
     given = Given(node=node)
-    _check_envelope(given, wanted.kind.__name__)
-    faults = Faults()
-    parts = {}
-    with faults:
-        parts = read(given, wanted.blocks, custom)
+    try:
+        _check_envelope(given, wanted.kind.__name__)
+    except SpecError as error:
+        return Draft(node=node, faults=error.faults)
+    reader = Reader(custom)
+    parts = reader.read(given, wanted.blocks)
     for check in checks:
-        for fault in check(node):
-            faults.add(fault)
-    faults.settle()
-    return wanted.kind(**parts["metadata"], **parts["spec"])
+        reader.faults.add(*check(node))
+    value = _built(wanted, {} if parts is LOST else parts)
+    return Draft(node=node, value=value, faults=reader.faults.each, spoilt=frozenset(reader.spoilt))
 
 
 def each_document(paths: Iterable[Path], faults: Faults) -> Iterator[tuple[Path, Node]]:
@@ -87,6 +124,17 @@ def each_document(paths: Iterable[Path], faults: Faults) -> Iterator[tuple[Path,
         with faults:
             for node in documents(path):
                 yield path, node
+
+
+def locate(node: Node, at: Iterable[str | int]) -> Place:
+    """Where the value that a path of keys leads to stands, or the last thing on the way; of a block, its key."""
+    place = node.place
+    for key in at:
+        found = next((each for each in _children(node) if each[0] == key), None)
+        if found is None:
+            break
+        _, node, place = found
+    return place
 
 
 class Names:
@@ -106,8 +154,18 @@ class Names:
             return
         if first := self._first.get(name.text):
             what = f"metadata.name: {shown(name.text)} is already the name of the one in {first}"
-            raise name.place.wrong(what, hint="give each a name of its own")
+            raise name.place.wrong(what, hint="give each a name of its own", rule=refusals.NAME_TWICE)
         self._first[name.text] = name.place
+
+
+def _children(node: Node) -> Iterator[tuple[str | int, Node, Place]]:
+    """What lies below a node: its key, itself, and where to point."""
+    if isinstance(node, nodes.Sequence):
+        yield from ((number, item, item.place) for number, item in enumerate(node.items))
+    elif isinstance(node, nodes.Mapping):
+        for key, value in node.entries:
+            if isinstance(key, Scalar):
+                yield key.text, value, key.place if isinstance(value, nodes.Mapping) else value.place
 
 
 def _check_envelope(given: Given, kind: str) -> None:
@@ -124,16 +182,31 @@ def _check_envelope(given: Given, kind: str) -> None:
 def _check_version(given: Given, wanted: str) -> None:
     text = given.text(wanted)
     if text != wanted:
-        newer = _ANY_VERSION.fullmatch(text)
+        newer = VERSIONS.fullmatch(text)
         hint = f"upgrade vmf, or write {wanted}" if newer else f"write apiVersion: {wanted}"
-        raise given.wrong(f"{shown(text)} is {'newer than this vmf' if newer else 'no version of vmf'}", hint=hint)
+        what = f"{shown(text)} is {'newer than this vmf' if newer else 'no version of vmf'}"
+        raise given.wrong(what, hint=hint, rule=refusals.VERSION)
 
 
 def _check_kind(given: Given, wanted: str) -> None:
     text = given.text(wanted)
     if text != wanted:
         hint = _ELSEWHERE.get((wanted, text)) or suggestion(text, [wanted])
-        raise given.wrong(f"{shown(text)} is not read here, only {wanted}", hint=hint)
+        raise given.wrong(f"{shown(text)} is not read here, only {wanted}", hint=hint, rule=refusals.KIND)
+
+
+def _built(wanted: Shape[T], parts: Mapping[str, Mapping[str, Any]]) -> T:
+    given = {**parts.get("metadata", {}), **parts.get("spec", {})}
+    if wanted.types:
+        given[_SETTINGS] = {name: given.pop(name) for name in wanted.types & given.keys()}
+    missing = (field.name for field in fields(wanted.kind) if field.required and field.name not in given)
+    return wanted.kind(**given, **{name: _STAND_INS[name] for name in missing})
+
+
+def _typed(name: str, struct: type[Struct]) -> inspect.Field:
+    """The block of a hypervisor type."""
+    needed = any(field.required for field in fields(struct))
+    return inspect.Field(name=name, encode_name=name, type=inspect.type_info(struct), required=needed)
 
 
 def _block(*parts: inspect.Field) -> inspect.TypedDictType:

@@ -10,6 +10,8 @@ from typing import Self
 from msgspec import Struct
 
 from vmf.errors import Fault, SpecError
+from vmf.rules import Rule
+from vmf.spec import refusals
 
 _SHOWN = 60
 _EXCERPT = 120
@@ -35,17 +37,24 @@ class Place(Struct, frozen=True, kw_only=True):
         where = printable(self.source.where)
         return f"{where}:{self.line}" if self.source.lines else where
 
-    def fault(self, what: str, *, hint: str = "") -> Fault:
+    def fault(self, what: str, *, hint: str = "", rule: Rule = refusals.WRONG_VALUE) -> Fault:
         """Say what is wrong here."""
         where = printable(self.source.where)
         if not self.source.lines:
-            return Fault(what=what, where=where, hint=hint)
-        excerpt = self._excerpt()
-        return Fault(what=what, where=where, line=self.line, column=self.column, source=excerpt, hint=hint)
+            return Fault(what=what, where=where, hint=hint, rule=rule.id)
+        return Fault(
+            what=what,
+            where=where,
+            line=self.line,
+            column=self.column,
+            source=self._excerpt(),
+            hint=hint,
+            rule=rule.id,
+        )
 
-    def wrong(self, what: str, *, hint: str = "") -> SpecError:
+    def wrong(self, what: str, *, hint: str = "", rule: Rule = refusals.WRONG_VALUE) -> SpecError:
         """Say what is wrong here, to be raised."""
-        return SpecError((self.fault(what, hint=hint),))
+        return SpecError((self.fault(what, hint=hint, rule=rule),))
 
     def _excerpt(self) -> str:
         """The line, of the same columns; nothing if the place lies too far to the right to be shown."""
@@ -70,14 +79,19 @@ class Faults:
             return True
         return False
 
-    def add(self, fault: Fault) -> None:
-        """Keep one more."""
-        self._faults.append(fault)
+    def add(self, *faults: Fault) -> None:
+        """Keep more."""
+        self._faults.extend(faults)
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """What is kept: each fault once, in the order of finding."""
+        return tuple(dict.fromkeys(self._faults))
 
     def settle(self) -> None:
         """Raise `SpecError` with each fault once, in the order of finding, if there is any."""
         if self._faults:
-            raise SpecError(tuple(dict.fromkeys(self._faults)))
+            raise SpecError(self.each)
 
 
 def printable(text: str) -> str:

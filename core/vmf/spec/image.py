@@ -6,25 +6,24 @@ Only names are looked at here; what is inside a disk is judged by the warehouse.
 from __future__ import annotations
 
 import re
-import stat
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec import Struct
 
-from vmf.errors import Fault
-from vmf.model import NAME, TINY, Disk, DiskFormat, File, Image
-from vmf.spec import nodes
-from vmf.spec.documents import read_document, shape
+from vmf.model import FORMATS, NAME, TINY, Disk, File, Image
+from vmf.rules import Rule
+from vmf.spec import nodes, refusals
+from vmf.spec.contradictions import ERRORS
+from vmf.spec.documents import draft, shape
 from vmf.spec.faults import Faults, Place, Source, shown, suggestion
-from vmf.spec.nodes import Node, find, scalar
-from vmf.spec.read import Custom, Given, read_path
+from vmf.spec.files import absence, reading
+from vmf.spec.nodes import scalar
+from vmf.spec.read import Custom, Given
 
 _IMAGE = shape(Image)
 _DESCRIPTION = ".image.yaml"
-_FORMATS = MappingProxyType({".qcow2": DiskFormat.QCOW2, ".raw": DiskFormat.RAW, ".img": DiskFormat.RAW})
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _NAME_LIMIT = 63
 _LISTED = 8
@@ -50,7 +49,7 @@ def load_image(reference: str, *, beside: Path, images: Path) -> Image:
         SpecError: with all that is wrong; faults in the image's own file have their place there.
     """
     node = scalar(reference, Place(source=Source(where="")), plain=False)
-    return read_image(Shelves(beside=beside, images=images), Given(name="image", node=node))
+    return read_image(Shelves(beside=beside, images=images), Given(keys=("image",), node=node))
 
 
 def read_image(shelves: Shelves, given: Given) -> Image:
@@ -70,7 +69,7 @@ def _located(shelves: Shelves, given: Given) -> Path:
         places.append(shelves.images / reference)
     looked = []
     for place in (each.absolute() for each in places):
-        problem = _problem(place)
+        problem = absence(place)
         if not problem:
             return place
         looked.append(f"{_shown_path(place)} ({problem})")
@@ -79,16 +78,11 @@ def _located(shelves: Shelves, given: Given) -> Path:
         hints.append(suggestion(reference, names))
     if reference == TINY:
         hints.append(f"`vmf image build {TINY}` builds it")
-    raise given.wrong(f"there is no image {shown(reference)}", hint="; ".join(hints))
+    raise given.wrong(f"there is no image {shown(reference)}", hint="; ".join(hints), rule=_missing(reference))
 
 
-def _problem(path: Path) -> str:
-    """Why nothing can be read at a path; nothing if a file or folder is there."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        return (error.strerror or "unreadable").lower()
-    return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "neither a file nor a folder"
+def _missing(reference: str) -> Rule:
+    return refusals.NOT_IN_WAREHOUSE if re.fullmatch(NAME, reference) and "." not in reference else refusals.NO_IMAGE
 
 
 def _shown_path(path: Path) -> str:
@@ -107,53 +101,48 @@ def _description(given: Given, folder: Path) -> Path:
         found = sorted(each.name for each in folder.iterdir() if each.name.endswith(_DESCRIPTION))
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
-        raise given.wrong(f"the folder {_shown_path(folder)} cannot be read: {reason}", hint="chmod u+rx it") from None
+        raise given.wrong(
+            f"the folder {_shown_path(folder)} cannot be read: {reason}", hint="chmod u+rx it", rule=refusals.NO_IMAGE
+        ) from None
     if len(found) != 1:
         what = f"the folder {_shown_path(folder)} holds {len(found)} descriptions (*{_DESCRIPTION}), not one"
         names = ", ".join(shown(name) for name in found[:_LISTED])
-        raise given.wrong(
-            what, hint=f"name one of them: {names}" if found else f"describe the image in NAME{_DESCRIPTION}"
-        )
+        hint = f"name one of them: {names}" if found else f"describe the image in NAME{_DESCRIPTION}"
+        raise given.wrong(what, hint=hint, rule=refusals.NO_IMAGE)
     return folder / found[0]
 
 
 def _described(path: Path) -> Image:
-    custom: Custom = {Path: partial(_existing, path.parent)}
+    files = reading(path.parent)
+    custom: Custom = {**files, File: partial(_single, files[File])}
     faults = Faults()
     images = []
     with faults:
         for number, node in enumerate(nodes.documents(path)):
             with faults:
                 if number:
-                    raise node.place.wrong("a second document", hint="describe each image in a file of its own")
-                images.append(read_document(node, _IMAGE, custom=custom, checks=(_bootable,)))
+                    raise node.place.wrong(
+                        "a second document", hint="describe each image in a file of its own", rule=refusals.KIND
+                    )
+                images.append(draft(node, _IMAGE, custom=custom).settle(ERRORS))
     faults.settle()
     return images[0]
 
 
-def _existing(folder: Path, given: Given) -> Path:
-    path = read_path(folder, given)
-    problem = _problem(path) or ("this is a folder" if path.is_dir() else "")
-    if problem:
-        raise given.wrong(f"{_shown_path(path)}: {problem}", hint=f"paths are relative to {_shown_path(folder)}")
-    return path
+def _single(read_file: Callable[[Given], File], given: Given) -> File:
+    file = read_file(given)
+    if not file.on_host and file.path.is_dir():
+        raise given.wrong(
+            f"{_shown_path(file.path)}: this is a folder", hint="name the file inside it", rule=refusals.NO_FILE
+        )
+    return file
 
 
 def _single_disk(given: Given, path: Path) -> Image:
-    layout = _FORMATS.get(path.suffix.lower())
+    layout = FORMATS.get(path.suffix.lower())
     if layout is None:
         what = f"the format of {shown(path.name)} cannot be told by its name"
-        hint = f"describe it in a file NAME{_DESCRIPTION}; a single disk ends with {', '.join(_FORMATS)}"
-        raise given.wrong(what, hint=hint)
+        hint = f"describe it in a file NAME{_DESCRIPTION}; a single disk ends with {', '.join(FORMATS)}"
+        raise given.wrong(what, hint=hint, rule=refusals.UNTOLD_FORMAT)
     name = _NOT_IN_NAMES.sub("-", path.stem).lstrip("._-")[:_NAME_LIMIT] or "disk"
     return Image(name=name, disks=(Disk(file=File(path=path), format=layout),))
-
-
-def _bootable(document: Node) -> Iterator[Fault]:
-    spec = find(document, "spec")
-    kernel, initrd, disks = (find(document, "spec", key) for key in ("kernel", "initrd", "disks"))
-    diskless = disks is None or (isinstance(disks, nodes.Sequence) and not disks.items)
-    if isinstance(spec, nodes.Mapping) and kernel is None and diskless:
-        yield spec.place.fault("spec: the image has nothing to boot from", hint="add `kernel:` or `disks:`")
-    if initrd is not None and kernel is None:
-        yield initrd.place.fault("spec.initrd: an initrd needs a kernel", hint="add `kernel:`")

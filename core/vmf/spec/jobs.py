@@ -1,41 +1,62 @@
-"""Job files: documents of kind Job, several to a file, several files to a call."""
+"""Job files: documents of kind Job, several to a file, several files to a call, several runs to a document."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial, reduce
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.inspect import type_info
+from msgspec.structs import replace
 
 from vmf.errors import Fault, JobFault
-from vmf.model import Image, Job
-from vmf.spec import nodes
+from vmf.model import Boot, Disk, File, Image, Job
+from vmf.spec import nodes, refusals
 from vmf.spec.attributes import own_attributes
 from vmf.spec.changes import Change, apply_change, parse_change
-from vmf.spec.documents import Names, each_document, read_document, shape
+from vmf.spec.contradictions import ERRORS
+from vmf.spec.documents import Draft, Names, Shape, draft, each_document, shape
 from vmf.spec.faults import Faults, shown
+from vmf.spec.files import reading
 from vmf.spec.image import Shelves, read_image
 from vmf.spec.nodes import Node, Scalar, find
-from vmf.spec.read import Custom, Given, read_path
+from vmf.spec.queue import runs
+from vmf.spec.read import Custom, Given, read, read_path
+from vmf.spec.versions import today
 
-_JOB = shape(Job)
-_ATTRIBUTES = own_attributes(Job)
 _RESERVED = frozenset({("exit-code",), ("vmf-end",)})
+_NAME = ("metadata", "name")
+_QUEUE = ("spec", "queue")
 
 
-def _as_named(_image: Image) -> None:
-    """Look no further."""
+class JobWords(Struct, frozen=True, kw_only=True):
+    """What job files are read with."""
+
+    images: Path
+    """The warehouse."""
+    settings: Mapping[str, type[Struct]] = MappingProxyType({})
+    """Hypervisor type to the struct that reads the block of that name."""
+    inspect: Callable[[Image], None] = lambda _: None
+    """Looks into the files of an image and raises `JobFault`, which is told where the image is named."""
+
+    @property
+    def shape(self) -> Shape[Job]:
+        """How a job's document is built."""
+        return shape(Job, types=self.settings)
 
 
 def load_jobs(
-    paths: Sequence[Path], *, changes: Sequence[str], images: Path, inspect: Callable[[Image], None] = _as_named
+    paths: Sequence[Path], words: JobWords, *, changes: Sequence[str] = (), remark: Callable[[Fault], None]
 ) -> tuple[Job, ...]:
     """Read every job of every file.
 
     Args:
         paths: job files; images and other paths in them are relative to their folders.
+        words: what they are read with.
         changes: `KEY=VALUE`, made to every job before it is read.
-        images: the warehouse.
-        inspect: looks into the files of an image and raises `JobFault`, which is told where the image is named.
+        remark: is told what is worth knowing and keeps nobody from anything.
 
     Raises:
         SpecError: with all faults of all files.
@@ -45,24 +66,73 @@ def load_jobs(
     names = Names()
     jobs = []
     for path, node in each_document(paths, faults):
-        shelves = Shelves(beside=path.parent, images=images)
-        custom: Custom = {Image: partial(_inspected, shelves, inspect), Path: partial(read_path, Path.cwd())}
-        with faults:
-            document = reduce(apply_change, made, node)
+        document, note = today(node)
+        if note:
+            remark(note)
+        for each in drafts(document, path, words, changes=made, faults=faults):
             with faults:  # so that a name given twice hides nothing else
-                names.claim(document)
-            jobs.append(read_document(document, _JOB, custom=custom, checks=(_reserved, _ATTRIBUTES)))
+                names.claim(each.node)
+            with faults:
+                jobs.append(each.settle(ERRORS))
     faults.settle()
     return tuple(jobs)
 
 
-def _inspected(shelves: Shelves, inspect: Callable[[Image], None], given: Given) -> Image:
-    image = read_image(shelves, given)
+def drafts(
+    document: Node, path: Path, words: JobWords, *, changes: Sequence[Change] = (), faults: Faults
+) -> Iterator[Draft[Job]]:
+    """Every run of a document of today as far as it can be read.
+
+    Args:
+        document: of kind Job.
+        path: its file.
+        words: what it is read with.
+        changes: made to the document, and again to its runs: the command line has the last word.
+        faults: takes what is wrong with the queue or a change.
+    """
+    wanted, custom = words.shape, _reading(path.parent, words)
+    with faults:
+        document = reduce(apply_change, changes, document)
+        last = tuple(change for change in changes if change.keys != _NAME and change.keys[:2] != _QUEUE)
+        for run in runs(document, path.parent, faults):
+            node = reduce(apply_change, last, run)
+            yield draft(node, wanted, custom=custom, checks=(_reserved, _ATTRIBUTES))
+
+
+def _reading(folder: Path, words: JobWords) -> Custom:
+    """How to read a job's files, each looked into where it is named."""
+    files = reading(folder)
+    shelves = Shelves(beside=folder, images=words.images)
+
+    def image(given: Given) -> Image:
+        return _inspected(given, words, read_image(shelves, given))
+
+    def disk(given: Given) -> Disk:
+        found: Disk = files[Disk](given)
+        _inspected(given, words, Image(name="disk", disks=(found,)))
+        return found
+
+    def boot(given: Given) -> Boot:
+        found: Boot = read(given, type_info(Boot), files)
+        kernel = found.kernel if isinstance(found.kernel, File) else None
+        _inspected(given, words, Image(name="boot", kernel=kernel, initrd=found.initrd))
+        return found
+
+    return {**files, Image: image, Disk: disk, Boot: boot, Path: partial(read_path, Path.cwd())}
+
+
+def _inspected(given: Given, words: JobWords, image: Image) -> Image:
     try:
-        inspect(image)
+        words.inspect(_here(image))
     except JobFault as fault:
-        raise given.wrong(fault.brief, hint=fault.hint) from fault
+        raise given.wrong(fault.brief, hint=fault.hint, rule=refusals.NO_IMAGE) from fault
     return image
+
+
+def _here(image: Image) -> Image:
+    """What of an image is on this computer; of the rest only its host can tell."""
+    kernel, initrd = (file if file and not file.on_host else None for file in (image.kernel, image.initrd))
+    return replace(image, kernel=kernel, initrd=initrd, disks=tuple(d for d in image.disks if not d.file.on_host))
 
 
 def _parsed(changes: Sequence[str], faults: Faults) -> Iterator[Change]:
@@ -76,4 +146,7 @@ def _reserved(document: Node) -> Iterator[Fault]:
     for item in files.items if isinstance(files, nodes.Sequence) else ():
         if isinstance(item, Scalar) and PurePosixPath(item.text).parts[:1] in _RESERVED:
             what = f"spec.results.files: {shown(item.text)} is a name that the guest contract keeps for itself"
-            yield item.place.fault(what, hint="give the file another name")
+            yield item.place.fault(what, hint="give the file another name", rule=refusals.RESERVED)
+
+
+_ATTRIBUTES = own_attributes(Job)

@@ -24,6 +24,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from vmf.spec import refusals
 from vmf.spec.faults import Place, Source, printable, shown
 
 SIZE_LIMIT = 256 * 1024
@@ -88,7 +89,9 @@ def documents(path: Path) -> Iterator[Node]:
             found += 1
             yield node
     if not found:
-        raise Place(source=source).wrong("the file holds no document", hint="a document begins with apiVersion:, kind:")
+        raise Place(source=source).wrong(
+            "the file holds no document", hint="a document begins with apiVersion:, kind:", rule=refusals.EMPTY
+        )
 
 
 def compose(text: str, source: Source) -> Iterator[Node]:
@@ -99,7 +102,9 @@ def compose(text: str, source: Source) -> Iterator[Node]:
     """
     if found := _UNPRINTABLE.search(text):
         what = f"the control character U+{ord(found[0]):04X} cannot be part of YAML"
-        raise _at_index(found.start(), text, source).wrong(what, hint="remove it; in double quotes, write it as \\xNN")
+        raise _at_index(found.start(), text, source).wrong(
+            what, hint="remove it; in double quotes, write it as \\xNN", rule=refusals.NOT_TEXT
+        )
     composer = _Composer(source, _events(text, source))
     return composer.documents()
 
@@ -111,7 +116,9 @@ def scalar(text: str, place: Place, *, plain: bool) -> Scalar:
         SpecError: if it holds what no file, argument or script can.
     """
     if found := _UNUSABLE.search(text):
-        raise place.wrong(f"the text holds U+{ord(found[0]):04X}, which no field can take", hint="remove it")
+        raise place.wrong(
+            f"the text holds U+{ord(found[0]):04X}, which no field can take", hint="remove it", rule=refusals.NOT_TEXT
+        )
     return Scalar(text=text, plain=plain, place=place)
 
 
@@ -137,10 +144,12 @@ def _read(path: Path, source: Source) -> bytes:
             content = file.read(SIZE_LIMIT + 1)
     except OSError as error:
         what, hint = _UNREADABLE.get(type(error), (error.strerror or "it cannot be read", "check the path"))
-        raise Place(source=source).wrong(what, hint=hint) from None
+        raise Place(source=source).wrong(what, hint=hint, rule=refusals.UNREADABLE) from None
     if len(content) > SIZE_LIMIT:
         what = f"the file is larger than {SIZE_LIMIT // 1024} kB"
-        raise Place(source=source).wrong(what, hint="a spec is small; put data into files that it names")
+        raise Place(source=source).wrong(
+            what, hint="a spec is small; put data into files that it names", rule=refusals.TOO_MUCH
+        )
     return content
 
 
@@ -151,7 +160,8 @@ def _decode(content: bytes, source: Source) -> str:
         before = content[: error.start].decode("utf-8-sig", errors="replace")
         source = Source(where=source.where, lines=tuple(_BREAK.split(before)))
         what = f"the byte 0x{content[error.start]:02x} is not UTF-8 text"
-        raise _at_index(len(before), before, source).wrong(what, hint="save the file as UTF-8 text") from None
+        place = _at_index(len(before), before, source)
+        raise place.wrong(what, hint="save the file as UTF-8 text", rule=refusals.NOT_TEXT) from None
 
 
 def _at_index(index: int, text: str, source: Source) -> Place:
@@ -182,9 +192,10 @@ def _events(text: str, source: Source) -> Iterator[Any]:
         opened = known in _AT_THE_START or "<stream end>" in problem
         mark = error.context_mark if opened else error.problem_mark
         what, hint = _SYNTAX.get(known, (f"not YAML: {printable(problem)}", "check the indentation and the quotes"))
-        raise _at_mark(mark, source).wrong(what, hint=hint) from None
+        raise _at_mark(mark, source).wrong(what, hint=hint, rule=refusals.NOT_YAML) from None
     except Exception as error:  # noqa: BLE001  # the parser also lets out what is not its own, such as OverflowError
-        raise Place(source=source).wrong(f"not YAML: {printable(str(error))}", hint="write plain YAML 1.2") from None
+        what = f"not YAML: {printable(str(error))}"
+        raise Place(source=source).wrong(what, hint="write plain YAML 1.2", rule=refusals.NOT_YAML) from None
 
 
 def _at_mark(mark: Any, source: Source) -> Place:  # noqa: ANN401  # the parser's mark, or None
@@ -211,21 +222,23 @@ class _Composer:
         node = self._alias(event, level, place) if isinstance(event, AliasEvent) else self._new(event, level, place)
         self._count += node.weight if isinstance(event, AliasEvent) else 1
         if self._count > NODE_LIMIT:
-            raise place.wrong(f"more than {NODE_LIMIT} values, aliases spelt out", hint="write fewer values")
+            raise place.wrong(
+                f"more than {NODE_LIMIT} values, aliases spelt out", hint="write fewer values", rule=refusals.TOO_MUCH
+            )
         return node
 
     def _alias(self, event: Any, level: int, place: Place) -> Node:  # noqa: ANN401  # as above
         node = self._anchors.get(event.anchor)
         if node is None:
             what = f"the alias {shown(f'*{event.anchor}')} stands for nothing that is complete before it"
-            raise place.wrong(what, hint="a text that starts with * needs quotes")
+            raise place.wrong(what, hint="a text that starts with * needs quotes", rule=refusals.FEATURE)
         self._check_depth(level - 1 + node.height, place)
         return node
 
     def _new(self, event: Any, level: int, place: Place) -> Node:  # noqa: ANN401  # as above
         if event.ctag is not None:
             what = f"the tag {shown(str(event.ctag))} has no meaning here"
-            raise place.wrong(what, hint="remove it; a text that starts with ! needs quotes")
+            raise place.wrong(what, hint="remove it; a text that starts with ! needs quotes", rule=refusals.FEATURE)
         if isinstance(event, ScalarEvent):
             node: Node = scalar(event.value, place, plain=not event.style)
         else:
@@ -239,7 +252,9 @@ class _Composer:
 
     def _check_depth(self, level: int, place: Place) -> None:
         if level > DEPTH_LIMIT:
-            raise place.wrong(f"nested deeper than {DEPTH_LIMIT} levels", hint="write it flatter")
+            raise place.wrong(
+                f"nested deeper than {DEPTH_LIMIT} levels", hint="write it flatter", rule=refusals.TOO_MUCH
+            )
 
     def _sequence(self, level: int, place: Place) -> Sequence:
         items = []

@@ -1,0 +1,77 @@
+"""Files that a spec names: of this computer, relative to the spec's folder; or already on the host, by a full path."""
+
+from __future__ import annotations
+
+import stat
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+from msgspec import Meta, Struct, inspect
+from msgspec.structs import replace
+
+from vmf.model import FORMATS, Disk, File
+from vmf.spec import nodes, refusals
+from vmf.spec.faults import shown
+from vmf.spec.read import Custom, Given, read, read_path
+
+_TYPES = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK})
+_PATH_SHOWN = 1000
+
+
+class OnHost(Struct, frozen=True, kw_only=True):
+    """The words for a file that does not travel."""
+
+    on_host: Annotated[Path, Meta(description="The full path of a file that is already on the host.")]
+
+
+def reading(folder: Path) -> Custom:
+    """How to read files, and what is made of them, in a spec of this folder."""
+    files: Custom = {File: partial(read_file, folder), Path: partial(read_path, folder)}
+    return MappingProxyType({**files, Disk: partial(_read_disk, files)})
+
+
+def read_file(folder: Path, given: Given) -> File:
+    """The file that a text names, or the block of a file that is on the host.
+
+    Raises:
+        SpecError: if it is neither, or names nothing that is there.
+    """
+    if isinstance(given.node, nodes.Mapping):
+        there: OnHost = read(given, inspect.type_info(OnHost), {Path: _full})
+        return File(path=there.on_host, on_host=True)
+    path = read_path(folder, given)
+    if problem := absence(path):
+        hint = f"paths are relative to {shown(folder, width=_PATH_SHOWN)}"
+        if Path(given.text()).is_absolute():
+            hint = f"a file that is on the host does not travel: write {{on_host: {given.text()}}}"
+        raise given.wrong(f"{shown(path, width=_PATH_SHOWN)}: {problem}", hint=hint, rule=refusals.NO_FILE)
+    return File(path=path)
+
+
+def absence(path: Path) -> str:
+    """Why nothing can be read at a path; nothing if a file, a folder or a disk is there."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return (error.strerror or "unreadable").lower()
+    return "" if stat.S_IFMT(mode) in _TYPES else "neither a file nor a folder"
+
+
+def _full(given: Given) -> Path:
+    path = Path(given.text("a full path"))
+    if not path.is_absolute():
+        hint = "write the path from / on; a file of this computer, which travels, is written as a text"
+        raise given.wrong(f"{shown(path)} is no full path", hint=hint, rule=refusals.NO_FULL_PATH)
+    return path
+
+
+def _read_disk(files: Custom, given: Given) -> Disk:
+    """A disk whose format is known: the spec says it, or the suffix of the file's name."""
+    disk: Disk = read(given, inspect.type_info(Disk), files)
+    layout = disk.format or FORMATS.get(disk.file.path.suffix.lower())
+    if layout is None:
+        what = f"the format of {shown(disk.file.path.name)} cannot be told by its name"
+        raise given.wrong(what, hint="add `format: raw`, `qcow2` or `vmdk`", rule=refusals.UNTOLD_FORMAT)
+    return replace(disk, format=layout)
