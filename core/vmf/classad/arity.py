@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from vmf.classad.scope import Scope, Value
@@ -13,6 +14,7 @@ def takes(least: int, most: int) -> Callable[[Callable[..., Value]], Callable[[S
     """Make a function of Python arguments one of the language, which is given them as a tuple."""
 
     def checked(function: Callable[..., Value]) -> Callable[[Scope, tuple[Any, ...]], Value]:
+        @wraps(function)  # whoever asks for the signature sees which arguments there are
         def call(scope: Scope, arguments: tuple[Any, ...]) -> Value:
             return function(scope, *arguments) if least <= len(arguments) <= most else ERROR
 
