@@ -105,8 +105,8 @@ class Plugins:
         """What a host's spec needs of its plugin, the block of its type included; nothing if no plugin has the type."""
         if host.type not in self.types:
             return ()
-        block = host.settings.get(host.type, {})
-        own = msgspec.convert(block, self.types[host.type].settings, strict=False)
+        block, words = host.settings.get(host.type, {}), self.types[host.type].settings
+        own = msgspec.convert(block, words, dec_hook=lambda wanted, text: wanted(text))
         return (*needs(host), *needs(own, at=(host.type,)))
 
     def amend(self, placement: Placement, machine: Machine) -> tuple[Machine, tuple[str, ...]]:

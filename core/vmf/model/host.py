@@ -70,9 +70,7 @@ class Networks(Struct, frozen=True, kw_only=True):
     default: Annotated[
         NetworkType | None, Meta(description="Which of them is meant by default; the first if not given.")
     ] = None
-    bridge: Annotated[
-        Annotated[str, Meta(pattern=BRIDGE)] | None, Meta(description="The bridge's name.")
-    ] = None
+    bridge: Annotated[Annotated[str, Meta(pattern=BRIDGE)] | None, Meta(description="The bridge's name.")] = None
 
 
 class HostBoot(Struct, frozen=True, kw_only=True):
@@ -141,7 +139,8 @@ class Host(Struct, frozen=True, kw_only=True):
         tuple[Name, ...], Meta(description="The hosts that it trusts as its guests.", extra={"needs": "guest-of"})
     ] = ()
     settings: Annotated[
-        Mapping[str, Any], Meta(description="The block named after the type, in the words of that type's plugin.")
+        Mapping[str, Mapping[str, Any]],
+        Meta(description="The block named after the type, in the words of that type's plugin."),
     ] = {}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeAlias, TypeVar
 
+import msgspec
 from msgspec import Struct, inspect
 
 from vmf.errors import Fault, SpecError
@@ -198,7 +199,8 @@ def _check_kind(given: Given, wanted: str) -> None:
 def _built(wanted: Shape[T], parts: Mapping[str, Mapping[str, Any]]) -> T:
     given = {**parts.get("metadata", {}), **parts.get("spec", {})}
     if wanted.types:
-        given[_SETTINGS] = {name: given.pop(name) for name in wanted.types & given.keys()}
+        blocks = {name: given.pop(name) for name in sorted(wanted.types & given.keys())}
+        given[_SETTINGS] = msgspec.to_builtins(blocks, enc_hook=str)
     missing = (field.name for field in fields(wanted.kind) if field.required and field.name not in given)
     return wanted.kind(**given, **{name: _STAND_INS[name] for name in missing})
 
