@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from faults import will_fail
-from vmf.model import Disk, DiskFormat, Home, Host, Image, Job, Results
+from vmf.model import Disk, DiskFormat, File, Home, Host, Image, Job, Results
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.run import Advanced, Engine, Hosts, Remark
 from vmf.store import Store
@@ -33,7 +33,7 @@ class Farm:
     def job(self, script: str, name: str = "j") -> Job:
         disk = self.folder / "box.raw"
         disk.write_bytes(bytes(2**20))
-        image = Image(name="box", disks=(Disk(file=disk, format=DiskFormat.RAW),))
+        image = Image(name="box", disks=(Disk(file=File(path=disk), format=DiskFormat.RAW),))
         return Job(name=name, image=image, memory=2**28, run=script, results=Results(files=("out.txt",)))
 
     def submit(self, *jobs: Job, hosts: tuple[Host, ...] = (FARM,)):

@@ -13,11 +13,11 @@ from vmf.ads import clauses, host_ad, job_ad, reserved
 from vmf.ads.clauses import IMPLIED
 from vmf.ads.tables import ENDED, HOST, JOB
 from vmf.errors import HoldCode
-from vmf.model import Claim, Facts, Host, Image, Job, Offer, Outcome
+from vmf.model import Claim, Facts, File, Host, Image, Job, Offer, Outcome
 from vmf.result import verdict
 
 MIB = 2**20
-VM_JOB = Job(name="j", image=Image(name="i", kernel=Path("/k")), memory=256 * MIB + 1, cpus=2)
+VM_JOB = Job(name="j", image=Image(name="i", kernel=File(path=Path("/k"))), memory=256 * MIB + 1, cpus=2)
 FACTS = Facts(
     identity="",
     memory=4096 * MIB + 5,
@@ -82,7 +82,7 @@ def test_the_page_is_written_from_the_tables():
 
 def test_what_a_job_wants_is_rounded_up_and_what_a_host_has_is_rounded_down():
     assert job_ad(VM_JOB)["RequestMemory"] == 257
-    assert job_ad(replace(VM_JOB, disk=2**30 + 1))["RequestDisk"] == 2**20 + 1
+    assert job_ad(replace(VM_JOB, disk_space=2**30 + 1))["RequestDisk"] == 2**20 + 1
     ad = host_ad(OFFER)
     assert (ad["Memory"], ad["VM_Memory"], ad["Cpus"], ad["VM_Cpus"], ad["VM_Running"]) == (4096, 3072, 4, 3, 1)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files import images
-from vmf.model import Disk, DiskFormat, Image
+from vmf.model import Disk, DiskFormat, File, Image
 
 FUZZ = settings(deadline=None, database=None)
 BZIMAGE = bytes(0x1FE) + b"\x55\xaa" + b"\0\0HdrS" + bytes(600)
@@ -43,11 +43,11 @@ def qemu_img(*arguments):
 
 
 def qcow2(file):
-    return Disk(file=Path(file), format=DiskFormat.QCOW2)
+    return Disk(file=File(path=Path(file)), format=DiskFormat.QCOW2)
 
 
 def raw(file, **fields):
-    return Disk(file=Path(file), format=DiskFormat.RAW, **fields)
+    return Disk(file=File(path=Path(file)), format=DiskFormat.RAW, **fields)
 
 
 def changed(data, **fields):

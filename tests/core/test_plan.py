@@ -4,16 +4,16 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from vmf.model import Disk, DiskFormat, Facts, Host, Image, Job, MachineDisk, Placement, Results
+from vmf.model import Disk, DiskFormat, Facts, File, Host, Image, Job, MachineDisk, Placement, Results
 from vmf.plan import blueprint, explain
 
 FACTS = Facts(identity="", memory=2**32, cpus=4, arch="x86_64", accelerator="tcg", note="kvm hangs")
 IMAGE = Image(
     name="i",
-    kernel=Path("/i/vmlinuz"),
-    initrd=Path("/i/initrd"),
+    kernel=File(path=Path("/i/vmlinuz")),
+    initrd=File(path=Path("/i/initrd")),
     kernel_parameters="quiet",
-    disks=(Disk(file=Path("/i/a.raw"), format=DiskFormat.RAW),),
+    disks=(Disk(file=File(path=Path("/i/a.raw")), format=DiskFormat.RAW),),
 )
 JOB = Job(name="j", image=IMAGE, memory=2**28, run="true", results=Results(files=("out",)))
 PLACE = Placement(job=JOB, host=Host(name="h", type="kvm"), facts=FACTS, reasons=("it is free",))

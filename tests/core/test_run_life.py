@@ -11,7 +11,7 @@ from farm import FARM
 from faults import ALWAYS
 from vmf.errors import HoldCode, HostFault
 from vmf.hookspecs import hookimpl
-from vmf.model import Disk, DiskFormat, Host, Outcome
+from vmf.model import Disk, DiskFormat, File, Host, Outcome
 from vmf.run import Advanced, Remark, life
 from vmf.state import Created, State
 from vmf.store import own
@@ -107,7 +107,7 @@ def test_a_job_that_is_stopped_by_force_is_stopped_whatever_became_of_its_machin
 def test_a_disk_that_is_exchanged_after_the_job_was_taken_in_is_not_used(make):
     farm = make()
     job = farm.job("exit 0")
-    disk = Disk(file=farm.folder / "box.qcow2", format=DiskFormat.QCOW2)
+    disk = Disk(file=File(path=farm.folder / "box.qcow2"), format=DiskFormat.QCOW2)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk.file, "1M"], check=True)
     jobs = farm.submit(replace(job, image=replace(job.image, disks=(disk,))))
     backing = ("-F", "raw", "-b", farm.folder / "box.raw")

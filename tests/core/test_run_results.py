@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from vmf.model import Disk, DiskFormat, Handle, Image, Job, Outcome
+from vmf.model import Disk, DiskFormat, File, Handle, Image, Job, Outcome
 from vmf.result import verdict
 from vmf.run.results import CHUNK, NO_WORD, Parcel
 from vmf.state import State
@@ -22,7 +22,7 @@ HANDLE = Handle(host="farm", machine="vmf-1-1")
 @pytest.fixture
 def record(tmp_path) -> Record:
     """Job 1, which was submitted at second 100."""
-    image = Image(name="box", disks=(Disk(file=Path("/box.raw"), format=DiskFormat.RAW),))
+    image = Image(name="box", disks=(Disk(file=File(path=Path("/box.raw")), format=DiskFormat.RAW),))
     return Record(
         id=1,
         job=Job(name="j", image=image, memory=2**28),

@@ -8,7 +8,7 @@ import pytest
 
 from shell import unprivileged
 from vmf.errors import Fault, SpecError
-from vmf.model import Disk, DiskFormat, Image
+from vmf.model import Disk, DiskFormat, File, Image
 from vmf.spec import load_image
 
 HEAD = "apiVersion: vmf/v1\nkind: Image\nmetadata: {name: tiny}\n"
@@ -73,12 +73,12 @@ def test_a_folder_is_read_by_its_only_description(load, beside):
     folder = make(beside / "tiny").parent
     assert load("tiny") == Image(
         name="tiny",
-        kernel=folder / "vmlinuz",
-        initrd=folder / "boot/initrd",
+        kernel=File(path=folder / "vmlinuz"),
+        initrd=File(path=folder / "boot/initrd"),
         kernel_parameters="console=ttyS0 quiet",
         disks=(
-            Disk(file=folder / "root.qcow2", format=DiskFormat.QCOW2, sha256="0a" * 32),
-            Disk(file=folder / "../data.raw", format=DiskFormat.RAW),
+            Disk(file=File(path=folder / "root.qcow2"), format=DiskFormat.QCOW2, sha256="0a" * 32),
+            Disk(file=File(path=folder / "../data.raw"), format=DiskFormat.RAW),
         ),
     )
 

@@ -15,7 +15,7 @@ from shell import until, waits_for_lock
 from vmf.classad import World
 from vmf.errors import SetupError, UsageError
 from vmf.match import match
-from vmf.model import Claim, Ending, Facts, Handle, Home, Host, Image, Job, Offer, Outcome, Placement
+from vmf.model import Claim, Ending, Facts, File, Handle, Home, Host, Image, Job, Offer, Outcome, Placement
 from vmf.plan import Unplaced, place
 from vmf.result import verdict
 from vmf.state import Completed, Created, Ended, IllegalEvent, Judged, Placed, Requeued, State
@@ -27,7 +27,7 @@ FACTS = Facts(identity="", memory=2**32, cpus=4, arch="x86_64", accelerator="fak
 
 
 def job(name: str = "j") -> Job:
-    return Job(name=name, image=Image(name="i", kernel=Path("/k")), memory=2**28, run="true", env={"A": "é"})
+    return Job(name=name, image=Image(name="i", kernel=File(path=Path("/k"))), memory=2**28, run="true", env={"A": "é"})
 
 
 def chooser(work: Job, host: Host = FARM):

@@ -9,10 +9,10 @@ from vmf.classad import World
 from vmf.match import Rejection, match
 from vmf.match.analysis import MOST, analyse
 from vmf.match.words import LONGEST
-from vmf.model import Claim, Facts, Host, Image, Job, Offer
+from vmf.model import Claim, Facts, File, Host, Image, Job, Offer
 
 GIB = 2**30
-JOB = Job(name="j", image=Image(name="i", kernel=Path("/k")), memory=GIB, cpus=2)
+JOB = Job(name="j", image=Image(name="i", kernel=File(path=Path("/k"))), memory=GIB, cpus=2)
 FACTS = Facts(identity="", memory=4 * GIB, cpus=4, arch="x86_64", accelerator="tcg")
 BROKEN = Rejection(host="z", clause="usable", reason="out of order", passing=False)
 
@@ -43,7 +43,7 @@ def counted(offers, **wishes):
         ({"memory": 8 * GIB}, offer(), ["lower memory to 4GiB (`--set memory=4GiB`)"]),
         ({"memory": 8 * GIB}, offer(memory=GIB + 2**20), ["lower memory to 1025MiB (`--set memory=1025MiB`)"]),
         ({"cpus": 9}, offer(), ["lower cpus to 4 (`--set cpus=4`)"]),
-        ({"disk": 9 * GIB}, offer(disk=2**21), ["lower disk to 2MiB (`--set disk=2MiB`)"]),
+        ({"disk": 9 * GIB}, offer(disk_space=2**21), ["lower disk to 2MiB (`--set disk_space=2MiB`)"]),
         ({"type": "xen"}, offer(), ["change type to kvm (`--set type=kvm`)"]),
         (
             {"requirements": "TARGET.Memory >= 8192"},

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from vmf.classad import World
 from vmf.match import match
-from vmf.model import Claim, Facts, Host, Image, Job, Offer
+from vmf.model import Claim, Facts, File, Host, Image, Job, Offer
 
 GIB = 2**30
-JOB = Job(name="j", image=Image(name="i", kernel=Path("/k")), memory=GIB, cpus=2)
+JOB = Job(name="j", image=Image(name="i", kernel=File(path=Path("/k"))), memory=GIB, cpus=2)
 FACTS = Facts(identity="", memory=4 * GIB, cpus=4, arch="x86_64", accelerator="tcg")
 
 
