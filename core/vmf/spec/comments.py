@@ -91,7 +91,7 @@ def _bounded(tokens: Iterator[Token]) -> Iterator[Token]:
     level = 0
     for number, token in enumerate(tokens):
         level += _STEPS.get(type(token), 0)
-        if level > DEPTH_LIMIT or number > 4 * NODE_LIMIT:
+        if level > DEPTH_LIMIT or number > NODE_LIMIT:
             raise OverflowError
         yield token
 
