@@ -40,9 +40,11 @@ _Attribute: TypeAlias = tuple[str, str]
 """Whose it is, and its folded name."""
 _Answers: TypeAlias = tuple[Scalar, ...]
 _YES: Final[_Answers] = (True,)
-_NO: Final[_Answers] = (False,)
+"""What may make a clause true that is nothing but a test."""
 _EITHER: Final[_Answers] = (True, False)
-_TURNED: Final[Mapping[_Answers, _Answers]] = {_YES: _NO, _NO: _YES, _EITHER: _EITHER}
+"""What may in a clause of several: undefined does no more for it than false does, and an error spoils it."""
+_ABSENT: Final[_Answers] = (True, False, UNDEFINED)
+"""What may left of `?:`."""
 _SUBJECT: Final = Reference(name="subject")
 _ASKS_TYPE: Final = frozenset(name for name in CONVERSIONS if name.startswith("is"))
 
@@ -168,16 +170,18 @@ class Condition:
 
     def _logic(self, node: Node, tests: dict[str, _Attribute | None], hope: _Answers) -> Node:
         """A tree with a name in place of each test; `hope` is which answers of a test may make its clause true."""
+        below = hope if hope is _ABSENT else _EITHER
         match node:
             case Parentheses(inner=inner):
                 return self._logic(inner, tests, hope)
             case Unary(operator="!", operand=inner):
-                return Unary("!", self._logic(inner, tests, _TURNED[hope]))
+                return Unary("!", self._logic(inner, tests, below))
             case Binary(operator=operator, left=left, right=right) if operator in {*LOGIC, "?:"}:
-                return Binary(operator, self._logic(left, tests, hope), self._logic(right, tests, hope))
+                first = self._logic(left, tests, _ABSENT if operator == "?:" else below)
+                return Binary(operator, first, self._logic(right, tests, below))
             case Conditional(test=test, then=then, otherwise=otherwise):
-                asked = self._logic(test, tests, _EITHER)
-                return Conditional(asked, self._logic(then, tests, hope), self._logic(otherwise, tests, hope))
+                parts = [self._logic(part, tests, below) for part in (test, then, otherwise)]
+                return Conditional(*parts)
         value = constant(node)
         return self._test(node, tests, hope) if value is None else value
 

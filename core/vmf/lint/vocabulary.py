@@ -64,8 +64,10 @@ class Vocabulary:
         return self._names[side]
 
     def is_known(self, scope: str, name: str) -> bool:
-        """Whether a name stands for something, as far as can be told."""
-        return any(name in self._names[side] or self._is_probed(side, name) for side in _SIDES[scope])
+        """Whether an ad where the name is looked up is known to have it, or may well have it."""
+        return any(name in self._names[side] for side in _SIDES[scope]) or (
+            self._may_be_probed(scope, name) and not self.near(scope, name)
+        )
 
     def is_vmfs(self, scope: str, name: str) -> bool:
         """Whether it is an attribute that vmf itself gives an ad."""
@@ -80,13 +82,14 @@ class Vocabulary:
         for side in _SIDES[scope]:
             if found := self._typos[side].get(name):
                 return found
-        other = {"my": "target", "target": "my"}.get(scope)
-        return f"{other.upper()}.{self._names[other][name]}" if other and name in self._names[other] else ""
+        if scope == "target" and name in self._tables["my"]:  # what a spec adds itself, others may have, too
+            return f"MY.{self._tables['my'][name]}"
+        return f"TARGET.{self._names['target'][name]}" if scope == "my" and name in self._names["target"] else ""
 
     def home(self, scope: str, name: str) -> str:
         """Where a name is looked up: `my` or `target`; empty, if that depends on what the ads have."""
         if scope or name not in self._names["my"]:
-            return scope or ("" if self._is_probed("my", name) else "target")
+            return scope or ("" if self._may_be_probed("my", name) else "target")
         return "my" if name in self._own or name in ALWAYS else ""
 
     def value(self, scope: str, name: str) -> Scalar | None:
@@ -125,10 +128,10 @@ class Vocabulary:
     def _kind(self, side: str) -> type[Job | Host]:
         return self.kind if side == "my" else Job if self.kind is Host else Host
 
-    def _is_probed(self, side: str, name: str) -> bool:
-        """Whether it may be a version that a probe finds, or an ability that a plugin declares."""
+    def _may_be_probed(self, scope: str, name: str) -> bool:
+        """Whether it looks like a version that a probe finds, or an ability that a plugin declares."""
         found = name.startswith("has") or name.endswith("version")
-        return found and self._kind(side) is Host and name not in htcondor_names.MACHINE
+        return found and name not in htcondor_names.MACHINE and any(self._kind(side) is Host for side in _SIDES[scope])
 
     @cached_property
     def _typos(self) -> Mapping[str, Typos]:
