@@ -48,6 +48,8 @@ class Objection:
     """The keys, and numbers of list items from 0, that lead from the top of the document to what is wrong."""
     what: str
     hint: str = ""
+    given: tuple[str, ...] = ()
+    """Other fields of `spec` that it rests on: where one of them cannot be read, there is nothing to object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

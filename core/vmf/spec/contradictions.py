@@ -178,12 +178,14 @@ _TRUSTING = frozenset({Transport.TLS, Transport.API})
 def _bootless(job: Job) -> Iterator[Objection]:
     bundle = job.bundle
     if not (bundle.kernel or bundle.disks or job.settings or job.boot.kernel or (job.cdrom and job.cdrom.iso)):
-        yield Objection(at=(), what="the job has nothing to boot from", hint="add `image:` or `disks:`")
+        what = "the job has nothing to boot from"
+        yield Objection(at=(), what=what, hint="add `image:` or `disks:`", given=("image", "disks", "boot", "cdrom"))
 
 
 def _bootless_image(image: Image) -> Iterator[Objection]:
     if not image.kernel and not image.disks:
-        yield Objection(at=(), what="the image has nothing to boot from", hint="add `kernel:` or `disks:`")
+        what = "the image has nothing to boot from"
+        yield Objection(at=(), what=what, hint="add `kernel:` or `disks:`", given=("kernel", "disks"))
 
 
 def _initrd(job: Job) -> Iterator[Objection]:
@@ -191,12 +193,12 @@ def _initrd(job: Job) -> Iterator[Objection]:
         included = job.boot.kernel == "included"
         what = "the kernel is in the image, and so is its initrd" if included else "an initrd needs a kernel"
         hint = "leave the initrd out, or name the kernel's file" if included else "add `kernel:`"
-        yield Objection(at=("boot", "initrd"), what=what, hint=hint)
+        yield Objection(at=("boot", "initrd"), what=what, hint=hint, given=("image",))
 
 
 def _initrd_image(image: Image) -> Iterator[Objection]:
     if image.initrd and not image.kernel:
-        yield Objection(at=("initrd",), what="an initrd needs a kernel", hint="add `kernel:`")
+        yield Objection(at=("initrd",), what="an initrd needs a kernel", hint="add `kernel:`", given=("kernel",))
 
 
 def _unused_boot(job: Job) -> Iterator[Objection]:
@@ -304,10 +306,12 @@ def _no_script(job: Job) -> Iterator[Objection]:
     given = {"arguments": job.arguments, "env": job.env, "secrets": job.secrets}
     for field, value in given.items():
         if value and job.run is None:
-            yield Objection(at=(field,), what="no script reads it", hint="add `run:`, or leave it out")
+            what = "no script reads it"
+            yield Objection(at=(field,), what=what, hint="add `run:`, or leave it out", given=("run",))
     if job.results.files and job.run is None:
         what = "without a script nothing hands files over"
-        yield Objection(at=("results", "files"), what=what, hint="add `run:`; changed disks come back in any case")
+        hint = "add `run:`; changed disks come back in any case"
+        yield Objection(at=("results", "files"), what=what, hint=hint, given=("run",))
 
 
 def _variable_twice(job: Job) -> Iterator[Objection]:

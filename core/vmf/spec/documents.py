@@ -66,12 +66,16 @@ class Draft(Struct, Generic[T], frozen=True, kw_only=True):
             raise SpecError(tuple(faults))
         return self.value
 
+    def place(self, *at: str | int) -> Place:
+        """Where a field stands, or the nearest block that does."""
+        return locate(self.node, at)
+
     def judged(self, checks: Iterable[Check[Any]]) -> Iterator[tuple[Rule, Fault]]:
         """What checks have against the value, except where the document could not be read."""
         for check in checks:
             for found in check.judge(self.value) if isinstance(self.value, check.kind) else ():
                 at = found.at if found.at[:1] == ("metadata",) else ("spec", *found.at)
-                if at[:2] not in self.spoilt:
+                if self.spoilt.isdisjoint({at[:2], *(("spec", field) for field in found.given)}):
                     what = Given(keys=at, node=self.node).wrong(found.what).faults[0].what
                     yield check.rule, locate(self.node, at).fault(what, hint=found.hint, rule=check.rule)
 

@@ -38,7 +38,10 @@ def load_hosts(
     names = Names()
     hosts = []
     for path, node in each_document(_files(paths), faults):
-        read = host_draft(node, path, settings=settings, remark=remark)
+        document, note = today(node)
+        if note:
+            remark(note)
+        read = host_draft(document, path, settings=settings)
         with faults:
             names.claim(read.node)
         with faults:
@@ -47,13 +50,8 @@ def load_hosts(
     return tuple(hosts)
 
 
-def host_draft(
-    document: Node, path: Path, *, settings: Mapping[str, type[Struct]], remark: Callable[[Fault], None]
-) -> Draft[Host]:
-    """A document of a host file as far as it can be read."""
-    document, note = today(document)
-    if note:
-        remark(note)
+def host_draft(document: Node, path: Path, *, settings: Mapping[str, type[Struct]]) -> Draft[Host]:
+    """A document of today, of a host file, as far as it can be read."""
     return draft(document, _shape(document, settings), custom=reading(path.parent), checks=(_ATTRIBUTES,))
 
 

@@ -16,11 +16,11 @@ from vmf.model import FORMATS, NAME, TINY, Disk, File, Image
 from vmf.rules import Rule
 from vmf.spec import nodes, refusals
 from vmf.spec.contradictions import ERRORS
-from vmf.spec.documents import draft, shape
+from vmf.spec.documents import Draft, draft, shape
 from vmf.spec.faults import Faults, Place, Source, shown, suggestion
 from vmf.spec.files import absence, reading
-from vmf.spec.nodes import scalar
-from vmf.spec.read import Custom, Given
+from vmf.spec.nodes import Node, scalar
+from vmf.spec.read import Given
 
 _IMAGE = shape(Image)
 _DESCRIPTION = ".image.yaml"
@@ -113,20 +113,23 @@ def _description(given: Given, folder: Path) -> Path:
 
 
 def _described(path: Path) -> Image:
-    files = reading(path.parent)
-    custom: Custom = {**files, File: partial(_single, files[File])}
     faults = Faults()
     images = []
     with faults:
         for number, node in enumerate(nodes.documents(path)):
             with faults:
                 if number:
-                    raise node.place.wrong(
-                        "a second document", hint="describe each image in a file of its own", rule=refusals.KIND
-                    )
-                images.append(draft(node, _IMAGE, custom=custom).settle(ERRORS))
+                    hint = "describe each image in a file of its own"
+                    raise node.place.wrong("a second document", hint=hint, rule=refusals.KIND)
+                images.append(image_draft(node, path).settle(ERRORS))
     faults.settle()
     return images[0]
+
+
+def image_draft(document: Node, path: Path) -> Draft[Image]:
+    """The document of an image's description as far as it can be read."""
+    files = reading(path.parent)
+    return draft(document, _IMAGE, custom={**files, File: partial(_single, files[File])})
 
 
 def _single(read_file: Callable[[Given], File], given: Given) -> File:

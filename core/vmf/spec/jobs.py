@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial, reduce
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
@@ -11,7 +12,7 @@ from msgspec import Struct
 from msgspec.inspect import type_info
 from msgspec.structs import replace
 
-from vmf.errors import Fault, JobFault
+from vmf.errors import Fault, HoldCode, JobFault
 from vmf.model import Boot, Disk, File, Image, Job
 from vmf.spec import nodes, refusals
 from vmf.spec.attributes import own_attributes
@@ -22,12 +23,16 @@ from vmf.spec.faults import Faults, shown
 from vmf.spec.files import reading
 from vmf.spec.image import Shelves, read_image
 from vmf.spec.nodes import Node, Scalar, find
-from vmf.spec.queue import runs
+from vmf.spec.queue import RUNS_MOST, runs
 from vmf.spec.read import Custom, Given, read, read_path
 from vmf.spec.versions import today
 
 _RESERVED = frozenset({("exit-code",), ("vmf-end",)})
 _NAME = ("metadata", "name")
+_RULES = MappingProxyType({
+    HoldCode.IMAGE_INVALID: refusals.BAD_IMAGE,
+    HoldCode.IMAGE_UNREADABLE: refusals.UNREADABLE_IMAGE,
+})  # fmt: skip
 _QUEUE = ("spec", "queue")
 
 
@@ -79,7 +84,13 @@ def load_jobs(
 
 
 def drafts(
-    document: Node, path: Path, words: JobWords, *, changes: Sequence[Change] = (), faults: Faults
+    document: Node,
+    path: Path,
+    words: JobWords,
+    *,
+    changes: Sequence[Change] = (),
+    faults: Faults,
+    most: int = RUNS_MOST,
 ) -> Iterator[Draft[Job]]:
     """Every run of a document of today as far as it can be read.
 
@@ -89,12 +100,13 @@ def drafts(
         words: what it is read with.
         changes: made to the document, and again to its runs: the command line has the last word.
         faults: takes what is wrong with the queue or a change.
+        most: so many runs, if there are more.
     """
     wanted, custom = words.shape, _reading(path.parent, words)
     with faults:
         document = reduce(apply_change, changes, document)
         last = tuple(change for change in changes if change.keys != _NAME and change.keys[:2] != _QUEUE)
-        for run in runs(document, path.parent, faults):
+        for run in islice(runs(document, path.parent, faults), most):
             node = reduce(apply_change, last, run)
             yield draft(node, wanted, custom=custom, checks=(_reserved, _ATTRIBUTES))
 
@@ -125,7 +137,7 @@ def _inspected(given: Given, words: JobWords, image: Image) -> Image:
     try:
         words.inspect(_here(image))
     except JobFault as fault:
-        raise given.wrong(fault.brief, hint=fault.hint, rule=refusals.NO_IMAGE) from fault
+        raise given.wrong(fault.brief, hint=fault.hint, rule=_RULES.get(fault.code, refusals.NO_IMAGE)) from fault
     return image
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -105,6 +106,8 @@ def _file(given: Given, folder: Path) -> list[tuple[Change, ...]]:
     """The rows of a file of comma-separated values; its first line names the fields."""
     path = folder / given.text("a file of rows")
     try:
+        if not path.is_file():  # a pipe would wait
+            raise FileNotFoundError(errno.ENOENT, "no such file")
         with path.open(encoding="utf-8-sig", newline="") as file:
             text = file.read(ROWS_MOST + 1)
         if len(text) > ROWS_MOST:

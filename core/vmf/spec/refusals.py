@@ -158,4 +158,18 @@ NOT_IN_WAREHOUSE = Rule(
     severity=Severity.NOTE,
 )
 
+BAD_IMAGE = Rule(
+    id="VMF404",
+    title="an image or a disk that must not be used",
+    why="It is not in the format that is stated, is damaged, or names other files: a backing file or a data file that "
+    "an image brings along could be any file of the host.",
+    mend="State the format that it has, or make a plain copy with `qemu-img convert`.",
+)
+UNREADABLE_IMAGE = Rule(
+    id="VMF405",
+    title="an image or a disk that cannot be read",
+    why="Whoever runs the job has to be able to read it.",
+    mend="Give access to the file and to the folders above it.",
+)
+
 RULES: tuple[Rule, ...] = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

@@ -1,0 +1,92 @@
+"""The rules about files that a spec names, beyond their being there: what they are, and what becomes of them."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+from vmf.model import File, Job
+from vmf.rules import Check, Objection, Rule, Severity
+
+FOLDER = Rule(
+    id="VMF406",
+    title="a folder where a file is wanted",
+    why="Only a CD-ROM is made of folders; a disk, a kernel or a secret is one file.",
+    mend="Name the file inside it.",
+)
+SAME_NAME = Rule(
+    id="VMF407",
+    title="two files of one name on a CD-ROM",
+    why="They would lie at the same place, and one would hide the other.",
+    mend="Rename one of them, or put them into folders.",
+)
+OPEN_SECRET = Rule(
+    id="VMF408",
+    title="a secret that others can read",
+    why="Everybody on this computer can read the file.",
+    mend="Take the others' permission away: `chmod go-rwx FILE`.",
+    severity=Severity.WARNING,
+)
+EMPTY_SEED = Rule(
+    id="VMF409",
+    title="a cloud-init seed without user data",
+    why="NoCloud seeds without user-data are ignored by cloud-init, the other files with them.",
+    mend="Add `user_data:`; an empty `#cloud-config` will do.",
+    severity=Severity.WARNING,
+)
+
+
+def _single_files(job: Job) -> Iterator[tuple[tuple[str | int, ...], File]]:
+    """Every file of a job that can be no folder, with its place."""
+    yield from ((("disks", number, "file"), disk.file) for number, disk in enumerate(job.disks))
+    blocks = {"boot": job.boot, "cdrom": job.cdrom, "cloud_init": job.cloud_init}
+    for name, block in blocks.items():
+        for field in block.__struct_fields__ if block else ():
+            if isinstance(found := getattr(block, field), File):
+                yield (name, field), found
+    yield from ((("secrets", name), file) for name, file in job.secrets.items())
+
+
+def _folders(job: Job) -> Iterator[Objection]:
+    for at, file in _single_files(job):
+        if not file.on_host and file.path.is_dir():
+            yield Objection(at=at, what=f"{file.path.name} is a folder", hint="name the file inside it")
+
+
+def _same_names(job: Job) -> Iterator[Objection]:
+    seen: dict[str, PurePath] = {}
+    for number, file in enumerate(job.cdrom.files if job.cdrom else ()):
+        name = file.path.name
+        if name in seen:
+            what = f"{name} is on the CD-ROM already"
+            yield Objection(at=("cdrom", "files", number), what=what, hint="rename one of the two")
+        seen[name] = file.path
+
+
+def _open_secrets(job: Job) -> Iterator[Objection]:
+    for name, file in job.secrets.items():
+        if not file.on_host and _mode(file) & (stat.S_IRWXG | stat.S_IRWXO):
+            what = f"others may read {file.path.name}"
+            yield Objection(at=("secrets", name), what=what, hint=f"chmod go-rwx {file.path.name}")
+
+
+def _mode(file: File) -> int:
+    try:
+        return file.path.stat().st_mode
+    except OSError:
+        return 0
+
+
+def _empty_seed(job: Job) -> Iterator[Objection]:
+    if job.cloud_init and not job.cloud_init.user_data:
+        yield Objection(at=("cloud_init",), what="the seed has no user data", hint="add `user_data:`")
+
+
+CHECKS: tuple[Check[Any], ...] = (
+    Check(rule=FOLDER, kind=Job, judge=_folders),
+    Check(rule=SAME_NAME, kind=Job, judge=_same_names),
+    Check(rule=OPEN_SECRET, kind=Job, judge=_open_secrets),
+    Check(rule=EMPTY_SEED, kind=Job, judge=_empty_seed),
+)

@@ -1,0 +1,129 @@
+"""The rules about hosts: whether a job fits those that are listed, and whether their plugins can what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from vmf.ads import needs
+from vmf.model import Host, Job, NetworkType
+from vmf.plugins import Plugins
+from vmf.rules import Check, Objection, Rule, Severity
+from vmf.spec.faults import shown, suggestion
+from vmf.units import format_size
+
+LACKING = Rule(
+    id="VMF501",
+    title="an ability that no host has",
+    why="A job that needs what its host cannot do is not run there, rather than run without it.",
+    mend="Do without the field, or list a host whose plugin has the ability; `vmf plugins` shows abilities.",
+)
+UNKNOWN_TYPE = Rule(
+    id="VMF502",
+    title="a hypervisor type that no installed plugin has",
+    why="No host of that type can be used here, and its block cannot be checked.",
+    mend="Install the plugin, or correct the type.",
+    severity=Severity.WARNING,
+)
+NO_SUCH_HOST = Rule(
+    id="VMF503",
+    title="no listed host has any of the job's types",
+    why="The job fits none of the hosts.",
+    mend="Change `type:`, or list another host.",
+)
+TOO_LARGE = Rule(
+    id="VMF504",
+    title="more than any listed host gives",
+    why="No host has that much, even when it is empty.",
+    mend="Ask for less, or list a larger host.",
+)
+HOST_LACKING = Rule(
+    id="VMF505",
+    title="a host whose spec wants what its plugin cannot",
+    why="Policy that is not kept is worse than none: such a host is not used.",
+    mend="Do without the field, or upgrade the plugin.",
+)
+NO_NETWORK = Rule(
+    id="VMF506",
+    title="a network that no listed host offers",
+    why="The job fits none of the hosts.",
+    mend="Change `network.type`, or list another host.",
+)
+RULES = (LACKING, UNKNOWN_TYPE, NO_SUCH_HOST, TOO_LARGE, HOST_LACKING, NO_NETWORK)
+_NETWORK = "network-"
+
+
+def checks(plugins: Plugins, hosts: Sequence[Host]) -> tuple[Check[Any], ...]:
+    """The checks against the hosts that are listed; what cannot be said without a host is not said.
+
+    Args:
+        plugins: those that are installed.
+        hosts: those that are listed; none: any may come.
+    """
+    site = _Site(plugins, hosts)
+    return (
+        Check(rule=UNKNOWN_TYPE, kind=Job, judge=site.unknown_type),
+        Check(rule=NO_SUCH_HOST, kind=Job, judge=site.no_such_host),
+        Check(rule=LACKING, kind=Job, judge=site.lacking),
+        Check(rule=TOO_LARGE, kind=Job, judge=site.too_large),
+        Check(rule=NO_NETWORK, kind=Job, judge=site.no_network),
+        Check(rule=HOST_LACKING, kind=Host, judge=site.host_lacking),
+    )
+
+
+class _Site:
+    """What is listed and what is installed."""
+
+    def __init__(self, plugins: Plugins, hosts: Sequence[Host]) -> None:
+        self._plugins = plugins
+        self._hosts = hosts
+
+    def unknown_type(self, job: Job) -> Iterator[Objection]:
+        for number, name in enumerate(job.types):
+            if name not in self._plugins.types:
+                what = f"no plugin for {shown(name)} is installed"
+                hint = suggestion(name, self._plugins.types)
+                yield Objection(at=("type", number), what=what, hint=hint)
+
+    def no_such_host(self, job: Job) -> Iterator[Objection]:
+        if self._hosts and not self._candidates(job):
+            there = ", ".join(sorted({host.type for host in self._hosts}))
+            yield Objection(at=("type",), what=f"the listed hosts are of type {there}", hint="list another host")
+
+    def lacking(self, job: Job) -> Iterator[Objection]:
+        able = [self._able(host) for host in self._candidates(job)]
+        for need in needs(job) if able else ():
+            if not any(need.ability in each for each in able):
+                what = f"it needs the ability {need.ability}, which no listed host has"
+                yield Objection(at=need.at, what=what, hint="leave it out, or list a host that can")
+
+    def too_large(self, job: Job) -> Iterator[Objection]:
+        hosts = self._candidates(job)
+        for field, told in (("memory", format_size), ("cpus", str)):
+            most = [getattr(host, field) for host in hosts]
+            if hosts and None not in most and getattr(job, field) > max(most):
+                what = f"the most that a listed host gives is {told(max(most))}"
+                yield Objection(at=(field,), what=what, hint="ask for less, or list a larger host")
+
+    def no_network(self, job: Job) -> Iterator[Objection]:
+        hosts, wanted = self._candidates(job), job.network.type
+        if hosts and wanted is not NetworkType.NONE and not any(self._offers(host, wanted) for host in hosts):
+            what = f"no listed host offers {'a network' if wanted is NetworkType.DEFAULT else wanted}"
+            yield Objection(at=("network", "type"), what=what, hint="change it, or list a host that does")
+
+    def host_lacking(self, host: Host) -> Iterator[Objection]:
+        for need in self._plugins.needs(host):
+            if need.ability not in self._able(host):
+                what = f"it needs the ability {need.ability}, which the plugin {host.type} does not have"
+                yield Objection(at=need.at, what=what, hint="leave it out, or upgrade the plugin")
+
+    def _candidates(self, job: Job) -> list[Host]:
+        return [host for host in self._hosts if not job.types or host.type in job.types]
+
+    def _able(self, host: Host) -> Mapping[str, str]:
+        return self._plugins.types[host.type].capabilities if host.type in self._plugins.types else {}
+
+    def _offers(self, host: Host, wanted: NetworkType) -> bool:
+        able = {each.removeprefix(_NETWORK) for each in self._able(host) if each.startswith(_NETWORK)}
+        offered: Collection[str] = host.networks.types or able
+        return bool(offered) if wanted is NetworkType.DEFAULT else wanted in offered
