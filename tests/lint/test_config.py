@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from vmf.errors import UsageError
@@ -20,12 +22,13 @@ def test_without_any_there_is_none(tmp_path):
     assert nearest(tmp_path) == Config()
 
 
-def test_every_key_is_read_and_paths_are_those_of_its_folder(tmp_path):
+def test_every_key_is_read_and_paths_are_those_of_its_folder(tmp_path, monkeypatch):
     (tmp_path / "vmf.toml").write_text(WHOLE)
     (tmp_path / "deep/er").mkdir(parents=True)
-    found = nearest(tmp_path / "deep/er")
+    monkeypatch.chdir(tmp_path / "deep/er")
+    found = nearest(Path.cwd())
     assert (found.choice.select, found.choice.ignore) == (("VMF2", "XEN"), ("VMF203",))
-    assert found.hosts == (tmp_path / "hosts/desk.yaml",)
+    assert found.hosts == (Path("../../hosts/desk.yaml"),)
     assert found.exclude.fit(tmp_path / "old/a.yaml")
     ((patterns, words),) = found.choice.per_file
     assert (patterns.fit(tmp_path / "tests/a.yaml"), words) == (True, ("VMF4",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,11 +21,12 @@ LARGEST = 2**20
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """What the configuration asks for; its paths are those of its folder."""
+    """What the configuration asks for; it speaks of paths relative to its folder."""
 
     choice: Choice = Choice()
     exclude: Patterns = Patterns()
     hosts: tuple[Path, ...] = ()
+    """Relative to the current folder, as they would be named on the command line."""
 
 
 class _Table(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -85,5 +87,5 @@ def _config(file: Path, table: object) -> Config:
     return Config(
         choice=Choice(select=given.select, ignore=given.ignore, per_file=tuple(per_file)),
         exclude=Patterns(folder=file.parent, globs=given.exclude),
-        hosts=tuple(file.parent / each for each in given.hosts),
+        hosts=tuple(Path(os.path.relpath(file.parent / each)) for each in given.hosts),
     )
