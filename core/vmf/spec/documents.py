@@ -16,7 +16,7 @@ from vmf.rules import Check, Rule
 from vmf.spec import nodes, refusals
 from vmf.spec.faults import Faults, Place, shown, suggestion
 from vmf.spec.nodes import Node, Scalar, documents, find
-from vmf.spec.read import LOST, Custom, Given, Reader, entries
+from vmf.spec.read import LOST, Custom, Given, Reader, entries, type_info
 from vmf.spec.versions import VERSIONS
 
 T = TypeVar("T", bound=Struct)
@@ -82,7 +82,7 @@ class Draft(Struct, Generic[T], frozen=True, kw_only=True):
 
 def fields(struct: type[Struct]) -> Fields:
     """The fields of a struct."""
-    info = inspect.type_info(struct)
+    info = type_info(struct)
     if not isinstance(info, inspect.StructType):
         raise TypeError(f"{struct} is no struct")
     return info.fields
@@ -212,7 +212,7 @@ def _built(wanted: Shape[T], parts: Mapping[str, Mapping[str, Any]]) -> T:
 def _typed(name: str, struct: type[Struct]) -> inspect.Field:
     """The block of a hypervisor type."""
     needed = any(field.required for field in fields(struct))
-    return inspect.Field(name=name, encode_name=name, type=inspect.type_info(struct), required=needed)
+    return inspect.Field(name=name, encode_name=name, type=type_info(struct), required=needed)
 
 
 def _block(*parts: inspect.Field) -> inspect.TypedDictType:

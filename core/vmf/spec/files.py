@@ -8,13 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
 
-from msgspec import Meta, Struct, inspect
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from vmf.model import FORMATS, Disk, File
 from vmf.spec import nodes, refusals
 from vmf.spec.faults import shown
-from vmf.spec.read import Custom, Given, read, read_path
+from vmf.spec.read import Custom, Given, read, read_path, type_info
 
 _TYPES = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK})
 _PATH_SHOWN = 1000
@@ -39,7 +39,7 @@ def read_file(folder: Path, given: Given) -> File:
         SpecError: if it is neither, or names nothing that is there.
     """
     if isinstance(given.node, nodes.Mapping):
-        there: OnHost = read(given, inspect.type_info(OnHost), {Path: _full})
+        there: OnHost = read(given, type_info(OnHost), {Path: _full})
         return File(path=there.on_host, on_host=True)
     path = read_path(folder, given)
     if problem := absence(path):
@@ -69,7 +69,7 @@ def _full(given: Given) -> Path:
 
 def _read_disk(files: Custom, given: Given) -> Disk:
     """A disk whose format is known: the spec says it, or the suffix of the file's name."""
-    disk: Disk = read(given, inspect.type_info(Disk), files)
+    disk: Disk = read(given, type_info(Disk), files)
     layout = disk.format or FORMATS.get(disk.file.path.suffix.lower())
     if layout is None:
         what = f"the format of {shown(disk.file.path.name)} cannot be told by its name"

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from msgspec import Struct
-from msgspec.inspect import type_info
 from msgspec.structs import replace
 
 from vmf.errors import Fault, HoldCode, JobFault
@@ -24,7 +23,7 @@ from vmf.spec.files import reading
 from vmf.spec.image import Shelves, read_image
 from vmf.spec.nodes import Node, Scalar, find
 from vmf.spec.queue import RUNS_MOST, runs
-from vmf.spec.read import Custom, Given, read, read_path
+from vmf.spec.read import Custom, Given, read, read_path, type_info
 from vmf.spec.versions import today
 
 _RESERVED = frozenset({("exit-code",), ("vmf-end",)})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
@@ -30,6 +31,10 @@ T = TypeVar("T")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _BOOLEANS = MappingProxyType({"true": True, "false": False})
 _KINDS = MappingProxyType({Scalar: "a text", Sequence: "a list", nodes.Mapping: "a block of keys"})
+
+
+type_info = cache(inspect.type_info)
+"""What msgspec knows of a type; to ask costs more than to read a whole document."""
 
 
 class Given(Struct, frozen=True, kw_only=True):
