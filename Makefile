@@ -6,7 +6,8 @@ PYTHON ?= python3
 SYSTEM_PACKAGES ?= tools/system-packages
 VENV := .venv
 BIN := $(VENV)/bin
-PROJECTS := pyproject.toml plugins/libvirt/pyproject.toml plugins/kvm/pyproject.toml
+PLUGINS := plugins/libvirt plugins/kvm plugins/xen plugins/vmware
+PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 RESULTS := build/hello.results
 PYTEST := $(BIN)/pytest -q -n 2 --dist worksteal
 
@@ -55,7 +56,7 @@ system-test:
 $(VENV)/run.stamp: $(PROJECTS) constraints.txt | system-run
 	@echo "setting up $(VENV)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --editable . --editable plugins/libvirt --editable plugins/kvm
+	@$(BIN)/pip install --quiet --editable . $(PLUGINS:%=--editable %)
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/run.stamp

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PROJECTS = ("pyproject.toml", "plugins/libvirt/pyproject.toml", "plugins/kvm/pyproject.toml", "constraints.txt")
+PLUGINS = ("plugins/libvirt", "plugins/kvm", "plugins/xen", "plugins/vmware")
+PROJECTS = ("pyproject.toml", *(f"{each}/pyproject.toml" for each in PLUGINS), "constraints.txt")
 PYTHON = """#!/bin/sh
 echo "$@" >>calls
 rm -rf .venv && mkdir -p .venv/bin && cp pip vmf .venv/bin
@@ -21,7 +22,7 @@ echo "pip $@, by $PIP_CONSTRAINT and $PIP_BUILD_CONSTRAINT" >>calls
 """
 VENV = "-m venv --clear .venv"
 BY = "by constraints.txt and constraints.txt"
-RUN = f"pip install --quiet --editable . --editable plugins/libvirt --editable plugins/kvm, {BY}"
+RUN = f"pip install --quiet --editable . --editable {' --editable '.join(PLUGINS)}, {BY}"
 TEST = f"pip install --quiet --editable .[test], {BY}"
 
 

@@ -22,16 +22,15 @@ import vmf
 
 ROOT = Path(__file__).parents[1]
 CONSTRAINTS = ROOT / "constraints.txt"
-FOLDERS = {"vmf": ROOT, "vmf-libvirt": ROOT / "plugins/libvirt", "vmf-kvm": ROOT / "plugins/kvm"}
-PACKAGES = {
-    "vmf": ROOT / "core/vmf",
-    "vmf-libvirt": ROOT / "plugins/libvirt/vmf_libvirt",
-    "vmf-kvm": ROOT / "plugins/kvm/vmf_kvm",
-}
+PLUGINS = ("libvirt", "kvm", "xen", "vmware")
+FOLDERS = {"vmf": ROOT, **{f"vmf-{each}": ROOT / "plugins" / each for each in PLUGINS}}
+PACKAGES = {"vmf": ROOT / "core/vmf", **{f"vmf-{each}": ROOT / f"plugins/{each}/vmf_{each}" for each in PLUGINS}}
 TOGETHER = {
     "vmf": {"vmf"},
     "vmf-libvirt": {"vmf", "vmf-libvirt", "libvirt-python"},
     "vmf-kvm": {"vmf", "vmf-libvirt", "vmf-kvm", "libvirt-python"},
+    "vmf-xen": {"vmf", "vmf-xen"},
+    "vmf-vmware": {"vmf", "vmf-vmware"},
 }
 """What comes with each distribution, of our own and of libvirt's."""
 
@@ -119,7 +118,8 @@ def test_each_installs_alone_and_works(installed):
     roots = sorted(each.replace("-", "_") for each in TOGETHER[name] & set(FOLDERS))
     run(programs / "python", "-I", "-c", IMPORT_ALL, *roots)
     listed = json.loads(run(programs / "vmf", "plugins", "--format", "json"))
-    assert [(each["name"], each["error"]) for each in listed] == ([("kvm", "")] if name == "vmf-kvm" else [])
+    types = {"vmf-kvm": "kvm", "vmf-xen": "xen", "vmf-vmware": "vmware"}
+    assert [(each["name"], each["error"]) for each in listed] == ([(types[name], "")] if name in types else [])
 
 
 def site(programs):

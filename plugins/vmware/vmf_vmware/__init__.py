@@ -1,0 +1,1 @@
+"""The VMware hypervisor plugin."""

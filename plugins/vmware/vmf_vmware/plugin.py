@@ -1,0 +1,16 @@
+"""The hooks of hypervisor type `vmware`: the words of its specs. No machine is made yet."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from vmf.hookspecs import API, HypervisorType, hookimpl
+from vmf_vmware.settings import VmwareHost, VmwareJob
+
+
+@hookimpl
+def hypervisor() -> HypervisorType:
+    """Say what this plugin is."""
+    return HypervisorType(
+        type="vmware", api=API, version=version("vmf-vmware"), settings=VmwareHost, job_settings=VmwareJob
+    )
