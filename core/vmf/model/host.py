@@ -65,7 +65,8 @@ class Networks(Struct, frozen=True, kw_only=True):
     """The networks that machines can have."""
 
     types: Annotated[
-        tuple[NetworkType, ...], Meta(description="Those that are offered.", extra={"needs": "network-{}"})
+        tuple[NetworkType, ...],
+        Meta(description="Those that are offered.", max_length=5, extra={"needs": "network-{}"}),
     ] = ()
     default: Annotated[
         NetworkType | None, Meta(description="Which of them is meant by default; the first if not given.")
@@ -127,7 +128,8 @@ class Host(Struct, frozen=True, kw_only=True):
         Meta(description="When a job has to leave, as a ClassAd expression.", extra={"needs": "policy"}),
     ] = None
     users: Annotated[
-        tuple[Line, ...], Meta(description="The users who may use it, by login name; everybody if not given.")
+        tuple[Line, ...],
+        Meta(description="The users who may use it, by login name; everybody if not given.", max_length=1000),
     ] = ()
     attributes: Annotated[
         Attributes, Meta(description="More attributes of the host's ad, name to ClassAd expression.")
@@ -136,7 +138,8 @@ class Host(Struct, frozen=True, kw_only=True):
         Name | None, Meta(description="The host that it is itself a guest of.", extra={"needs": "guest-of"})
     ] = None
     guests: Annotated[
-        tuple[Name, ...], Meta(description="The hosts that it trusts as its guests.", extra={"needs": "guest-of"})
+        tuple[Name, ...],
+        Meta(description="The hosts that it trusts as its guests.", max_length=1000, extra={"needs": "guest-of"}),
     ] = ()
     settings: Annotated[
         Mapping[str, Mapping[str, Any]],

@@ -105,4 +105,6 @@ class Image(Struct, frozen=True, kw_only=True):
     kernel: Annotated[File | None, Meta(description="A Linux kernel to boot directly.")] = None
     initrd: Annotated[File | None, Meta(description="The initial RAM disk for the kernel.")] = None
     kernel_parameters: Annotated[str, Meta(description="The kernel's command line.", pattern=LINE)] = ""
-    disks: Annotated[tuple[Disk, ...], Meta(description="The disks, in the order that the guest sees them.")] = ()
+    disks: Annotated[
+        tuple[Disk, ...], Meta(description="The disks, in the order that the guest sees them.", max_length=64)
+    ] = ()

@@ -34,6 +34,7 @@ class Job(Struct, frozen=True, kw_only=True):
         tuple[Name, ...],
         Meta(
             description="The hypervisor's type, such as kvm, or a list of types; any that matches if not given.",
+            max_length=10,
             extra={"single": True},
         ),
     ] = field(default=(), name="type")
@@ -45,7 +46,11 @@ class Job(Struct, frozen=True, kw_only=True):
     cpus: Annotated[int, Meta(description="The guest's processors.", ge=1, le=1024)] = 1
     disk_space: Annotated[Size | None, Meta(description="Free disk space that the host must have.")] = None
     disks: Annotated[
-        tuple[Disk, ...], Meta(description="Disks, after those of the image, in the order that the guest sees them.")
+        tuple[Disk, ...],
+        Meta(
+            description="Disks, after those of the image, in the order that the guest sees them.",
+            max_length=64,
+        ),
     ] = ()
     boot: Annotated[Boot, Meta(description="How the machine starts; what is not given is the image's.")] = Boot()
     clock: Annotated[
@@ -62,15 +67,15 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = None
     arguments: Annotated[
         tuple[Annotated[str, Meta(pattern=TEXT)], ...],
-        Meta(description="The script's arguments.", extra={"needs": "arguments"}),
+        Meta(description="The script's arguments.", max_length=1000, extra={"needs": "arguments"}),
     ] = ()
     env: Annotated[
         Mapping[Annotated[str, Meta(pattern=VARIABLE)], Annotated[str, Meta(pattern=TEXT)]],
-        Meta(description="Environment variables for the script."),
+        Meta(description="Environment variables for the script.", max_length=1000),
     ] = {}
     secrets: Annotated[
         Mapping[Annotated[str, Meta(pattern=VARIABLE)], File],
-        Meta(description="More variables, whose values are in files.", extra={"needs": "secrets"}),
+        Meta(description="More variables, whose values are in files.", max_length=100, extra={"needs": "secrets"}),
     ] = {}
     network: Annotated[Network, Meta(description="The machine's network; none if not given.")] = Network(
         type=NetworkType.NONE

@@ -54,7 +54,8 @@ class Cdrom(Struct, frozen=True, kw_only=True):
     """A CD-ROM beside the guest contract's own."""
 
     files: Annotated[
-        tuple[File, ...], Meta(description="Files and folders to make it of.", extra={"needs": "cdrom-files"})
+        tuple[File, ...],
+        Meta(description="Files and folders to make it of.", max_length=1000, extra={"needs": "cdrom-files"}),
     ] = ()
     iso: Annotated[File | None, Meta(description="An ISO to use as it is.", extra={"needs": "cdrom-iso"})] = None
     device: Annotated[
@@ -121,7 +122,11 @@ class Network(Struct, frozen=True, kw_only=True):
     ] = None
     forwards: Annotated[
         tuple[Forward, ...],
-        Meta(description="Ports of the guest that can be reached on the host.", extra={"needs": "port-forwards"}),
+        Meta(
+            description="Ports of the guest that can be reached on the host.",
+            max_length=100,
+            extra={"needs": "port-forwards"},
+        ),
     ] = ()
 
 
@@ -182,7 +187,7 @@ class Results(Struct, frozen=True, kw_only=True):
     ] = None
     files: Annotated[
         tuple[Annotated[str, Meta(pattern=GUEST_PATH)], ...],
-        Meta(description="Files or folders, relative to where the script runs, to bring back."),
+        Meta(description="Files or folders, relative to where the script runs, to bring back.", max_length=1000),
     ] = ()
     folder: Annotated[Path | None, Meta(description="Where results are unpacked; ./NAME.results if not given.")] = None
     size: Annotated[

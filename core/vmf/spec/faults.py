@@ -83,6 +83,9 @@ class Faults:
         """Keep more."""
         self._faults.extend(faults)
 
+    def __len__(self) -> int:
+        return len(self._faults)
+
     @property
     def each(self) -> tuple[Fault, ...]:
         """What is kept: each fault once, in the order of finding."""

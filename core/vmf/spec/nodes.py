@@ -29,7 +29,8 @@ from vmf.spec.faults import Place, Source, printable, shown
 
 SIZE_LIMIT = 256 * 1024
 DEPTH_LIMIT = 64
-NODE_LIMIT = 100_000
+NODE_LIMIT = 40_000
+DOCUMENT_LIMIT = 1_000
 
 _NULLS = frozenset({"", "~", "null"})
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -87,6 +88,9 @@ def documents(path: Path) -> Iterator[Node]:
     for node in compose(text, source):
         if not (isinstance(node, Scalar) and node.null):
             found += 1
+            if found > DOCUMENT_LIMIT:
+                hint = "spread them over several files, or use a queue"
+                raise node.place.wrong(f"more than {DOCUMENT_LIMIT} documents", hint=hint, rule=refusals.TOO_MUCH)
             yield node
     if not found:
         raise Place(source=source).wrong(

@@ -81,6 +81,10 @@ Custom: TypeAlias = Mapping[type, Callable[[Given], Any]]
 """How to read the types that mean more than their text, such as paths."""
 
 
+FAULTS_MOST = 100
+"""With so many, no more unknown keys are told of: whoever wrote that meant something else."""
+
+
 class Lost:
     """What becomes of a value that cannot be read: nothing, and its faults are told."""
 
@@ -178,6 +182,8 @@ def _fields(reader: Reader, given: Given, wanted: inspect.StructType | inspect.T
             hint = suggestion(key.text, fields)
             fault = key.place.fault(f"{what}unknown key {shown(key.text)}", hint=hint, rule=refusals.UNKNOWN_KEY)
             reader.faults.add(fault)
+            if len(reader.faults) >= FAULTS_MOST:
+                break
             continue
         field = fields[key.text]
         if (value := reader.read(below, field.type)) is not LOST:
@@ -194,6 +200,7 @@ def _description(wanted: inspect.Type) -> str:
 
 
 def _dict(reader: Reader, given: Given, wanted: inspect.DictType) -> Mapping[Any, Any]:
+    _count(given, len(given.node.entries) if isinstance(given.node, nodes.Mapping) else 0, wanted.max_length)
     values = {}
     for key, below in entries(given, reader.faults):
         name = reader.read(Given(keys=given.keys, node=key), wanted.key_type)
@@ -207,8 +214,14 @@ def _tuple(reader: Reader, given: Given, wanted: inspect.VarTupleType) -> tuple[
     if not isinstance(given.node, Sequence):
         what = f"a list is wanted, this is {_KINDS[type(given.node)]}"
         raise given.wrong(what, hint="write it as [a, b]", rule=refusals.WRONG_SHAPE)
+    _count(given, len(given.node.items), wanted.max_length)
     read = (reader.read(given.below(number, item), wanted.item_type) for number, item in enumerate(given.node.items))
     return tuple(value for value in read if value is not LOST)
+
+
+def _count(given: Given, number: int, most: int | None) -> None:
+    if most is not None and number > most:
+        raise given.wrong(f"{number} of them", hint=f"give at most {most}", rule=refusals.OUT_OF_RANGE)
 
 
 def _union(reader: Reader, given: Given, wanted: inspect.UnionType) -> Any:  # noqa: ANN401  # as `read`

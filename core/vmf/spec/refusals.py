@@ -13,7 +13,8 @@ UNREADABLE = Rule(
 TOO_MUCH = Rule(
     id="VMF102",
     title="the file is too large, too deep, or holds too many values",
-    why="A spec may come from anybody, so what reading one costs is bounded: 256 kB, 64 levels, 100,000 values.",
+    why="A spec may come from anybody, so what reading one costs is bounded: 256 kB, 64 levels, 40,000 "
+    "values, 1,000 documents.",
     mend="Put data into files that the spec names; split a file of many documents.",
 )
 NOT_TEXT = Rule(
