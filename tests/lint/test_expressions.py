@@ -45,6 +45,8 @@ MARKED = [
     # values that do not go together
     ('Memory @> "512"', "VMF308"),
     ("64 @== Arch", "VMF308"),
+    ('[x = "]"].x == Cpus -1 && (Cpus -1 @> "5")', "VMF308"),
+    ('member(absTime("2024Z"), {}) && .x[1 ? 2 : 3] =?= strcat() && 1 @> Name', "VMF308"),
     ('HasVM @=?= "true"', "VMF308"),
     ("HasVM @=?= 1", "VMF308"),
     ("(Memory * 2) @< MY.Site", "VMF308"),
@@ -106,6 +108,7 @@ WHOLE = [
     (JOB, Use.RANK, "TARGET.VM_Type", "VMF322"),
     (JOB, Use.RANK, 'VM_Accelerator == "kvm"', "VMF323"),
     (CLOSED, Use.VALUE, "TARGET.Site", "VMF302"),
+    (CLOSED, Use.CONDITION, "VM_Type == kvm", "VMF305"),
     (CLOSED, Use.VALUE, "TARGET.Rack + Speed", ""),
     (CLOSED, Use.VALUE, "TARGET.Site ?: 5", ""),
     (HOST, Use.CONDITION, "TARGET.RequestMemry <= 2048", "VMF302"),
@@ -207,7 +210,9 @@ TARGET.Memory >= MY.Sum * 1024
 (TARGET.Flags & 4) == 4
 TARGET.Tags == 1 && ((TARGET.Memory > 1024 && TARGET.Cpus > 1) || TARGET.Cpus > 8)
 size(TARGET.Name) < 20 && substr(TARGET.Name, 0, 4) == "node"
-countMatches(Free > 5, TARGET.Slots) > 2
+countMatches(MY.Free > 5, TARGET.Slots) > 2
+TARGET.Disk2 > 10 && TARGET.Memory1 > 5
+regexp("a # (", TARGET.Name, "x")
 [a = 1; b = a + 1].b == TARGET.Rack
 MY.Broken =?= undefined || TARGET.Rack == 1
 """.strip().splitlines()

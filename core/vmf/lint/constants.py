@@ -1,16 +1,14 @@
-"""Parts of an expression that are worth the same whatever the ads say, reckoned within small bounds."""
+"""Parts of an expression that are worth the same whatever the ads say."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from vmf.classad import Node, Scalar, World, fold
-from vmf.classad.ad import NOTHING
+from vmf.classad import ListValue, Node, RecordValue, Scalar, evaluate, fold
 from vmf.classad.conversions import EAGER as CONVERSIONS
-from vmf.classad.evaluate import evaluation
 from vmf.classad.lists import EAGER as LISTS
 from vmf.classad.numbers import EAGER as NUMBERS
-from vmf.classad.scope import VALUES, Failed, ListValue, RecordValue, Scope
+from vmf.classad.scope import VALUES
 from vmf.classad.stringlists import EAGER as STRING_LISTS
 from vmf.classad.strings import EAGER as STRINGS
 from vmf.classad.tree import Binary, Call, Conditional, ListOf, Parentheses, Unary, children
@@ -18,26 +16,19 @@ from vmf.classad.versions import EAGER as VERSIONS
 
 NODES: Final = 64
 """So many nodes a constant may have; nobody writes a longer one."""
-STEPS: Final = 1000
-"""So many steps it may take."""
 _STEADY: Final = frozenset({*CONVERSIONS, *LISTS, *NUMBERS, *STRING_LISTS, *STRINGS, *VERSIONS, "ifthenelse"}) - {
     "random"
 }
-"""Functions that look at their arguments alone, and cost little."""
+"""Functions that look at their arguments alone, and take no longer than these are long."""
 
 
 def constant(node: Node) -> Scalar | None:
-    """What a tree is worth everywhere; None if that depends, takes too long to tell, or is a list or a record."""
+    """What a tree is worth everywhere; None if that depends, or the tree is large, or worth a list or a record."""
     if isinstance(node, VALUES):
         return node
     if not _is_steady(node):
         return None
-    scope = Scope(NOTHING, evaluation(World()))
-    scope.evaluation.steps = STEPS
-    try:
-        value = scope.evaluate(node)
-    except (Failed, RecursionError):
-        return None
+    value = evaluate(node)
     return None if isinstance(value, ListValue | RecordValue) else value
 
 

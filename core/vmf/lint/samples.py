@@ -78,7 +78,7 @@ def _texts(constants: Sequence[Scalar]) -> Iterator[str]:
 
 def _spellings(text: str) -> Iterator[str]:
     """A text in capital and small letters of all patterns."""
-    letters = [{each.lower(), each.upper()} if each.isascii() else {each} for each in text]
+    letters = [dict.fromkeys((each.upper(), each.lower()) if each.isascii() else each) for each in text]
     return map("".join, product(*letters))
 
 

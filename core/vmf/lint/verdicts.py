@@ -41,10 +41,8 @@ _Attribute: TypeAlias = tuple[str, str]
 _Answers: TypeAlias = tuple[Scalar, ...]
 _YES: Final[_Answers] = (True,)
 """What may make a clause true that is nothing but a test."""
-_EITHER: Final[_Answers] = (True, False)
-"""What may in a clause of several: undefined does no more for it than false does, and an error spoils it."""
-_ABSENT: Final[_Answers] = (True, False, UNDEFINED)
-"""What may left of `?:`."""
+_ANY: Final[_Answers] = (True, False, UNDEFINED)
+"""What may in a clause of several: an error never does, for it spoils all that it is part of."""
 _SUBJECT: Final = Reference(name="subject")
 _ASKS_TYPE: Final = frozenset(name for name in CONVERSIONS if name.startswith("is"))
 
@@ -170,17 +168,15 @@ class Condition:
 
     def _logic(self, node: Node, tests: dict[str, _Attribute | None], hope: _Answers) -> Node:
         """A tree with a name in place of each test; `hope` is which answers of a test may make its clause true."""
-        below = hope if hope is _ABSENT else _EITHER
         match node:
             case Parentheses(inner=inner):
                 return self._logic(inner, tests, hope)
             case Unary(operator="!", operand=inner):
-                return Unary("!", self._logic(inner, tests, below))
+                return Unary("!", self._logic(inner, tests, _ANY))
             case Binary(operator=operator, left=left, right=right) if operator in {*LOGIC, "?:"}:
-                first = self._logic(left, tests, _ABSENT if operator == "?:" else below)
-                return Binary(operator, first, self._logic(right, tests, below))
+                return Binary(operator, self._logic(left, tests, _ANY), self._logic(right, tests, _ANY))
             case Conditional(test=test, then=then, otherwise=otherwise):
-                parts = [self._logic(part, tests, below) for part in (test, then, otherwise)]
+                parts = [self._logic(part, tests, _ANY) for part in (test, then, otherwise)]
                 return Conditional(*parts)
         value = constant(node)
         return self._test(node, tests, hope) if value is None else value
