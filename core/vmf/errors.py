@@ -72,6 +72,8 @@ class Fault:
     hint: str = ""
     rule: str = ""
     """The id of the rule that it breaks, see `vmf.rules`."""
+    fix: tuple[str, str] | None = None
+    """What stands at the place, and what to write there instead, where that is surely what was meant."""
 
     def __str__(self) -> str:
         place = f"{self.where}:{self.line}:{self.column}: " if self.line else f"{self.where}: " if self.where else ""

@@ -25,6 +25,7 @@ from vmf.spec.faults import Place, Source
 from vmf.spec.nodes import DEPTH_LIMIT, NODE_LIMIT
 
 _BREAK = re.compile(r"\r\n|\r|\n")
+_BLANKS = re.compile(r"[ \t]*")
 _BLOCK = frozenset("|>")
 
 
@@ -54,7 +55,7 @@ def comments(text: str, where: str, pattern: re.Pattern[str]) -> Iterator[Commen
         if index < known and (before < 0 or not _within(text, index, spans[before])):
             line = bisect_right(lines, index)
             place = Place(source=source, line=line, column=index - lines[line - 1] + 1)
-            yield Comment(found=found, place=place, alone=not text[lines[line - 1] : index].strip())
+            yield Comment(found=found, place=place, alone=_indented(text, lines[line - 1], index))
 
 
 _BEFORE = frozenset({"", " ", "\t", "\n", "\r"})
@@ -94,6 +95,12 @@ def _bounded(tokens: Iterator[Token]) -> Iterator[Token]:
         if level > DEPTH_LIMIT or number > NODE_LIMIT:
             raise OverflowError
         yield token
+
+
+def _indented(text: str, begin: int, end: int) -> bool:
+    """Whether nothing but blanks is between two places."""
+    found = _BLANKS.match(text, begin, end)
+    return found is not None and found.end() == end
 
 
 def _within(text: str, index: int, span: tuple[int, int]) -> bool:

@@ -16,6 +16,7 @@ from vmf.spec import refusals
 _SHOWN = 60
 _EXCERPT = 120
 _COMPARED = 64
+_SURE = 0.8
 _LISTED = 20
 
 
@@ -37,7 +38,9 @@ class Place(Struct, frozen=True, kw_only=True):
         where = printable(self.source.where)
         return f"{where}:{self.line}" if self.source.lines else where
 
-    def fault(self, what: str, *, hint: str = "", rule: Rule = refusals.WRONG_VALUE) -> Fault:
+    def fault(
+        self, what: str, *, hint: str = "", rule: Rule = refusals.WRONG_VALUE, fix: tuple[str, str] | None = None
+    ) -> Fault:
         """Say what is wrong here."""
         where = printable(self.source.where)
         if not self.source.lines:
@@ -50,11 +53,14 @@ class Place(Struct, frozen=True, kw_only=True):
             source=self._excerpt(),
             hint=hint,
             rule=rule.id,
+            fix=fix,
         )
 
-    def wrong(self, what: str, *, hint: str = "", rule: Rule = refusals.WRONG_VALUE) -> SpecError:
+    def wrong(
+        self, what: str, *, hint: str = "", rule: Rule = refusals.WRONG_VALUE, fix: tuple[str, str] | None = None
+    ) -> SpecError:
         """Say what is wrong here, to be raised."""
-        return SpecError((self.fault(what, hint=hint, rule=rule),))
+        return SpecError((self.fault(what, hint=hint, rule=rule, fix=fix),))
 
     def _excerpt(self) -> str:
         """The line, of the same columns; nothing if the place lies too far to the right to be shown."""
@@ -108,6 +114,15 @@ def shown(text: object, *, width: int = _SHOWN) -> str:
     """The text, or a path, quoted, escaped and cut: safe and short enough for a message, whatever it holds."""
     quoted = repr(str(text))
     return quoted if len(quoted) <= width else f"{quoted[: width - 1]}…"
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """The one known word that a misspelt one surely stands for; nothing if that is in doubt."""
+    folded = {each.lower(): each for each in known}
+    if word.lower() in folded:
+        return folded[word.lower()]
+    close = get_close_matches(word[:_COMPARED].lower(), folded, n=2, cutoff=_SURE)
+    return folded[close[0]] if len(close) == 1 else ""
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -19,17 +19,19 @@ from msgspec.structs import replace
 
 from vmf import units
 from vmf.classad import ClassAdSyntaxError, parse
-from vmf.errors import SpecError
+from vmf.errors import Fault, SpecError
 from vmf.model import terms
 from vmf.rules import Rule
 from vmf.spec import nodes, refusals
-from vmf.spec.faults import Faults, Place, shown, suggestion
+from vmf.spec.faults import Faults, Place, meant, shown, suggestion
 from vmf.spec.nodes import Node, Scalar, Sequence
 
 T = TypeVar("T")
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _BOOLEANS = MappingProxyType({"true": True, "false": False})
+_WORDS = MappingProxyType({"yes": "true", "on": "true", "no": "false", "off": "false"})
+"""What older YAML takes for true and false."""
 _KINDS = MappingProxyType({Scalar: "a text", Sequence: "a list", nodes.Mapping: "a block of keys"})
 
 
@@ -58,9 +60,11 @@ class Given(Struct, frozen=True, kw_only=True):
         """What is given one level deeper."""
         return Given(keys=(*self.keys, key), node=node)
 
-    def wrong(self, what: str, *, hint: str = "", rule: Rule = refusals.WRONG_VALUE) -> SpecError:
+    def wrong(
+        self, what: str, *, hint: str = "", rule: Rule = refusals.WRONG_VALUE, fix: tuple[str, str] | None = None
+    ) -> SpecError:
         """Say what is wrong with it, to be raised."""
-        return self.place.wrong(f"{self.name}: {what}" if self.keys else what, hint=hint, rule=rule)
+        return self.place.wrong(f"{self.name}: {what}" if self.keys else what, hint=hint, rule=rule, fix=fix)
 
     def text(self, wanted: str = "a text") -> str:
         """The text as written.
@@ -178,10 +182,7 @@ def _fields(reader: Reader, given: Given, wanted: inspect.StructType | inspect.T
     for key, below in entries(given, reader.faults):
         missing.pop(key.text, None)
         if key.text not in fields:
-            what = f"{given.name}: " if given.keys else ""
-            hint = suggestion(key.text, fields)
-            fault = key.place.fault(f"{what}unknown key {shown(key.text)}", hint=hint, rule=refusals.UNKNOWN_KEY)
-            reader.faults.add(fault)
+            reader.faults.add(_unknown(given, key, fields))
             if len(reader.faults) >= FAULTS_MOST:
                 break
             continue
@@ -192,6 +193,19 @@ def _fields(reader: Reader, given: Given, wanted: inspect.StructType | inspect.T
         hint = f"add `{name}:` {_description(field.type)}".strip()
         reader.lose(given, given.wrong(f"the key {name} is missing", hint=hint, rule=refusals.MISSING_KEY))
     return values
+
+
+def _unknown(given: Given, key: Scalar, known: Mapping[str, object]) -> Fault:
+    name = f"{given.name}: " if given.keys else ""
+    entries_ = given.node.entries if isinstance(given.node, nodes.Mapping) else ()
+    there = {each.text for each, _ in entries_ if isinstance(each, Scalar)}
+    guess = meant(key.text, known)
+    return key.place.fault(
+        f"{name}unknown key {shown(key.text)}",
+        hint=suggestion(key.text, known),
+        rule=refusals.UNKNOWN_KEY,
+        fix=(key.text, guess) if guess and guess not in there and key.plain else None,
+    )
 
 
 def _description(wanted: inspect.Type) -> str:
@@ -343,7 +357,10 @@ def _choice(given: Given, choices: Mapping[str, T]) -> T:
     text = given.text("one of " + ", ".join(choices))
     if text not in choices:
         what = f"{shown(text)} is none of {', '.join(choices) or '(nothing)'}"
-        raise given.wrong(what, hint=suggestion(text, choices))
+        guess = _WORDS.get(text.lower(), text) if _BOOLEANS.keys() == choices.keys() else text
+        guess = meant(guess, choices)
+        sure = guess and isinstance(given.node, Scalar) and given.node.plain
+        raise given.wrong(what, hint=suggestion(text, choices), fix=(text, guess) if sure else None)
     return choices[text]
 
 

@@ -1,0 +1,52 @@
+"""`vmf lint --fix`: what is surely meant is written instead of what stands there, and nothing else is touched."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from vmf.errors import Fault
+from vmf.files.beside import replacing
+from vmf.lint.finding import Finding
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+def fix(findings: Iterable[Finding]) -> int:
+    """Write what is meant into the files; how many places were changed.
+
+    A file changes as a whole or not at all, and keeps its permissions and its line ends.
+
+    Raises:
+        OSError: if a file cannot be written.
+    """
+    by_file: dict[str, list[Fault]] = defaultdict(list)
+    for each in findings:
+        if each.fault.fix and each.fault.line:
+            by_file[each.fault.where].append(each.fault)
+    return sum(_fix_file(Path(where), faults) for where, faults in by_file.items())
+
+
+def _fix_file(path: Path, faults: Sequence[Fault]) -> int:
+    text = path.read_bytes().decode("utf-8-sig")
+    begins = [0, *(found.end() for found in _BREAK.finditer(text))]
+    edits = {(begins[fault.line - 1] + fault.column - 1, *fault.fix) for fault in faults if fault.fix}
+    done = 0
+    for at, old, new in sorted(edits, reverse=True):
+        if text.startswith(old, at):
+            text = f"{text[:at]}{new}{text[at + len(old) :]}"
+            done += 1
+    if done:
+        _write(path, text)
+    return done
+
+
+def _write(path: Path, text: str) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    with replacing(path) as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(text.encode())
