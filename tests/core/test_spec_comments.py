@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from vmf.spec.comments import comments
+from vmf.spec.comments import TOKEN_LIMIT, comments
 
 FOUND = re.compile("# (here|there)")
 TEXT = """\
@@ -49,6 +49,11 @@ def test_lines_end_as_they_may(end):
 def test_before_a_fault_there_are_comments_and_after_it_nobody_knows():
     found = comments("a: b # here\nc: d: e # here\n", "a.yaml", FOUND)
     assert [each.place.line for each in found] == [1]
+
+
+def test_what_is_long_without_end_is_scanned_to_a_bound():
+    found = list(comments("- a # here\n" * TOKEN_LIMIT, "a.yaml", FOUND))
+    assert 0 < len(found) < TOKEN_LIMIT
 
 
 @pytest.mark.parametrize(

@@ -147,8 +147,8 @@ For code scanning, which keeps them and compares runs, the last step becomes
 
 ## Rules
 The first digit says what a rule is about: 1 syntax and schema, 2 fields that contradict each other, 3 expressions,
-4 files and images, 5 hosts and what they can do. Plugins have prefixes of their own. `vmf lint --explain` says why a rule
-is one.
+4 files and images, 5 hosts and what they can do. Plugins have prefixes of their own. `vmf lint --explain` says why a
+rule is one.
 
 {rules}
 """

@@ -29,7 +29,7 @@ IDLE = Rule(
 )
 RULES = (NAMELESS, IDLE)
 
-_PATTERN = re.compile(r"#[ \t]*vmf:[ \t]*ignore\b(?:\[(?P<ids>[^\]\r\n]*)\])?")
+_PATTERN = re.compile(r"#[ \t]*vmf:[ \t]*ignore\b(?:\[(?P<ids>[^][\r\n]*)\])?")
 _WORDS = re.compile(r"[^\s,]+")
 
 

@@ -22,7 +22,10 @@ from ruamel.yaml.tokens import (
 )
 
 from vmf.spec.faults import Place, Source
-from vmf.spec.nodes import DEPTH_LIMIT, NODE_LIMIT
+from vmf.spec.nodes import DEPTH_LIMIT
+
+TOKEN_LIMIT = 20_000
+"""Behind so many of YAML's tokens, which are some 5,000 lines, no comment is looked for."""
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _BLANKS = re.compile(r"[ \t]*")
@@ -39,7 +42,7 @@ class Comment(Struct, frozen=True, kw_only=True):
 
 
 def comments(text: str, where: str, pattern: re.Pattern[str]) -> Iterator[Comment]:
-    """The comments that match, `#` included; where the text is no YAML, none after the place at which it stops to be.
+    """The comments that match, `#` included, as far as the text is YAML and within bounds.
 
     A text without a match costs next to nothing; any other is scanned.
     """
@@ -92,7 +95,7 @@ def _bounded(tokens: Iterator[Token]) -> Iterator[Token]:
     level = 0
     for number, token in enumerate(tokens):
         level += _STEPS.get(type(token), 0)
-        if level > DEPTH_LIMIT or number > NODE_LIMIT:
+        if level > DEPTH_LIMIT or number > TOKEN_LIMIT:
             raise OverflowError
         yield token
 
