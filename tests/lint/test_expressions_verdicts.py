@@ -115,7 +115,7 @@ def test_samples_tell_apart_all_that_comparisons_tell_apart():
         *("Rack != Rack", "Rack != 5 && !(Rack < 5) && !(Rack > 5)", "Rack == true && Rack =!= true && Rack =!= 1"),
         *("isError(Rack)", "isAbsTime(Rack)", "(Rack ?: true) && isUndefined(Rack)", "Rack && Rack =!= true"),
         *("Cpus > 4 && Cpus < 6", "Cpus > 4.5 && Cpus < 5.5", "Disk =?= undefined", "isString(RequestDisk)"),
-        *("(Rack < Own ? Cpus < VM_Type : VM_Type) || Cpus > 4", "!(Rack < Own) || Cpus < VM_Type"),
+        *("(Rack < Own ? VM_Type : VM_Type) || Cpus > 4", "!(Rack < Own) || Cpus < VM_Type"),
         *(
             "(Rack > Own ?: Cpus > 1) && isUndefined(Rack)",
             'Rack == "k" && Rack =!= "k" && Rack =!= "K" || Rack == "k7"',

@@ -89,11 +89,12 @@ class Condition:
 
     def _needed(self, group: list[Clause]) -> list[Clause]:
         """Clauses that are never true together, without those that have no part in it."""
+        needed = group
         for each in group:
-            others = [other for other in group if other is not each]
+            others = [other for other in needed if other is not each]
             if not self._can_be(others):
-                return self._needed(others)
-        return group
+                needed = others
+        return needed
 
     def _can_be(self, group: Sequence[Clause]) -> bool:
         cases = self._cases(group, self._hopes)
