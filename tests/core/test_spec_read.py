@@ -12,7 +12,9 @@ from vmf.errors import Fault, SpecError
 from vmf.model import Host, Image, Job
 from vmf.spec.faults import Source
 from vmf.spec.nodes import compose
-from vmf.spec.read import SENTENCES, Given, read, read_path
+from vmf.spec.given import Given
+from vmf.spec.read import read, read_path
+from vmf.spec.scalars import SENTENCES
 
 
 class Colour(StrEnum):
@@ -84,14 +86,14 @@ def test_numbers_are_digits(text, number):
     assert everything(f"count: {text}").count == number
 
 
-@pytest.mark.parametrize("text", ["0", "1025", "9" * 18])
+@pytest.mark.parametrize("text", ["0", "-1", "1025", "9" * 18])
 def test_a_number_out_of_range_is_told_the_range(text):
     fault = fault_of(f"count: {text}")
     assert fault.what.endswith("is out of range")
     assert fault.hint == "write a whole number from 1 to 1024"
 
 
-@pytest.mark.parametrize("text", ["010", "1e3", "0x10", "-1", "+1", "1.0", "1_0", "x", "''", "true", "٣", "9" * 5000])
+@pytest.mark.parametrize("text", ["010", "1e3", "0x10", "-01", "-0", "+1", "1.0", "1_0", "x", "''", "true", "٣", "9" * 5000])
 def test_any_other_number_is_told_with_the_range_and_how_to_write_it(text):
     fault = fault_of(f"count: {text}")
     assert fault.what.startswith("count: ")

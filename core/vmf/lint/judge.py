@@ -17,6 +17,7 @@ from vmf.model import Host, Job
 from vmf.plugins import Plugins
 from vmf.rules import Check, Rule
 from vmf.spec import JobWords, contradictions, refusals
+from vmf.spec.contradiction_rules import MAC_TWICE
 from vmf.spec.documents import Draft, Names, each_document
 from vmf.spec.faults import Faults
 from vmf.spec.hosts import host_draft
@@ -69,7 +70,7 @@ def all_rules(plugins: Plugins) -> Mapping[str, Rule]:
     every = (
         *refusals.RULES,
         *(check.rule for check in contradictions.CONTRADICTIONS),
-        contradictions.MAC_TWICE,
+        MAC_TWICE,
         *expression_rules.RULES,
         *(check.rule for check in files.CHECKS),
         *hosts.RULES,
@@ -118,6 +119,6 @@ def _doubled(jobs: Sequence[Draft[Job]]) -> Iterator[Finding]:
             if mac.lower() in first:
                 place = each.place("spec", "network", "mac")
                 what = f"spec.network.mac: {mac} is already the address of {first[mac.lower()]}"
-                rule = contradictions.MAC_TWICE
-                yield Finding(rule=rule, fault=place.fault(what, hint="give each a MAC address of its own", rule=rule))
+                hint = "give each a MAC address of its own"
+                yield Finding(rule=MAC_TWICE, fault=place.fault(what, hint=hint, rule=MAC_TWICE))
             first.setdefault(mac.lower(), each.value.name)

@@ -15,8 +15,9 @@ from vmf.model import API_VERSION, MEBIBYTE
 from vmf.rules import Check, Rule
 from vmf.spec import nodes, refusals
 from vmf.spec.faults import Faults, Place, shown, suggestion
+from vmf.spec.given import Given
 from vmf.spec.nodes import Node, Scalar, documents, find
-from vmf.spec.read import LOST, Custom, Given, Reader, entries, type_info
+from vmf.spec.read import LOST, Custom, Reader, entries, type_info
 from vmf.spec.versions import VERSIONS
 
 T = TypeVar("T", bound=Struct)

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from vmf.model import FORMATS, Disk, File
 from vmf.spec import nodes, refusals
 from vmf.spec.faults import shown
-from vmf.spec.read import Custom, Given, read, read_path, type_info
+from vmf.spec.given import Given
+from vmf.spec.read import Custom, read, read_path, type_info
 
 _TYPES = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK})
 _PATH_SHOWN = 1000

@@ -19,8 +19,8 @@ from vmf.spec.contradictions import ERRORS
 from vmf.spec.documents import Draft, draft, shape
 from vmf.spec.faults import Faults, Place, Source, shown, suggestion
 from vmf.spec.files import absence, reading
+from vmf.spec.given import Given
 from vmf.spec.nodes import Node, scalar
-from vmf.spec.read import Given
 
 _IMAGE = shape(Image)
 _DESCRIPTION = ".image.yaml"

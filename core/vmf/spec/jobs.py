@@ -20,10 +20,11 @@ from vmf.spec.contradictions import ERRORS
 from vmf.spec.documents import Draft, Names, Shape, draft, each_document, shape
 from vmf.spec.faults import Faults, shown
 from vmf.spec.files import reading
+from vmf.spec.given import Given
 from vmf.spec.image import Shelves, read_image
 from vmf.spec.nodes import Node, Scalar, find
 from vmf.spec.queue import RUNS_MOST, runs
-from vmf.spec.read import Custom, Given, read, read_path, type_info
+from vmf.spec.read import Custom, read, read_path, type_info
 from vmf.spec.versions import today
 
 _RESERVED = frozenset({("exit-code",), ("vmf-end",)})

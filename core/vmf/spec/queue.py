@@ -14,8 +14,8 @@ from vmf.errors import SpecError
 from vmf.spec import nodes, refusals
 from vmf.spec.changes import Change, apply_change, keys_of
 from vmf.spec.faults import Faults, Place, Source, shown, suggestion
+from vmf.spec.given import Given
 from vmf.spec.nodes import Node, Scalar, find, scalar
-from vmf.spec.read import Given
 
 RUNS_MOST = 10_000
 ROWS_MOST = 4 * 2**20

@@ -1,0 +1,160 @@
+"""The rules about fields that contradict each other: VMF201 to VMF299."""
+
+from __future__ import annotations
+
+from vmf.rules import Rule, Severity
+
+NOTHING_TO_BOOT = Rule(
+    id="VMF201",
+    title="nothing to boot from",
+    why="A machine starts from a kernel or from a disk, and there is neither.",
+    mend="Name an `image:`, `disks:` or a `boot.kernel:`, or the machine in the block of its hypervisor.",
+)
+INITRD = Rule(
+    id="VMF202",
+    title="an initial RAM disk without a kernel of its own",
+    why="It is loaded with a kernel's file; a kernel in the image brings its own along.",
+    mend="Name the kernel's file as well, or leave the initrd out.",
+)
+UNUSED_BOOT = Rule(
+    id="VMF203",
+    title="words for a kernel that is in the image",
+    why="The boot loader in the image says what its kernel is told; root and parameters would be ignored.",
+    mend="Leave them out, or name the kernel's file.",
+)
+CONSENT = Rule(
+    id="VMF204",
+    title="checkpoints of a machine with a network, without consent",
+    why="A restored machine goes on with connections that its peers have long given up, and with an address whose "
+    "lease may have expired and may be somebody else's by then: open connections are lost, and the guest has to ask "
+    "for its address anew.",
+    mend="Write `lose_connections: true` below `checkpoint:` if the job can live with that, or do without one of them.",
+)
+IDLE_CONSENT = Rule(
+    id="VMF205",
+    title="a consent to what the job does not do",
+    why="Without a network there are no connections to lose.",
+    mend="Leave `lose_connections` out.",
+    severity=Severity.WARNING,
+)
+DEVICE_TWICE = Rule(
+    id="VMF206",
+    title="a device that is given twice",
+    why="Two disks, or a disk and a CD-ROM, cannot have the same name in the guest.",
+    mend="Give each a device of its own.",
+)
+DEVICE_BUS = Rule(
+    id="VMF207",
+    title="a device whose name belongs to another bus",
+    why="The guest names disks after their bus: vd… for virtio, sd… for SATA and SCSI, hd… for IDE, xvd… for Xen.",
+    mend="Change the device or the bus, or leave one of them out.",
+)
+CDROM = Rule(
+    id="VMF208",
+    title="a CD-ROM of nothing, or of both files and an ISO",
+    why="It is made of files, or it is an ISO as it is.",
+    mend="Give exactly one of `files:` and `iso:`.",
+)
+MAC = Rule(
+    id="VMF209",
+    title="a MAC address that no network card can have",
+    why="The lowest bit of the first byte marks groups of receivers; a card with such an address, or with none but "
+    "zeros, is never reached.",
+    mend="Write an address whose first byte is even, such as 52:54:00:12:34:56.",
+)
+NO_NETWORK = Rule(
+    id="VMF210",
+    title="words for a network that the job does not have",
+    why="Without a network they would be ignored.",
+    mend="Give `network.type` another value than none, or leave them out.",
+)
+FORWARDS = Rule(
+    id="VMF211",
+    title="port forwards that cannot be",
+    why="A bridge puts the machine onto the network itself, so nothing is forwarded; and a port of the host leads to "
+    "one port only.",
+    mend="Use network type user or nat, and give each forward a port of its own.",
+)
+EMPTY_CHECKPOINT = Rule(
+    id="VMF212",
+    title="a checkpoint that is never taken",
+    why="Neither an eviction nor a period asks for one.",
+    mend="Add `on_eviction: true` or `period:`, or remove the block.",
+)
+SHARED_IN_PLACE = Rule(
+    id="VMF213",
+    title="a disk that neither travels nor is a snapshot",
+    why="The original on the host is changed by the guest, and no two jobs can use it at once.",
+    mend="Use `access: snapshot`, or let the file travel, unless this is what you want.",
+    severity=Severity.WARNING,
+)
+IN_PLACE_TWICE = Rule(
+    id="VMF214",
+    title="one file for two disks, one of which is written in place",
+    why="Each would see the other's writes as damage.",
+    mend="Give each disk a file of its own, or use snapshots.",
+)
+NO_SCRIPT = Rule(
+    id="VMF215",
+    title="words for a script that the job does not have",
+    why="They reach the guest with the script; without one nothing reads them.",
+    mend="Add `run:`, or leave them out.",
+)
+VARIABLE_TWICE = Rule(
+    id="VMF216",
+    title="a variable that is both plain and secret",
+    why="Only one of the two values could reach the script.",
+    mend="Keep one of them.",
+)
+HALT = Rule(
+    id="VMF217",
+    title="a script that halts",
+    why="`halt` stops the processor and leaves the power on in some guests: the machine never ends, nor does the job.",
+    mend="Leave the shutdown to the guest contract, or use `poweroff`.",
+    severity=Severity.WARNING,
+)
+SECRET = Rule(
+    id="VMF218",
+    title="a secret in plain sight",
+    why="Specs are copied, committed and shown.",
+    mend="Put it into a file that only you can read, and name that in `secrets:`.",
+    severity=Severity.WARNING,
+)
+IDLE_BLOCK = Rule(
+    id="VMF219",
+    title="the block of a hypervisor that the job does not run on",
+    why="The job's `type` leaves it out, so nothing ever reads the block.",
+    mend="Add the type, or remove the block.",
+    severity=Severity.WARNING,
+)
+MAC_TWICE = Rule(
+    id="VMF220",
+    title="two jobs of one file with the same MAC address",
+    why="Two machines with one address on one network are both cut off.",
+    mend="Give each an address of its own, or leave it to vmf.",
+)
+CONNECTION = Rule(
+    id="VMF251",
+    title="a connection whose fields do not go together",
+    why="An address means something only where the hypervisor is elsewhere, and there it is needed; keys belong to ssh "
+    "and tls, certificates to tls and a hypervisor's own interface.",
+    mend="Give the fields of the transport, and no others.",
+)
+INSECURE = Rule(
+    id="VMF252",
+    title="a connection that anybody on the way can read and change",
+    why="Transport tcp neither encrypts nor proves who is who.",
+    mend="Use ssh or tls; if the way is safe, write `insecure: true`.",
+)
+NETWORKS = Rule(
+    id="VMF253",
+    title="networks that do not go together",
+    why="The default has to be one of those that are offered, and a bridge needs its name.",
+    mend="Add the type to `types:`, or name the bridge.",
+)
+OWN_GUEST = Rule(
+    id="VMF254",
+    title="a host that is a guest of itself",
+    why="It would wait for itself.",
+    mend="Name the other host.",
+)

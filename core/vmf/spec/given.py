@@ -1,0 +1,62 @@
+"""What a spec gives: a node with the keys that lead to it, and the one way to say what is wrong with it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from vmf.errors import SpecError
+from vmf.rules import Rule
+from vmf.spec import nodes, refusals
+from vmf.spec.faults import Place, shown
+from vmf.spec.nodes import Node, Scalar, Sequence
+
+KINDS = MappingProxyType({Scalar: "a text", Sequence: "a list", nodes.Mapping: "a block of keys"})
+"""What nodes are called."""
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """What a spec gives, and the keys that lead there; list items count from 0."""
+
+    keys: tuple[str | int, ...] = ()
+    node: Node
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return self.node.place
+
+    @property
+    def name(self) -> str:
+        """The keys as people read them: `spec.disks, item 1.file`."""
+        words = (f", item {key + 1}" if isinstance(key, int) else f".{_key(key)}" for key in self.keys)
+        return "".join(words).removeprefix(".")
+
+    def below(self, key: str | int, node: Node) -> Given:
+        """What is given one level deeper."""
+        return Given(keys=(*self.keys, key), node=node)
+
+    def wrong(
+        self, what: str, *, hint: str = "", rule: Rule = refusals.WRONG_VALUE, fix: tuple[str, str] | None = None
+    ) -> SpecError:
+        """Say what is wrong with it, to be raised."""
+        return self.place.wrong(f"{self.name}: {what}" if self.keys else what, hint=hint, rule=rule, fix=fix)
+
+    def text(self, wanted: str = "a text") -> str:
+        """The text as written.
+
+        Raises:
+            SpecError: if something else is given, or nothing.
+        """
+        if not isinstance(self.node, Scalar):
+            what = f"{wanted} is wanted, this is {KINDS[type(self.node)]}"
+            raise self.wrong(what, hint=f"write {wanted}", rule=refusals.WRONG_SHAPE)
+        if self.node.null:
+            hint = "give a value; write an empty text as ''"
+            raise self.wrong(f"{wanted} is wanted, this is empty", hint=hint, rule=refusals.WRONG_SHAPE)
+        return self.node.text
+
+
+def _key(key: str) -> str:
+    return key if key.isidentifier() else shown(key)

@@ -1,0 +1,215 @@
+"""Fields of jobs and images that contradict each other: pure checks of values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from vmf.model import Access, Bus, Image, Job, NetworkType
+from vmf.rules import Check, Objection
+from vmf.spec import contradiction_rules as rules
+
+_BUSES = {"vd": {Bus.VIRTIO}, "sd": {Bus.SATA, Bus.SCSI}, "hd": {Bus.IDE}, "xvd": {Bus.XEN}}
+_HALT = re.compile(r"^\s*(?:(?:exec|sudo|nohup)\s+)*(?:/\S*/)?halt\b(?!\s+-p)(?!\s*=)", re.MULTILINE)
+_SECRET_NAME = re.compile(
+    r"(?i)(?:^|_)(?:pass(?:word|wd|phrase)?|secret|token|api_?key|private_?key|credentials?)(?:_|$)"
+)
+_SECRET_TEXT = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b")
+
+
+def _bootless(job: Job) -> Iterator[Objection]:
+    bundle = job.bundle
+    if not (bundle.kernel or bundle.disks or job.settings or job.boot.kernel or (job.cdrom and job.cdrom.iso)):
+        what = "the job has nothing to boot from"
+        yield Objection(at=(), what=what, hint="add `image:` or `disks:`", given=("image", "disks", "boot", "cdrom"))
+
+
+def _bootless_image(image: Image) -> Iterator[Objection]:
+    if not image.kernel and not image.disks:
+        what = "the image has nothing to boot from"
+        yield Objection(at=(), what=what, hint="add `kernel:` or `disks:`", given=("kernel", "disks"))
+
+
+def _initrd(job: Job) -> Iterator[Objection]:
+    if job.boot.initrd and job.bundle.kernel is None:
+        included = job.boot.kernel == "included"
+        what = "the kernel is in the image, and so is its initrd" if included else "an initrd needs a kernel"
+        hint = "leave the initrd out, or name the kernel's file" if included else "add `kernel:`"
+        yield Objection(at=("boot", "initrd"), what=what, hint=hint, given=("image",))
+
+
+def _initrd_image(image: Image) -> Iterator[Objection]:
+    if image.initrd and not image.kernel:
+        yield Objection(at=("initrd",), what="an initrd needs a kernel", hint="add `kernel:`", given=("kernel",))
+
+
+def _unused_boot(job: Job) -> Iterator[Objection]:
+    for field in ("root", "parameters"):
+        if job.boot.kernel == "included" and getattr(job.boot, field):
+            what = "the kernel is in the image, whose boot loader tells it this"
+            yield Objection(at=("boot", field), what=what, hint="leave it out, or name the kernel's file")
+
+
+def _consent(job: Job) -> Iterator[Objection]:
+    if job.checkpoint and _networked(job) and not job.checkpoint.lose_connections:
+        what = "with a network, open connections and leases may be lost when the machine goes on elsewhere"
+        yield Objection(
+            at=("checkpoint",), what=what, hint="add `lose_connections: true` if the job can live with that"
+        )
+
+
+def _idle_consent(job: Job) -> Iterator[Objection]:
+    if job.checkpoint and job.checkpoint.lose_connections and not _networked(job):
+        what = "the job has no network, so there are no connections to lose"
+        yield Objection(at=("checkpoint", "lose_connections"), what=what, hint="leave it out")
+
+
+def _devices(job: Job) -> Iterator[Objection]:
+    given: list[tuple[tuple[str | int, ...], str | None]] = []
+    given.extend((("disks", number, "device"), disk.device) for number, disk in enumerate(job.disks))
+    given.append((("cdrom", "device"), job.cdrom.device if job.cdrom else None))
+    first: dict[str, tuple[str | int, ...]] = {}
+    for at, device in given:
+        if device and device in first:
+            what = f"{device} is already the device of {'.'.join(map(str, first[device][:-1]))}"
+            yield Objection(at=at, what=what, hint="give each a device of its own")
+        elif device:
+            first[device] = at
+
+
+def _device_bus(job: Job) -> Iterator[Objection]:
+    for number, disk in enumerate(job.disks):
+        kind = re.match("x?[a-z]d", disk.device or "")
+        buses = _BUSES.get(kind[0]) if kind else None
+        if disk.bus and buses and disk.bus not in buses:
+            what = f"{disk.device} is no name of a disk on {disk.bus}"
+            yield Objection(at=("disks", number, "device"), what=what, hint=f"leave out `bus`, or use {min(buses)}")
+
+
+def _cdrom(job: Job) -> Iterator[Objection]:
+    if job.cdrom and bool(job.cdrom.files) == bool(job.cdrom.iso):
+        what = "both files and an ISO" if job.cdrom.iso else "neither files nor an ISO"
+        yield Objection(at=("cdrom",), what=what, hint="give exactly one of `files:` and `iso:`")
+
+
+def _mac(job: Job) -> Iterator[Objection]:
+    if job.network.mac and (int(job.network.mac[:2], 16) & 1 or not job.network.mac.strip("0:")):
+        what = f"{job.network.mac} is no address of a single card"
+        yield Objection(at=("network", "mac"), what=what, hint="make its first byte even, such as 52")
+
+
+def _no_network(job: Job) -> Iterator[Objection]:
+    for field in ("mac", "model", "forwards"):
+        if not _networked(job) and getattr(job.network, field):
+            what = "the job has no network"
+            yield Objection(at=("network", field), what=what, hint="leave it out, or give `network.type`")
+
+
+def _forwards(job: Job) -> Iterator[Objection]:
+    taken = set()
+    for number, each in enumerate(job.network.forwards):
+        at = ("network", "forwards", number)
+        if job.network.type is NetworkType.BRIDGE:
+            what = "a machine on a bridge is reached by its own address"
+            yield Objection(at=at, what=what, hint="leave the forwards out, or use network type user")
+        elif each.host_port and (each.protocol, each.host_port) in taken:
+            what = f"port {each.host_port} of the host is already forwarded"
+            yield Objection(at=(*at, "host_port"), what=what, hint="choose another one, or leave it to vmf")
+        taken.add((each.protocol, each.host_port))
+
+
+def _empty_checkpoint(job: Job) -> Iterator[Objection]:
+    if job.checkpoint and not (job.checkpoint.on_eviction or job.checkpoint.period):
+        yield Objection(
+            at=("checkpoint",), what="nothing asks for one", hint="add `on_eviction: true` or `period: 10m`"
+        )
+
+
+def _shared_in_place(job: Job) -> Iterator[Objection]:
+    for number, disk in enumerate(job.disks):
+        if disk.access is Access.IN_PLACE and disk.file.on_host:
+            what = "the guest changes the original on the host"
+            yield Objection(
+                at=("disks", number, "access"), what=what, hint="use snapshot, unless this is what you want"
+            )
+
+
+def _in_place_twice(job: Job) -> Iterator[Objection]:
+    disks = job.bundle.disks
+    before = len(disks) - len(job.disks)
+    for number, disk in enumerate(job.disks):
+        others = [each for place, each in enumerate(disks) if place != before + number and each.file == disk.file]
+        if others and Access.IN_PLACE in {disk.access, *(each.access for each in others)}:
+            what = "another disk of the job is the same file"
+            yield Objection(at=("disks", number, "file"), what=what, hint="give each disk a file of its own")
+
+
+def _no_script(job: Job) -> Iterator[Objection]:
+    given = {"arguments": job.arguments, "env": job.env, "secrets": job.secrets}
+    for field, value in given.items():
+        if value and job.run is None:
+            what = "no script reads it"
+            yield Objection(at=(field,), what=what, hint="add `run:`, or leave it out", given=("run",))
+    if job.results.files and job.run is None:
+        what = "without a script nothing hands files over"
+        hint = "add `run:`; changed disks come back in any case"
+        yield Objection(at=("results", "files"), what=what, hint=hint, given=("run",))
+
+
+def _variable_twice(job: Job) -> Iterator[Objection]:
+    for name in job.secrets.keys() & job.env.keys():
+        yield Objection(at=("env", name), what="it is among the secrets, too", hint="keep one of them")
+
+
+def _halt(job: Job) -> Iterator[Objection]:
+    if job.run and (found := _HALT.search(job.run)):
+        what = f"`{found[0].strip()[:40]}` leaves the power on in some guests, and the job never ends"
+        yield Objection(at=("run",), what=what, hint="leave the end to the guest contract, or use poweroff")
+
+
+def _secrets(job: Job) -> Iterator[Objection]:
+    for name, value in job.env.items():
+        if value and (_SECRET_NAME.search(name) or _SECRET_TEXT.search(value)):
+            what = "this looks like a secret, in plain sight"
+            yield Objection(
+                at=("env", name), what=what, hint=f"put it into a file and write `secrets: {{{name}: FILE}}`"
+            )
+    if job.run and _SECRET_TEXT.search(job.run):
+        yield Objection(at=("run",), what="the script holds a key, in plain sight", hint="hand it over by `secrets:`")
+
+
+def _idle_blocks(job: Job) -> Iterator[Objection]:
+    for name in job.settings:
+        if job.types and name not in job.types:
+            what = f"the job runs on {' or '.join(job.types)} only"
+            yield Objection(at=(name,), what=what, hint=f"add {name} to `type:`, or remove the block")
+
+
+def _networked(job: Job) -> bool:
+    return job.network.type is not NetworkType.NONE
+
+
+JOB_CHECKS: tuple[Check[Any], ...] = (
+    Check(rule=rules.NOTHING_TO_BOOT, kind=Job, judge=_bootless),
+    Check(rule=rules.NOTHING_TO_BOOT, kind=Image, judge=_bootless_image),
+    Check(rule=rules.INITRD, kind=Job, judge=_initrd),
+    Check(rule=rules.INITRD, kind=Image, judge=_initrd_image),
+    Check(rule=rules.UNUSED_BOOT, kind=Job, judge=_unused_boot),
+    Check(rule=rules.CONSENT, kind=Job, judge=_consent),
+    Check(rule=rules.IDLE_CONSENT, kind=Job, judge=_idle_consent),
+    Check(rule=rules.DEVICE_TWICE, kind=Job, judge=_devices),
+    Check(rule=rules.DEVICE_BUS, kind=Job, judge=_device_bus),
+    Check(rule=rules.CDROM, kind=Job, judge=_cdrom),
+    Check(rule=rules.MAC, kind=Job, judge=_mac),
+    Check(rule=rules.NO_NETWORK, kind=Job, judge=_no_network),
+    Check(rule=rules.FORWARDS, kind=Job, judge=_forwards),
+    Check(rule=rules.EMPTY_CHECKPOINT, kind=Job, judge=_empty_checkpoint),
+    Check(rule=rules.SHARED_IN_PLACE, kind=Job, judge=_shared_in_place),
+    Check(rule=rules.IN_PLACE_TWICE, kind=Job, judge=_in_place_twice),
+    Check(rule=rules.NO_SCRIPT, kind=Job, judge=_no_script),
+    Check(rule=rules.VARIABLE_TWICE, kind=Job, judge=_variable_twice),
+    Check(rule=rules.HALT, kind=Job, judge=_halt),
+    Check(rule=rules.SECRET, kind=Job, judge=_secrets),
+    Check(rule=rules.IDLE_BLOCK, kind=Job, judge=_idle_blocks),
+)
