@@ -30,7 +30,7 @@ from vmf.lint.verdicts import Condition
 from vmf.lint.vocabulary import Vocabulary, bare
 from vmf.match.reading import reading, scoped
 from vmf.match.words import brief
-from vmf.model import Host
+from vmf.model import Host, Job
 from vmf.rules import Severity
 
 __all__ = ["RULES", "Remark", "Use", "Vocabulary", "remarks"]
@@ -99,7 +99,8 @@ def _judge_condition(root: Spot, words: Vocabulary) -> Iterator[Remark]:
     value = bare(root.node)
     if value is True or (value is False and words.kind is Host):
         return  # so one says that one asks nothing, and that a host is closed
-    if words.kind is Host and words.type_of(value) in {int, float}:
+    kind = words.type_of(value)
+    if words.kind is Host and kind in {int, float}:
         yield remark(NEVER, root, "a number is never true", "compare it: `TARGET.RequestCpus <= 4`")
         return
     condition = Condition(root, words)
@@ -108,7 +109,7 @@ def _judge_condition(root: Spot, words: Vocabulary) -> Iterator[Remark]:
         how = "is never true" if len(spots) == 1 else "are never true together"
         more = f" (and {len(spots) - 2} more)" if len(spots) > 2 else ""  # noqa: PLR2004  # those that are named
         yield remark(NEVER, spots[-1], f"{clauses}{more} {how}", f"no {words.noun} can meet it: change or drop one")
-    elif condition.is_always_true():
+    elif (words.kind is Job or kind is bool) and condition.is_always_true():  # what else may be a number
         what = f"`{brief(root.node)}` is true whatever the {words.noun} is"
         yield Remark(rule=ALWAYS, offset=-1, what=what, hint="drop it, or look for a part that swallows the rest")
 

@@ -67,7 +67,12 @@ def judge_call(spot: Spot) -> Iterator[Remark]:
     least, most = arity(name)
     if not least <= given <= (given if most is None else most):
         wanted = str(least) if least == most else f"{least} to {most}"
-        yield remark(ARGUMENTS, spot, f"{shown}() takes {wanted} argument{'s' * (wanted != '1')}, not {given}")
+        yield remark(
+            ARGUMENTS,
+            spot,
+            f"{shown}() takes {wanted} argument{'s' * (wanted != '1')}, not {given}",
+            "see docs/classad.md",
+        )
     elif name in _OPTIONS:
         yield from _judge_pattern(spot, _OPTIONS[name])
 
@@ -111,7 +116,12 @@ def _judge_pattern(spot: Spot, options: int) -> Iterator[Remark]:
         compiled(pattern.node)
     except Unmatchable:
         if len(spot.parts) <= options:  # an option can give another meaning to what the pattern says
-            yield remark(PATTERN, pattern, f"{brief(pattern.node)} is no regular expression")
+            yield remark(
+                PATTERN,
+                pattern,
+                f"{brief(pattern.node)} is no regular expression",
+                "look for brackets that are not closed",
+            )
 
 
 ELSEWHERE: Final = frozenset({"evalineachcontext", "countmatches"})
