@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from keyword import iskeyword
 from pathlib import Path
 from types import MappingProxyType
 from typing import Never, NoReturn
@@ -19,13 +20,18 @@ from vmf.cli.say import say
 from vmf.errors import Exit, VmfError
 
 COMMANDS = MappingProxyType({
+    "init": "write a commented first job",
     "run": "run jobs and bring their results back",
     "plan": "show what would be done, and why, making nothing",
+    "lint": "find what is wrong with specs before anybody runs them",
     "match": "show which hosts a job fits, why not the others, and what to change",
+    "schema": "print the JSON Schema of specs",
+    "migrate": "rewrite specs of older versions, keeping their comments",
     "ps": "list jobs",
     "wait": "wait for jobs to end; carry on those whose engine is gone",
     "rm": "stop and remove jobs",
     "host": "list hosts and their ads",
+    "import": "turn HTCondor's submit files and machine configurations into specs",
     "classad": "try expressions and ads of the ClassAd language",
     "doctor": "check what this machine needs and say what to install",
     "plugins": "list plugins and what is wrong with them",
@@ -36,10 +42,12 @@ COMMANDS = MappingProxyType({
 class Parser(argparse.ArgumentParser):
     """Usage errors carry vmf's exit code, so that they are never taken for a guest's."""
 
+    usage_exit: int = Exit.USAGE
+
     def error(self, message: str) -> Never:
         """Say what is wrong and end."""
         self.print_usage(sys.stderr)
-        self.exit(Exit.USAGE, f"vmf: {message}\n")
+        self.exit(self.usage_exit, f"vmf: {message}\n")
 
 
 GARBAGE = 100_000
@@ -118,7 +126,8 @@ def _parser(words: Sequence[str]) -> Parser:
         )
         command.add_argument("-v", "--verbose", action="store_true", help="log to standard error")
         if name == asked:
-            module = importlib.import_module(f"vmf.cli.{name}")
+            module = importlib.import_module(f"vmf.cli.{name}{'_' if iskeyword(name) else ''}")
             module.arguments(command)
+            parser.usage_exit = command.usage_exit = getattr(module, "USAGE_EXIT", Exit.USAGE)
             command.set_defaults(act=module.act)
     return parser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,16 +14,18 @@ from vmf.cli.say import say
 from vmf.cli.session import home
 from vmf.cli.show import show
 from vmf.errors import UsageError, VmfError
-from vmf.lint import config, inline, judge
+from vmf.lint import config, fixing, inline, judge
 from vmf.lint.choosing import Choice, spec_files
 from vmf.lint.finding import Report
 from vmf.lint.formats import FORMATS
 from vmf.plugins import Plugins
 from vmf.rules import Rule
 from vmf.spec.faults import shown, suggestion
+from vmf.units import format_count
 
 CLEAN, FOUND, FAILED = range(3)
 """The exit codes, as other linters have them: nothing found, something found, and a run that says nothing."""
+USAGE_EXIT = FAILED
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=tuple(FORMATS), help="how to answer (default: full; github in its Actions)")
     parser.add_argument("--select", metavar="RULES", type=_words, help="only these, such as VMF203,VMF4")
     parser.add_argument("--ignore", metavar="RULES", type=_words, help="all but these")
+    parser.add_argument("--fix", action="store_true", help="write into the files what is surely meant")
     parser.add_argument("--exit-zero", action="store_true", help="exit with 0 whatever is found")
     parser.add_argument("--explain", metavar="RULE", help="say what a rule is about, and what to do")
     parser.add_argument(
@@ -65,14 +69,22 @@ def _lint(options: argparse.Namespace) -> int:
     named = spec_files(options.paths)
     files = tuple(each for each in named if not settings.exclude.fit(each))
     hosts = spec_files(options.hosts or settings.hosts)
-    looked_at = tuple(dict.fromkeys((*files, *hosts)))
-    found = judge.findings(files, plugins=plugins, hosts=hosts, images=home(os.environ).images)
-    report = Report.of(choice.of(inline.heed(found, looked_at)), looked_at)
+    look = partial(_report, files, hosts, plugins, choice)
+    report = look()
+    if options.fix and (mended := fixing.fix(report.findings)):
+        say(f"vmf: {format_count(mended, 'place')} mended")
+        report = look()
     if text := FORMATS[options.format or _usual(os.environ)](report):
         show(text)
     excluded = len(named) - len(files)
     say(f"vmf: {report.summary}{f', {excluded} excluded' if excluded else ''}")
     return CLEAN if report.clean or options.exit_zero else FOUND
+
+
+def _report(files: Sequence[Path], hosts: Sequence[Path], plugins: Plugins, choice: Choice) -> Report:
+    looked_at = tuple(dict.fromkeys((*files, *hosts)))
+    found = judge.findings(files, plugins=plugins, hosts=hosts, images=home(os.environ).images)
+    return Report.of(choice.of(inline.heed(found, looked_at)), looked_at)
 
 
 def _explain(options: argparse.Namespace) -> int:
