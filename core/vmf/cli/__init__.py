@@ -93,10 +93,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _act(options: argparse.Namespace) -> int:
-    from vmf.cli import session  # noqa: PLC0415  # `vmf --help` needs none of it
+    from vmf.cli.places import home  # noqa: PLC0415  # `vmf --help` needs none of it
 
     code = int(options.act(options))
-    session.mention_orphans(session.home(os.environ))
+    where = home(os.environ)
+    if where.store.exists():
+        from vmf.cli.session import mention_orphans  # noqa: PLC0415  # nor does what has no store
+
+        mention_orphans(where)
     return code
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from vmf.cli.session import home, prepare
+from vmf.cli.places import home
+from vmf.cli.session import prepare
 from vmf.model import TINY
 from vmf.warehouse import tiny
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from vmf.cli.places import home
 from vmf.cli.say import say
-from vmf.cli.session import home
 from vmf.cli.show import show
 from vmf.errors import UsageError, VmfError
 from vmf.lint import config, fixing, inline, judge

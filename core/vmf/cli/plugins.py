@@ -23,12 +23,14 @@ def act(options: argparse.Namespace) -> int:
         return 0
     for each in listed:
         print(f"{each.name} {each.version}: {_words(each)}")
-    if not any(each.group == HYPERVISORS and not each.error for each in listed):
-        print("no hypervisor plugin can be used: install one, such as vmf-kvm")
+    if not any(each.drives for each in listed):
+        print("no plugin drives a hypervisor: install one that does, such as vmf-kvm")
     return 0
 
 
 def _words(plugin: Listed) -> str:
     if plugin.error:
         return f"BROKEN: {plugin.error}"
-    return "hypervisor" if plugin.group == HYPERVISORS else f"hooks {', '.join(plugin.hooks)}"
+    if plugin.group != HYPERVISORS:
+        return f"hooks {', '.join(plugin.hooks)}"
+    return "hypervisor" if plugin.drives else "the words of a hypervisor's specs; it drives no host yet"

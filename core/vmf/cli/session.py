@@ -6,12 +6,12 @@ import argparse
 import logging
 import os
 import stat
-from collections.abc import Mapping
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmf.cli.places import configuration, home
 from vmf.cli.say import say
 from vmf.errors import Fault, SetupError, SpecError, VmfError
 from vmf.files import images
@@ -91,20 +91,6 @@ def _remark(fault: Fault) -> None:
     say(f"vmf: {fault}")
 
 
-def home(environment: Mapping[str, str]) -> Home:
-    """Where the state of this user is kept: VMF_HOME, or a folder with a short path, which the sockets in it need."""
-    if named := environment.get("VMF_HOME"):
-        return Home(root=Path(named).absolute())
-    if os.geteuid() == 0:
-        return Home(root=Path("/var/lib/vmf"))
-    return Home(root=Path.home() / ".vmf")
-
-
-def configuration(environment: Mapping[str, str]) -> Path:
-    """The only folder, besides `--hosts`, from which host specs count."""
-    return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "vmf" / "hosts"
-
-
 def prepare(where: Home) -> None:
     """Make the state folder: private to its owner, but for what a hypervisor's user must pass through or read.
 
@@ -150,8 +136,6 @@ def orphans(store: Store) -> tuple[Record, ...]:
 
 def mention_orphans(where: Home) -> None:
     """Say which jobs are orphaned, and what to type."""
-    if not where.store.exists():
-        return
     try:
         with closing(Store(where)) as store:
             orphaned = orphans(store)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Facts, Handle, Host, Image, Machine, MachineState, Stop
-from vmf_kvm import probe as probing
-from vmf_kvm.connection import Connection
-from vmf_libvirt.subscription import Subscription
+
+if TYPE_CHECKING:
+    from vmf_kvm.connection import Connection
+    from vmf_libvirt.subscription import Subscription
 
 
 @hookimpl
@@ -23,12 +24,16 @@ def hypervisor() -> HypervisorType:
 @hookimpl
 def connect(folder: Path) -> Connection:
     """Find or start the host's own libvirt daemon."""
+    from vmf_kvm.connection import Connection  # noqa: PLC0415  # libvirt is slow to import, and to read specs needs none
+
     return Connection(folder)
 
 
 @hookimpl
 def probe(connection: Connection, known: Facts | None, proof: Image | None) -> Facts:
     """Look at the host, and boot the proof where there is doubt."""
+    from vmf_kvm import probe as probing  # noqa: PLC0415  # as above
+
     return probing.probe(connection, known, proof, prove=_prove)
 
 

@@ -1,0 +1,23 @@
+"""Where things of this user are kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from vmf.model import Home
+
+
+def home(environment: Mapping[str, str]) -> Home:
+    """Where the state of this user is kept: VMF_HOME, or a folder with a short path, which the sockets in it need."""
+    if named := environment.get("VMF_HOME"):
+        return Home(root=Path(named).absolute())
+    if os.geteuid() == 0:
+        return Home(root=Path("/var/lib/vmf"))
+    return Home(root=Path.home() / ".vmf")
+
+
+def configuration(environment: Mapping[str, str]) -> Path:
+    """The only folder, besides `--hosts`, from which host specs count."""
+    return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "vmf" / "hosts"
