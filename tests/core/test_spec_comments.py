@@ -5,6 +5,7 @@ import re
 import pytest
 
 from vmf.spec.comments import TOKEN_LIMIT, comments
+from vmf.spec.nodes import DEPTH_LIMIT
 
 FOUND = re.compile("# (here|there)")
 TEXT = """\
@@ -49,6 +50,11 @@ def test_lines_end_as_they_may(end):
 def test_before_a_fault_there_are_comments_and_after_it_nobody_knows():
     found = comments("a: b # here\nc: d: e # here\n", "a.yaml", FOUND)
     assert [each.place.line for each in found] == [1]
+
+
+def test_nothing_is_looked_for_deeper_than_a_spec_may_be():
+    nested = ["[" * depth + "\n # here\n" + "]" * depth for depth in (DEPTH_LIMIT, DEPTH_LIMIT + 1)]
+    assert [len(list(comments(text, "a.yaml", FOUND))) for text in nested] == [1, 0]
 
 
 def test_what_is_long_without_end_is_scanned_to_a_bound():

@@ -104,7 +104,7 @@ def _explained(rule: Rule) -> str:
 def _choice(configured: Choice, options: argparse.Namespace) -> Choice:
     """What is configured, but for what the command line says."""
     said = {"select": options.select, "ignore": options.ignore}
-    return replace(configured, **{name: words for name, words in said.items() if words is not None})
+    return replace(configured, **{name: words for name, words in said.items() if words})
 
 
 def _usual(environment: Mapping[str, str]) -> str:
