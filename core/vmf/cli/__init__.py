@@ -98,7 +98,7 @@ def _act(options: argparse.Namespace) -> int:
     code = int(options.act(options))
     where = home(os.environ)
     if where.store.exists():
-        from vmf.cli.session import mention_orphans  # noqa: PLC0415  # nor does what has no store
+        from vmf.cli.orphaned import mention_orphans  # noqa: PLC0415  # nor does what has no store
 
         mention_orphans(where)
     return code

@@ -12,8 +12,9 @@ import msgspec
 
 from vmf.cli.carry import Owned, carrying
 from vmf.cli.checks import check_places, fit, results_folder
+from vmf.cli.orphaned import orphans
 from vmf.cli.say import say
-from vmf.cli.session import Session, add_format, add_specs, orphans
+from vmf.cli.session import Session, add_format, add_specs
 from vmf.cli.wait import await_all
 from vmf.errors import SetupError
 from vmf.model import Job

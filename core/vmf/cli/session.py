@@ -6,19 +6,18 @@ import argparse
 import logging
 import os
 import stat
-from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmf.cli.places import configuration, home
 from vmf.cli.say import say
-from vmf.errors import Fault, SetupError, SpecError, VmfError
+from vmf.errors import Fault, SetupError, SpecError
 from vmf.files import images
 from vmf.model import TINY, Home, Host, Image, Job
 from vmf.plugins import Plugins
 from vmf.run import Hosts
-from vmf.store import Record, Store, owned
+from vmf.store import Record, Store
 
 if TYPE_CHECKING:
     from vmf.spec import JobWords  # YAML is slow to import and most sessions read none
@@ -127,27 +126,6 @@ def log_jobs(where: Home, records: tuple[Record, ...]) -> None:
         logger = logging.getLogger(f"vmf.job.{record.id}")
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
-
-
-def orphans(store: Store) -> tuple[Record, ...]:
-    """The jobs that live on without an engine."""
-    return tuple(each for each in store.live() if not owned(store.home, each.id))
-
-
-def mention_orphans(where: Home) -> None:
-    """Say which jobs are orphaned, and what to type."""
-    try:
-        with closing(Store(where)) as store:
-            orphaned = orphans(store)
-    except VmfError as error:  # the command itself has done its work, and said what it could not
-        log.debug("no orphan is looked for: %s", error)
-        return
-    for each in orphaned:
-        name = each.job.name
-        say(
-            f"vmf: {name} (job {each.id}) is orphaned, {each.state}: its engine is gone;"
-            f" `vmf wait {name}` carries it on, `vmf rm {name}` removes it"
-        )
 
 
 def add_hosts(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from vmf.ads import reserved
 from vmf.classad.references import OURS, THEIRS
@@ -16,9 +17,9 @@ from vmf.spec.nodes import Node, Scalar, find
 
 def own_attributes(kind: type[Job | Host]) -> NodeCheck:
     """What to check of `spec.attributes` in documents of a kind."""
-    ours = reserved(kind)
 
     def check(document: Node) -> Iterator[Fault]:
+        ours = _reserved(kind)
         block = find(document, "spec", "attributes")
         given: dict[str, str] = {}
         for key, value in block.entries if isinstance(block, nodes.Mapping) else ():
@@ -47,6 +48,7 @@ def own_attributes(kind: type[Job | Host]) -> NodeCheck:
     return check
 
 
+_reserved = cache(reserved)
 _WORDS = frozenset({"true", "false", "undefined", "error"})
 _SCOPES = OURS | THEIRS | {"parent", "root", "toplevel", "left", "right", "currenttime"}
 """Names that every expression may use, and that would no longer mean what they say."""
