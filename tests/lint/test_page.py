@@ -47,6 +47,9 @@ nobody knows what a host can do, and the rules about that are silent.
 | 1 | Errors or warnings. |
 | 2 | The command line or the configuration is wrong, or vmf failed: the specs were not judged. |
 
+`--fix` writes into the files what is surely meant, such as a key or a choice with a slip in it, touches nothing else,
+and then tells what is left.
+
 ## Formats
 The findings go to standard output; a summary in one line goes to standard error. Only `full` repeats lines of a spec,
 because the others are kept and passed on. Messages of all formats name the values that they are about.
