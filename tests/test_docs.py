@@ -222,7 +222,7 @@ MACHINE = Machine(name="m", memory=2**28, cpus=1, accelerator="fake")
 
 
 def test_the_plugins_that_are_shown_do_what_is_said(plugins, tmp_path):
-    assert [each.error for each in plugins.listed] == ["", "", ""]
+    assert [each.error for each in plugins.listed] == ["", "", "", ""]
     host = plugins.connect(Host(name="here", type="fake"), tmp_path)
     with pytest.raises(Refused, match="machine large wants more than 1 GiB"):
         host.create(Machine(name="large", memory=2**31, cpus=1, accelerator="fake"))
@@ -231,6 +231,9 @@ def test_the_plugins_that_are_shown_do_what_is_said(plugins, tmp_path):
     host.destroy(handle)
     machine, changed = plugins.amend(None, MACHINE)
     assert (machine.kernel_parameters, changed) == ("site=here", ("shown-2",))
+    (check,) = plugins.checks()
+    assert [each.what for each in check.judge(Job(name="j", memory=2**28))] == ["no project pays for it"]
+    assert list(check.judge(Job(name="j", memory=2**28, labels={"project": "genome"}))) == []
 
 
 @pytest.mark.parametrize(("page", "number", "words", "said"), NUMBERS)

@@ -2,7 +2,7 @@
 
 A hypervisor plugin is a module that implements the verbs and is named by an entry point of the group
 `vmf.hypervisors`, whose name is the type. Anything else registers in the group `vmf.plugins`: it may wrap a verb
-(`@hookimpl(wrapper=True)`), implement `amend`, or observe through `event`.
+(`@hookimpl(wrapper=True)`), implement `amend`, observe through `event`, or add rules through `lint`.
 
 Every verb is answered by the one plugin of the host's type and always returns a value. Errors that a verb may raise:
 `JobFault` (the job is held), `HostFault` (the job goes elsewhere), `HostLost` (the host cannot be asked).
@@ -12,7 +12,7 @@ Hooks grow by new arguments, never by renamed ones; an implementation takes thos
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -20,6 +20,7 @@ import msgspec
 import pluggy
 
 from vmf.model import Facts, Handle, Host, Image, Machine, MachineState, Placement, Stop
+from vmf.rules import Check
 
 PROJECT = "vmf"
 API = 1
@@ -161,3 +162,13 @@ def amend(placement: Placement, machine: Machine) -> Machine | None:
 @hookspec
 def event(job: str, event: Any) -> None:  # noqa: ANN401  # the union lives in `vmf.state`; observers match on it
     """Observe an event of a job's life. What an observer raises is logged and dropped."""
+
+
+@hookspec
+def lint() -> Iterable[Check[Any]]:
+    """Add rules to `vmf lint`: checks of jobs, hosts and images.
+
+    An id is capital letters and three digits, such as `SITE201`; `VMF` is taken, and so are another plugin's letters.
+    A check sees a value that was read, and may look into the files that it names. What it raises is logged.
+    """
+    raise NotImplementedError

@@ -7,8 +7,11 @@ this module calls a hook.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -22,6 +25,7 @@ from vmf.ads import Need, needs
 from vmf.errors import HostFault, SetupError, VmfError
 from vmf.hookspecs import API, PROJECT, HypervisorType
 from vmf.model import Ending, Facts, Handle, Host, Image, Machine, MachineState, Placement, Power, Stop
+from vmf.rules import Check, Objection, Rule
 from vmf.state import Event
 
 HYPERVISORS = "vmf.hypervisors"
@@ -29,6 +33,8 @@ OTHERS = "vmf.plugins"
 
 _WORDS = frozenset({"hypervisor"})
 """The verbs of a plugin that lends vmf the words of its type, and drives nothing."""
+_RULE = re.compile(r"[A-Z]+[0-9]{3}")
+"""The id of a rule: the letters of its plugin, and a number."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,6 +51,8 @@ class Listed(Struct, frozen=True, kw_only=True):
     group: str
     version: str
     hooks: tuple[str, ...] = ()
+    drives: bool = False
+    """Whether it makes machines; a hypervisor that does not only lends vmf the words of its type."""
     error: str = ""
     """Why it cannot be used; empty if it can."""
 
@@ -78,7 +86,8 @@ class Plugins:
             reason = str(error) if isinstance(error, BrokenPlugin) else f"{type(error).__name__}: {error}"
             self.listed.append(Listed(name=name, group=group, version=version, error=reason))
         else:
-            self.listed.append(Listed(name=name, group=group, version=version, hooks=hooks))
+            drives = group == HYPERVISORS and name in self._drivers
+            self.listed.append(Listed(name=name, group=group, version=version, hooks=hooks, drives=drives))
 
     def connect(self, host: Host, folder: Path) -> Hypervisor:
         """Open the façade of one host.
@@ -132,6 +141,29 @@ class Plugins:
                 self._ask(name, "event", job=job, event=event)
             except VmfError:
                 log.exception("plugin %s failed to observe %s", name, type(event).__name__)
+
+    def checks(self) -> tuple[Check[Any], ...]:
+        """The lint rules of every plugin; those of one that breaks the rules of `lint` do not count, and are logged."""
+        return self._checks
+
+    @cached_property
+    def _checks(self) -> tuple[Check[Any], ...]:
+        checks: list[Check[Any]] = []
+        owners = {"VMF": "vmf"}
+        for name in (each.name for each in self.listed if "lint" in each.hooks):
+            try:
+                with _translated(f"plugin {name} failed in lint"):
+                    own = [check for answer in self._ask(name, "lint") for check in answer]
+                    letters = _letters(own)
+                if taken := sorted(letters & owners.keys()):
+                    raise BrokenPlugin(f"the letters {taken[0]} belong to the rules of {owners[taken[0]]}")
+            except VmfError as error:
+                log.debug("the lint rules of plugin %s", name, exc_info=True)
+                log.error("the lint rules of plugin %s do not count: %s", name, error.brief)  # noqa: TRY400  # no traceback for users
+            else:
+                owners |= dict.fromkeys(letters, name)
+                checks += (replace(check, judge=partial(_judged, name, check)) for check in own)
+        return tuple(checks)
 
     def _answering(self, hook: str) -> list[str]:
         return [each.plugin_name for each in getattr(self._manager.hook, hook).get_hookimpls()]
@@ -291,6 +323,33 @@ def _translated(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise PluginFailed(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def _letters(checks: Sequence[object]) -> set[str]:
+    """The letters of the rules that checks are of, each of which has an id of its own."""
+    rules: dict[str, Rule] = {}
+    for check in checks:
+        if not isinstance(check, Check) or not issubclass(check.kind, Struct):
+            raise BrokenPlugin(f"{check!r:.100} is no check of a job, a host or an image")
+        rule = check.rule
+        if not _RULE.fullmatch(rule.id):
+            raise BrokenPlugin(f"{rule.id!r} is no id: write capital letters and three digits, such as SITE201")
+        if rules.setdefault(rule.id, rule) != rule:
+            raise BrokenPlugin(f"{rule.id} is the id of two rules")
+    return {each.rstrip("0123456789") for each in rules}
+
+
+def _judged(plugin: str, check: Check[T], value: T) -> tuple[Objection, ...]:
+    """What a plugin's check has against a value: nothing if it fails, which is logged."""
+    try:
+        found: tuple[Any, ...] = tuple(check.judge(value))
+        if strays := [each for each in found if not isinstance(each, Objection)]:
+            raise TypeError(f"{strays[0]!r:.100} is no Objection")  # noqa: TRY301  # as if the check had raised it
+    except Exception as error:  # third-party code: it must not keep other rules from judging
+        log.debug("plugin %s, rule %s", plugin, check.rule.id, exc_info=True)
+        log.error("plugin %s failed in rule %s: %s: %s", plugin, check.rule.id, type(error).__name__, error)  # noqa: TRY400  # no traceback for users
+        return ()
+    return found
 
 
 def _in_being(state: MachineState) -> bool:
