@@ -8,9 +8,10 @@ Plugins have prefixes of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 
@@ -26,8 +27,7 @@ class Severity(StrEnum):
     """Worth knowing; no finding that fails a check."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One thing that can be wrong."""
 
     id: str
@@ -40,8 +40,7 @@ class Rule:
     severity: Severity = Severity.ERROR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objection:
+class Objection(Struct, frozen=True, kw_only=True):
     """What a check has against a value."""
 
     at: tuple[str | int, ...]
@@ -52,8 +51,7 @@ class Objection:
     """Other fields of `spec` that it rests on: where one of them cannot be read, there is nothing to object."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check(Generic[T]):
+class Check(Struct, Generic[T], frozen=True, kw_only=True):
     """A rule with the judge of values of one kind; it sees a value that was read, never the file."""
 
     rule: Rule

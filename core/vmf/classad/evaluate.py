@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from vmf.classad.ad import Ad, fold
-from vmf.classad.functions import EAGER, LAZY
 from vmf.classad.names import BESIDE, attribute, lookup
 from vmf.classad.operators import BINARY, truth, unary, unlike
 from vmf.classad.scope import (
@@ -239,6 +238,8 @@ def _parentheses(node: Parentheses, depth: int) -> Closure:
 
 def _call(node: Call, depth: int) -> Closure:
     name = fold(node.function)
+    from vmf.classad.functions import EAGER, LAZY  # noqa: PLC0415  # slow to import, and most expressions call none
+
     if name in LAZY:
         return lambda scope: _called(LAZY[name], scope, node.arguments, depth)
     if name not in EAGER:

@@ -65,7 +65,8 @@ def _lint(options: argparse.Namespace) -> int:
     settings = config.nearest(Path.cwd())
     choice = _choice(settings.choice, options)
     plugins = Plugins.load()
-    choice.check(judge.all_rules(plugins))
+    if choice != Choice():
+        choice.check(judge.all_rules(plugins))
     named = spec_files(options.paths)
     files = tuple(each for each in named if not settings.exclude.fit(each))
     hosts = spec_files(options.hosts or settings.hosts)

@@ -8,7 +8,6 @@ runs caged and is told each format.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -210,6 +209,8 @@ _CHECKS: Mapping[DiskFormat, Callable[[BufferedReader], None]] = MappingProxyTyp
 
 
 def _compare(path: Path, file: BufferedReader, sha256: str, check: Callable[[], None]) -> None:
+    import hashlib  # noqa: PLC0415  # slow to import, and most images have no checksum
+
     file.seek(0)
     found = hashlib.sha256()
     while piece := file.read(PIECE):

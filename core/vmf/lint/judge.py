@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from vmf.errors import Fault
 from vmf.files import images as inspection
-from vmf.lint import expression_rules, files, hosts, inline
+from vmf.lint import files, hosts, inline
 from vmf.lint.finding import Finding
 from vmf.lint.wording import worded
 from vmf.model import Host, Job
@@ -55,18 +55,21 @@ def findings(paths: Sequence[Path], *, plugins: Plugins, hosts: Sequence[Path], 
     values = [each.value for page in pages.values() for each in page.drafts]
     listed = tuple(value for value in values if isinstance(value, Host))
     checks = _checks(plugins, listed)
-    rules = all_rules(plugins)
+    rules = {rule.id: rule for rule in refusals.RULES}
+    asked: set[Hashable] = set()
     for page in pages.values():
         yield from (Finding(rule=rules[fault.rule], fault=fault) for fault in page.faults)
         for each in page.drafts:
             yield from (Finding(rule=rules[fault.rule], fault=fault) for fault in each.faults)
             yield from (Finding(rule=rule, fault=fault) for rule, fault in each.judged(checks))
-            yield from worded(each, listed)
+            yield from worded(each, listed, asked)
         yield from _doubled([each for each in page.drafts if isinstance(each.value, Job)])
 
 
 def all_rules(plugins: Plugins) -> Mapping[str, Rule]:
     """Every rule that can be broken, by its id, in the order of ids."""
+    from vmf.lint import expression_rules  # noqa: PLC0415  # slow to import, and a spec without expressions needs none
+
     every = (
         *refusals.RULES,
         *(check.rule for check in contradictions.CONTRADICTIONS),

@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from vmf.lint.expressions import Use, Vocabulary, remarks
 from vmf.lint.finding import Finding
 from vmf.model import Host, Job
 from vmf.spec.documents import Draft
 from vmf.spec.faults import Place
 from vmf.spec.nodes import Scalar, find
 
-_USES: Mapping[str, Use] = MappingProxyType({
-    "requirements": Use.CONDITION,
-    "rank": Use.RANK,
-    "start": Use.CONDITION,
-    "suspend": Use.CONDITION,
-    "continue": Use.CONDITION,
-    "vacate": Use.CONDITION,
-})  # fmt: skip
-"""What the expression of a field of `spec` is for; those of attributes are values."""
+_CONDITIONS = ("requirements", "start", "suspend", "continue", "vacate")
+_RANK = "rank"
 
 
-def worded(draft: Draft[Any], hosts: Sequence[Host]) -> Iterator[Finding]:
-    """What is to be said of the expressions of a job or a host; `hosts` are those that are listed."""
+def worded(draft: Draft[Any], hosts: Sequence[Host], asked: set[Hashable]) -> Iterator[Finding]:
+    """What is to be said of the expressions of a job or a host.
+
+    Args:
+        draft: the job or host; of anything else there is nothing to say.
+        hosts: those that are listed; their attributes can be spoken of.
+        asked: takes what has been judged, which the runs of a queue are not asked again.
+    """
     value = draft.value
     if not isinstance(value, Job | Host):
         return
+    given = tuple(each for each in _expressions(draft, value) if (each, *value.attributes.items()) not in asked)
+    if not given:
+        return
+    from vmf.lint.expressions import Use, Vocabulary, remarks  # noqa: PLC0415  # slow to import, for those who have any
+
+    asked.update((each, *value.attributes.items()) for each in given)
     others = {name for host in hosts for name in host.attributes} if isinstance(value, Job) and hosts else None
     words = Vocabulary(type(value), own=value.attributes, others=others)
-    uses = {(key,): use for key, use in _USES.items()} | {("attributes", name): Use.VALUE for name in value.attributes}
-    for keys, use in uses.items():
+    for keys, written in given:
+        use = Use.RANK if keys == (_RANK,) else Use.CONDITION if len(keys) == 1 else Use.VALUE
+        for each in remarks(written.text, words, use):
+            what = f"{'.'.join(('spec', *keys))}: {each.what}"
+            fault = _within(written, each.offset).fault(what, hint=each.hint, rule=each.rule)
+            yield Finding(rule=each.rule, fault=fault)
+
+
+def _expressions(draft: Draft[Any], value: Job | Host) -> Iterator[tuple[tuple[str, ...], Scalar]]:
+    """Every expression, with the keys below `spec` that lead to it."""
+    fields = ((name,) for name in (*_CONDITIONS, _RANK))
+    for keys in (*fields, *(("attributes", name) for name in value.attributes)):
         written = find(draft.node, "spec", *keys)
         if isinstance(written, Scalar):
-            name = ".".join(("spec", *keys))
-            for each in remarks(written.text, words, use):
-                place = _within(written, each.offset)
-                what = f"{name}: {each.what}"
-                yield Finding(rule=each.rule, fault=place.fault(what, hint=each.hint, rule=each.rule))
+            yield keys, written
 
 
 def _within(written: Scalar, offset: int) -> Place:

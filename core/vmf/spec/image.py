@@ -22,7 +22,6 @@ from vmf.spec.files import absence, reading
 from vmf.spec.given import Given
 from vmf.spec.nodes import Node, scalar
 
-_IMAGE = shape(Image)
 _DESCRIPTION = ".image.yaml"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _NAME_LIMIT = 63
@@ -129,7 +128,7 @@ def _described(path: Path) -> Image:
 def image_draft(document: Node, path: Path) -> Draft[Image]:
     """The document of an image's description as far as it can be read."""
     files = reading(path.parent)
-    return draft(document, _IMAGE, custom={**files, File: partial(_single, files[File])})
+    return draft(document, shape(Image), custom={**files, File: partial(_single, files[File])})
 
 
 def _single(read_file: Callable[[Given], File], given: Given) -> File:
