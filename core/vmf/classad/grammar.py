@@ -47,6 +47,8 @@ _BINARY: Final = (
 _ENDS: Final = ("", ")", "]", "}", ",", ";", ":", "?")
 _LEVELS: Final = {operator: level for level, operators in enumerate((_ENDS, *_BINARY)) for operator in operators}
 
+MEANT: Final = {"=": "==", "and": "&&", "or": "||"}
+"""What other languages write between two operands, and what is meant here."""
 _PREFIXED: Final = "`?:` binds tighter than `- + ! ~`: use parentheses"
 
 
@@ -60,8 +62,9 @@ class Parser(Cursor):
     def whole(self, rule: Callable[[Parser], N]) -> N:
         """What a rule makes of all the tokens."""
         node = rule(self)
-        if self.tokens[self.at]:
-            self.fail("it should have ended before this")
+        if token := self.tokens[self.at]:
+            hint = f"write {MEANT[fold(token)]}" if fold(token) in MEANT else ""
+            self.fail("it should have ended before this", hint=hint)
         if len(self.tokens) > DEPTH and height(node) > DEPTH:
             self.fail(f"it nests more than {DEPTH} levels")
         return node

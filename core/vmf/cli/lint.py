@@ -72,7 +72,7 @@ def _lint(options: argparse.Namespace) -> int:
     hosts = spec_files(options.hosts or settings.hosts)
     look = partial(_report, files, hosts, plugins, choice)
     report = look()
-    if options.fix and (mended := fixing.fix(report.findings)):
+    if options.fix and (mended := fixing.fix(report.findings, files)):
         say(f"vmf: {format_count(mended, 'place')} mended")
         report = look()
     if text := FORMATS[options.format or _usual(os.environ)](report):

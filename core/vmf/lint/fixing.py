@@ -12,14 +12,16 @@ from pathlib import Path
 from vmf.errors import Fault
 from vmf.files.beside import replacing
 from vmf.lint.finding import Finding
+from vmf.spec.faults import printable
 
+_BYTE_ORDER_MARK = "\ufeff"
 _BREAK = re.compile(r"\r\n|\r|\n")
 
 
-def fix(findings: Iterable[Finding]) -> int:
+def fix(findings: Iterable[Finding], files: Iterable[Path]) -> int:
     """Write what is meant into the files; how many places were changed.
 
-    A file changes as a whole or not at all, and keeps its permissions and its line ends.
+    A file changes as a whole or not at all, and keeps its permissions and its line ends; a link stays one.
 
     Raises:
         OSError: if a file cannot be written.
@@ -28,12 +30,17 @@ def fix(findings: Iterable[Finding]) -> int:
     for each in findings:
         if each.fault.fix and each.fault.line:
             by_file[each.fault.where].append(each.fault)
-    return sum(_fix_file(Path(where), faults) for where, faults in by_file.items())
+    return sum(_fix_file(file.resolve(), by_file[printable(str(file))]) for file in files)
 
 
 def _fix_file(path: Path, faults: Sequence[Fault]) -> int:
-    text = path.read_bytes().decode("utf-8-sig")
-    begins = [0, *(found.end() for found in _BREAK.finditer(text))]
+    if not faults:
+        return 0
+    text = path.read_bytes().decode()
+    begins = [
+        len(_BYTE_ORDER_MARK) if text.startswith(_BYTE_ORDER_MARK) else 0,
+        *(found.end() for found in _BREAK.finditer(text)),
+    ]
     edits = {(begins[fault.line - 1] + fault.column - 1, *fault.fix) for fault in faults if fault.fix}
     done = 0
     for at, old, new in sorted(edits, reverse=True):

@@ -16,7 +16,7 @@ from vmf.spec import refusals
 _SHOWN = 60
 _EXCERPT = 120
 _COMPARED = 64
-_SURE = 0.8
+_SURE = 0.75
 _LISTED = 20
 
 

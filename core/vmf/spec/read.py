@@ -130,6 +130,7 @@ def _fields(reader: Reader, given: Given, wanted: inspect.StructType | inspect.T
     for key, below in entries(given, reader.faults):
         missing.pop(key.text, None)
         if key.text not in fields:
+            missing.pop(meant(key.text, fields), None)
             reader.faults.add(_unknown(given, key, fields))
             reader.spoilt.add(given.keys[:2])
             if len(reader.faults) >= FAULTS_MOST:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from vmf import units
 from vmf.classad import ClassAdSyntaxError, parse
+from vmf.classad.grammar import MEANT
 from vmf.model import terms
 from vmf.spec import refusals
 from vmf.spec.faults import meant, shown, suggestion
@@ -22,6 +23,7 @@ from vmf.spec.nodes import Scalar
 T = TypeVar("T")
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_SLIP = re.compile(r"=(?![=?!<>])|and\b|or\b", re.IGNORECASE)
 _BOOLEANS = MappingProxyType({"true": True, "false": False})
 _WORDS = MappingProxyType({"yes": "true", "on": "true", "no": "false", "off": "false"})
 """What older YAML takes for true and false."""
@@ -33,11 +35,14 @@ def expression(given: Given) -> str:
     try:
         parse(text)
     except ClassAdSyntaxError as error:
-        fault, place = error.fault, given.place
+        fault, place, fix = error.fault, given.place, None
         if isinstance(given.node, Scalar) and given.node.plain and "\n" not in text:
-            place = replace(place, column=place.column + max(fault.column - 1, 0))
+            at = max(fault.column - 1, 0)
+            place = replace(place, column=place.column + at)
+            slip = _SLIP.match(text, at)
+            fix = (slip[0], MEANT[slip[0].lower()]) if slip else None
         what = f"{given.name}: {shown(text)} is no ClassAd expression: {fault.what}"
-        raise place.wrong(what, hint=fault.hint, rule=refusals.NOT_PARSED) from error
+        raise place.wrong(what, hint=fault.hint, rule=refusals.NOT_PARSED, fix=fix) from error
     return text
 
 
