@@ -88,7 +88,7 @@ def binary(path: Path) -> None:
         (a_folder, "j.yaml: this is a folder", "name the file inside it"),
         (large, "the file is larger than 256 kB", "a spec is small"),
         (deep, "nested deeper than 64 levels", "write it flatter"),
-        (laughing, "more than 100000 values, aliases spelt out", "write fewer values"),
+        (laughing, "more than 40000 values, aliases spelt out", "write fewer values"),
         (binary, "the byte 0xff is not UTF-8 text", "save the file as UTF-8 text"),
     ],
 )

@@ -9,11 +9,24 @@ import pytest
 from msgspec.structs import replace
 
 from vmf import classad
-from vmf.ads import clauses, host_ad, job_ad, reserved
+from vmf.ads import clauses, has, host_ad, job_ad, reserved
 from vmf.ads.clauses import IMPLIED
+from vmf.ads.needs import _fields
 from vmf.ads.tables import ENDED, HOST, JOB
 from vmf.errors import HoldCode
-from vmf.model import Claim, Facts, File, Host, Image, Job, Offer, Outcome
+from vmf.model import (
+    Checkpoint,
+    Claim,
+    Facts,
+    File,
+    Host,
+    Image,
+    Job,
+    Network,
+    NetworkType,
+    Offer,
+    Outcome,
+)
 from vmf.result import verdict
 
 MIB = 2**20
@@ -57,6 +70,13 @@ A job asks these beside its own `requirements`, where it has the attribute that 
 
 {implied}
 
+A field that not every host can honour needs an ability, and asks for it whatever `requirements` speak of, because a
+host without it would ignore the field: `vnc: true` asks `TARGET.HasVnc =?= true`. What is not given needs nothing.
+
+| field | its values need of a host |
+|---|---|
+{needed}
+
 Room is no expression: a host gives a machine its memory, processors and slot only while it has them, whatever anybody's
 words say.
 """
@@ -73,7 +93,19 @@ def page() -> str:
     for each in IMPLIED:
         text = each.expression.replace("|", "\\|")
         lines.append(f"| `{text}` | {', '.join(f'`{name}`' for name in each.about)} |")
-    return PAGE.format(job=table(JOB), ended=table(ENDED), host=table(HOST), implied="\n".join(lines))
+    return PAGE.format(
+        job=table(JOB), ended=table(ENDED), host=table(HOST), implied="\n".join(lines), needed="\n".join(needed())
+    )
+
+
+def needed(struct=Job, at="spec"):
+    """The abilities that fields need, a row for each field."""
+    for field in _fields(struct):
+        key = f"{at}.{field.key}"
+        if names := ", ".join(f"`{has(ability)}`" for ability in field.abilities()):
+            yield f"| `{key}` | {names} |"
+        for below in field.below if field.key != "image" else ():  # an image is named, not written into the spec
+            yield from needed(below, f"{key}[]" if isinstance(field.default, tuple) else key)
 
 
 def test_the_page_is_written_from_the_tables():
@@ -125,16 +157,30 @@ def test_a_clause_is_implied_unless_its_attribute_is_spoken_of(requirements, nam
 
 
 @pytest.mark.parametrize(
-    ("attributes", "name"),
+    ("wishes", "names"),
     [
-        ({"JobVMNetworkingType": '"nat"'}, "network"),
-        ({"JobVM_MACADDR": '"52:54:00:00:00:01"'}, "MAC address"),
-        ({"JobVMCheckpoint": "true"}, "checkpoint"),
+        ({"types": ("kvm",)}, ["type"]),
+        ({"types": ("kvm", "xen")}, ["types"]),
+        ({"disk_space": MIB}, ["disk"]),
+        ({"network": Network()}, ["network"]),
+        ({"network": Network(type=NetworkType.NAT)}, ["network", "network type"]),
+        ({"network": Network(mac="52:54:00:00:00:01")}, ["network", "MAC address", "static-mac"]),
+        ({"checkpoint": Checkpoint(on_eviction=True)}, ["checkpoint"]),
     ],
 )
-def test_an_attribute_that_asks_something_of_the_host_implies_its_clause(attributes, name):
-    job = replace(VM_JOB, attributes=attributes)
-    assert name in [each.name for each in clauses(job, job_ad(job))]
+def test_a_field_that_asks_something_of_the_host_implies_its_clauses(wishes, names):
+    job = replace(VM_JOB, **wishes)
+    implied = [each.name for each in clauses(job, job_ad(job)) if each.implied]
+    assert [name for name in implied if name not in {"machines", "memory", "cpus"}] == names
+
+
+def test_an_ability_that_a_field_needs_is_asked_for_whatever_the_owner_says():
+    """A host without it would ignore the field."""
+    job = replace(VM_JOB, vnc=True, requirements="TARGET.HasVnc =!= true || true")
+    (clause,) = (each for each in clauses(job, job_ad(job)) if each.name == "vnc")
+    assert classad.unparse(clause.expression) == "TARGET.HasVnc is true"
+    assert clause.lacking == "spec.vnc needs the ability vnc, which the host does not have"
+    assert "TARGET.HasVnc is true" in classad.unparse(job_ad(job)["Requirements"])
 
 
 def test_every_attribute_of_vmfs_own_is_reserved():

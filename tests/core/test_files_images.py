@@ -257,7 +257,7 @@ def test_what_is_no_file_is_refused_without_being_opened(tmp_path):
 def test_a_kernel_and_its_ram_disk_are_looked_at(tmp_path, path):
     kernel, initrd = tmp_path / "vmlinuz", tmp_path / "initrd"
     path.write_bytes(bytes(512))
-    image = Image(name="tiny", kernel=kernel, initrd=initrd, disks=(raw(path),))
+    image = Image(name="tiny", kernel=File(path=kernel), initrd=File(path=initrd), disks=(raw(path),))
     assert "kernel" in fault(image, HoldCode.IMAGE_MISSING)
     kernel.write_bytes(b"#!/bin/sh\n")
     assert "no Linux kernel" in fault(image)

@@ -10,7 +10,7 @@ import pytest
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files import images
-from vmf.model import Disk, DiskFormat
+from vmf.model import Disk, DiskFormat, File
 
 NOBODY = 65534
 
@@ -92,5 +92,5 @@ def test_a_disk_that_may_not_be_read_is_held_with_what_blocks(tree, blocker, req
     (tree / blocker).chmod(0)
     request.getfixturevalue("plain_user")
     with pytest.raises(JobFault, match=f"give this user access to {tree / blocker},") as caught:
-        images.inspect(Disk(file=tree / "outer" / "inner" / "file", format=DiskFormat.RAW))
+        images.inspect(Disk(file=File(path=tree / "outer" / "inner" / "file"), format=DiskFormat.RAW))
     assert caught.value.code is HoldCode.IMAGE_UNREADABLE

@@ -40,7 +40,7 @@ def offer(name: str = "h", taken: Claim | None = None, **policy: object) -> Offe
     ],
 )
 def test_the_clause_that_puts_a_host_out_is_named_with_what_it_saw(host, clause, reason, passing):
-    matches = match(replace(JOB, type="kvm"), [host])
+    matches = match(replace(JOB, types=("kvm",)), [host])
     assert matches.fitting == ()
     (rejection,) = matches.rejected
     assert (rejection.clause, rejection.reason, rejection.passing) == (clause, reason, passing)

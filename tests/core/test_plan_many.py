@@ -52,7 +52,7 @@ def job(chance: random.Random, number: int) -> Job:
         image=Image(name="i"),
         memory=chance.randrange(100, 3000) * MIB + chance.randrange(2),
         cpus=chance.randrange(1, 4),
-        type=chance.choice((None, None, "kvm")),
+        types=chance.choice(((), (), ("kvm",))),
         requirements=chance.choice(REQUIREMENTS),
         rank=chance.choice(RANKS),
         attributes={"Owner": str(chance.randrange(6, 9))},

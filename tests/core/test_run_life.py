@@ -108,10 +108,10 @@ def test_a_disk_that_is_exchanged_after_the_job_was_taken_in_is_not_used(make):
     farm = make()
     job = farm.job("exit 0")
     disk = Disk(file=File(path=farm.folder / "box.qcow2"), format=DiskFormat.QCOW2)
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk.file, "1M"], check=True)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk.file.path, "1M"], check=True)
     jobs = farm.submit(replace(job, image=replace(job.image, disks=(disk,))))
     backing = ("-F", "raw", "-b", farm.folder / "box.raw")
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, disk.file], check=True)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, disk.file.path], check=True)
     (record,) = farm.engine.carry(jobs)
     assert (record.state, record.verdict.code) == (State.HELD, HoldCode.IMAGE_INVALID)
     assert "box.raw" in record.verdict.reason

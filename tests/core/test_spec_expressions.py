@@ -6,7 +6,7 @@ import pytest
 
 from vmf.errors import SpecError
 from vmf.hookspecs import NoSettings
-from vmf.spec import load_hosts, load_jobs
+from vmf.spec import JobWords, load_hosts, load_jobs
 
 JOB = """\
 apiVersion: vmf/v1
@@ -34,7 +34,7 @@ def job(tmp_path: Path):
 
     def read(lines: str):
         file.write_text(JOB.format(lines))
-        (job,) = load_jobs([file], changes=[], images=tmp_path)
+        (job,) = load_jobs([file], JobWords(images=tmp_path), remark=pytest.fail)
         return job
 
     return read
@@ -46,7 +46,7 @@ def host(tmp_path: Path):
 
     def read(lines: str):
         file.write_text(HOST.format(lines))
-        (host,) = load_hosts([file], settings={"kvm": NoSettings})
+        (host,) = load_hosts([file], settings={"kvm": NoSettings}, remark=pytest.fail)
         return host
 
     return read
@@ -109,8 +109,8 @@ def test_a_name_that_is_none_is_refused(job):
 
 
 def test_a_host_has_a_policy_and_attributes(host):
-    read = host("start: TARGET.JobVMMemory < 2048\n  attributes: {Rack: 7}\n  disk: 10GiB")
-    assert (read.start, read.attributes, read.disk) == ("TARGET.JobVMMemory < 2048", {"Rack": "7"}, 10 * 2**30)
+    read = host("start: TARGET.JobVMMemory < 2048\n  attributes: {Rack: 7}\n  disk_space: 10GiB")
+    assert (read.start, read.attributes, read.disk_space) == ("TARGET.JobVMMemory < 2048", {"Rack": "7"}, 10 * 2**30)
 
 
 @pytest.mark.parametrize("name", ["Memory", "VM_Type", "Start"])

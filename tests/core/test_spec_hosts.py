@@ -53,7 +53,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def spec(file):
-    return lambda text: load_hosts([file(f"{HEAD}spec: {text}\n")], settings=SETTINGS)
+    return lambda text: load_hosts([file(f"{HEAD}spec: {text}\n")], settings=SETTINGS, remark=pytest.fail)
 
 
 @pytest.fixture
@@ -79,14 +79,15 @@ def test_a_host_has_its_policy(spec):
 
 def test_the_block_of_the_type_becomes_plain_settings(spec, tmp_path):
     (host,) = spec("{type: kvm, kvm: {bridge: no, mode: fast, folder: x, nested: [{port: 10}]}}")
-    assert host.settings == {"bridge": "no", "mode": "fast", "folder": str(tmp_path / "x"), "nested": ({"port": 10},)}
+    block = {"bridge": "no", "mode": "fast", "folder": str(tmp_path / "x"), "nested": ({"port": 10},)}
+    assert host.settings == {"kvm": block}
 
 
 def test_paths_in_settings_are_absolute(file, tmp_path, monkeypatch):
     file(f"{HEAD}spec: {{type: kvm, kvm: {{folder: x}}}}")
     monkeypatch.chdir(tmp_path)
-    (host,) = load_hosts([Path("host.yaml")], settings=SETTINGS)
-    assert host.settings["folder"] == str(tmp_path / "x")
+    (host,) = load_hosts([Path("host.yaml")], settings=SETTINGS, remark=pytest.fail)
+    assert host.settings["kvm"]["folder"] == str(tmp_path / "x")
 
 
 def test_the_block_is_checked_by_the_struct_of_the_type(fault_of):
@@ -116,7 +117,7 @@ def test_an_unknown_type_names_those_that_are_known(fault_of):
 
 def test_no_plugin_at_all_is_told(file):
     with pytest.raises(SpecError, match=re.escape("'kvm' is none of (nothing)")):
-        load_hosts([file(f"{HEAD}spec: {{type: kvm}}")], settings={})
+        load_hosts([file(f"{HEAD}spec: {{type: kvm}}")], settings={}, remark=pytest.fail)
 
 
 def test_a_missing_type_names_those_that_are_known(fault_of):
@@ -128,23 +129,23 @@ def test_a_folder_is_read_in_the_order_of_names(file, tmp_path):
     for name in ("b.yml", "a.yaml", "c.yaml"):
         file(HEAD.replace("name: h", f"name: {name[0]}") + "spec: {type: kvm}", name=name)
     file("not: yaml: at: all", name="notes.txt")
-    assert [host.name for host in load_hosts([tmp_path], settings=SETTINGS)] == ["a", "b", "c"]
+    assert [host.name for host in load_hosts([tmp_path], settings=SETTINGS, remark=pytest.fail)] == ["a", "b", "c"]
 
 
 def test_an_empty_folder_has_no_hosts(tmp_path):
-    assert load_hosts([tmp_path], settings=SETTINGS) == ()
+    assert load_hosts([tmp_path], settings=SETTINGS, remark=pytest.fail) == ()
 
 
 def test_a_missing_path_is_told(tmp_path):
     with pytest.raises(SpecError, match="no such file"):
-        load_hosts([tmp_path / "hosts"], settings=SETTINGS)
+        load_hosts([tmp_path / "hosts"], settings=SETTINGS, remark=pytest.fail)
 
 
 def test_two_hosts_of_one_name_are_told_with_both_places(file):
     one = file(f"{HEAD}spec: {{type: kvm}}", name="a.yaml")
     two = file(f"{HEAD}spec: {{type: fake}}", name="b.yaml")
     with pytest.raises(SpecError) as caught:
-        load_hosts([one, two], settings=SETTINGS)
+        load_hosts([one, two], settings=SETTINGS, remark=pytest.fail)
     (fault,) = caught.value.faults
     assert fault.what == f"metadata.name: 'h' is already the name of the one in {one}:3"
     assert (fault.where, fault.line) == (str(two), 3)
@@ -152,12 +153,12 @@ def test_two_hosts_of_one_name_are_told_with_both_places(file):
 
 def test_a_job_is_no_host(file):
     with pytest.raises(SpecError, match="jobs are given to `vmf run`"):
-        load_hosts([file("apiVersion: vmf/v1\nkind: Job\n")], settings=SETTINGS)
+        load_hosts([file("apiVersion: vmf/v1\nkind: Job\n")], settings=SETTINGS, remark=pytest.fail)
 
 
 def test_all_faults_of_all_files_come_in_one_go(file):
     paths = [file(f"{HEAD}spec: {{type: kvm, cpus: 0, machines: -1}}", name="a.yaml"), file("", name="b.yaml")]
     paths.append(file(HEAD.replace("name: h", "name: ''"), name="c.yaml"))
     with pytest.raises(SpecError) as caught:
-        load_hosts(paths, settings=SETTINGS)
+        load_hosts(paths, settings=SETTINGS, remark=pytest.fail)
     assert [Path(fault.where).name for fault in caught.value.faults] == ["a.yaml"] * 2 + ["b.yaml"] + ["c.yaml"] * 2

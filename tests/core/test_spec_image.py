@@ -90,9 +90,9 @@ def test_a_description_may_be_named_itself_and_absolutely(load, beside):
 
 def test_a_name_is_looked_up_beside_the_spec_and_then_in_the_warehouse(load, beside, images):
     make(images / "tiny")
-    assert load("tiny").kernel == images / "tiny" / "vmlinuz"
+    assert load("tiny").kernel == File(path=images / "tiny" / "vmlinuz")
     make(beside / "tiny")
-    assert load("tiny").kernel == beside / "tiny" / "vmlinuz"
+    assert load("tiny").kernel == File(path=beside / "tiny" / "vmlinuz")
 
 
 def test_paths_are_absolute_even_if_the_specs_folder_is_not(tmp_path, monkeypatch):
@@ -100,7 +100,7 @@ def test_paths_are_absolute_even_if_the_specs_folder_is_not(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     for reference in ("tiny", "tiny/root.qcow2"):
         image = load_image(reference, beside=Path(), images=Path("nowhere"))
-        assert image.disks[0].file == tmp_path / "tiny" / "root.qcow2"
+        assert image.disks[0].file == File(path=tmp_path / "tiny" / "root.qcow2")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,7 @@ def test_paths_are_absolute_even_if_the_specs_folder_is_not(tmp_path, monkeypatc
         ("a.raw", "a", DiskFormat.RAW),
         ("a.img", "a", DiskFormat.RAW),
         ("A.QCOW2", "A", DiskFormat.QCOW2),
+        ("a.vmdk", "a", DiskFormat.VMDK),
         ("-my disk<1>.img", "my-disk-1-", DiskFormat.RAW),
         ("ü.img", "disk", DiskFormat.RAW),
         ("x" * 200 + ".img", "x" * 63, DiskFormat.RAW),
@@ -117,10 +118,10 @@ def test_paths_are_absolute_even_if_the_specs_folder_is_not(tmp_path, monkeypatc
 )
 def test_a_single_disk_tells_its_format_by_its_suffix(load, beside, file, name, layout):
     (beside / file).touch()
-    assert load(file) == Image(name=name, disks=(Disk(file=beside / file, format=layout),))
+    assert load(file) == Image(name=name, disks=(Disk(file=File(path=beside / file), format=layout),))
 
 
-@pytest.mark.parametrize("file", ["disk.vmdk", "disk", "job.yaml", "disk.iso"])
+@pytest.mark.parametrize("file", ["disk.vdi", "disk", "job.yaml", "disk.iso"])
 def test_any_other_file_is_to_be_described(fault_of, beside, file):
     (beside / file).touch()
     fault = fault_of(file)
@@ -215,11 +216,15 @@ def test_a_file_in_a_folder_that_may_not_be_entered_says_so(faults_of, beside):
         ("\n  kernel: ''", 5, "spec.kernel: a path is wanted, this is empty"),
         ("\n  kernel: vmlinuz\n  inird: x", 6, "spec: unknown key 'inird'"),
         ('\n  kernel: vmlinuz\n  kernel_parameters: "a\\nb"', 6, "spec.kernel_parameters: 'a\\nb' is not allowed here"),
-        ("\n  disks:\n    - {file: root.qcow2}", 6, "spec.disks, item 1: the key format is missing"),
         (
-            "\n  disks:\n    - {file: root.qcow2, format: vmdk}",
+            "\n  disks:\n    - {file: boot/initrd}",
             6,
-            "spec.disks, item 1.format: 'vmdk' is none of raw, qcow2",
+            "spec.disks, item 1: the format of 'initrd' cannot be told by its name",
+        ),
+        (
+            "\n  disks:\n    - {file: root.qcow2, format: vdi}",
+            6,
+            "spec.disks, item 1.format: 'vdi' is none of raw, qcow2, vmdk",
         ),
         ("\n  disks:\n    - {file: root.qcow2, format: raw, sha256: AB}", 6, "spec.disks, item 1.sha256: 'AB' is not"),
         ("\n  disks: root.qcow2", 5, "spec.disks: a list is wanted, this is a text"),
@@ -246,7 +251,13 @@ def test_all_faults_of_a_description_come_in_one_go(faults_of, beside):
         beside / "tiny",
         f"{HEAD}spec: {{initrd: nothing, kernl: x, disks: [{{file: no.raw, format: vdi}}]}}\n---\na: b\n",
     )
-    assert len(faults_of("tiny")) == 6
+    assert [(fault.rule, fault.line) for fault in faults_of("tiny")] == [
+        ("VMF401", 4),
+        ("VMF109", 4),
+        ("VMF401", 4),
+        ("VMF113", 4),
+        ("VMF108", 6),
+    ]
 
 
 def test_a_second_document_is_refused(fault_of, beside):

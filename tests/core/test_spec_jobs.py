@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vmf.errors import Fault, SpecError
-from vmf.model import Disk, DiskFormat, Image, Job, Results
+from vmf.model import Disk, DiskFormat, File, Image, Job, Results
 from vmf.spec import jobs as module
-from vmf.spec import load_jobs
-from vmf.spec.documents import shape
+from vmf.spec import JobWords, load_jobs
 
 HELLO = """\
 apiVersion: vmf/v1
@@ -25,6 +24,10 @@ spec:
   env: {NAME: world}
   results: {files: [greeting.txt], folder: out, size: 64MiB}
 """
+
+
+def words(folder: Path) -> JobWords:
+    return JobWords(images=folder / "images")
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def load(folder):
         paths = [folder / "specs" / f"{number}.yaml" for number, _ in enumerate(texts)]
         for path, text in zip(paths, texts, strict=True):
             path.write_text(text)
-        return load_jobs(paths, changes=changes, images=folder / "images")
+        return load_jobs(paths, words(folder), changes=changes, remark=pytest.fail)
 
     return load
 
@@ -67,7 +70,7 @@ def fault_of(faults_of):
 
 
 def test_the_example_is_read(load, folder):
-    disk = Disk(file=folder / "specs" / "disk.img", format=DiskFormat.RAW)
+    disk = Disk(file=File(path=folder / "specs" / "disk.img"), format=DiskFormat.RAW)
     assert load(HELLO) == (
         Job(
             name="hello",
@@ -203,7 +206,7 @@ def test_all_faults_of_all_files_come_in_one_go(faults_of):
 
 def test_a_missing_file_hides_no_other_fault(folder):
     with pytest.raises(SpecError) as caught:
-        load_jobs([folder / "a.yaml", folder], changes=(), images=folder)
+        load_jobs([folder / "a.yaml", folder], words(folder), remark=pytest.fail)
     assert [fault.what for fault in caught.value.faults] == ["no such file", "this is a folder"]
 
 
@@ -244,7 +247,7 @@ def test_a_field_that_the_model_gains_is_readable_at_once(load, monkeypatch):
         tags: tuple[str, ...] = ()
 
     Job2.__name__ = "Job"
-    monkeypatch.setattr(module, "_JOB", shape(Job2))
+    monkeypatch.setattr(module, "Job", Job2)
     (job,) = load(HELLO + "  tags: [no, 1e3]\n")
     assert job.tags == ("no", "1e3")
 
@@ -281,7 +284,7 @@ def test_any_value_in_any_line_gives_jobs_or_faults(line, value, tmp_path_factor
     path.write_bytes("\n".join(lines).encode(errors="surrogatepass"))
     faults: tuple[Fault, ...] = ()
     try:
-        load_jobs([path], changes=(), images=folder / "images")
+        load_jobs([path], words(folder), remark=lambda _: None)
     except SpecError as error:
         faults = error.faults
     assert all(fault.what.isprintable() and fault.hint.isprintable() for fault in faults)
@@ -294,4 +297,4 @@ def test_any_change_gives_jobs_or_faults(change, tmp_path_factory):
     path = folder / "changed.yaml"
     path.write_text(HELLO)
     with pytest.raises(SpecError):  # the image is not there
-        load_jobs([path], changes=(change,), images=folder / "images")
+        load_jobs([path], words(folder), changes=(change,), remark=pytest.fail)

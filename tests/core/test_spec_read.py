@@ -93,7 +93,9 @@ def test_a_number_out_of_range_is_told_the_range(text):
     assert fault.hint == "write a whole number from 1 to 1024"
 
 
-@pytest.mark.parametrize("text", ["010", "1e3", "0x10", "-01", "-0", "+1", "1.0", "1_0", "x", "''", "true", "٣", "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["010", "1e3", "0x10", "-01", "-0", "+1", "1.0", "1_0", "x", "''", "true", "٣", "9" * 5000]
+)
 def test_any_other_number_is_told_with_the_range_and_how_to_write_it(text):
     fault = fault_of(f"count: {text}")
     assert fault.what.startswith("count: ")

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vmf.errors import SetupError
-from vmf.model import DiskFormat
+from vmf.model import DiskFormat, File
 from vmf.warehouse import tiny
 from vmf.warehouse.tiny import build
 
@@ -104,10 +104,10 @@ def test_the_bundle_has_what_its_description_says(distribution, folder, packages
     names = cpio(folder, "-t").decode().split()
     assert {"init", "guest.sh", "dev/console", "bin/sh", "bin/poweroff", "modules/00-isofs.ko"} <= {*names}
     assert cpio(folder, "-i", "--to-stdout", "bin/busybox") == BUSYBOX
-    assert (image.kernel, image.initrd) == (folder / "vmlinuz", folder / "initrd.img")
+    assert (image.kernel, image.initrd) == (File(path=folder / "vmlinuz"), File(path=folder / "initrd.img"))
     (disk,) = image.disks
     assert disk.format is DiskFormat.RAW
-    content = disk.file.read_bytes()
+    content = disk.file.path.read_bytes()
     assert content.startswith(b"vmf tiny scratch disk\n")
     assert len(content) == 2**20
     assert hashlib.sha256(content).hexdigest() == disk.sha256

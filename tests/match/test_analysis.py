@@ -43,8 +43,8 @@ def counted(offers, **wishes):
         ({"memory": 8 * GIB}, offer(), ["lower memory to 4GiB (`--set memory=4GiB`)"]),
         ({"memory": 8 * GIB}, offer(memory=GIB + 2**20), ["lower memory to 1025MiB (`--set memory=1025MiB`)"]),
         ({"cpus": 9}, offer(), ["lower cpus to 4 (`--set cpus=4`)"]),
-        ({"disk": 9 * GIB}, offer(disk_space=2**21), ["lower disk to 2MiB (`--set disk_space=2MiB`)"]),
-        ({"type": "xen"}, offer(), ["change type to kvm (`--set type=kvm`)"]),
+        ({"disk_space": 9 * GIB}, offer(disk_space=2**21), ["lower disk_space to 2MiB (`--set disk_space=2MiB`)"]),
+        ({"types": ("xen",)}, offer(), ["change type to kvm (`--set type=kvm`)"]),
         (
             {"requirements": "TARGET.Memory >= 8192"},
             offer(),
@@ -76,8 +76,8 @@ def test_no_advice_is_given_where_none_helps(start):
     ("wishes", "host"),
     [
         ({"cpus": 9}, offer(start="RequestCpus > 1024")),
-        ({"disk": GIB}, offer(attributes={"Disk": "512"})),
-        ({"disk": GIB}, offer(attributes={"Disk": "0"})),
+        ({"disk_space": GIB}, offer(attributes={"Disk": "512"})),
+        ({"disk_space": GIB}, offer(attributes={"Disk": "0"})),
         ({}, offer(start="RequestMemory > 1152921504606846976 / 1048576")),
     ],
 )
@@ -154,7 +154,7 @@ def test_the_value_is_the_nearest_that_some_host_gives():
 
 def test_what_helps_with_more_hosts_comes_first():
     hosts = [rack("a", "5"), rack("b", "6"), rack("c", "3", type="xen")]
-    found = advised(hosts, requirements="TARGET.Rack == 3", type="kvm")
+    found = advised(hosts, requirements="TARGET.Rack == 3", types=("kvm",))
     assert found == [
         (("drop `TARGET.Rack == 3`",), ("a", "b")),
         (("change 3 to 5 in `TARGET.Rack == 3`",), ("a",)),
@@ -165,7 +165,7 @@ def test_what_helps_with_more_hosts_comes_first():
 def test_where_no_single_change_helps_the_fewest_together_do():
     hosts = [rack("a", "4"), rack("b", "4", type="xen")]
     lower = "lower cpus to 4 (`--set cpus=4`)"
-    assert advised(hosts, requirements="TARGET.Rack == 3", cpus=8, type="kvm") == [
+    assert advised(hosts, requirements="TARGET.Rack == 3", cpus=8, types=("kvm",)) == [
         ((lower, "change 3 to 4 in `TARGET.Rack == 3`"), ("a",)),
         ((lower, "drop `TARGET.Rack == 3`"), ("a",)),
     ]

@@ -77,10 +77,10 @@ def test_a_hosts_own_clause_is_told_from_the_hosts_side(start, told):
 
 
 def test_what_ads_hold_cannot_control_a_terminal():
-    told = reason(host={"Colour": '"\x1b[31m\u202e"'}, requirements="TARGET.Colour == 3", type="kvm")
+    told = reason(host={"Colour": '"\x1b[31m\u202e"'}, requirements="TARGET.Colour == 3", types=("kvm",))
     assert told.isascii()
     assert told.isprintable()
-    assert reason(type="\x1b[31mkvm").isprintable()
+    assert reason(types=("\x1b[31mkvm",)).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,6 @@ def test_a_long_value_is_told_by_its_ends():
 
 def test_disk_that_the_host_says_nothing_of_is_told_as_an_expression():
     assert (
-        reason(disk=GIB)
+        reason(disk_space=GIB)
         == "`TARGET.Disk >= MY.RequestDisk` is undefined: host has no Disk, job has RequestDisk 1048576"
     )

@@ -67,7 +67,7 @@ class _Field(Struct, frozen=True, kw_only=True):
         if not isinstance(self.needs, str):
             yield from self.needs.values()
         elif "{}" in self.needs:
-            yield from (self.needs.format(choice) for choice in self.choices)
+            yield from (self.needs.format(choice) for choice in self.choices if choice != self.default)
         elif self.needs:
             yield self.needs
 

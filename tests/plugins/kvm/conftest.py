@@ -71,8 +71,8 @@ def put(image, tmp_path):
         cdrom.write(tmp_path / "cdrom", cdrom.contents(job, magic))
         volume.make(tmp_path / "results", size=64 * MEBIBYTE, magic=magic)
         sources = {
-            "kernel": image.kernel,
-            "initrd": image.initrd,
+            "kernel": image.kernel.path,
+            "initrd": image.initrd.path,
             "cdrom": tmp_path / "cdrom",
             "results": tmp_path / "results",
         }
@@ -86,7 +86,7 @@ def put(image, tmp_path):
             "kernel": "kernel",
             "initrd": "initrd",
             "kernel_parameters": image.kernel_parameters,
-            "disks": tuple(MachineDisk(file=str(disk.file), format=disk.format) for disk in image.disks),
+            "disks": tuple(MachineDisk(file=str(disk.file.path), format=disk.format) for disk in image.disks),
             "cdrom": "cdrom",
             "results": "results",
         }

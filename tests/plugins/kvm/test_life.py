@@ -216,7 +216,7 @@ def test_a_machine_whose_start_failed_is_started_when_the_cause_is_gone(
     assert connection.folder(machine.name).has("console.log")
     if daemon_ends_too:
         host.kill(host.daemon_pid())
-    connection.folder(machine.name).put("kernel", image.kernel)
+    connection.folder(machine.name).put("kernel", image.kernel.path)
     for _ in range(2):
         connection.create(machine)
         assert connection.state(machine.name).power is Power.RUNNING
@@ -285,7 +285,9 @@ def test_a_kernel_that_is_none_is_the_jobs_fault(connection, put, tmp_path):
 
 
 def test_a_disk_of_another_format_is_the_jobs_fault(connection, put, image):
-    machine, _ = put(connection, SPEAK, disks=(MachineDisk(file=str(image.disks[0].file), format=DiskFormat.QCOW2),))
+    machine, _ = put(
+        connection, SPEAK, disks=(MachineDisk(file=str(image.disks[0].file.path), format=DiskFormat.QCOW2),)
+    )
     with pytest.raises(JobFault, match="not in qcow2 format") as caught:
         connection.create(machine)
     assert caught.value.code is HoldCode.IMAGE_INVALID

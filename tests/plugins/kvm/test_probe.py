@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
-from vmf.model import Image
+from vmf.model import File, Image
 from vmf_kvm import account
 from vmf_kvm.account import Account
 from vmf_kvm.probe import UNPROVED, closed, probe
@@ -29,7 +29,7 @@ def kvm(tmp_path):
 def proof(tmp_path):
     kernel = tmp_path / "vmlinuz"
     kernel.touch()
-    return Image(name="tiny", kernel=kernel)
+    return Image(name="tiny", kernel=File(path=kernel))
 
 
 def connection(capabilities=KVM_OFFERED, versions=None):
@@ -147,7 +147,7 @@ def test_what_no_longer_holds_is_proved_again(kvm, proof, change, monkeypatch):
     if change == "rights":
         kvm.chmod(0o667)
     if change == "proof":
-        os.utime(proof.kernel, (1, 1))
+        os.utime(proof.kernel.path, (1, 1))
     if change == "plugin":
         monkeypatch.setattr("vmf_kvm.probe.version", lambda _name: "99")
     if change == "memory":

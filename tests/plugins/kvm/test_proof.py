@@ -82,7 +82,7 @@ proof._await = die
 image = load_image(sys.argv[2], beside=Path(sys.argv[2]), images=Path(sys.argv[2]))
 proof.prove(Connection(Path(sys.argv[1])), image, accelerator="tcg")
 """
-    words = [sys.executable, "-c", script, str(host.home), str(image.kernel.parent)]
+    words = [sys.executable, "-c", script, str(host.home), str(image.kernel.path.parent)]
     assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
     assert connection.machines() == (NAME,)
     assert prove(connection, image, accelerator="tcg") == ""
