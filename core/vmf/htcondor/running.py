@@ -1,0 +1,169 @@
+"""Commands that say how a job is run: its name, what it asks of hosts, its limits, where its results go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+
+from vmf.ads import reserved
+from vmf.classad import ClassAdSyntaxError, parse
+from vmf.htcondor.draft import Field, Saying, spec
+from vmf.htcondor.submit import Process
+from vmf.htcondor.words import Word, written_duration
+from vmf.model import Job
+from vmf.model.terms import ATTRIBUTE, VARIABLE
+from vmf.spec.faults import shown
+
+UNIVERSES = frozenset({"vm", "13"})
+_UNNAMED = re.compile(r"[^A-Za-z0-9._-]+")
+_NAME_MOST = 50
+_YEAR = 366 * 24 * 3600
+_PRIORITY_MOST = 1000
+_ARGUMENT = re.compile(r"\s+|'(?P<quoted>(?:[^']|'')*)'|(?P<plain>[^\s']+)")
+_RESERVED = reserved(Job)
+SCRIPT = "Nothing in the guest reads it without a script: give the job a `run:` and remove the next #."
+
+
+def universe(process: Process) -> Saying:
+    """Only the VM universe's jobs are machines."""
+    word = process.get("universe")
+    if word is None:
+        yield from ()
+    elif word.text.lower() not in UNIVERSES:
+        raise word.wrong(f"{shown(word.text)} jobs are no machines", "only universe = vm can be imported")
+
+
+def name(process: Process) -> Saying:
+    """The name, which was a label without further meaning."""
+    word = process.get("executable")
+    if word is None:
+        return
+    made = plain_name(PurePosixPath(word.text).name)
+    comment = "" if made == word.text else f"The executable, only a label in the VM universe, was {shown(word.text)}."
+    yield Field(at=("metadata", "name"), value=made, comment=comment)
+
+
+def plain_name(text: str) -> str:
+    """A name that a spec can have."""
+    made = _UNNAMED.sub("-", text).strip("-._")[:_NAME_MOST]
+    return f"job-{made}" if made.isdigit() else made or "job"
+
+
+def expression(key: str, *names: str) -> Callable[[Process], Saying]:
+    """An expression that is carried over as it is."""
+
+    def say(process: Process) -> Saying:
+        if word := process.get(*names):
+            yield spec(key, checked(word))
+
+    return say
+
+
+def checked(word: Word) -> str:
+    """The text of an expression.
+
+    Raises:
+        SpecError: if it is none.
+    """
+    try:
+        parse(word.text)
+    except ClassAdSyntaxError as error:
+        raise word.wrong(f"{shown(word.text)} is no expression: {error.fault.what}", error.fault.hint) from None
+    return word.text
+
+
+def attributes(process: Process) -> Saying:
+    """The job's own attributes."""
+    for key, word in process.words.items():
+        if key.startswith("my.") and word.text:
+            attribute = word.name.removeprefix("+") if word.name.startswith("+") else word.name[3:]
+            if not re.fullmatch(ATTRIBUTE.strip("^$"), attribute):
+                raise word.wrong("this is no name of an attribute", "use letters, digits and underscores")
+            if attribute.lower() in _RESERVED:
+                raise word.wrong("vmf itself sets this attribute", "use the command or the field that means it")
+            yield spec(f"attributes.{attribute}", checked(word))
+
+
+def folder(process: Process) -> Saying:
+    """Where the results go."""
+    if word := process.get("initialdir", "initial_dir", "iwd", "job_iwd"):
+        yield spec("results.folder", word.text)
+
+
+def space(process: Process) -> Saying:
+    """Disk space of the host, where it is a plain number."""
+    if word := process.get("request_disk", "requestdisk"):
+        yield spec("disk_space", word.size("K"))
+
+
+def priority(process: Process) -> Saying:
+    """The priority, within bounds."""
+    if word := process.get("priority", "prio"):
+        given = word.whole(-(10**9), 10**9)
+        value = max(-_PRIORITY_MOST, min(given, _PRIORITY_MOST))
+        yield spec("priority", value, "" if value == given else f"It was {given}, more than there is here.")
+
+
+def retries(process: Process) -> Saying:
+    """How often a job that fails is run again."""
+    if word := process.get("max_retries"):
+        yield spec("retries", word.whole(0, 1000))
+
+
+def time_limit(process: Process) -> Saying:
+    """How long the guest may run."""
+    if word := process.get("allowed_execute_duration", "allowed_job_duration"):
+        yield spec("time_limit", written_duration(word.whole(1, _YEAR)))
+
+
+def streams(process: Process) -> Saying:
+    """A machine has no standard streams, as condor_submit says, too."""
+    for each in ("input", "output", "error"):
+        word = process.get(each)
+        if word and word.text != "/dev/null":
+            hint = "remove it; the console is kept as console.log, files come back by a script's results.files"
+            raise word.wrong("a machine has no standard streams", hint)
+    yield from ()
+
+
+def arguments(process: Process) -> Saying:
+    """The arguments, which need a script that reads them."""
+    if word := process.get("arguments", "args"):
+        yield spec("arguments", tuple(_split(word)), SCRIPT, aside=True)
+
+
+def environment(process: Process) -> Saying:
+    """The environment, which needs a script that reads it."""
+    if word := process.get("environment", "env"):
+        new = _is_new(word.text)
+        pairs = _split(word) if new else [part.strip() for part in word.text.split(";") if part.strip()]
+        values = {}
+        for pair in pairs:
+            variable, equals, value = pair.partition("=")
+            if not equals or not re.fullmatch(VARIABLE.strip("^$"), variable):
+                raise word.wrong(f"{shown(pair)} is no variable", "write \"NAME=VALUE NAME='two words'\"")
+            values[variable] = value
+        yield spec("env", values, SCRIPT, aside=True)
+
+
+def _is_new(text: str) -> bool:
+    """Whether a text has the new syntax: double quotes around all, single ones within."""
+    return len(text) > 1 and text.startswith('"') and text.endswith('"')
+
+
+def _split(word: Word) -> Iterator[str]:
+    if not _is_new(word.text):
+        yield from word.text.split()
+        return
+    text = word.text[1:-1].replace('""', '"')
+    if text.count("'") % 2:
+        raise word.wrong("a single quote that is never closed", "close it; write '' for the quote itself")
+    parts: list[str] = []
+    for found in _ARGUMENT.finditer(text):
+        if found[0].isspace():
+            yield from ["".join(parts)] if parts else []
+            parts = []
+        else:
+            parts.append(found["plain"] or (found["quoted"] or "").replace("''", "'"))
+    yield from ["".join(parts)] if parts else []
