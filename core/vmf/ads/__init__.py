@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from vmf.ads.clauses import Clause, clauses, requirements
-from vmf.ads.needs import Need, abilities, camel, has, needs
+from vmf.ads.needs import At, Need, abilities, camel, has, needs, without
 from vmf.ads.tables import ENDED, HOST, JOB, capacity, tree
 from vmf.classad import Ad, Node
 from vmf.model import Host, Job, Offer, Verdict
 
-__all__ = ["Clause", "Need", "abilities", "capacity", "clauses", "has", "host_ad", "job_ad", "needs", "reserved"]
+__all__ = [
+    "At",
+    "Clause",
+    "Need",
+    "abilities",
+    "capacity",
+    "clauses",
+    "has",
+    "host_ad",
+    "job_ad",
+    "needs",
+    "reserved",
+    "without",
+]
 
 
 def job_ad(job: Job, *, verdict: Verdict | None = None) -> Ad:

@@ -30,8 +30,8 @@ class Clause(Struct, frozen=True, kw_only=True):
     expression: Node
     implied: bool = True
     """False: the owner wrote it."""
-    lacking: str = ""
-    """What there is to say of a host where it does not hold, if no look at the ads says more."""
+    need: Need | None = None
+    """The need of a field of the job that it stands for."""
 
 
 class _Implied(Struct, frozen=True, kw_only=True):
@@ -100,9 +100,7 @@ def _implied(ad: Ad, spoken: frozenset[str]) -> Iterator[Clause]:
 
 def _needed(need: Need) -> Clause:
     """What a field of the job asks, whatever its owner's words are: a host that cannot do it would ignore it."""
-    lacking = f"{need.field} needs the ability {need.ability}, which the host does not have"
-    expression = tree(f"TARGET.{has(need.ability)} =?= true")
-    return Clause(name=need.ability, expression=expression, lacking=lacking)
+    return Clause(name=need.ability, expression=tree(f"TARGET.{has(need.ability)} =?= true"), need=need)
 
 
 def parts(node: Node | None) -> Iterator[Node]:

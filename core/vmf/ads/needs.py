@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec import NODEFAULT, Struct, inspect
+from msgspec.structs import replace
 
 At: TypeAlias = tuple[str | int, ...]
+S = TypeVar("S", bound=Struct)
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -17,6 +19,9 @@ class Need(Struct, frozen=True, kw_only=True):
     ability: str
     at: At
     """The keys that lead to the field, as in the spec."""
+
+    def __str__(self) -> str:
+        return f"{self.field} needs the ability {self.ability}"
 
     @property
     def field(self) -> str:
@@ -32,6 +37,23 @@ def has(ability: str) -> str:
 def camel(name: str) -> str:
     """A name as a part of an attribute's: `LiveCheckpoint` for `live-checkpoint`."""
     return "".join(word[:1].upper() + word[1:] for word in name.replace("_", "-").split("-"))
+
+
+def without(value: S, at: At) -> S:
+    """The value with the default in place of what a field says; as it is, if nothing is there any more."""
+    key, *rest = at
+    field = next((each for each in _fields(type(value)) if each.key == key), None)
+    if field is None:
+        return value
+    found = getattr(value, field.name)
+    if not rest:
+        return replace(value, **{field.name: field.default})
+    if isinstance(rest[0], int):
+        number, *deeper = rest
+        found = tuple(without(item, tuple(deeper)) if place == number else item for place, item in enumerate(found))
+    elif isinstance(found, Struct):
+        found = without(found, tuple(rest))
+    return replace(value, **{field.name: found})
 
 
 def needs(value: Struct, *, at: At = ()) -> tuple[Need, ...]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import classad
-from vmf.ads import Clause, clauses, host_ad, job_ad
+from vmf.ads import Clause, clauses, has, host_ad, job_ad
 from vmf.ads.clauses import WORDS, parts
 from vmf.classad import UNDEFINED, Ad, Node, Value, World
 from vmf.classad.tree import Reference
@@ -136,12 +136,15 @@ class _Tester:
 
     def sees(self, clause: Clause) -> str:
         """What a clause of the job's sees of the job."""
-        return own(clause, *self._sides(Ad()))
+        return clause.need.field if clause.need else own(clause, *self._sides(Ad()))
 
     def unknown(self, trials: Iterable[_Trial]) -> Iterator[str]:
         """Names of what no host has."""
         ours, theirs = self._sides(Ad(pair for each in trials for pair in each.there.items()))
-        named = (pair for each in self.asked for pair in looked_up(each.expression, ours, theirs))
+        for each in self.asked:
+            if each.need and has(each.need.ability) not in theirs.ad:
+                yield f"{each.need}, which no host has"
+        named = (pair for each in self.asked if not each.need for pair in looked_up(each.expression, ours, theirs))
         missing = {classad.fold(name): name for side, name in named if side is theirs and name not in side.ad}
         for name in missing.values():
             yield f"no host has {expressed(Reference(name))}{did_you_mean(name, theirs.ad)}"

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import classad
-from vmf.ads import Clause
+from vmf.ads import At, Clause, Need, without
 from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KIB, MIB
 from vmf.classad import Node, Value
@@ -34,6 +34,8 @@ class Remedy(Struct, frozen=True, kw_only=True):
     """The clause that goes."""
     instead: Node = True
     """What comes in its place; true: nothing."""
+    drops: At = ()
+    """The field of the job that says nothing any more."""
     waives: bool = False
     """Whether the host asks nothing of jobs any more."""
 
@@ -42,12 +44,15 @@ class _Field(Struct, frozen=True):
     """The field of a job that an attribute of its ad is made of."""
 
     name: str
-    read: Callable[[Value], tuple[int | str, str] | None]
+    read: Callable[[Value], tuple[int | tuple[str, ...], str] | None]
     """What it is for a value of the attribute, and as it is written in a spec; None if it cannot have that."""
 
 
 def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Iterator[Remedy]:
     """What would make a clause hold, the mildest first; `evaluate` says what an expression of its ad is worth."""
+    if clause.need or clause.name in _DROPPED:
+        at = clause.need.at if clause.need else _DROPPED[clause.name]
+        yield Remedy(what=f"do without {Need(ability=clause.name, at=at).field}", drops=at)
     compared = clause.expression
     if isinstance(compared, Binary) and compared.operator in _FLIPPED:
         flipped = Binary(operator=_FLIPPED[compared.operator], left=compared.right, right=compared.left)
@@ -65,7 +70,7 @@ def treated(job: Job, chosen: Sequence[Remedy]) -> Job:
     """The job with all that was chosen done to it."""
     words = list(parts(None if job.requirements is None else classad.parse(job.requirements)))
     for each in chosen:
-        job = replace(job, **each.fields)
+        job = replace(without(job, each.drops) if each.drops else job, **each.fields)
         words = [each.instead if word == each.clause else word for word in words]
     asked = " && ".join(f"({classad.unparse(word)})" for word in words if word is not True)
     return replace(job, requirements=asked or None)
@@ -89,11 +94,12 @@ def _of_field(node: Node, needed: Value, job: Job) -> Iterator[Remedy]:
     if field and (given := field.read(needed)) and _allowed(field.name, given[0]):
         new, text = given
         how, distance = _way(getattr(job, field.name), new)
-        told = f"{how} {field.name} to {text} (`--set {field.name}={text}`)"
+        key = _KEYS[field.name]
+        told = f"{how} {key} to {text} (`--set {key}={text}`)"
         yield Remedy(what=told, distance=distance, fields={field.name: new})
 
 
-def _allowed(field: str, value: int | str) -> bool:
+def _allowed(field: str, value: int | tuple[str, ...]) -> bool:
     """Whether a job's field may have a value."""
     try:
         msgspec.convert(value, _TYPES[field])
@@ -120,8 +126,8 @@ def _way(old: object, new: object) -> tuple[str, float]:
     return "change", 0.0
 
 
-def _text(value: Value) -> tuple[str, str] | None:
-    return (value, value) if isinstance(value, str) else None
+def _type(value: Value) -> tuple[tuple[str, ...], str] | None:
+    return ((value,), value) if isinstance(value, str) else None
 
 
 def _count(value: Value) -> tuple[int, str] | None:
@@ -143,6 +149,12 @@ def _size(unit: int) -> Callable[[Value], tuple[int, str] | None]:
 _TYPES: Final = get_type_hints(Job, include_extras=True)
 """The types of a job's fields, with their bounds."""
 
+_KEYS: Final = {field.name: field.encode_name for field in msgspec.structs.fields(Job)}
+"""What a job's fields are called in a spec."""
+
+_DROPPED: Final[Mapping[str, At]] = MappingProxyType({"network": ("network",), "network type": ("network",)})
+"""Implied clauses without which a job can do, and the field that they come of."""
+
 _UNITS: Final = ((2**30, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
 
 _SAME: Final = frozenset({"==", "=?="})
@@ -159,11 +171,11 @@ _SHIFT: Final[Mapping[str, int]] = MappingProxyType({"<": 1, ">": -1})
 """How far an integer is from the other one when the comparison just holds."""
 
 _FIELDS: Final[Mapping[str, _Field]] = MappingProxyType({
-    "jobvmtype": _Field("type", _text),
+    "jobvmtype": _Field("types", _type),
     "jobvmmemory": _Field("memory", _size(MIB)),
     "requestmemory": _Field("memory", _size(MIB)),
     "jobvm_vcpus": _Field("cpus", _count),
     "requestcpus": _Field("cpus", _count),
-    "requestdisk": _Field("disk", _size(KIB)),
+    "requestdisk": _Field("disk_space", _size(KIB)),
 })  # fmt: skip
 """Attributes of a job's ad by folded name."""

@@ -34,8 +34,8 @@ class Side(Struct, frozen=True):
 
 def sentence(clause: Clause, value: Value, mine: Side, theirs: Side) -> str:
     """What a clause of one side has found on the other; `value` is what it was worth."""
-    if clause.lacking and value is not True:
-        return clause.lacking
+    if clause.need and value is not True:
+        return f"{clause.need}, which the host does not have"
     plain = _PLAIN.get(clause.name) if clause.implied else None
     if plain and value is not UNDEFINED:
         return plain(mine.ad, theirs.ad)
