@@ -85,7 +85,7 @@ def _finish_host(document: Schema, settings: Settings | None) -> None:
     fields = spec["properties"]
     fields["type"] = {"enum": sorted(settings), "description": fields["type"]["description"]}
     needed = frozenset(spec["required"]) & settings.keys()
-    pass
+    spec["required"] = [name for name in spec["required"] if name not in needed]
     spec["allOf"] = [
         {
             "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
