@@ -1,10 +1,13 @@
-"""The hooks of hypervisor type `vmware`: the words of its specs. No machine is made yet."""
+"""The hooks of hypervisor type `vmware`: the words of its specs, and their rules. No machine is made yet."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 from vmf.hookspecs import API, HypervisorType, hookimpl
+from vmf.rules import Check
+from vmf_vmware import rules
 from vmf_vmware.settings import VmwareHost, VmwareJob
 
 
@@ -14,3 +17,9 @@ def hypervisor() -> HypervisorType:
     return HypervisorType(
         type="vmware", api=API, version=version("vmf-vmware"), settings=VmwareHost, job_settings=VmwareJob
     )
+
+
+@hookimpl
+def lint() -> tuple[Check[Any], ...]:
+    """Hold jobs to the rules of this type."""
+    return rules.CHECKS

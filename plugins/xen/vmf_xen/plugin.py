@@ -1,10 +1,13 @@
-"""The hooks of hypervisor type `xen`: the words of its specs. No machine is made yet."""
+"""The hooks of hypervisor type `xen`: the words of its specs, and their rules. No machine is made yet."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 from vmf.hookspecs import API, HypervisorType, hookimpl
+from vmf.rules import Check
+from vmf_xen import rules
 from vmf_xen.settings import XenHost, XenJob
 
 
@@ -12,3 +15,9 @@ from vmf_xen.settings import XenHost, XenJob
 def hypervisor() -> HypervisorType:
     """Say what this plugin is."""
     return HypervisorType(type="xen", api=API, version=version("vmf-xen"), settings=XenHost, job_settings=XenJob)
+
+
+@hookimpl
+def lint() -> tuple[Check[Any], ...]:
+    """Hold jobs to the rules of this type."""
+    return rules.CHECKS

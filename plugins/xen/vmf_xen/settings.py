@@ -21,16 +21,9 @@ class XenJob(Struct, frozen=True, kw_only=True):
 class XenHost(Struct, frozen=True, kw_only=True):
     """The block of a host; the loader and the script for its bridge are files of the host."""
 
-    bridge_script: Annotated[
-        Path | None,
-        Meta(description="The script that joins machines to the bridge.", extra={"needs": "bridge-script"}),
-    ] = None
+    bridge_script: Annotated[Path | None, Meta(description="The script that joins machines to the bridge.")] = None
     xml_script: Annotated[
-        tuple[Line, ...],
-        Meta(
-            description="A program and its arguments: it edits the libvirt XML of every machine.",
-            extra={"needs": "xml-script"},
-        ),
+        tuple[Line, ...], Meta(description="A program and its arguments: it edits the libvirt XML of every machine.")
     ] = ()
     loader: Annotated[
         Path | None, Meta(description="The boot loader for kernels that are in images, such as /usr/bin/pygrub.")
