@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -197,9 +197,11 @@ WRONG_JOBS = [
     ("labels: {site: north}", f"labels: {{{', '.join(f'a{number}: b' for number in range(101))}}}"),
     ("rank: 1", "rank: [1]"),
     ("rank: 1", "rank: ''"),
+    ("rank: 1", "rank: ''"),
     ("vnc: true", "vnc: yes"),
     ("vnc: true", "vnc: 1"),
     ("wait: 1m", "wait: soon"),
+    ("wait: 1m", "gear: 3"),
     ("wait: 1m", "gear: 3"),
     ("{count: 2}", "{count: 0}"),
     ("{count: 2}", "{count: many}"),
