@@ -10,7 +10,6 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import IO, Any, TypeVar
 import msgspec
 import pluggy
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf import hookspecs
 from vmf.ads import Need, needs

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import ModuleType
 
 import pytest
+from msgspec.structs import replace
 
 from vmf.errors import Refused
 from vmf.hookspecs import API, HypervisorType, hookimpl
