@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
+from vmf.model.image import File
 from vmf.model.parts import NetworkType
 from vmf.model.terms import ADDRESS, BRIDGE, NAME, Attributes, Count, Expression, Labels, Line, Name, Port, Size
 
@@ -75,10 +76,10 @@ class Networks(Struct, frozen=True, kw_only=True):
 
 
 class HostBoot(Struct, frozen=True, kw_only=True):
-    """What jobs boot that name no kernel; files of the host."""
+    """What jobs boot that name no kernel."""
 
-    kernel: Annotated[Path | None, Meta(description="The default kernel.")] = None
-    initrd: Annotated[Path | None, Meta(description="The default initial RAM disk.")] = None
+    kernel: Annotated[File | None, Meta(description="The default kernel.")] = None
+    initrd: Annotated[File | None, Meta(description="The default initial RAM disk.")] = None
 
 
 class Host(Struct, frozen=True, kw_only=True):

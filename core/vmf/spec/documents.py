@@ -77,7 +77,7 @@ class Draft(Struct, Generic[T], frozen=True, kw_only=True):
             for found in check.judge(self.value) if isinstance(self.value, check.kind) else ():
                 at = found.at if found.at[:1] == ("metadata",) else ("spec", *found.at)
                 if self.spoilt.isdisjoint({at[:2], *(("spec", field) for field in found.given)}):
-                    what = Given(keys=at, node=self.node).wrong(found.what).faults[0].what
+                    what = Given(keys=at, node=self.node).told(found.what)
                     yield check.rule, locate(self.node, at).fault(what, hint=found.hint, rule=check.rule)
 
 

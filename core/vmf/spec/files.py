@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from vmf.model import FORMATS, Disk, File
 from vmf.spec import nodes, refusals
-from vmf.spec.faults import shown
+from vmf.spec.faults import printable, shown
 from vmf.spec.given import Given
 from vmf.spec.read import Custom, read, read_path, type_info
 
@@ -46,7 +46,7 @@ def read_file(folder: Path, given: Given) -> File:
     if problem := absence(path):
         hint = f"paths are relative to {shown(folder, width=_PATH_SHOWN)}"
         if Path(given.text()).is_absolute():
-            hint = f"a file that is on the host does not travel: write {{on_host: {given.text()}}}"
+            hint = f"a file that is on the host does not travel: write {{on_host: {printable(given.text())}}}"
         raise given.wrong(f"{shown(path, width=_PATH_SHOWN)}: {problem}", hint=hint, rule=refusals.NO_FILE)
     return File(path=path)
 

@@ -41,7 +41,11 @@ class Given(Struct, frozen=True, kw_only=True):
         self, what: str, *, hint: str = "", rule: Rule = refusals.WRONG_VALUE, fix: tuple[str, str] | None = None
     ) -> SpecError:
         """Say what is wrong with it, to be raised."""
-        return self.place.wrong(f"{self.name}: {what}" if self.keys else what, hint=hint, rule=rule, fix=fix)
+        return self.place.wrong(self.told(what), hint=hint, rule=rule, fix=fix)
+
+    def told(self, what: str) -> str:
+        """A sentence about it, which begins with its name."""
+        return f"{self.name}: {what}" if self.keys else what
 
     def text(self, wanted: str = "a text") -> str:
         """The text as written.

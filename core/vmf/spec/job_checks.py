@@ -9,9 +9,10 @@ from typing import Any
 from vmf.model import Access, Bus, Image, Job, NetworkType
 from vmf.rules import Check, Objection
 from vmf.spec import contradiction_rules as rules
+from vmf.spec.faults import printable
 
 _BUSES = {"vd": {Bus.VIRTIO}, "sd": {Bus.SATA, Bus.SCSI}, "hd": {Bus.IDE}, "xvd": {Bus.XEN}}
-_HALT = re.compile(r"^\s*(?:(?:exec|sudo|nohup)\s+)*(?:/\S*/)?halt\b(?!\s+-p)(?!\s*=)", re.MULTILINE)
+_HALT = re.compile(r"^[ \t]*(?:(?:exec|sudo|nohup)[ \t]+)*(?:/\S*/)?halt\b(?![ \t]+-p)(?![ \t]*=)", re.MULTILINE)
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|_)(?:pass(?:word|wd|phrase)?|secret|token|api_?key|private_?key|credentials?)(?:_|$)"
 )
@@ -164,7 +165,7 @@ def _variable_twice(job: Job) -> Iterator[Objection]:
 
 def _halt(job: Job) -> Iterator[Objection]:
     if job.run and (found := _HALT.search(job.run)):
-        what = f"`{found[0].strip()[:40]}` leaves the power on in some guests, and the job never ends"
+        what = f"`{printable(found[0].strip()[:40])}` leaves the power on in some guests, and the job never ends"
         yield Objection(at=("run",), what=what, hint="leave the end to the guest contract, or use poweroff")
 
 

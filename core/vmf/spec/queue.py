@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +22,7 @@ from vmf.spec.nodes import Node, Scalar, find, scalar
 RUNS_MOST = 10_000
 ROWS_MOST = 4 * 2**20
 """Bytes of a file of rows."""
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _NAME = ("metadata", "name")
 _EXAMPLE = "write a list of runs, {product: {…}}, {file: rows.csv} or {count: 5}"
 
@@ -96,7 +99,7 @@ def _product(given: Given, _: Path) -> list[tuple[Change, ...]]:
 
 def _count(given: Given, _: Path) -> list[tuple[Change, ...]]:
     text = given.text("a number of runs")
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= RUNS_MOST:
+    if not _NUMBER.fullmatch(text) or int(text) > RUNS_MOST:
         hint = f"ask for 1 to {RUNS_MOST} runs"
         raise given.wrong(f"{shown(text)} is no number of runs", hint=hint, rule=refusals.BAD_QUEUE)
     return [()] * int(text)
@@ -112,15 +115,25 @@ def _file(given: Given, folder: Path) -> list[tuple[Change, ...]]:
             text = file.read(ROWS_MOST + 1)
         if len(text) > ROWS_MOST:
             raise given.wrong(f"the file is larger than {ROWS_MOST} bytes", hint="split it", rule=refusals.TOO_MUCH)
-        lines = list(csv.reader(text.splitlines(), strict=True))
+        first, *rows = _numbered(text) or [(1, [])]
     except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "name a file of comma-separated values whose first line names the fields, in UTF-8"
         raise given.wrong(f"{shown(path)}: {reason}", hint=hint, rule=refusals.BAD_QUEUE) from None
-    source = Source(where=str(path), lines=tuple(text.splitlines()))
-    rows = [(number, row) for number, row in enumerate(lines[1:], start=2) if row]
+    source = Source(where=str(path), lines=tuple(text.split("\n")))
     _bounded(given, len(rows), [])
-    return [_line(lines[0], row, Place(source=source, line=number)) for number, row in rows]
+    return [_line(first[1], row, Place(source=source, line=number)) for number, row in rows]
+
+
+def _numbered(text: str) -> list[tuple[int, list[str]]]:
+    """The rows that hold something, each with the line in which it begins: a value in quotes may have several lines."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows, begins = [], 1
+    for row in reader:
+        if row:
+            rows.append((begins, row))
+        begins = reader.line_num + 1
+    return rows
 
 
 def _line(names: list[str], row: list[str], place: Place) -> tuple[Change, ...]:
