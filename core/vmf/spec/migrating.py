@@ -60,9 +60,9 @@ def migrate(path: Path) -> Migration:
             found.append(node)
     faults.settle()
     renamings = tuple(each for node in found for each in _renamings(node))
-    content = path.read_bytes() if renamings else b""
+    content = path.read_bytes() if path.is_file() else b""  # a pipe is empty by now, and cannot be rewritten
     mark = BOM_UTF8 if content.startswith(BOM_UTF8) else b""
-    text = _renamed(content.removeprefix(mark).decode(), renamings)
+    text = _renamed(content.removeprefix(mark).decode(errors="replace"), renamings)
     if renamings and _plain(compose(text, Source(where=""))) != _plain(today(node)[0] for node in found):
         hint = "rewrite it by hand: " + ", ".join(f"{each.old} is now {each.new}" for each in renamings)
         raise renamings[0].place.wrong("the file cannot be rewritten", hint=hint, rule=refusals.OLDER)
