@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from vmf.errors import Fault, SpecError
 from vmf.model import Disk, DiskFormat, File, Image, Job, Results
-from vmf.spec import jobs as module
 from vmf.spec import JobWords, load_jobs
+from vmf.spec import jobs as module
 
 HELLO = """\
 apiVersion: vmf/v1

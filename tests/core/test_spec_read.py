@@ -11,8 +11,8 @@ from msgspec import Meta, Struct, inspect
 from vmf.errors import Fault, SpecError
 from vmf.model import Host, Image, Job
 from vmf.spec.faults import Source
-from vmf.spec.nodes import compose
 from vmf.spec.given import Given
+from vmf.spec.nodes import compose
 from vmf.spec.read import read, read_path
 from vmf.spec.scalars import SENTENCES
 

@@ -28,7 +28,7 @@ _EXAMPLE = "write a list of runs, {product: {…}}, {file: rows.csv} or {count: 
 
 
 def runs(document: Node, folder: Path, faults: Faults) -> Iterator[Node]:
-    """The documents of the runs that a document asks for: itself, if it has no queue.
+    """The documents of the runs that a document asks for: itself, if it gives none.
 
     Args:
         document: of kind Job.
@@ -37,7 +37,7 @@ def runs(document: Node, folder: Path, faults: Faults) -> Iterator[Node]:
     """
     queue = find(document, "spec", "queue")
     if queue is None:
-        yield document
+        yield _without_queue(document)
         return
     try:
         rows = _rows(Given(keys=("spec", "queue"), node=queue), folder)
