@@ -1,4 +1,4 @@
-"""Plugins of third parties, installed for real: one wraps, one amends, one is broken."""
+"""Plugins of third parties, installed for real: one wraps, one amends, one has rules, one is broken."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shell import Shell
+from vmf import __version__
 
 pytestmark = pytest.mark.packaging
 
@@ -27,6 +28,27 @@ def test_all_are_listed_the_broken_one_with_its_error(shell: Shell) -> None:
     told = {each["name"]: each for each in json.loads(shell.vmf("plugins", "--format", "json").stdout)}
     assert told["broken"]["error"] == "RuntimeError: this plugin is broken on purpose"
     assert (told["timer"]["error"], told["timer"]["hooks"]) == ("", ["create"])
+
+
+def test_a_hypervisor_of_words_only_is_listed_as_one(shell: Shell) -> None:
+    lines = shell.vmf("plugins").stdout.splitlines()
+    assert f"xen {__version__}: the words of a hypervisor's specs; it drives no host yet" in lines
+    told = {each["name"]: each["drives"] for each in json.loads(shell.vmf("plugins", "--format", "json").stdout)}
+    assert (told["fake"], told["kvm"], told["xen"], told["vmware"], told["timer"]) == (True, True, False, False, False)
+
+
+def test_its_rule_is_a_rule_of_lint_and_one_that_fails_harms_none(shell: Shell) -> None:
+    shell.job("exit 0")
+    done = shell.vmf("lint", "j.yaml")
+    assert done.returncode == 1
+    assert [line.strip() for line in done.stdout.splitlines()] == [
+        "j.yaml:3:1: SITE201 warning: metadata: no project pays for it", "metadata:", "^",
+        "add `labels: {project: NAME}`",
+    ]  # fmt: skip
+    assert "plugin rules failed in rule SITE202: KeyError: 'j'" in done.stderr
+    assert "Traceback" not in done.stderr
+    explained = shell.vmf("lint", "--explain", "SITE201").stdout
+    assert explained.startswith("SITE201 (warning): a job that nobody pays for\n\nJobs without a project")
 
 
 def test_the_plan_shows_what_was_amended_and_by_whom(shell: Shell) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -54,13 +54,12 @@ ENTRIES_MOST: Final = 10_000
 """So many files of a folder are looked at."""
 _FOLDER: Final = ("vmware", "folder")
 _FIELDS: Final[Mapping[str, str]] = MappingProxyType({
-    "memsize": "memory",
-    "numvcpus": "cpus",
-    "displayname": "metadata.name",
-    "ethernet": "network",
+    r"memsize": "memory",
+    r"numvcpus": "cpus",
+    r"displayname": "metadata.name",
+    r"ethernet[0-9]+\..*": "network",
 })  # fmt: skip
-"""The keys that vmf writes, the numbers of devices left out, and the fields that they are made of."""
-_KEY: Final = re.compile(r"([a-z]+)(?:[0-9]+\..*)?")
+"""Patterns of the keys that vmf writes, whose case does not count, and the fields that they are made of."""
 
 
 def _original(_job: Job, block: VmwareJob) -> Iterator[Objection]:
@@ -100,9 +99,8 @@ def _links(_job: Job, block: VmwareJob) -> Iterator[Objection]:
 
 
 def _ours(_job: Job, block: VmwareJob) -> Iterator[Objection]:
-    for key in block.vmx:
-        name = _KEY.fullmatch(key.lower())
-        if name and (field := _FIELDS.get(name[1])):
+    for key, (pattern, field) in product(block.vmx, _FIELDS.items()):
+        if re.fullmatch(pattern, key, re.IGNORECASE):
             yield Objection(at=("vmware", "vmx", key), what="vmf writes this line itself", hint=f"use `{field}`")
 
 

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from vmf.errors import SpecError
+from vmf.spec import load_hosts
+from vmf_vmware.settings import VmwareHost
+
+HOST = "apiVersion: vmf/v1\nkind: Host\nmetadata: {name: h}\nspec: {type: vmware, vmware: %s}\n"
+PIN = ":".join(["5A"] * 32)
+
+
+@pytest.fixture
+def host(tmp_path):
+    def host(block):
+        (tmp_path / "h.yaml").write_text(HOST % block)
+        (host,) = load_hosts([tmp_path / "h.yaml"], settings={"vmware": VmwareHost}, remark=pytest.fail)
+        return host.settings["vmware"]
+
+    return host
+
+
+def test_a_folder_travels_or_is_on_the_host(read, machine):
+    block = read("type: vmware", "vmware: {folder: win, snapshot: false}").settings["vmware"]
+    assert block == {"folder": {"path": str(machine), "on_host": False}, "snapshot": False, "vmx": {}}
+    block = read("type: vmware", "vmware: {folder: {on_host: /vmfs/volumes/a/win}}").settings["vmware"]
+    assert block == {"folder": {"path": "/vmfs/volumes/a/win", "on_host": True}, "snapshot": True, "vmx": {}}
+
+
+def test_a_folder_that_is_not_there(read):
+    with pytest.raises(SpecError, match=r"spec\.vmware\.folder: .*/gone': no such file"):
+        read("type: vmware", "vmware: {folder: gone}")
+
+
+def test_more_lines(read):
+    block = read("type: vmware", "vmware: {vmx: {scsi0:0.fileName: 'a b', .encoding: UTF-8}}").settings["vmware"]
+    assert block["vmx"] == {"scsi0:0.fileName": "a b", ".encoding": "UTF-8"}
+
+
+@pytest.mark.parametrize("vmx", ["{'a b': c}", "{'a = b': c}", "{'': c}", r'{a: "b\nc = d"}', r'{"a\n": b}'])
+def test_no_line_makes_two(read, vmx):
+    with pytest.raises(SpecError, match="is not allowed here"):
+        read("type: vmware", f"vmware: {{vmx: {vmx}}}")
+
+
+def test_a_host_s_block(host, tmp_path):
+    block = host(
+        "{datacenter: DC0, cluster: C0, resource_pool: lab, folder: jobs, datastore: LocalDS_0,"
+        f" networks: {{nat: VM Network}}, pin: '{PIN}', vmx_file: more.vmx}}"
+    )
+    assert block == {
+        "datacenter": "DC0",
+        "cluster": "C0",
+        "resource_pool": "lab",
+        "folder": "jobs",
+        "datastore": "LocalDS_0",
+        "networks": {"nat": "VM Network", "bridge": None},
+        "pin": PIN,
+        "vmx_file": str(tmp_path / "more.vmx"),
+    }
+
+
+@pytest.mark.parametrize("key", ["user", "password", "token"])
+def test_credentials_have_no_word(host, key):
+    with pytest.raises(SpecError, match=f"unknown key '{key}'"):
+        host(f"{{{key}: x}}")
+
+
+@pytest.mark.parametrize("pin", ["5A", PIN + ":5A", PIN.replace("A", "G"), PIN + "\\n"])
+def test_a_fingerprint_is_whole(host, pin):
+    with pytest.raises(SpecError, match="is not allowed here"):
+        host(f'{{pin: "{pin}"}}')
