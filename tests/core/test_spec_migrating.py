@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,9 @@ from vmf.hookspecs import NoSettings
 from vmf.model import Job
 from vmf.spec import JobWords, load_hosts, load_jobs
 from vmf.spec.migrating import migrate
+from vmf.spec.versions import RENAMED
+
+PAGE = Path(__file__).parents[2] / "docs" / "schema.md"
 
 OLD = """\
 # of last year
@@ -150,6 +154,14 @@ def test_all_faults_of_a_file_are_told(migrated):
     with pytest.raises(SpecError) as caught:
         migrated(f"{CURRENT.replace('vmf/v1', 'vmf/v2')}---\n{CURRENT.replace('vmf/v1', 'vmf/v3')}")
     assert [fault.line for fault in caught.value.faults] == [1, 6]
+
+
+ROWS = [(version, *words) for version, renamed in RENAMED.items() for words in renamed.items()]
+
+
+@pytest.mark.parametrize(("version", "old", "new"), ROWS)
+def test_every_word_that_has_changed_has_its_row(version, old, new):
+    assert f"| `{version}` | `spec.{old}` is `spec.{new}` |" in PAGE.read_text()
 
 
 def test_a_pipe_is_not_read_twice(tmp_path):
