@@ -215,7 +215,7 @@ WRONG_JOBS = [
     ("{count: 2}", "[cpus]"),
     ("{count: 2}", "[{cpus..x: 1}]"),
     ("{count: 2}", "2"),
-    ("{count: 2}", ""),
+    ("{count: 2}", "{count: '02'}"),
 ]
 WRONG_HOSTS = [
     *BOTH,
@@ -259,6 +259,7 @@ def test_what_the_reader_refuses_the_schema_refuses(good, was, becomes, folder):
     [
         ("  queue: [{memory: 1GiB, metadata.name: b}]\n", True),
         ("  queue: {product: {memory: [1GiB], metadata.name: [b]}}\n", True),
+        ("  queue:\n", False),
         ("", False),
     ],
 )
@@ -268,6 +269,12 @@ def test_a_queue_may_give_what_the_document_does_not(queue, valid, folder):
     (node,) = documents(text)
     assert refused(node, folder) is not valid
     assert judge(Job, TYPES).is_valid(seen(node)) is valid
+
+
+def test_an_empty_queue_is_none(folder):
+    (node,) = documents(JOB.replace("{count: 2}", ""))
+    assert not refused(node, folder)
+    judge(Job, TYPES).validate(seen(node))
 
 
 def test_a_host_needs_the_block_of_no_type_but_its_own(folder):

@@ -69,7 +69,8 @@ def _finish_job(document: Schema, settings: Settings | None) -> None:
     spec["properties"]["queue"] = _queue()
     if settings:
         spec["properties"]["type"]["examples"] = sorted(settings)
-    document["if"] = {"properties": {"spec": {"required": ["queue"]}}}
+    some = {"type": ["array", "object"]}
+    document["if"] = {"properties": {"spec": {"required": ["queue"], "properties": {"queue": some}}}}
     document["else"] = {
         "required": ["metadata"],
         "properties": {"metadata": _taken(metadata, "required"), "spec": _taken(spec, "required")},
@@ -101,7 +102,7 @@ def _finish_host(document: Schema, settings: Settings | None) -> None:
 def _queue() -> Schema:
     run: Schema = {"type": "object", "propertyNames": {"pattern": _DOTTED}}
     lists = {"minProperties": 1, "additionalProperties": {"type": "array", "minItems": 1}}
-    count = {"type": ["integer", "string"], "minimum": 1, "maximum": RUNS_MOST, "pattern": "^[0-9]+$"}
+    count = {"type": ["integer", "string"], "minimum": 1, "maximum": RUNS_MOST, "pattern": "^[1-9][0-9]{0,8}$"}
     return {
         "description": "Several runs of the job, each with values of its own: a list of runs, the product of lists of "
         "values, the rows of a file, or a number of equal runs. Keys lead to fields, such as results.folder.",
@@ -110,6 +111,7 @@ def _queue() -> Schema:
             _way("product", {**run, **lists}),
             _way("file", _text(minLength=1)),
             _way("count", count),
+            {"type": "null"},
         ],
     }
 
