@@ -1,0 +1,327 @@
+"""Fields that contradict each other: what each check objects to and where, and what it lets pass."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from vmf.errors import SpecError
+from vmf.hookspecs import NoSettings
+from vmf.model import (
+    Access,
+    Boot,
+    Bus,
+    Cdrom,
+    Checkpoint,
+    Connection,
+    Disk,
+    File,
+    Forward,
+    Host,
+    Image,
+    Job,
+    Network,
+    Networks,
+    NetworkType,
+    Protocol,
+    Results,
+    Transport,
+)
+from vmf.rules import Severity
+from vmf.spec import JobWords, load_hosts, load_image, load_jobs
+from vmf.spec.contradictions import CONTRADICTIONS, ERRORS
+
+HERE, THERE = File(path=Path("/a.raw")), File(path=Path("/b.raw"), on_host=True)
+DISK = Disk(file=HERE)
+IN_PLACE = replace(DISK, access=Access.IN_PLACE)
+OWN = Disk(file=File(path=Path("/own.raw")))
+EVICTED = Checkpoint(on_eviction=True)
+CONSENT = replace(EVICTED, lose_connections=True)
+NAT = Network(type=NetworkType.NAT)
+SSH = Connection(transport=Transport.SSH, address="h")
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----"
+
+job = partial(Job, name="j", memory=2**28, image=Image(name="i", disks=(DISK,)))
+bare = partial(Job, name="j", memory=2**28)
+image = partial(Image, name="i")
+host = partial(Host, name="h", type="kvm")
+
+
+def given(**block):
+    return host(connection=Connection(**block))
+
+
+def offered(*types, **more):
+    return host(networks=Networks(types=types, **more))
+
+
+def disks(*some):
+    return job(disks=some)
+
+
+def nic(**fields):
+    return job(network=replace(NAT, **fields))
+
+
+WRONG = [
+    ("VMF201", bare(), [()]),
+    ("VMF201", bare(run="exit 0", cdrom=Cdrom(files=(HERE,))), [()]),
+    ("VMF201", image(), [()]),
+    ("VMF202", bare(boot=Boot(initrd=HERE)), [("boot", "initrd")]),
+    ("VMF202", job(boot=Boot(initrd=HERE, kernel="included")), [("boot", "initrd")]),
+    ("VMF202", image(initrd=HERE, disks=(DISK,)), [("initrd",)]),
+    (
+        "VMF203",
+        job(boot=Boot(kernel="included", root="/dev/vda", parameters="quiet")),
+        [("boot", "root"), ("boot", "parameters")],
+    ),
+    ("VMF204", job(checkpoint=EVICTED, network=NAT), [("checkpoint",)]),
+    ("VMF204", job(checkpoint=EVICTED, network=Network()), [("checkpoint",)]),
+    ("VMF205", job(checkpoint=CONSENT), [("checkpoint", "lose_connections")]),
+    (
+        "VMF206",
+        disks(replace(DISK, device="vdb"), OWN, replace(OWN, device="vdb")),
+        [("disks", 2, "device")],
+    ),
+    (
+        "VMF206",
+        job(disks=(replace(OWN, device="hdc"),), cdrom=Cdrom(iso=HERE, device="hdc")),
+        [("cdrom", "device")],
+    ),
+    ("VMF207", disks(replace(OWN, device="sda", bus=Bus.VIRTIO)), [("disks", 0, "device")]),
+    ("VMF207", disks(OWN, replace(OWN, device="xvdb", bus=Bus.IDE)), [("disks", 1, "device")]),
+    ("VMF208", job(cdrom=Cdrom()), [("cdrom",)]),
+    ("VMF208", job(cdrom=Cdrom(files=(HERE,), iso=HERE)), [("cdrom",)]),
+    ("VMF209", nic(mac="01:54:00:12:34:56"), [("network", "mac")]),
+    ("VMF209", nic(mac="ff:ff:ff:ff:ff:ff"), [("network", "mac")]),
+    ("VMF209", nic(mac="00:00:00:00:00:00"), [("network", "mac")]),
+    (
+        "VMF210",
+        nic(type=NetworkType.NONE, mac="52:54:00:12:34:56", forwards=(Forward(port=22),)),
+        [("network", "mac"), ("network", "forwards")],
+    ),
+    (
+        "VMF211",
+        nic(type=NetworkType.BRIDGE, forwards=(Forward(port=22), Forward(port=80))),
+        [("network", "forwards", 0), ("network", "forwards", 1)],
+    ),
+    (
+        "VMF211",
+        nic(forwards=(Forward(port=22, host_port=2222), Forward(port=80, host_port=2222))),
+        [("network", "forwards", 1, "host_port")],
+    ),
+    ("VMF212", job(checkpoint=Checkpoint(keep=2)), [("checkpoint",)]),
+    ("VMF213", disks(OWN, replace(IN_PLACE, file=THERE)), [("disks", 1, "access")]),
+    ("VMF214", disks(replace(OWN, access=Access.IN_PLACE), OWN), [("disks", 0, "file"), ("disks", 1, "file")]),
+    ("VMF214", disks(IN_PLACE), [("disks", 0, "file")]),
+    (
+        "VMF215",
+        job(arguments=("a",), env={"A": "b"}, secrets={"S": HERE}, results=Results(files=("a",))),
+        [("arguments",), ("env",), ("secrets",), ("results", "files")],
+    ),
+    ("VMF216", job(run="x", env={"A": "b", "B": "c"}, secrets={"A": HERE}), [("env", "A")]),
+    *(
+        ("VMF217", job(run=script), [("run",)])
+        for script in ("halt", "date\n  halt\n", "exec sudo /sbin/halt -f", "halt;")
+    ),
+    *(
+        ("VMF218", job(run="x", env={name: "hunter2"}), [("env", name)])
+        for name in ("PASSWORD", "DB_PASS", "api_key", "APIKEY", "GITHUB_TOKEN", "SECRET_SAUCE")
+    ),
+    ("VMF218", job(run="x", env={"A": f"AKIA{'A' * 16}"}), [("env", "A")]),
+    ("VMF218", job(run=f"echo '{KEY}'"), [("run",)]),
+    ("VMF219", job(types=("kvm",), settings={"kvm": {}, "xen": {}}), [("xen",)]),
+    ("VMF251", given(address="h", port=22), [("connection", "address"), ("connection", "port")]),
+    ("VMF251", given(transport=Transport.SSH), [("connection",)]),
+    ("VMF251", given(transport=Transport.SSH, address="h", ca=Path("/ca")), [("connection", "ca")]),
+    ("VMF251", given(transport=Transport.API, address="h", key=Path("/k")), [("connection", "key")]),
+    ("VMF251", given(transport=Transport.TLS, address="h", insecure=True), [("connection", "insecure")]),
+    ("VMF252", given(transport=Transport.TCP, address="h"), [("connection", "transport")]),
+    ("VMF252", given(transport=Transport.TCP, address="10.0.0.1"), [("connection", "transport")]),
+    (
+        "VMF253",
+        offered(NetworkType.NAT, NetworkType.DEFAULT, NetworkType.NONE),
+        [("networks", "types", 1), ("networks", "types", 2)],
+    ),
+    ("VMF253", offered(NetworkType.NAT, default=NetworkType.USER), [("networks", "default")]),
+    ("VMF253", offered(NetworkType.BRIDGE), [("networks", "types")]),
+    ("VMF253", offered(NetworkType.NAT, bridge="br0"), [("networks", "bridge")]),
+    ("VMF254", host(guest_of="h"), [("guest_of",)]),
+    ("VMF254", host(guests=("a", "h")), [("guests", 1)]),
+]
+"""A rule, what breaks it, and where."""
+
+RIGHT = [
+    ("VMF201", bare(disks=(DISK,))),
+    ("VMF201", bare(boot=Boot(kernel=HERE))),
+    ("VMF201", bare(cdrom=Cdrom(iso=HERE))),
+    ("VMF201", bare(settings={"vmware": {}})),
+    ("VMF201", image(kernel=HERE)),
+    ("VMF202", job(boot=Boot(initrd=HERE, kernel=HERE))),
+    ("VMF202", job(image=Image(name="i", kernel=HERE), boot=Boot(initrd=HERE))),
+    ("VMF202", image(initrd=HERE, kernel=HERE)),
+    ("VMF203", job(boot=Boot(kernel=HERE, root="/dev/vda", parameters="quiet"))),
+    ("VMF203", job(boot=Boot(kernel="included"))),
+    ("VMF204", job(checkpoint=CONSENT, network=NAT)),
+    ("VMF204", job(checkpoint=EVICTED)),
+    ("VMF204", job(network=NAT)),
+    ("VMF205", job(checkpoint=CONSENT, network=NAT)),
+    ("VMF206", disks(OWN, OWN, replace(OWN, device="vdb"), replace(OWN, device="vdc"))),
+    ("VMF206", job(disks=(replace(OWN, device="hda"),), cdrom=Cdrom(iso=HERE, device="hdc"))),
+    ("VMF207", disks(replace(OWN, device="sda", bus=Bus.SATA), replace(OWN, device="sdb", bus=Bus.SCSI))),
+    ("VMF207", disks(replace(OWN, device="xvda", bus=Bus.XEN), replace(OWN, device="sda"), replace(OWN, bus=Bus.IDE))),
+    ("VMF208", job(cdrom=Cdrom(files=(HERE,)))),
+    ("VMF208", job(cdrom=Cdrom(iso=HERE))),
+    ("VMF209", nic(mac="52:54:00:12:34:56")),
+    ("VMF209", nic(mac="02:00:00:00:00:00")),
+    ("VMF210", nic(mac="52:54:00:12:34:56", forwards=(Forward(port=22),))),
+    ("VMF211", nic(forwards=(Forward(port=22), Forward(port=23), Forward(port=80, host_port=8080)))),
+    (
+        "VMF211",
+        nic(forwards=(Forward(port=53, host_port=53), Forward(port=53, host_port=53, protocol=Protocol.UDP))),
+    ),
+    ("VMF212", job(checkpoint=Checkpoint(period=60))),
+    ("VMF212", job(checkpoint=EVICTED)),
+    ("VMF213", disks(IN_PLACE)),
+    ("VMF213", disks(Disk(file=THERE))),
+    ("VMF214", disks(OWN, OWN, DISK)),
+    ("VMF214", disks(replace(OWN, access=Access.IN_PLACE))),
+    ("VMF215", job(run="x", arguments=("a",), env={"A": "b"}, secrets={"S": HERE}, results=Results(files=("a",)))),
+    ("VMF215", job()),
+    ("VMF216", job(run="x", env={"A": "b"}, secrets={"B": HERE})),
+    *(("VMF217", job(run=script)) for script in ("halt -p", "# halt", "halt=1", "halted", "echo halt", "poweroff")),
+    *(("VMF218", job(run="x", env={name: "x"})) for name in ("PASSENGERS", "COMPASS", "TOKENS", "KEY", "PATH")),
+    ("VMF218", job(run="x", env={"PASSWORD": ""})),
+    ("VMF218", job(run="x", secrets={"PASSWORD": HERE})),
+    ("VMF219", job(types=("kvm", "xen"), settings={"xen": {}})),
+    ("VMF219", job(settings={"xen": {}})),
+    ("VMF251", host()),
+    ("VMF251", host(connection=replace(SSH, port=22, user="u", key=Path("/k")))),
+    ("VMF251", given(transport=Transport.TLS, address="h", key=Path("/k"), ca=Path("/ca"))),
+    ("VMF251", given(transport=Transport.API, address="h", ca=Path("/ca"))),
+    ("VMF252", given(transport=Transport.TCP, address="h", insecure=True)),
+    *(("VMF252", given(transport=Transport.TCP, address=near)) for near in ("localhost", "127.0.0.1", "::1")),
+    ("VMF252", host(connection=SSH)),
+    ("VMF253", offered(NetworkType.NAT, NetworkType.BRIDGE, default=NetworkType.NAT, bridge="br0")),
+    ("VMF253", host()),
+    ("VMF254", host(guest_of="other", guests=("a", "b"))),
+]
+"""A rule, and what nearly breaks it."""
+
+
+def objections(rule, value):
+    return [
+        found
+        for check in CONTRADICTIONS
+        if check.rule.id == rule and isinstance(value, check.kind)
+        for found in check.judge(value)
+    ]
+
+
+@pytest.mark.parametrize(("rule", "value", "places"), WRONG)
+def test_it_is_objected_to_at_its_place(rule, value, places):
+    found = objections(rule, value)
+    assert [each.at for each in found] == places
+    assert all(each.what and each.hint for each in found)
+
+
+@pytest.mark.parametrize(("rule", "value"), RIGHT)
+def test_what_comes_near_is_let_pass(rule, value):
+    assert objections(rule, value) == []
+
+
+@pytest.mark.parametrize("check", CONTRADICTIONS, ids=lambda check: f"{check.rule.id}-{check.kind.__name__}")
+def test_every_check_has_what_it_objects_to_and_what_it_lets_pass(check):
+    for table in (WRONG, RIGHT):
+        assert any(rule == check.rule.id and isinstance(value, check.kind) for rule, value, *_ in table)
+
+
+def test_the_plain_job_image_and_host_break_no_rule():
+    for value in (job(), image(disks=(DISK,)), host()):
+        assert [
+            check.rule.id for check in CONTRADICTIONS if isinstance(value, check.kind) and [*check.judge(value)]
+        ] == []
+
+
+def test_what_makes_a_spec_unusable_is_refused_and_the_rest_is_not():
+    assert {check.rule.id for check in CONTRADICTIONS} - {check.rule.id for check in ERRORS} == {
+        "VMF205",
+        "VMF213",
+        "VMF217",
+        "VMF218",
+        "VMF219",
+    }
+    assert all(check.rule.severity is Severity.ERROR for check in ERRORS)
+
+
+@pytest.mark.parametrize("script", ["\n" * 200_000 + "x", "exec\n" * 50_000, "sudo " * 50_000, "/" * 250_000])
+def test_a_script_of_any_length_is_read_at_once(script):
+    assert objections("VMF217", job(run=script)) == []
+
+
+def test_a_script_cannot_control_the_terminal():
+    (found,) = objections("VMF217", job(run="/\x1b[2J/halt"))
+    assert found.what.isprintable()
+
+
+HEAD = "apiVersion: vmf/v1\nkind: {0}\nmetadata: {{name: x}}\nspec:\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Reads a job, an image or a host, and gives the faults."""
+    (tmp_path / "a.raw").touch()
+    loads = {
+        "Job": lambda path: load_jobs([path], JobWords(images=tmp_path), remark=pytest.fail),
+        "Host": lambda path: load_hosts([path], settings={"kvm": NoSettings}, remark=pytest.fail),
+        "Image": lambda path: load_image(path.name, beside=tmp_path, images=tmp_path),
+    }
+
+    def read(kind, *lines):
+        path = tmp_path / "x.image.yaml"
+        path.write_text(HEAD.format(kind) + "".join(f"  {line}\n" for line in lines))
+        with pytest.raises(SpecError) as caught:
+            loads[kind](path)
+        return [(fault.rule, fault.line, fault.column, fault.what.split(":")[0]) for fault in caught.value.faults]
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "fault"),
+    [
+        ("Job", ["memory: 1GiB"], ("VMF201", 4, 1, "spec")),
+        (
+            "Job",
+            ["memory: 1GiB", "image: a.raw", "network:", "  mac: 01:00:00:00:00:01"],
+            ("VMF209", 8, 10, "spec.network.mac"),
+        ),
+        (
+            "Job",
+            ["memory: 1GiB", "image: a.raw", "network: {}", "checkpoint:", "  on_eviction: true"],
+            ("VMF204", 8, 3, "spec.checkpoint"),
+        ),
+        (
+            "Job",
+            ["memory: 1GiB", "disks:", "  - {file: a.raw, device: vdb}", "  - {device: vdb, file: a.raw}"],
+            ("VMF206", 8, 16, "spec.disks, item 2.device"),
+        ),
+        ("Host", ["type: kvm", "connection: {transport: ssh}"], ("VMF251", 6, 3, "spec.connection")),
+        ("Image", ["kernel_parameters: x"], ("VMF201", 4, 1, "spec")),
+    ],
+)
+def test_a_contradiction_is_refused_at_its_place_in_the_file(read, kind, lines, fault):
+    assert read(kind, *lines) == [fault]
+
+
+def test_what_could_not_be_read_is_not_said_to_be_missing(read):
+    assert [rule for rule, *_ in read("Job", "memory: 1GiB", "image: no.raw")] == ["VMF402"]
+    assert [rule for rule, *_ in read("Job", "memory: 1GiB", "image: a.raw", "run: []", "env: {A: b}")] == ["VMF112"]
+
+
+def test_a_contradiction_comes_with_all_else_that_is_wrong(read):
+    found = read("Job", "memory: lots", "image: a.raw", "cdrom: {}")
+    assert [(rule, line) for rule, line, *_ in found] == [("VMF113", 5), ("VMF208", 7)]
