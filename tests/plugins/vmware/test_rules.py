@@ -68,6 +68,8 @@ def test_a_link_on_the_way_to_a_folder_that_does_not_travel(found, tmp_path):
     link.symlink_to(tmp_path)
     block = f"vmware: {{folder: {{on_host: {link / 'win'}}}}}"
     assert found("type: vmware", block) == [("VMW203", FOLDER, f"on this computer, {link} is a symbolic link")]
+    without = block.replace("}}", "}, snapshot: false}")
+    assert [rule for rule, *_ in found("type: vmware", without)] == ["VMW201"]
 
 
 @pytest.mark.parametrize(
