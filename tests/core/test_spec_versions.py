@@ -90,7 +90,7 @@ def test_both_words_for_one_thing_are_one_too_many(load):
     assert [(fault.rule, fault.line) for fault in caught.value.faults] == [("VMF110", 9)]
 
 
-@pytest.mark.parametrize("version", ["vmf/v2", "vmf/v2alpha1", "vmf/v17beta3", "vmf/v1beta2", "vmf/v1alpha1"])
+@pytest.mark.parametrize("version", ["vmf/v2", "vmf/v2alpha1", "vmf/v17beta3"])
 def test_a_version_that_this_vmf_does_not_know_is_refused_and_nothing_else_is_said(load, load_host, version):
     for read in (load, load_host):
         with pytest.raises(SpecError) as caught:
