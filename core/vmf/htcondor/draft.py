@@ -19,6 +19,8 @@ class Field(Struct, frozen=True, kw_only=True):
     value: Value
     comment: str = ""
     """What changed its meaning, in sentences."""
+    mark: str = ""
+    """A comment on its own line, for programs."""
     aside: bool = False
     """Only a comment: to be made a field by its reader."""
 

@@ -12,8 +12,9 @@ from msgspec import Struct
 from vmf.htcondor.config import ATTRIBUTES, Configuration
 from vmf.htcondor.draft import Field, Lost, Saying, spec
 from vmf.htcondor.machine import TYPES
-from vmf.htcondor.running import checked, plain_name
+from vmf.htcondor.running import carried, plain_name
 from vmf.htcondor.words import Word
+from vmf.lint.expression_rules import OF_HTCONDOR
 from vmf.spec.faults import shown, suggestion
 
 NETWORKS = ("nat", "bridge", "user")
@@ -128,7 +129,7 @@ def _soft_suspend(config: Configuration) -> Saying:
 def _policy(key: str, *names: str) -> Callable[[Configuration], Saying]:
     def say(config: Configuration) -> Saying:
         if word := config.get(*names):
-            yield spec(key, checked(word))
+            yield from carried(key, word, mark=f"vmf: ignore[{OF_HTCONDOR.id}]")
 
     return say
 
@@ -147,7 +148,7 @@ def _attributes(config: Configuration) -> Saying:
     listed = config.get(*ATTRIBUTES)
     for name in listed.text.replace(",", " ").split() if listed else ():
         if word := config.get(name.lower()):
-            yield spec(f"attributes.{name}", checked(word))
+            yield from carried(f"attributes.{name}", word)
         elif listed:
             yield Lost(word=listed, why=f"{shown(name)} is defined in another file")
 

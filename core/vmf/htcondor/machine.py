@@ -292,4 +292,4 @@ def _folder(process: Process, kind: Word, folder: Word | None, *, here: bool) ->
 
 def _first(process: Process) -> Word:
     """A word to say of what is missing: that of the job's kind, else any."""
-    return process.get("vm_type", "universe") or next(iter(process.words.values()))
+    return process.get("vm_type", "universe") or process.queue

@@ -58,10 +58,12 @@ class Macros:
             raise word.wrong(f"macros nested deeper than {DEPTH_MOST}", "does one of them name itself?")
         parts: list[str] = []
         at = 0
-        while (found := _OPENING.search(text, at)) and (end := _closing(text, found.end())):
-            parts += text[at : found.start()], self._macro(word, found, text[found.end() : end - 1], values, depth)
-            at = end
-            self.spend(word, end - found.start() + len(parts[-1]))
+        while found := _OPENING.search(text, at):
+            end = _closing(text, found.end())
+            self.spend(word, (end or len(text)) - found.start())
+            parts.append(text[at : found.start()])
+            parts.append(self._macro(word, found, text[found.end() : end - 1], values, depth) if end else found[0])
+            at = end or found.end()
         spelt = "".join(parts) + text[at:]
         self.spend(word, len(spelt))
         if len(spelt) > LENGTH_MOST:

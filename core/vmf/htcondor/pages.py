@@ -58,7 +58,7 @@ class Page:
     def _joined(self, text: str) -> str:
         parts = [text]
         while parts[-1].endswith("\\"):
-            parts[-1] = parts[-1][:-1].rstrip() if len(parts) > 1 else parts[-1][:-1]
+            parts[-1] = parts[-1][:-1]
             _, more = next(self._rest, (0, ""))
             parts.append(more.strip())
         return "".join(parts).rstrip()

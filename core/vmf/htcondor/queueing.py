@@ -18,7 +18,7 @@ from vmf.spec.faults import shown
 
 PROCESSES_MOST = 10_000
 _HOW = re.compile(r"(?<!\S)(?P<how>in|from|matching)(?=[\s(\[]|$)", re.IGNORECASE)
-_WHICH = re.compile(r"(?P<kind>files|dirs|any)?\b\s*(?P<slice>\[[-:0-9\s]*\])?\s*", re.IGNORECASE)
+_WHICH = re.compile(r"(?:(?P<kind>files|dirs|any)\b\s*)?(?P<slice>\[[-:0-9\s]*\])?\s*", re.IGNORECASE)
 _PARTS = re.compile(r"[\s,]+")
 _FIELDS = re.compile(r"\s*,\s*|\s+")
 _ITEM = "item"

@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from vmf.ads import reserved
-from vmf.classad import ClassAdSyntaxError, parse
-from vmf.htcondor.draft import Field, Saying, spec
+from vmf.classad import ClassAdSyntaxError, fold, parse, references
+from vmf.htcondor.draft import Field, Lost, Saying, spec
 from vmf.htcondor.submit import Process
 from vmf.htcondor.words import Word, written_duration
+from vmf.lint import htcondor_names
 from vmf.model import Job
 from vmf.model.terms import ATTRIBUTE, VARIABLE
 from vmf.spec.faults import shown
 
 UNIVERSES = frozenset({"vm", "13"})
 _UNNAMED = re.compile(r"[^A-Za-z0-9._-]+")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_UNSPELT = re.compile(r"\$\$?[A-Za-z_]*\(")
 _NAME_MOST = 50
 _YEAR = 366 * 24 * 3600
 _PRIORITY_MOST = 1000
@@ -55,22 +58,43 @@ def expression(key: str, *names: str) -> Callable[[Process], Saying]:
 
     def say(process: Process) -> Saying:
         if word := process.get(*names):
-            yield spec(key, checked(word))
+            yield from carried(key, word)
 
     return say
 
 
-def checked(word: Word) -> str:
-    """The text of an expression.
+def carried(key: str, word: Word, *, mark: str = "") -> Saying:
+    """An expression as it is, with what there is to say of it.
+
+    Args:
+        key: the field.
+        word: the expression.
+        mark: stands beside one that speaks of what only HTCondor's ads have.
 
     Raises:
         SpecError: if it is none.
     """
     try:
-        parse(word.text)
+        strange = _foreign(word.text)
     except ClassAdSyntaxError as error:
+        if _UNSPELT.search(word.text):
+            yield Lost(word=word, why="a macro in it is not spelt out, so it is no expression: write it by hand")
+            return
         raise word.wrong(f"{shown(word.text)} is no expression: {error.fault.what}", error.fault.hint) from None
-    return word.text
+    why = f"{' and '.join(strange)} of HTCondor's ads: undefined here, so change the expression"
+    at = ("spec", *key.split("."))
+    if not strange:
+        yield Field(at=at, value=word.text)
+        return
+    yield Field(at=at, value=word.text, comment=f"It speaks of {why}.", mark=mark)
+    yield Lost(word=word, why=f"it speaks of {why}")
+
+
+def _foreign(text: str) -> tuple[str, ...]:
+    """The attributes that an expression speaks of and only HTCondor's ads have, as they are written."""
+    spoken = references(parse(text))
+    folded = (spoken.mine | spoken.theirs) & (htcondor_names.MACHINE | htcondor_names.JOB)
+    return tuple(dict.fromkeys(name for name in _NAME.findall(text) if fold(name) in folded))
 
 
 def attributes(process: Process) -> Saying:
@@ -82,7 +106,7 @@ def attributes(process: Process) -> Saying:
                 raise word.wrong("this is no name of an attribute", "use letters, digits and underscores")
             if attribute.lower() in _RESERVED:
                 raise word.wrong("vmf itself sets this attribute", "use the command or the field that means it")
-            yield spec(f"attributes.{attribute}", checked(word))
+            yield from carried(f"attributes.{attribute}", word)
 
 
 def folder(process: Process) -> Saying:

@@ -22,6 +22,8 @@ class Process(Struct, frozen=True, kw_only=True):
     """The commands of one process, by their names in lower case; attributes begin with `my.`."""
 
     number: int
+    queue: Word
+    """The statement that asks for it."""
     words: Mapping[str, Word]
     folder: Path
     """Where the submit description is: what its paths are relative to."""
@@ -76,10 +78,12 @@ def read_submission(
                 total += len(words)
                 if len(found) == PROCESSES_MOST or total > _COMMANDS_MOST:
                     raise queue.word.wrong(f"more than {PROCESSES_MOST} processes", "split the submit description")
-                found.append(Process(number=len(found), words=words, folder=path.parent, origin=origin))
+                found.append(
+                    Process(number=len(found), queue=queue.word, words=words, folder=path.parent, origin=origin)
+                )
     if not found and not faults.each:
         whole = Word(name="queue", text="", place=Place(source=Source(where=str(path))))
-        faults.add(whole.fault("there is no queue statement, so nothing is asked for", "end it with `queue`"))
+        faults.add(whole.fault("no process is asked for", "end the file with `queue`"))
     others = {name: word for name, word in interpreter.words.items() if not carried(name)}
     for word in others.values():
         macros.mention(word)

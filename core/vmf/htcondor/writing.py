@@ -66,7 +66,8 @@ def _entries(tree: Tree, indent: str) -> Iterator[str]:
             yield from _block(key, each, indent)
         else:
             yield from _comment([each.comment], indent)
-            yield from _field(key, each.value, indent)
+            first, *rest = _field(key, each.value, indent)
+            yield from (f"{first}  # {each.mark}" if each.mark else first, *rest)
 
 
 def _block(key: str, tree: Tree, indent: str) -> Iterator[str]:

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import pytest
+
+from htcondor.desk import Desk
+
+KVM = "universe = vm\nexecutable = x\nvm_type = kvm\nvm_memory = 256\n"
+DISK = "vm_disk = disk.img:vda:w\ntransfer_input_files = disk.img\n"
+XEN = "universe = vm\nexecutable = x\nvm_type = xen\nvm_memory = 256\nvm_disk = disk.img:xvda:w\n"
+XEN += "transfer_input_files = disk.img\n"
+VMWARE = "universe = vm\nexecutable = x\nvm_type = vmware\nvm_memory = 256\n"
+
+
+def lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if not line.strip().startswith("#")]
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("vm_memory = 2G", "memory: 2GiB"),
+        ("vm_memory = 1024K", "memory: 1MiB"),
+        ("vm_memory = 1.5", "memory: 2MiB"),
+        ("vm_memory =\nrequest_memory = 512", "memory: 512MiB"),
+        ("vm_vcpus = 3", "cpus: 3"),
+        ("request_cpus = 4", "cpus: 4"),
+        ("request_disk = 10485760", "disk_space: 10GiB"),
+        ("vm_vnc = true", "vnc: true"),
+        ("vm_no_output_vm = 1", "disks: none"),
+        ("vm_networking = true", "type: default"),
+        ("vm_networking = true\nvm_networking_type = NAT", "type: nat"),
+        ("vm_networking = true\nvm_networking_type = dhcp", "type: default"),
+        ("vm_networking = true\nvm_macaddr = 52:54:00:12:34:56", 'mac: "52:54:00:12:34:56"'),
+        ("vm_checkpoint = true", "on_eviction: true"),
+        ("vm_checkpoint = true\nvm_networking = true", "lose_connections: true"),
+        ("initialdir = out", "folder: out"),
+        ("priority = 7", "priority: 7"),
+        ("prio = 2000000", "priority: 1000"),
+        ("max_retries = 3", "retries: 3"),
+        ("allowed_execute_duration = 7200", "time_limit: 2h"),
+        ("allowed_job_duration = 90", "time_limit: 90s"),
+        ('requirements = (Memory > 1) && Arch == "X86_64"', """requirements: '(Memory > 1) && Arch == "X86_64"'"""),
+        ("rank = Memory", "rank: Memory"),
+        ('+Project = "genome"', """Project: '"genome"'"""),
+        ("MY.Deep = 1 + 2", 'Deep: "1 + 2"'),
+        ("executable = /usr/bin/my job", "name: my-job"),
+        ("executable = 42", "name: job-42"),
+    ],
+)
+def test_a_command_has_its_field(desk: Desk, command: str, wanted: str) -> None:
+    assert wanted in lines(desk.make(f"{KVM}{DISK}{command}\nqueue").text)
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("vm_disk = a.img:vda:w\ntransfer_input_files = /data/a.img", "- file: /data/a.img"),
+        ("vm_disk = a.img:vda:w\ntransfer_input_files = a.img\ninitialdir = in", "- file: in/a.img"),
+        ("vm_disk = /shared/a.img:vda:r", "- file: {on_host: /shared/a.img}"),
+        ("vm_disk = /shared/a.img:vda:r", "access: read"),
+        ("vm_disk = /shared/a.img:vda:w", "access: in-place"),
+        ("vm_disk = a:vda:r\ntransfer_input_files = a", "format: raw"),
+        ("vm_disk = a.img:vda:r:qcow2\ntransfer_input_files = a.img", "format: qcow2"),
+        ("vm_disk = a.img:/dev/sda:r\ntransfer_input_files = a.img", "device: sda"),
+        ("kvm_disk = a.img:hda:rw\nkvm_transfer_files = a.img", "disks: changed"),
+        ("vm_disk = a.img:vda:w, b.iso:hdc:r\ntransfer_input_files = a.img, b.iso", "iso: b.iso"),
+        ("vm_disk = a.img:vda:w, b.iso:hdc:r\ntransfer_input_files = a.img, b.iso", "device: hdc"),
+    ],
+)
+def test_a_disk_travels_or_is_on_the_host(desk: Desk, command: str, wanted: str) -> None:
+    assert wanted in lines(desk.make(f"{KVM}{command}\nqueue").text)
+
+
+def test_a_disk_that_travels_is_used_through_a_snapshot(desk: Desk) -> None:
+    assert "access" not in desk.make(f"{KVM}{DISK}queue").text
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("xen_kernel = included", "kernel: included"),
+        ("xen_kernel = vmx", "hardware: true"),
+        ("xen_kernel = /k\nxen_root = /dev/xvda1", "kernel: {on_host: /k}"),
+        ("xen_kernel = k\nxen_root = r\nxen_transfer_files = k", "kernel: k"),
+        ("xen_kernel = /k\nxen_root = r\nxen_initrd = /i", "initrd: {on_host: /i}"),
+        ("xen_kernel = /k\nxen_root = r\nxen_kernel_params = 'a b'", "parameters: a b"),
+        ("xen_kernel = any\nxen_root = /dev/xvda1", "root: /dev/xvda1"),
+    ],
+)
+def test_what_a_xen_machine_boots(desk: Desk, command: str, wanted: str) -> None:
+    text = desk.make(f"{XEN}{command}\nqueue").text
+    assert wanted in lines(text)
+    assert ("kernel:" in text) is not (command.startswith(("xen_kernel = any", "xen_kernel = vmx")))
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("vmware_dir = vm\nvmware_should_transfer_files = true", "folder: vm"),
+        ("vmware_dir = /vm\nvmware_should_transfer_files = false", "folder: {on_host: /vm}"),
+        ("transfer_input_files = /vm/a.vmx, /vm/a.vmdk", "folder: /vm"),
+        ("vmware_dir = /vm\nvmware_snapshot_disk = false", "snapshot: false"),
+        ("vmware_dir = /vm\nvm_cdrom_files = a.iso", "iso: a.iso"),
+        ("vmware_dir = /vm\nvm_cdrom_files = a, b", "files: [a, b]"),
+        ("vmware_dir = /vm\nvm_cdrom_files = /a\nvm_should_transfer_cdrom_files = false", "files: [{on_host: /a}]"),
+    ],
+)
+def test_a_folder_with_a_vmware_machine(desk: Desk, command: str, wanted: str) -> None:
+    made = desk.make(f"{VMWARE}{command}\nqueue")
+    assert wanted in lines(made.text)
+    assert not made.lost
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{KVM}{DISK}vm_networking = yes\nqueue", "job.sub:7:17: vm_networking: 'yes' is no boolean"),
+        (f"{KVM}{DISK}vm_memory = lots\nqueue", "job.sub:7:13: vm_memory: 'lots' is no size"),
+        (f"{KVM}{DISK}vm_memory = 0\nqueue", "vm_memory: '0' is no size"),
+        (f"{KVM}{DISK}vm_vcpus = abc\nqueue", "vm_vcpus: 'abc' is no number from 1 to 1024"),
+        (f"{KVM}{DISK}vm_type = kvn\nqueue", "vm_type: 'kvn' is no hypervisor\n    vm_type = kvn\n"),
+        ("universe = vm\nvm_memory = 1\nqueue", "vm_type is missing"),
+        ("universe = vm\nvm_type = kvm\nqueue", "vm_memory is missing"),
+        (f"{KVM}queue", "vm_disk is missing"),
+        (f"{KVM}vm_disk = ::\nqueue", "'::' is no disk"),
+        (f"{KVM}vm_disk = a:vda\nqueue", "'a:vda' is no disk"),
+        (f"{KVM}vm_disk = a:vda:zzz\nqueue", "'zzz' is no permission"),
+        (f"{KVM}vm_disk = a:v da:w\nqueue", "'v da' is no device"),
+        (f"{KVM}vm_disk = a:vda:w:qcow\nqueue", "did you mean qcow2?"),
+        (f"{KVM}{DISK}vm_networking = true\nvm_macaddr = zz\nqueue", "'zz' is no MAC address"),
+        (f"{KVM}{DISK}vm_networking = true\nvm_networking_type = bogus\nqueue", "'bogus' is no type of network"),
+        (f"{KVM}{DISK}requirements = a &&\nqueue", "is no expression"),
+        (f"{KVM}{DISK}output = out.txt\nqueue", "output: a machine has no standard streams"),
+        (f"{KVM}{DISK}environment = A\nqueue", "'A' is no variable"),
+        (f'{KVM}{DISK}arguments = "it\'s"\nqueue', "a single quote that is never closed"),
+        (f"{KVM}{DISK}+Memory-x = 1\nqueue", "is no statement"),
+        (f"{XEN}xen_kernel = /k\nqueue", "xen_root is missing"),
+        (f"{XEN}xen_kernel = included\nxen_initrd = i\nqueue", "the kernel is in the disk"),
+        (f"{VMWARE}queue", "vmware_dir is missing"),
+        (f"{VMWARE}vmware_dir = a\nvmware_should_transfer_files = 0\nvmware_snapshot_disk = 0\nqueue", "neither"),
+        (f"{VMWARE}vmware_dir = a\nvm_cdrom_files = a.iso, b\nqueue", "an ISO beside other files"),
+        ("universe = vanilla\nexecutable = x\nqueue", "'vanilla' jobs are no machines"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(desk: Desk, text: str, told: str) -> None:
+    assert told in desk.wrong(text)
+
+
+def test_everything_that_is_wrong_is_told_at_once(desk: Desk) -> None:
+    told = desk.wrong(f"{KVM}vm_disk = ::\nvm_networking = maybe\nvm_vcpus = x\nvm_memory = 0\nnonsense\nqueue 3")
+    assert [line.split(":")[1] for line in told.splitlines() if line.startswith("job.sub")] == ["9", "8", "7", "5", "6"]
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("log = x.log", "log: Every job's log is kept"),
+        ("notification = always", "notification: vmf writes no mail"),
+        ("vm_netwroking = true", "vm_netwroking: nothing knows this name: did you mean vm_networking?"),
+        ("transfer_input_files = disk.img, more.txt", "no guest could see 'more.txt'"),
+        ("vm_networking_type = nat", "the job has no network"),
+        ("kvm_cdrom_device = hdc", "there is no CD-ROM"),
+        ("requirements = KeyboardIdle > 1", "KeyboardIdle of HTCondor's ads: undefined here"),
+        ("rank = $$(Mips)", "a macro in it is not spelt out"),
+        ('+Deep = "$$(Mips)"', "takes its value from the host"),
+        ('+Home = "$ENV(HOME)"', "$ENV(HOME) is not read"),
+        ('+Where = "$(NOWHERE)"', "$(NOWHERE) is defined nowhere"),
+        ("vm_disk = disk.img:vda:w, a.iso:hdc:r, b.iso:hdd:r", "'b.iso' would be a second CD-ROM"),
+        ("request_gpus = 1", "Hosts offer memory, processors and disk space"),
+    ],
+)  # fmt: skip
+def test_what_has_no_field_is_listed_and_commented(desk: Desk, command: str, told: str) -> None:
+    made = desk.make(f"{KVM}{DISK}{command}\nqueue")
+    assert [told in each.what for each in made.lost].count(True) == 1
+    assert "# Not carried over:" in made.text
+
+
+def test_a_name_that_only_others_name_is_no_loss(desk: Desk) -> None:
+    made = desk.make(f"{KVM}{DISK}A = 1\nB = 2\nlog = $(B)\n+C = $(A)\nqueue")
+    assert [each.what.split(":")[0] for each in made.lost] == ["log"]
+
+
+def test_arguments_and_environment_wait_for_a_script(desk: Desk) -> None:
+    command = "arguments = \"a 'b c' 'it''s' \"\"q\"\"\"\nenvironment = A=1;B=two words\n"
+    text = desk.make(f"{KVM}{DISK}{command}queue").text
+    assert """# arguments: [a, b c, "it's", '"q"']""" in text
+    assert '# env: {A: "1", B: two words}' in text
+
+
+def test_the_consent_that_was_given_needs_no_explanation(desk: Desk) -> None:
+    job = f"{KVM}{DISK}vm_networking = true\nvm_checkpoint = true\n"
+    assert "# Consent:" in desk.make(f"{job}queue").text
+    assert "# Consent:" not in desk.make(f"{job}when_to_transfer_output = ON_EXIT_OR_EVICT\nqueue").text
+
+
+@pytest.mark.parametrize(
+    ("queue", "wanted"),
+    [
+        ("queue", []),
+        ("queue 3", ["queue:", "count: 3"]),
+        ("+N = $(Process)\nqueue 2", ["queue:", '- {attributes.N: "0"}', '- {attributes.N: "1"}']),
+        ("queue\nvm_vnc = true\nqueue", ["queue:", "- {}", "- {vnc: true}"]),
+        ("queue\nexecutable = y\nqueue", ["queue:", "- {metadata.name: x-0}", "- {metadata.name: y-1}"]),
+    ],
+)
+def test_runs_have_what_they_do_not_share(desk: Desk, queue: str, wanted: list[str]) -> None:
+    text = desk.make(f"{KVM}{DISK}{queue}").text
+    assert lines(text[text.find("  queue:") :] if "  queue:" in text else "") == wanted
+
+
+def test_paths_lead_from_the_folder_of_the_spec(desk: Desk) -> None:
+    from vmf.htcondor import import_file  # noqa: PLC0415  # the only test that says where the spec is to be
+
+    path = desk.put(f"{KVM}{DISK}queue", "in/job.sub")
+    assert "- file: ../in/disk.img" in import_file(path, folder=desk.folder / "out").text
