@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from shell import Shell
 
 
@@ -48,6 +50,43 @@ def test_a_job_that_fits_nowhere_is_told_what_each_host_objects_to(shell: Shell)
     assert "none fits" in done.stdout
     assert "barn: cpus 8 of 1 in all" in done.stdout
     assert "farm: cpus 8 of 4 in all" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("change", "field", "ability"),
+    [
+        ("vnc=true", "spec.vnc", "vnc"),
+        ("checkpoint={on_eviction: true}", "spec.checkpoint", "checkpoint"),
+        ("disks=[{file: box.raw, access: read}]", "spec.disks[0].access", "disk-read"),
+    ],
+)
+def test_a_field_that_no_host_can_honour_is_refused_and_named(
+    shell: Shell, command: str, change: str, field: str, ability: str
+) -> None:
+    shell.job("exit 0")
+    before = tree(shell.folder)
+    done = shell.vmf(command, "j.yaml", "--set", change)
+    assert done.returncode == 72
+    told = done.stdout + done.stderr
+    assert f"farm: {field} needs the ability {ability}, which the host does not have" in told
+    assert tree(shell.folder) - before <= {str(shell.folder / "j.results")} | tree(shell.folder / "j.results")
+    assert shell.left_behind() == []
+
+
+def test_a_network_that_no_host_has_is_refused(shell: Shell) -> None:
+    shell.job("exit 0")
+    done = shell.vmf("plan", "j.yaml", "--set", "network.type=nat")
+    assert done.returncode == 72
+    assert "farm: the job wants a network, and machines on the host have none" in done.stdout
+
+
+def test_a_host_that_wants_what_its_plugin_cannot_is_out_with_the_field_named(shell: Shell) -> None:
+    shell.host(more=", connection: {transport: ssh, address: h}")
+    shell.job("exit 0")
+    done = shell.vmf("plan", "j.yaml")
+    assert done.returncode == 72
+    assert "farm: its spec.connection.transport needs the ability transport-ssh" in done.stdout
 
 
 def test_of_two_jobs_the_second_waits_for_room(shell: Shell) -> None:

@@ -4,12 +4,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import HostFault, JobFault, Refused, SetupError
 from vmf.hookspecs import API, hookimpl
 from vmf.model import Ending, Facts, Handle, Host, Image, Job, Machine, Placement, Power, Stop
 from vmf.plugins import HYPERVISORS, OTHERS, PluginFailed, Plugins
+from vmf.spec import JobWords, load_hosts, load_jobs
 from vmf.state import Completed
 from vmf.testing import fake
 
@@ -17,6 +19,7 @@ VERBS = (
     "hypervisor", "connect", "probe", "put", "create", "state", "watch", "console", "shut_down", "fetch", "destroy",
     "machines",
 )  # fmt: skip
+HEAD = "apiVersion: vmf/v1\nkind: {0}\nmetadata: {{name: x}}\nspec: "
 HOST = Host(name="made-up", type="fake")
 MACHINE = Machine(name="m", memory=2**28, cpus=1, accelerator="fake")
 HANDLE = Handle(host="made-up", machine="m")
@@ -148,6 +151,49 @@ class TestListing:
         plugins.add(OTHERS, "xen", raises(KeyError("of no concern")))
         with pytest.raises(SetupError, match=r"host x: no plugin is installed for 'xen'\n.*vmf plugins"):
             plugins.connect(Host(name="x", type="xen"), tmp_path)
+
+
+class Block(Struct, frozen=True, kw_only=True):
+    folder: str = ""
+
+
+class TestWords:
+    """A plugin that lends vmf the words of its type, and drives nothing."""
+
+    @pytest.fixture
+    def plugins(self):
+        plugins = loaded()
+        said = says(type="words", settings=Block, job_settings=Block)
+        plugins.add(HYPERVISORS, "words", lambda: module(hypervisor=said), version="3")
+        return plugins
+
+    def test_it_is_listed_without_an_error_beside_those_that_drive(self, plugins):
+        assert errors(plugins) == {}
+        assert [(each.name, each.hooks == ("hypervisor",), each.drives) for each in plugins.listed] == [
+            ("fake", False, True),
+            ("words", True, False),
+        ]
+
+    def test_its_blocks_are_read(self, plugins, tmp_path):
+        host, job = tmp_path / "h.yaml", tmp_path / "j.yaml"
+        host.write_text(HEAD.format("Host") + "{type: words, words: {folder: /a}}")
+        job.write_text(HEAD.format("Job") + "{memory: 1GiB, type: words, words: {folder: b}}")
+        settings = {name: each.settings for name, each in plugins.types.items()}
+        words = JobWords(images=tmp_path, settings={name: each.job_settings for name, each in plugins.types.items()})
+        (read,) = load_hosts([host], settings=settings, remark=pytest.fail)
+        assert read.settings == {"words": {"folder": "/a"}}
+        (read,) = load_jobs([job], words, remark=pytest.fail)
+        assert (read.types, read.settings) == (("words",), {"words": {"folder": "b"}})
+
+    def test_connecting_says_that_nothing_drives_it(self, plugins, tmp_path):
+        with pytest.raises(SetupError, match="host w: the plugin words only knows the words of its specs") as raised:
+            plugins.connect(Host(name="w", type="words"), tmp_path)
+        assert raised.value.hint == "use a host of another type; `vmf plugins` lists all"
+
+    def test_one_verb_more_is_no_plugin_of_words_but_a_broken_one(self):
+        plugins = Plugins()
+        plugins.add(HYPERVISORS, "fake", lambda: module(hypervisor=says(), state=answers(None)))
+        assert errors(plugins)["fake"].startswith("does not answer connect, console")
 
 
 class TestVerbs:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import threading
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Annotated
 
 import pytest
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from farm import FARM
 from vmf.errors import HostFault, SetupError
 from vmf.hookspecs import hookimpl
 from vmf.match import Rejection
-from vmf.model import Facts, Host
+from vmf.model import Connection, Facts, Host, HostBoot, Networks, NetworkType, Transport
+from vmf.plugins import HYPERVISORS
 from vmf.run import hosts
 from vmf.testing import fake
 from vmf.testing.world import World
@@ -59,6 +65,71 @@ def test_a_host_that_cannot_be_used_is_set_aside_and_probed_again_later(make, mo
             farm.hosts.facts(FARM)
     clock.now = hosts.AGAIN_SECONDS
     assert farm.hosts.facts(FARM).accelerator == "fake"
+
+
+ME = pwd.getpwuid(os.geteuid()).pw_name
+
+
+def test_a_host_is_for_those_it_names(make):
+    farm = make()
+    (rejected,) = farm.hosts.offers((replace(FARM, users=(f"not-{ME}", "ada")),))
+    assert (rejected.host, rejected.clause, rejected.passing) == ("farm", "users", False)
+    assert rejected.reason == f"it is not for user {ME}"
+    (offer,) = farm.hosts.offers((replace(FARM, users=("ada", ME)),))
+    assert offer.host.name == "farm"
+
+
+SSH = Connection(transport=Transport.SSH, address="a")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "ability", "field"),
+    [
+        ({"connection": SSH}, "transport-ssh", "spec.connection.transport"),
+        ({"networks": Networks(types=(NetworkType.NAT,))}, "network-nat", "spec.networks.types"),
+        ({"boot": HostBoot()}, "default-kernel", "spec.boot"),
+        ({"soft_suspend": False}, "hard-suspend", "spec.soft_suspend"),
+        ({"continue_": "true"}, "policy", "spec.continue"),
+        ({"guests": ("a",)}, "guest-of", "spec.guests"),
+    ],
+)
+def test_a_host_that_wants_what_its_plugin_cannot_is_out_unasked(make, wishes, ability, field):
+    farm = make()
+    farm.fault("probe", "host", "it was asked")
+    (rejected,) = farm.hosts.offers((replace(FARM, **wishes),))
+    assert (rejected.clause, rejected.passing) == (ability, False)
+    assert rejected.reason == f"its {field} needs the ability {ability}, which the plugin fake does not have"
+
+
+def test_a_plugin_that_declares_the_ability_takes_the_host(make, monkeypatch):
+    able = replace(fake.hypervisor(), capabilities={"transport-ssh": "It is reached by ssh."})
+    monkeypatch.setattr(fake, "hypervisor", hookimpl(lambda: able))
+    (offer,) = make().hosts.offers((replace(FARM, connection=SSH),))
+    assert offer.capabilities == ("transport-ssh",)
+
+
+class Words(Struct, frozen=True, kw_only=True):
+    script: Annotated[str | None, Meta(description="A script.", extra={"needs": "scripts"})] = None
+
+
+def test_what_the_block_of_the_type_wants_counts_as_well(make, monkeypatch):
+    wordy = replace(fake.hypervisor(), settings=Words)
+    monkeypatch.setattr(fake, "hypervisor", hookimpl(lambda: wordy))
+    hosts_ = (replace(FARM, name="plain", settings={"fake": {}}), replace(FARM, settings={"fake": {"script": "x"}}))
+    offer, rejected = make().hosts.offers(hosts_)
+    assert offer.host.name == "plain"
+    assert rejected.reason.startswith("its spec.fake.script needs the ability scripts")
+
+
+def test_a_host_of_a_type_of_which_only_the_words_are_known_is_out_with_the_reason(make):
+    farm = make()
+    words = ModuleType("words")
+    words.hypervisor = hookimpl(lambda: replace(fake.hypervisor(), type="words"))
+    farm.plugins.add(HYPERVISORS, "words", lambda: words)
+    rejected, offer = farm.hosts.offers((Host(name="w", type="words"), FARM))
+    assert (rejected.host, rejected.passing) == ("w", False)
+    assert rejected.reason == "host w: the plugin words only knows the words of its specs, and drives no host yet"
+    assert offer.host == FARM
 
 
 def test_facts_are_kept_and_given_to_the_next_probe(make, monkeypatch):
