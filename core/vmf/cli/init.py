@@ -56,7 +56,7 @@ def act(options: argparse.Namespace) -> int:
         print(JOB, end="")
         return 0
     job = Path(options.file)
-    beside = job.with_name(SCHEMA)
+    beside = job.parent / SCHEMA
     try:
         _write(job, MODELINE + JOB)
     except FileExistsError:
