@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from jsonschema_rs import Draft7Validator
+from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
 from shell import Shell, contents

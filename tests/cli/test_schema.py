@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from jsonschema_rs import Draft7Validator
+from jsonschema import Draft7Validator
 
 from vmf import cli
 

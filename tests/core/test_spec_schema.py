@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from jsonschema_rs import Draft7Validator
+from jsonschema import Draft7Validator
 from msgspec import Meta, Struct
 
 from spec_writer import seen, specs
