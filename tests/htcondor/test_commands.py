@@ -175,6 +175,11 @@ def test_what_has_no_field_is_listed_and_commented(desk: Desk, command: str, tol
     assert "# Not carried over:" in made.text
 
 
+def test_nothing_that_is_listed_can_control_a_terminal(desk: Desk) -> None:
+    made = desk.make(f"{KVM}{DISK}+Home = 1 + $ENV(\u202eEMOH)\nqueue")
+    assert "\u202e" not in "".join(each.what for each in made.lost) + made.text
+
+
 def test_a_name_that_only_others_name_is_no_loss(desk: Desk) -> None:
     made = desk.make(f"{KVM}{DISK}A = 1\nB = 2\nlog = $(B)\n+C = $(A)\nqueue")
     assert [each.what.split(":")[0] for each in made.lost] == ["log"]

@@ -92,9 +92,10 @@ def test_any_text_is_read_back_as_it_was_written(text):
         "".join(f"+A{number} = 1\n" for number in range(15_000)) + f"{GOOD}queue 10000",
         f"{GOOD}requirements = {'(' * 100_000}\nqueue",
         "if true\n" * 20_000,
+        "queue x matching *.none\n" * 10_000,
     ],
     ids=lambda text: text[-40:].split("\n", maxsplit=1)[0][:20],
 )
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_large_things_end_soon(text):
     check(text.encode(), Kind.JOB)

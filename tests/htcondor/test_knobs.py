@@ -26,7 +26,7 @@ from vmf.htcondor import Kind
         ("PREEMPT = false", 'vacate: "false"'),
         ("STARTD_ATTRS = Rack, Row\nRack = 3\nRow = $(Rack) + 1", 'Row: "3 + 1"'),
         ("VM_VERSION = server1", """VM_Version: '"server1"'"""),
-        ("XEN_DEFAULT_KERNEL = /k", "kernel: /k"),
+        ("XEN_DEFAULT_KERNEL = /k", "kernel: {on_host: /k}"),
         ("VM_TYPE = xen\nLIBVIRT_XML_SCRIPT = /s\nLIBVIRT_XML_SCRIPT_ARGS = a b", "xml_script: [/s, a, b]"),
         ("VMWARE_LOCAL_SETTINGS_FILE = /f", "vmx_file: /f"),
         ("VMP_HOST_MACHINE = foo.bar.edu", "guest_of: foo.bar.edu"),

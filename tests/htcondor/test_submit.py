@@ -62,7 +62,7 @@ def test_macros(desk: Desk, text: str, values: list[str]) -> None:
 )
 def test_queue(desk: Desk, statement: str, values: list[str]) -> None:
     desk.put("1 2\n\n# no\n3 4 5\n", "items")
-    for name in ("b.img", "a.img", "sub/c.img"):
+    for name in ("b.img", "a.img", ".hidden.img", "sub/c.img"):
         desk.put("", name)
     assert desk.values(f"x =\ny =\narguments = $(x)-$(y)/$(ItemIndex)/$(Step)\n{statement}") == values
 
@@ -116,6 +116,7 @@ def test_files_are_included_relative_to_the_one_that_names_them(desk: Desk) -> N
         ("include : job.sub\nqueue", "files included deeper than 8 levels"),
         ("if 1 == 1\nendif\nqueue", "'1 == 1' is no simple condition"),
         ("if true\nqueue", "job.sub:1:4: an `if` that is never ended"),
+        ("if true\n" * 65, "more than 64 conditions within each other"),
         ("endif\nqueue", "there is no `if` for it"),
         ("queue x in (a", "a bracket that is never closed"),
         ("queue x matching /etc/*", "is not looked for"),

@@ -24,7 +24,7 @@ from vmf.htcondor.running import plain_name
 from vmf.htcondor.submit import read_submission
 from vmf.htcondor.words import Word
 from vmf.htcondor.writing import document
-from vmf.spec.faults import Faults, suggestion
+from vmf.spec.faults import Faults, printable, suggestion
 from vmf.spec.nodes import SIZE_LIMIT
 from vmf.units import format_count
 
@@ -178,7 +178,7 @@ def _written(
 ) -> Import:
     remarks = (Lost(word=word, why=sentence) for word, sentence in macros.remarks.values())
     every = list(dict.fromkeys(chain(lost, remarks)))
-    told = [each.word.place.fault(f"{each.word.name}: {each.why}") for each in every]
+    told = [each.word.fault(printable(f"{each.word.name}: {each.why}"), "") for each in every]
     notes = [f"Made of {path.name} by vmf import."]
     if every:
         notes.append("Not carried over:")

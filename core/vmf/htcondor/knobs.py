@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from vmf.htcondor.config import ATTRIBUTES, Configuration
-from vmf.htcondor.draft import Field, Lost, Saying, spec
+from vmf.htcondor.draft import Field, Lost, Saying, Value, spec
 from vmf.htcondor.machine import TYPES
 from vmf.htcondor.running import carried, plain_name
 from vmf.htcondor.words import Word
@@ -107,16 +107,24 @@ def _kind(config: Configuration) -> str:
     return "xen" if word and word.text.lower() == "xen" else "kvm"
 
 
-def _path(word: Word, key: str, path: str, comment: str = "") -> Lost | Field:
+def _path(word: Word, key: str, path: str, comment: str = "", *, made: Value | None = None) -> Lost | Field:
     if not path.startswith("/"):
         return Lost(word=word, why="it is no full path on the host")
-    return spec(key, path, comment)
+    return spec(key, made or path, comment)
 
 
 def _file(key: str, name: str) -> Callable[[Configuration], Saying]:
     def say(config: Configuration) -> Saying:
         if word := config.get(name):
             yield _path(word, key, word.text)
+
+    return say
+
+
+def _boot(key: str, name: str) -> Callable[[Configuration], Saying]:
+    def say(config: Configuration) -> Saying:
+        if word := config.get(name):
+            yield _path(word, key, word.text, made={"on_host": word.text})
 
     return say
 
@@ -303,14 +311,14 @@ KNOBS: Final = (
         names=("xen_default_kernel",),
         becomes="boot.kernel",
         sentence="A path on the host.",
-        say=_file("boot.kernel", "xen_default_kernel"),
+        say=_boot("boot.kernel", "xen_default_kernel"),
         removed="7.4",
     ),
     Knob(
         names=("xen_default_initrd",),
         becomes="boot.initrd",
         sentence="A path on the host.",
-        say=_file("boot.initrd", "xen_default_initrd"),
+        say=_boot("boot.initrd", "xen_default_initrd"),
         removed="7.4",
     ),
     Knob(

@@ -18,6 +18,8 @@ FAULTS_MOST = 100
 """After so many nothing more is read."""
 DEPTH_MOST = 8
 """Levels of files that include each other."""
+LEVELS_MOST = 64
+"""Conditions within each other."""
 VERSION = (25, 14, 0)
 """The version of HTCondor that a file is told it is read by."""
 _ASSIGNMENT = re.compile(r"(?P<name>\+?[A-Za-z0-9_][A-Za-z0-9_.]*)\s*(?P<here>@?)=\s*(?P<text>.*)")
@@ -120,6 +122,8 @@ class Interpreter:
 
     def _condition(self, word: Word, levels: list[Level]) -> None:
         verb = word.name.lower()
+        if verb == "if" and len(levels) == LEVELS_MOST:
+            raise word.wrong(f"more than {LEVELS_MOST} conditions within each other", "write it flatter")
         if verb == "if":
             counts = all(level.counts for level in levels) and self._holds(word)
             levels.append(Level(word=word, counts=counts, done=counts))

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from vmf.classad import ClassAdSyntaxError, evaluate, parse
 from vmf.htcondor.language import Interpreter, Queue
+from vmf.htcondor.macros import Macros
 from vmf.htcondor.pages import Shelf
 from vmf.htcondor.words import Word
 from vmf.spec.faults import shown
@@ -22,6 +23,8 @@ _WHICH = re.compile(r"(?:(?P<kind>files|dirs|any)\b\s*)?(?P<slice>\[[-:0-9\s]*\]
 _PARTS = re.compile(r"[\s,]+")
 _FIELDS = re.compile(r"\s*,\s*|\s+")
 _ITEM = "item"
+_LOOK = 20
+"""What looking at one name in a folder costs, in characters spelt out."""
 
 
 class _Asked(Struct, frozen=True, kw_only=True):
@@ -49,7 +52,7 @@ def processes(queue: Queue, interpreter: Interpreter) -> Iterator[Mapping[str, s
             yield {"step": str(step), "itemindex": "0", "row": "0", "item": ""}
         return
     asked = _asked(word, found)
-    items = list(islice(_items(asked, queue, interpreter.shelf), PROCESSES_MOST + 1))
+    items = list(islice(_items(asked, queue, interpreter), PROCESSES_MOST + 1))
     for number, item in enumerate(items[asked.chosen]):
         fields = _FIELDS.split(item, maxsplit=len(asked.names) - 1) if len(asked.names) > 1 else [item]
         values = dict(zip(asked.names, chain(fields, repeat("")), strict=False))
@@ -93,13 +96,17 @@ def _slice(text: str) -> slice:
     return slice(*bounds)
 
 
-def _items(asked: _Asked, queue: Queue, shelf: Shelf) -> Iterator[str]:
+def _items(asked: _Asked, queue: Queue, interpreter: Interpreter) -> Iterator[str]:
     lines = _bracketed(asked, queue) if asked.items.startswith("(") else [asked.items]
     if asked.how == "from":
-        yield from lines if asked.items.startswith("(") else _rows(asked.word, asked.items.strip(), queue.folder, shelf)
+        yield from (
+            lines
+            if asked.items.startswith("(")
+            else _rows(asked.word, asked.items.strip(), queue.folder, interpreter.shelf)
+        )
         return
     items = tuple(item for line in lines for item in _PARTS.split(line) if item)
-    yield from _matching(asked, items, queue.folder) if asked.how == "matching" else items
+    yield from _matching(asked, items, queue.folder, interpreter.macros) if asked.how == "matching" else items
 
 
 def _bracketed(asked: _Asked, queue: Queue) -> list[str]:
@@ -124,7 +131,7 @@ def _rows(word: Word, name: str, folder: Path, shelf: Shelf) -> Iterator[str]:
             yield line.text
 
 
-def _matching(asked: _Asked, patterns: Sequence[str], folder: Path) -> Iterator[str]:
+def _matching(asked: _Asked, patterns: Sequence[str], folder: Path, macros: Macros) -> Iterator[str]:
     """The names in a folder that fit a pattern; a folder's own name is taken as it is."""
     for pattern in patterns:
         path = PurePosixPath(pattern)
@@ -134,6 +141,7 @@ def _matching(asked: _Asked, patterns: Sequence[str], folder: Path) -> Iterator[
             entries = sorted((folder / path.parent).iterdir())
         except OSError:
             entries = []
+        macros.spend(asked.word, _LOOK * len(entries))
         for each in entries:
             wanted = {"files": each.is_file, "dirs": each.is_dir}.get(asked.kind, each.exists)
             hidden = each.name.startswith(".") and not path.name.startswith(".")

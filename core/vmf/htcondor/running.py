@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from vmf.ads import reserved
@@ -90,6 +91,7 @@ def carried(key: str, word: Word, *, mark: str = "") -> Saying:
     yield Lost(word=word, why=f"it speaks of {why}")
 
 
+@lru_cache(maxsize=1024)
 def _foreign(text: str) -> tuple[str, ...]:
     """The attributes that an expression speaks of and only HTCondor's ads have, as they are written."""
     spoken = references(parse(text))

@@ -77,7 +77,9 @@ def read_submission(
                 words = {name: macros.expand(word, values) for name, word in commands.items()}
                 total += len(words)
                 if len(found) == PROCESSES_MOST or total > _COMMANDS_MOST:
-                    raise queue.word.wrong(f"more than {PROCESSES_MOST} processes", "split the submit description")
+                    found.clear()  # so that nobody judges what is too much
+                    what = f"more than {PROCESSES_MOST} processes, or {_COMMANDS_MOST} commands of all of them"
+                    raise queue.word.wrong(what, "split the submit description")
                 found.append(
                     Process(number=len(found), queue=queue.word, words=words, folder=path.parent, origin=origin)
                 )
