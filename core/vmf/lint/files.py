@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Any
 
 from vmf.model import File, Job
@@ -13,7 +12,7 @@ from vmf.rules import Check, Objection, Rule, Severity
 FOLDER = Rule(
     id="VMF406",
     title="a folder where a file is wanted",
-    why="Only a CD-ROM is made of folders; a disk, a kernel or a secret is one file.",
+    why="Only a CD-ROM is made of folders; an ISO, a part of a seed or a secret is one file.",
     mend="Name the file inside it.",
 )
 SAME_NAME = Rule(
@@ -39,10 +38,8 @@ EMPTY_SEED = Rule(
 
 
 def _single_files(job: Job) -> Iterator[tuple[tuple[str | int, ...], File]]:
-    """Every file of a job that can be no folder, with its place."""
-    yield from ((("disks", number, "file"), disk.file) for number, disk in enumerate(job.disks))
-    blocks = {"boot": job.boot, "cdrom": job.cdrom, "cloud_init": job.cloud_init}
-    for name, block in blocks.items():
+    """Every file that can be no folder, with its place, but for disks and kernels, into which their reader looks."""
+    for name, block in {"cdrom": job.cdrom, "cloud_init": job.cloud_init}.items():
         for field in block.__struct_fields__ if block else ():
             if isinstance(found := getattr(block, field), File):
                 yield (name, field), found
@@ -56,18 +53,20 @@ def _folders(job: Job) -> Iterator[Objection]:
 
 
 def _same_names(job: Job) -> Iterator[Objection]:
-    seen: dict[str, PurePath] = {}
+    seen: dict[str, File] = {}
     for number, file in enumerate(job.cdrom.files if job.cdrom else ()):
         name = file.path.name
         if name in seen:
             what = f"{name} is on the CD-ROM already"
-            yield Objection(at=("cdrom", "files", number), what=what, hint="rename one of the two")
-        seen[name] = file.path
+            hint = "leave it out" if file == seen[name] else "rename one of the two, or put it into a folder"
+            yield Objection(at=("cdrom", "files", number), what=what, hint=hint)
+        seen.setdefault(name, file)
 
 
 def _open_secrets(job: Job) -> Iterator[Objection]:
     for name, file in job.secrets.items():
-        if not file.on_host and _mode(file) & (stat.S_IRWXG | stat.S_IRWXO):
+        mode = 0 if file.on_host else _mode(file)
+        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
             what = f"others may read {file.path.name}"
             yield Objection(at=("secrets", name), what=what, hint=f"chmod go-rwx {file.path.name}")
 

@@ -49,7 +49,14 @@ NO_NETWORK = Rule(
     why="The job fits none of the hosts.",
     mend="Change `network.type`, or list another host.",
 )
-RULES = (LACKING, UNKNOWN_TYPE, NO_SUCH_HOST, TOO_LARGE, HOST_LACKING, NO_NETWORK)
+UNDRIVEN = Rule(
+    id="VMF507",
+    title="a hypervisor that this version knows by its words only",
+    why="Its specs can be written, checked and imported; to run machines on it, its plugin has yet to learn.",
+    mend="Use a host of another type until then; `vmf plugins` says which types drive hosts.",
+    severity=Severity.NOTE,
+)
+RULES = (UNDRIVEN, LACKING, UNKNOWN_TYPE, NO_SUCH_HOST, TOO_LARGE, HOST_LACKING, NO_NETWORK)
 _NETWORK = "network-"
 
 
@@ -68,6 +75,7 @@ def checks(plugins: Plugins, hosts: Sequence[Host]) -> tuple[Check[Any], ...]:
         Check(rule=TOO_LARGE, kind=Job, judge=site.too_large),
         Check(rule=NO_NETWORK, kind=Job, judge=site.no_network),
         Check(rule=HOST_LACKING, kind=Host, judge=site.host_lacking),
+        Check(rule=UNDRIVEN, kind=Host, judge=site.undriven),
     )
 
 
@@ -86,39 +94,48 @@ class _Site:
                 yield Objection(at=("type", number), what=what, hint=hint)
 
     def no_such_host(self, job: Job) -> Iterator[Objection]:
-        if self._hosts and not self._candidates(job):
-            there = ", ".join(sorted({host.type for host in self._hosts}))
-            yield Objection(at=("type",), what=f"the listed hosts are of type {there}", hint="list another host")
+        known = any(name in self._plugins.types for name in job.types)
+        if known and self._hosts and not self._candidates(job):
+            there = " and ".join(sorted({host.type for host in self._hosts}))
+            what = f"the listed hosts are of type {there}"
+            yield Objection(at=("type",), what=what, hint="change it, or list another host")
 
     def lacking(self, job: Job) -> Iterator[Objection]:
-        able = [self._able(host) for host in self._candidates(job)]
-        for need in needs(job) if able else ():
+        hosts = self._candidates(job)
+        able = [self._able(host) for host in hosts]
+        for need in needs(job) if hosts and all(self._plugins.drives(host.type) for host in hosts) else ():
             if not any(need.ability in each for each in able):
                 what = f"it needs the ability {need.ability}, which no listed host has"
                 yield Objection(at=need.at, what=what, hint="leave it out, or list a host that can")
 
     def too_large(self, job: Job) -> Iterator[Objection]:
         hosts = self._candidates(job)
-        for field, told in (("memory", format_size), ("cpus", str)):
+        for field, told in (("memory", format_size), ("cpus", str), ("disk_space", format_size)):
             most = [getattr(host, field) for host in hosts]
-            if hosts and None not in most and getattr(job, field) > max(most):
+            if hosts and None not in most and (getattr(job, field) or 0) > max(most):
                 what = f"the most that a listed host gives is {told(max(most))}"
                 yield Objection(at=(field,), what=what, hint="ask for less, or list a larger host")
 
     def no_network(self, job: Job) -> Iterator[Objection]:
         hosts, wanted = self._candidates(job), job.network.type
-        if hosts and wanted is not NetworkType.NONE and not any(self._offers(host, wanted) for host in hosts):
+        known = hosts and all(self._plugins.drives(host.type) for host in hosts)
+        if known and wanted is not NetworkType.NONE and not any(self._offers(host, wanted) for host in hosts):
             what = f"no listed host offers {'a network' if wanted is NetworkType.DEFAULT else wanted}"
             yield Objection(at=("network", "type"), what=what, hint="change it, or list a host that does")
 
     def host_lacking(self, host: Host) -> Iterator[Objection]:
-        for need in self._plugins.needs(host):
+        for need in self._plugins.needs(host) if self._plugins.drives(host.type) else ():
             if need.ability not in self._able(host):
                 what = f"it needs the ability {need.ability}, which the plugin {host.type} does not have"
                 yield Objection(at=need.at, what=what, hint="leave it out, or upgrade the plugin")
 
+    def undriven(self, host: Host) -> Iterator[Objection]:
+        if host.type in self._plugins.types and not self._plugins.drives(host.type):
+            what = f"the plugin {host.type} drives no host yet, so what it can is not known"
+            yield Objection(at=("type",), what=what, hint="`vmf plugins` says which types do")
+
     def _candidates(self, job: Job) -> list[Host]:
-        return [host for host in self._hosts if not job.types or host.type in job.types]
+        return [host for host in self._hosts if not job.hypervisors or host.type in job.hypervisors]
 
     def _able(self, host: Host) -> Mapping[str, str]:
         return self._plugins.types[host.type].capabilities if host.type in self._plugins.types else {}

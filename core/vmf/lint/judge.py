@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,18 @@ from vmf.files import images as inspection
 from vmf.lint import files, hosts, inline
 from vmf.lint.finding import Finding
 from vmf.lint.wording import worded
-from vmf.model import Host, Job
+from vmf.model import Host, Image, Job
 from vmf.plugins import Plugins
 from vmf.rules import Check, Rule
-from vmf.spec import JobWords, contradictions, refusals
+from vmf.spec import JobWords, contradictions, nodes, refusals
 from vmf.spec.contradiction_rules import MAC_TWICE
-from vmf.spec.documents import Draft, Names, each_document
-from vmf.spec.faults import Faults
+from vmf.spec.documents import Draft, Names, each_document, locate
+from vmf.spec.faults import Faults, shown, suggestion
+from vmf.spec.given import Given
 from vmf.spec.hosts import host_draft
 from vmf.spec.image import image_draft
 from vmf.spec.jobs import drafts
-from vmf.spec.nodes import Node, Scalar, find
+from vmf.spec.nodes import Node, find
 from vmf.spec.versions import today
 
 RUNS_MOST = 200
@@ -52,8 +54,7 @@ def findings(paths: Sequence[Path], *, plugins: Plugins, hosts: Sequence[Path], 
         inspect=inspection.inspect_image,
     )
     pages = {path: _read(path, words, plugins) for path in dict.fromkeys((*paths, *hosts))}
-    values = [each.value for page in pages.values() for each in page.drafts]
-    listed = tuple(value for value in values if isinstance(value, Host))
+    listed = _listed([each for page in pages.values() for each in page.drafts])
     checks = _checks(plugins, listed)
     rules = {rule.id: rule for rule in refusals.RULES}
     asked: set[Hashable] = set()
@@ -87,24 +88,65 @@ def _checks(plugins: Plugins, listed: Sequence[Host]) -> tuple[Check[Any], ...]:
     return (*contradictions.CONTRADICTIONS, *files.CHECKS, *hosts.checks(plugins, listed), *plugins.checks())
 
 
+def _listed(found: Sequence[Draft[Any]]) -> tuple[Host, ...]:
+    """The hosts; none if something is wrong with one of them, for nobody knows what that one will be able to do."""
+    hosts = [(each.value, each.faults) for each in found if isinstance(each.value, Host)]
+    return () if any(faults for _, faults in hosts) else tuple(host for host, _ in hosts)
+
+
 def _read(path: Path, words: JobWords, plugins: Plugins) -> _Page:
-    faults, names = Faults(), Names()
+    faults, first = Faults(), ""
+    names: Mapping[str, Names] = defaultdict(Names)
     found: list[Draft[Any]] = []
     for _, node in each_document((path,), faults):
         document, note = today(node)
         if note:
             faults.add(note)
-        for each in _drafts(document, path, words, plugins, faults):
-            found.append(each)
-            with faults:
-                names.claim(each.node)
+        with faults:
+            kind = _kind(document)
+            faults.add(*_misplaced(document, kind, first))
+            for each in _drafts(kind, document, path, words, plugins, faults):
+                found.append(each)
+                with faults:
+                    names[kind].claim(each.node)
+            first = first or kind
     return _Page(faults=faults.each, drafts=tuple(found))
 
 
-def _drafts(document: Node, path: Path, words: JobWords, plugins: Plugins, faults: Faults) -> Iterable[Draft[Any]]:
-    """A document's drafts by its kind; a document of no kind is read as a job, which says so."""
+def _kind(document: Node) -> str:
+    """A document's kind; what has no keys at all is read as a job, which says so.
+
+    Raises:
+        SpecError: if it is none.
+    """
+    if not isinstance(document, nodes.Mapping):
+        return Job.__name__
     kind = find(document, "kind")
-    match kind.text if isinstance(kind, Scalar) else "":
+    if kind is None:
+        hint = f"add `kind:`, one of {', '.join(_KINDS)}"
+        raise document.place.wrong("the key kind is missing", hint=hint, rule=refusals.MISSING_KEY)
+    given = Given(keys=("kind",), node=kind)
+    text = given.text("a kind")
+    if text not in _KINDS:
+        what = f"{shown(text)} is none of {', '.join(_KINDS)}"
+        raise given.wrong(what, hint=suggestion(text, _KINDS), rule=refusals.KIND)
+    return text
+
+
+_KINDS = tuple(each.__name__ for each in (Job, Host, Image))
+
+
+def _misplaced(document: Node, kind: str, first: str) -> Iterator[Fault]:
+    """Jobs and hosts are read from files of their own, and each image is."""
+    if first and (kind != first or kind == Image.__name__):
+        what = f"kind: {kind} is not read here, for the file begins with a document of kind {first}"
+        yield locate(document, ("kind",)).fault(what, hint="move it to a file of its own", rule=refusals.KIND)
+
+
+def _drafts(
+    kind: str, document: Node, path: Path, words: JobWords, plugins: Plugins, faults: Faults
+) -> Iterable[Draft[Any]]:
+    match kind:
         case "Host":
             settings = {name: each.settings for name, each in plugins.types.items()}
             return (host_draft(document, path, settings=settings),)
