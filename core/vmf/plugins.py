@@ -110,6 +110,10 @@ class Plugins:
         others = [self._manager.get_plugin(name) for name in self.types if name != host.type]
         return Hypervisor(self._manager, others, host=host, folder=folder)
 
+    def drives(self, type_: str) -> bool:
+        """Whether a plugin drives hosts of a type; one may only know its words."""
+        return type_ in self._drivers
+
     def needs(self, host: Host) -> tuple[Need, ...]:
         """What a host's spec needs of its plugin, the block of its type included; nothing if no plugin has the type."""
         if host.type not in self.types:

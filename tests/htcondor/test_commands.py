@@ -205,7 +205,7 @@ def test_the_consent_that_was_given_needs_no_explanation(desk: Desk) -> None:
         ("queue 3", ["queue:", "count: 3"]),
         ("+N = $(Process)\nqueue 2", ["queue:", '- {attributes.N: "0"}', '- {attributes.N: "1"}']),
         ("queue\nvm_vnc = true\nqueue", ["queue:", "- {}", "- {vnc: true}"]),
-        ("queue\nexecutable = y\nqueue", ["queue:", "- {metadata.name: x-0}", "- {metadata.name: y-1}"]),
+        ("queue\nexecutable = y\nqueue", ["queue:", "- {metadata.name: x}", '- {metadata.name: "y"}']),
     ],
 )
 def test_runs_have_what_they_do_not_share(desk: Desk, queue: str, wanted: list[str]) -> None:

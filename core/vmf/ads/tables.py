@@ -63,13 +63,13 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
     Attribute(name="JobUniverse", meaning="13: HTCondor's number of its VM universe.", value=lambda _: 13),
     Attribute(
         name="JobVMType",
-        meaning="The hypervisor's type, if the job names exactly one.",
-        value=lambda job: job.types[0] if len(job.types) == 1 else None,
+        meaning="The hypervisor's type, if only one can be.",
+        value=lambda job: job.hypervisors[0] if len(job.hypervisors) == 1 else None,
     ),
     Attribute(
         name="JobVMTypes",
-        meaning="The hypervisors' types, a string list, if the job names several.",
-        value=lambda job: ",".join(job.types) if len(job.types) > 1 else None,
+        meaning="The hypervisors' types, a string list, if several can be.",
+        value=lambda job: ",".join(job.hypervisors) if len(job.hypervisors) > 1 else None,
     ),
     Attribute(name="JobVMMemory", meaning="The guest's memory in MiB.", value=lambda job: -(-job.memory // MIB)),
     Attribute(name="RequestMemory", meaning="The same.", value=lambda job: -(-job.memory // MIB)),

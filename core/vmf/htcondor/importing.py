@@ -160,9 +160,9 @@ def _named(said: Iterable[Said], path: Path) -> Iterator[Field]:
 
 
 def _apart(runs: Sequence[Sequence[Field]]) -> list[list[Field]]:
-    """The runs; those whose names differ get their numbers, as vmf itself numbers only runs of one name."""
+    """The runs; names that differ, but not all, get numbers, as vmf itself numbers only runs of one name."""
     names = {field.value for run in runs for field in run if field.at == ("metadata", "name")}
-    if len(names) == 1:
+    if len(names) in {1, len(runs)}:
         return [list(run) for run in runs]
     return [[_numbered(field, number) for field in run] for number, run in enumerate(runs)]
 

@@ -36,7 +36,8 @@ def document(kind: str, runs: Sequence[Iterable[Field]], notes: Iterable[str]) -
     shared = {at: field for at, field in said[0].items() if all(_same(field, run.get(at)) for run in said[1:])}
     rows = [{at: field for at, field in run.items() if at not in shared} for run in said]
     lines = [*_comment(notes, ""), f"apiVersion: {API_VERSION}", f"kind: {kind}"]
-    tree = _tree(kind, shared.values())
+    name = [field for at, field in said[0].items() if at not in shared and at[0] == "metadata"]
+    tree = _tree(kind, (*shared.values(), *name))
     lines += [*_block("metadata", tree["metadata"], ""), "spec:", *_entries(tree["spec"], "  ")]
     lines += _queue(rows) if len(runs) > 1 else []
     lines += _asides(field for run in runs for field in run if field.aside)

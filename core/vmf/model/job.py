@@ -129,6 +129,13 @@ class Job(Struct, frozen=True, kw_only=True):
         return Claim(memory=-(-self.memory // MEBIBYTE) * MEBIBYTE, cpus=self.cpus, machines=1)
 
     @property
+    def hypervisors(self) -> tuple[str, ...]:
+        """The types that it can run on; none: any. What only a hypervisor's block describes, only that one boots."""
+        bundle = self.bundle
+        bootable = bundle.kernel or bundle.disks or self.boot.kernel
+        return self.types or (() if bootable else tuple(sorted(self.settings)))
+
+    @property
     def bundle(self) -> Image:
         """All that the machine boots from: the image, with the job's own words on how to boot, and its disks."""
         image, boot = self.image or Image(name=self.name), self.boot

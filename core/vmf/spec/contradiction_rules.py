@@ -132,6 +132,7 @@ MAC_TWICE = Rule(
     title="two jobs of one file with the same MAC address",
     why="Two machines with one address on one network are both cut off.",
     mend="Give each an address of its own, or leave it to vmf.",
+    severity=Severity.WARNING,
 )
 CONNECTION = Rule(
     id="VMF251",

@@ -45,9 +45,9 @@ OURS = Rule(
 )
 UNTYPED = Rule(
     id="VMW205",
-    title="a VMware machine that may be placed on another hypervisor",
+    title="a VMware machine for another hypervisor",
     why="The folder is all that the job boots from, and no other hypervisor reads it.",
-    mend="Write `type: vmware`.",
+    mend="Write `type: vmware`, or leave `type:` out.",
 )
 
 ENTRIES_MOST: Final = 10_000
@@ -107,7 +107,7 @@ def _ours(_job: Job, block: VmwareJob) -> Iterator[Objection]:
 def _untyped(job: Job, block: VmwareJob) -> Iterator[Objection]:
     bundle = job.bundle
     bootable = bundle.kernel or bundle.disks or job.boot.kernel or (job.cdrom and job.cdrom.iso)
-    if block.folder and not bootable and set(job.types) != {"vmware"}:
+    if block.folder and not bootable and set(job.types) - {"vmware"}:
         what = "only VMware can boot this, and the job may be placed elsewhere"
         yield Objection(at=_FOLDER, what=what, hint="write `type: vmware`")
 

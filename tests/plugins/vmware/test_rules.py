@@ -94,7 +94,7 @@ def test_other_lines_are_the_user_s(found, key):
     assert found("type: vmware", f"vmware: {{folder: win, vmx: {{{key}: x}}}}") == []
 
 
-@pytest.mark.parametrize("lines", [[WHOLE], ["type: [kvm, vmware]", WHOLE]])
+@pytest.mark.parametrize("lines", [["type: kvm", WHOLE], ["type: [kvm, vmware]", WHOLE]])
 def test_a_machine_that_only_vmware_can_boot(found, lines):
     assert [(rule, at) for rule, at, _ in found(*lines)] == [("VMW205", FOLDER)]
 
