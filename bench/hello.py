@@ -40,7 +40,7 @@ def main() -> None:
 
 def _measure(work: Path) -> None:
     images = home(os.environ).images
-    job = spec.load_jobs([SPEC], changes=[], images=images)[0]
+    job = spec.load_jobs([SPEC], spec.JobWords(images=images), remark=print)[0]
     environment = {**os.environ, "VMF_HOME": str(work / "home")}
     (work / "home").mkdir(mode=0o711)
     (work / "home" / "images").symlink_to(images)
@@ -67,8 +67,8 @@ def _qemu(work: Path, job: Job) -> float:
     cdrom.write(work / "cdrom", cdrom.contents(job, magic))
     volume.make(work / "results", size=job.results.size, magic=magic)
     base = job.image.disks[0]
-    overlay = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", base.format, "-b", str(base.file), str(work / "disk0")]
-    subprocess.run(overlay, check=True)
+    backing = ("-F", base.layout, "-b", str(base.file.path))
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(work / "disk0")], check=True)
     took = _timed(_command(work, job), work, dict(os.environ))
     (work / "cdrom").unlink()
     with (work / "results").open("rb") as results:
@@ -83,7 +83,7 @@ def _command(work: Path, job: Job) -> list[str]:
     return [
         "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", "on",
         "-machine", "q35,accel=tcg,usb=off", "-cpu", "max", "-m", f"{job.memory}b", "-smp", str(job.cpus),
-        "-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", image.kernel_parameters,
+        "-kernel", str(image.kernel.path), "-initrd", str(image.initrd.path), "-append", image.kernel_parameters,
         "-drive", f"file={work / 'disk0'},format=qcow2,if=none,id=disk0",
         "-device", "virtio-blk-pci,drive=disk0,bus=pcie.0,addr=0x1",
         "-drive", f"file={work / 'results'},format=raw,if=none,id=results",

@@ -10,13 +10,15 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from msgspec import inspect as shapes
 from msgspec.structs import fields
 
+from declared import declared
 from vmf import cli, hookspecs, spec
+from vmf.classad import World
 from vmf.errors import Refused
 from vmf.hookspecs import NoSettings
-from vmf.model import Disk, Host, Image, Job, Machine, Results
+from vmf.match import match
+from vmf.model import Facts, File, Host, Image, Job, Machine, Offer
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.result import Result
 from vmf.run import life
@@ -37,15 +39,9 @@ MENTIONED = re.compile(r"`vmf ([^`]+)`")
 NAMED_FILE = re.compile(r"^\s*(?:- )?(?:image|kernel|initrd|file): (\S+)$", re.MULTILINE)
 TINY = "apiVersion: vmf/v1\nkind: Image\nmetadata: {name: tiny}\nspec: {kernel: vmlinuz}\n"
 
-TABLES = {
-    Job: ("running.md", "spec.{}"),
-    Results: ("running.md", "spec.results.{}"),
-    Image: ("running.md", "spec.{}"),
-    Disk: ("running.md", "spec.disks[].{}"),
-    Host: ("hosts.md", "spec.{}"),
-}
-"""The page on which a struct's fields have their rows, and how they are spelt there."""
-SPELT = {"spec.name": "metadata.name", "spec.settings": "spec.TYPE"}
+TABLES = {Job: "running.md", Image: "running.md", Host: "hosts.md"}
+"""The page on which the fields of a kind have their rows."""
+SPELT = {"spec.name": "metadata.name", "spec.labels": "metadata.labels", "spec.settings": "spec.TYPE"}
 
 
 NUMBERS = (
@@ -152,11 +148,11 @@ def test_a_spec_that_is_shown_can_be_read(tmp_path, images, text):
     file = tmp_path / "shown.image.yaml"
     file.write_text(text)
     if "kind: Host" in text:
-        assert spec.load_hosts([file], settings={"kvm": NoSettings})
+        assert spec.load_hosts([file], settings={"kvm": NoSettings}, remark=pytest.fail)
     elif "kind: Image" in text:
         assert spec.load_image(file.name, beside=tmp_path, images=images)
     else:
-        assert spec.load_jobs([file], changes=(), images=images)
+        assert spec.load_jobs([file], spec.JobWords(images=images), remark=pytest.fail)
 
 
 def test_the_readme_shows_the_hello_job():
@@ -170,14 +166,34 @@ def test_the_readme_names_the_system_packages():
     assert set(listed[1].split()) <= set(installing.split())
 
 
-ROWS = [(struct, field) for struct in TABLES for field in shapes.type_info(struct).fields]
+def sentences(page, key):
+    """What the tables of a page say of a key."""
+    return re.findall(rf"^\| `{re.escape(key)}` \| (.*?) \|", (DOCS / page).read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize(("struct", "field"), ROWS, ids=[f"{struct.__name__}-{field.name}" for struct, field in ROWS])
-def test_every_field_has_its_row(struct, field):
-    page, spelling = TABLES[struct]
-    key = spelling.format(field.encode_name)
-    assert f"| `{SPELT.get(key, key)}` | {field.type.extra_json_schema['description']} |" in (DOCS / page).read_text()
+ROWS = [(kind, field) for kind in TABLES for field in declared(kind)]
+
+
+@pytest.mark.parametrize(("kind", "field"), ROWS, ids=[f"{kind.__name__}-{field.spelt}" for kind, field in ROWS])
+def test_every_field_has_its_row(kind, field):
+    assert field.sentence
+    assert field.sentence in sentences(TABLES[kind], SPELT.get(field.spelt, field.spelt))
+
+
+@pytest.mark.parametrize("page", sorted(set(TABLES.values())))
+def test_every_row_has_its_field(page):
+    keys = re.findall(r"^\| `((?:spec|metadata)\.[^`]+)` \|", (DOCS / page).read_text(), re.MULTILINE)
+    kinds = [kind for kind, of in TABLES.items() if of == page]
+    fields = {SPELT.get(field.spelt, field.spelt) for kind in kinds for field in declared(kind)}
+    assert set(keys) <= fields | {"spec.queue"}
+
+
+def test_a_field_that_no_host_has_is_refused_as_is_shown(tmp_path):
+    """The very words of the page, of a host without abilities."""
+    job = Job(name="hello", memory=2**28, image=Image(name="i", kernel=File(path=tmp_path)), vnc=True)
+    facts = Facts(identity="", memory=2**34, cpus=4, arch="x86_64", accelerator="tcg")
+    (rejected,) = match(job, [Offer(host=Host(name="local", type="kvm"), facts=facts)], world=World()).rejected
+    assert f"\n    {rejected.host}: {rejected.reason}\n" in (DOCS / "running.md").read_text()
 
 
 def test_every_field_of_the_result_has_its_row():
