@@ -104,7 +104,7 @@ def writer(real_home: Path) -> str:
 def test_a_guest_that_knows_nothing_of_vmf_brings_its_changed_disk(real: RealShell, writer: str) -> None:
     real.image = writer
     path = real.job("")
-    path.write_text(path.read_text().partition("  run:")[0])
+    path.write_text(path.read_text().partition("  results:")[0])
     assert real.vmf("run", "j.yaml").returncode == 0
     disk = real.folder / "j.results/disk0.qcow2"
     told = json.loads(subprocess.check_output(("qemu-img", "info", "--output=json", disk)))

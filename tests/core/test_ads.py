@@ -161,6 +161,9 @@ def test_a_clause_is_implied_unless_its_attribute_is_spoken_of(requirements, nam
     [
         ({"types": ("kvm",)}, ["type"]),
         ({"types": ("kvm", "xen")}, ["types"]),
+        ({"image": None, "settings": {"xen": {}}}, ["type"]),
+        ({"image": None, "settings": {"xen": {}, "vmware": {}}}, ["types"]),
+        ({"settings": {"xen": {}}}, []),
         ({"disk_space": MIB}, ["disk"]),
         ({"network": Network()}, ["network"]),
         ({"network": Network(type=NetworkType.NAT)}, ["network", "network type"]),
