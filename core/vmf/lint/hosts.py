@@ -94,7 +94,7 @@ class _Site:
                 yield Objection(at=("type", number), what=what, hint=hint)
 
     def no_such_host(self, job: Job) -> Iterator[Objection]:
-        known = any(name in self._plugins.types for name in job.types)
+        known = any(name in self._plugins.types for name in job.hypervisors)
         if known and self._hosts and not self._candidates(job):
             there = " and ".join(sorted({host.type for host in self._hosts}))
             what = f"the listed hosts are of type {there}"

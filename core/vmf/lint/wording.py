@@ -31,14 +31,17 @@ def worded(draft: Draft[Any], hosts: Sequence[Host], asked: set[Hashable]) -> It
     given = tuple(each for each in _expressions(draft, value) if (each, *value.attributes.items()) not in asked)
     if not given:
         return
-    from vmf.lint.expressions import Use, Vocabulary, remarks  # noqa: PLC0415  # slow to import, for those who have any
+    from vmf.lint import expression_rules as rules  # noqa: PLC0415  # slow to import, for those who have any
+    from vmf.lint.expressions import Use, Vocabulary, remarks  # noqa: PLC0415  # as above
 
     asked.update((each, *value.attributes.items()) for each in given)
     others = {name for host in hosts for name in host.attributes} if isinstance(value, Job) and hosts else None
     words = Vocabulary(type(value), own=value.attributes, others=others)
+    # Of attributes that cannot be read the names are not known either.
+    unsure = {rules.NOT_OWN, rules.UNKNOWN_ATTRIBUTE} if ("spec", "attributes") in draft.spoilt else ()
     for keys, written in given:
         use = Use.RANK if keys == (_RANK,) else Use.CONDITION if len(keys) == 1 else Use.VALUE
-        for each in remarks(written.text, words, use):
+        for each in (each for each in remarks(written.text, words, use) if each.rule not in unsure):
             what = f"{'.'.join(('spec', *keys))}: {each.what}"
             fault = _within(written, each.offset).fault(what, hint=each.hint, rule=each.rule)
             yield Finding(rule=each.rule, fault=fault)

@@ -1,0 +1,61 @@
+"""Jobs against the hosts that are listed, and hosts against their plugins."""
+
+from __future__ import annotations
+
+import pytest
+
+from lint.samples import HOSTS, LISTED, Sample, bare, host, job
+
+
+@pytest.mark.parametrize("sample", HOSTS, ids=lambda sample: f"{sample.rule}: {sample.name}")
+def test_it_is_found_at_its_place_and_mended_no_more(places, sample: Sample):
+    found = [("0.yaml", *sample.place, sample.rule)]
+    assert places(sample.broken, hosts=(LISTED,)) == found
+    assert places(sample.broken, LISTED) == found
+    assert places(sample.mended, hosts=(LISTED,)) == []
+
+
+@pytest.mark.parametrize("sample", HOSTS, ids=lambda sample: f"{sample.rule}: {sample.name}")
+def test_without_a_host_nothing_is_known(judged, sample: Sample):
+    assert judged(sample.broken) == ()
+
+
+@pytest.mark.parametrize("more", [("memory: 9GiB", "cpus: 5", "disk_space: 21GiB", "networks: {types: [user]}"), ()])
+@pytest.mark.parametrize("sample", HOSTS[2:], ids=lambda sample: f"{sample.rule}: {sample.name}")
+def test_one_host_that_can_is_enough(judged, sample: Sample, more):
+    assert judged(sample.broken, hosts=(LISTED, host(*more, name="other"))) == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered", "rules"),
+    [
+        ("{}", "[]", []),
+        ("{}", "[user]", []),
+        ("{type: none}", "[user]", []),
+        ("{type: bridge}", "[]", []),
+        ("{type: bridge}", "[user, nat]", ["VMF506"]),
+    ],
+)
+def test_networks(judged, words, offered, rules):
+    found = judged(job(f"network: {words}"), hosts=(host(f"networks: {{types: {offered}}}"),))
+    assert [each.rule.id for each in found] == rules
+
+
+def test_a_type_without_a_plugin_is_told_once(judged):
+    (found,) = judged(job("type: tyo"), hosts=(LISTED,))
+    assert (found.rule.id, found.fault.hint) == ("VMF502", "did you mean toy?")
+
+
+def test_a_block_alone_says_which_hosts_will_do(judged):
+    """A job that only the words of a hypervisor describe boots on that one."""
+    found = judged(bare("words: {}"), hosts=(LISTED,))
+    assert [each.rule.id for each in found] == ["VMF503"]
+
+
+def test_of_a_host_that_is_not_driven_nobody_knows_what_it_can(judged):
+    found = judged(job("clock: local", "network: {type: user}"), hosts=(host().replace("toy", "words"),))
+    assert [each.rule.id for each in found] == ["VMF507"]
+
+
+def test_hosts_of_the_command_line_are_judged_as_well(places):
+    assert places(job(), hosts=(host("cpus: 0"),)) == [("host-0.yaml", 6, 9, "VMF114")]
