@@ -71,10 +71,9 @@ def _lint(options: argparse.Namespace) -> int:
     files = tuple(each for each in named if not settings.exclude.fit(each))
     hosts = spec_files(options.hosts or settings.hosts)
     look = partial(_report, files, hosts, plugins, choice)
-    report = look()
-    if options.fix and (mended := fixing.fix(report.findings, files)):
+    report, mended = fixing.settle(look, files) if options.fix else (look(), 0)
+    if mended:
         say(f"vmf: {format_count(mended, 'place')} mended")
-        report = look()
     if text := FORMATS[options.format or _usual(os.environ)](report):
         show(text)
     excluded = len(named) - len(files)

@@ -6,16 +6,35 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from vmf.errors import Fault
 from vmf.files.beside import replacing
-from vmf.lint.finding import Finding
+from vmf.lint.finding import Finding, Report
 from vmf.spec.faults import printable
 
 _BYTE_ORDER_MARK = "\ufeff"
 _BREAK = re.compile(r"\r\n|\r|\n")
+
+
+ROUNDS_MOST = 10
+"""What is mended may lay bare more, which is mended as well; so often, for a file may be nothing but slips."""
+
+
+def settle(look: Callable[[], Report], files: Sequence[Path]) -> tuple[Report, int]:
+    """Fix what a look at the files finds, and look again; what is left, and how many places were changed.
+
+    Raises:
+        OSError: if a file cannot be written.
+    """
+    report, mended = look(), 0
+    for _ in range(ROUNDS_MOST):
+        done = fix(report.findings, files)
+        if not done:
+            break
+        report, mended = look(), mended + done
+    return report, mended
 
 
 def fix(findings: Iterable[Finding], files: Iterable[Path]) -> int:
@@ -41,7 +60,11 @@ def _fix_file(path: Path, faults: Sequence[Fault]) -> int:
         len(_BYTE_ORDER_MARK) if text.startswith(_BYTE_ORDER_MARK) else 0,
         *(found.end() for found in _BREAK.finditer(text)),
     ]
-    edits = {(begins[fault.line - 1] + fault.column - 1, *fault.fix) for fault in faults if fault.fix}
+    edits = {
+        (begins[fault.line - 1] + fault.column - 1, *fault.fix)
+        for fault in faults
+        if fault.fix and fault.line <= len(begins)  # the file may be another one by now
+    }
     done = 0
     for at, old, new in sorted(edits, reverse=True):
         if text.startswith(old, at):
