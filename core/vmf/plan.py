@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from vmf.ads import host_ad, job_ad
 from vmf.classad import World
 from vmf.match import Match, Matches, Rejection, Seeker, ranked
-from vmf.model import Job, Machine, MachineDisk, Offer, Placement
+from vmf.model import Job, Machine, MachineDisk, Offer, Placement, ResultDisks
 from vmf.units import format_count, format_size
 
 KERNEL, INITRD, CDROM, RESULTS = "kernel", "initrd", "cdrom", "results"
@@ -129,10 +129,15 @@ def _changes(before: Machine, after: Machine) -> Iterator[str]:
             yield f"{name.replace('_', ' ')}: {getattr(after, name)}"
 
 
+_DISKS = {ResultDisks.CHANGED: "changed disks", ResultDisks.WHOLE: "whole disks", ResultDisks.NONE: ""}
+
+
 def _exchange(job: Job) -> tuple[Line, ...]:
+    disks = _DISKS[job.result_disks]
     if job.run is None:
-        return (Line(what="results", how="changed disks", why="the job gives no script; its end is its shutdown"),)
-    wanted = ", ".join(job.results.files) or "exit code and console only"
+        how = disks or "the console only"
+        return (Line(what="results", how=how, why="the job gives no script; its end is its shutdown"),)
+    wanted = ", ".join(each for each in (*job.results.files, disks) if each) or "exit code and console only"
     folder = job.results.folder or f"./{job.name}.results"
     return (
         Line(

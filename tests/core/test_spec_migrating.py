@@ -123,7 +123,7 @@ def test_what_else_is_wrong_is_no_hindrance(migrated):
     ("text", "line", "what"),
     [
         (CURRENT.replace("vmf/v1", "vmf/v2"), 1, "apiVersion: 'vmf/v2' is newer than this vmf"),
-        (CURRENT.replace("vmf/v1", "v1"), 1, "apiVersion: 'v1' is no version of vmf"),
+        (CURRENT.replace("vmf/v1", "v1"), 1, "apiVersion: 'v1' is no version that vmf reads"),
         (CURRENT.replace("apiVersion: vmf/v1\n", ""), 1, "the key apiVersion is missing"),
         (CURRENT.replace("kind: Job", "kind: Pod"), 2, "kind: 'Pod' is not read here"),
         (OLD.replace("memory:   1GiB", "disk_space: 1GiB"), 9, "spec.disk is called disk_space today"),

@@ -158,9 +158,9 @@ def test_what_is_no_queue_is_told_once_at_its_place(fault_of, tmp_path, queue, w
 @pytest.mark.parametrize(
     ("rows", "line", "what"),
     [
-        ("env.SEED,memory\n1,1GiB\n2\n", 3, "1 values for 2 fields"),
-        ("env.SEED\n1\n\n\n2,3\n", 5, "2 values for 1 fields"),
-        ('env.SEED,memory\n"a\nb",1GiB\n2\n', 4, "1 values for 2 fields"),
+        ("env.SEED,memory\n1,1GiB\n2\n", 3, "1 value for 2 fields"),
+        ("env.SEED\n1\n\n\n2,3\n", 5, "2 values for 1 field"),
+        ('env.SEED,memory\n"a\nb",1GiB\n2\n', 4, "1 value for 2 fields"),
         ("env.SEED,memory\n1,1GiB\n2,lots\n", 3, "spec.memory: 'lots' is not a size such as 256MiB"),
         ("env.SEED,memroy\n1,1GiB\n", 2, "spec: unknown key 'memroy'"),
         ("env..SEED\n1\n", 2, "'env..SEED' is no key"),

@@ -105,7 +105,7 @@ def test_what_is_no_version_is_told_the_right_one(load, version):
     with pytest.raises(SpecError) as caught:
         load(f'"{version}"')
     (fault,) = caught.value.faults
-    assert "is no version of vmf" in fault.what
+    assert "is no version that vmf reads" in fault.what
     assert (fault.rule, fault.hint) == ("VMF107", "write apiVersion: vmf/v1")
 
 

@@ -13,9 +13,10 @@ it differs from the reference implementation, HTCondor's.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vmf.classad.ad import Ad, fold
 from vmf.classad.conversions import as_tree
-from vmf.classad.forms import FORMS, read
 from vmf.classad.matching import Match, evaluate
 from vmf.classad.parser import ClassAdSyntaxError, parse, parse_ad
 from vmf.classad.references import References, references
@@ -24,6 +25,9 @@ from vmf.classad.tree import Node
 from vmf.classad.unparse import unparse
 from vmf.classad.values import ERROR, UNDEFINED, AbsTime, RelTime, Scalar
 from vmf.classad.world import World
+
+if TYPE_CHECKING:
+    from vmf.classad.forms import FORMS, read
 
 __all__ = [
     "ERROR",
@@ -50,3 +54,12 @@ __all__ = [
     "references",
     "unparse",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`FORMS` and `read`, when somebody wants files of ads: to import them is slow, and most only parse."""
+    if name not in {"FORMS", "read"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vmf.classad import forms  # noqa: PLC0415  # see above
+
+    return getattr(forms, name)

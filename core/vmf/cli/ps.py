@@ -8,8 +8,8 @@ import time
 import msgspec
 
 from vmf.ads import job_ad
+from vmf.cli.ads import add_long, show_ads
 from vmf.cli.session import Session, add_format
-from vmf.cli.show import add_long, show_ads
 from vmf.store import Record, owned
 from vmf.units import format_duration
 

@@ -47,7 +47,7 @@ _KERNELS: tuple[tuple[tuple[int, bytes], ...], ...] = (
 _START = 1024
 _OWN: Mapping[DiskFormat, tuple[bytes, ...]] = MappingProxyType({
     DiskFormat.QCOW2: (qcow2.MAGIC,),
-    DiskFormat.VMDK: (b"KDMV", b"# Disk DescriptorFile"),
+    DiskFormat.VMDK: (b"KDMV",),
 })  # fmt: skip
 """How files of a format begin."""
 _TYPES: Mapping[int, str] = MappingProxyType({
@@ -198,7 +198,8 @@ def _check_raw(file: BufferedReader) -> None:
 def _check_vmdk(file: BufferedReader) -> None:
     file.seek(0)
     if not file.read(_START).startswith(_OWN[DiskFormat.VMDK]):
-        raise qcow2.Unfit("it is stated to be vmdk and is none", "state the format that it has")
+        reason = "it is stated to be vmdk and is no sparse vmdk of one file"
+        raise qcow2.Unfit(reason, "state the format that it has; make one file of it with `qemu-img convert -O vmdk`")
 
 
 _CHECKS: Mapping[DiskFormat, Callable[[BufferedReader], None]] = MappingProxyType({

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
+import os
+import pwd
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -111,7 +112,7 @@ class Hosts:
 
     def _barred(self, host: Host) -> Rejection | None:
         """Why a host is out unasked: it is not for this user, or its spec wants what its plugin cannot."""
-        if host.users and (me := getpass.getuser()) not in host.users:
+        if host.users and (me := _me()) not in host.users:
             return Rejection(host=host.name, clause="users", reason=f"it is not for user {me}", passing=False)
         for need in self._plugins.needs(host):
             if need.ability not in self._plugins.types[host.type].capabilities:
@@ -149,3 +150,11 @@ class Hosts:
         for name, event in list(self._wakes.items()):
             if machine in {"", name}:
                 event.set()
+
+
+def _me() -> str:
+    """The login name of whoever runs this; the environment could say anything."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

@@ -31,6 +31,8 @@ _ELSEWHERE = MappingProxyType({
     ("Host", "Job"): "jobs are given to `vmf run`; hosts have kind: Host",
     ("Image", "Job"): "name it to `vmf run`; an image has kind: Image",
 })  # fmt: skip
+_NUMBER = 1
+"""Of today's version."""
 _METADATA = frozenset({"name", "labels"})
 _SETTINGS = "settings"
 _STAND_INS: Mapping[str, Any] = MappingProxyType({"name": "nameless", "memory": MEBIBYTE, "type": "unknown"})
@@ -188,9 +190,9 @@ def _check_envelope(given: Given, kind: str) -> None:
 def _check_version(given: Given, wanted: str) -> None:
     text = given.text(wanted)
     if text != wanted:
-        newer = VERSIONS.fullmatch(text)
+        newer = (found := VERSIONS.fullmatch(text)) and int(found["number"][:9]) > _NUMBER
         hint = f"upgrade vmf, or write {wanted}" if newer else f"write apiVersion: {wanted}"
-        what = f"{shown(text)} is {'newer than this vmf' if newer else 'no version of vmf'}"
+        what = f"{shown(text)} is {'newer than this vmf' if newer else 'no version that vmf reads'}"
         raise given.wrong(what, hint=hint, rule=refusals.VERSION)
 
 

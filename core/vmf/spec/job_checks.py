@@ -12,7 +12,9 @@ from vmf.spec import contradiction_rules as rules
 from vmf.spec.faults import printable
 
 _BUSES = {"vd": {Bus.VIRTIO}, "sd": {Bus.SATA, Bus.SCSI}, "hd": {Bus.IDE}, "xvd": {Bus.XEN}}
-_HALT = re.compile(r"^[ \t]*(?:(?:exec|sudo|nohup)[ \t]+)*(?:/\S*/)?halt\b(?![ \t]+-p)(?![ \t]*=)", re.MULTILINE)
+_HALT = re.compile(
+    r"(?:^|[;&|])[ \t]*(?:(?:exec|sudo|nohup)[ \t]+)*(?:/\S*/)?halt\b(?![ \t]+-p)(?![ \t]*=)", re.MULTILINE
+)
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|_)(?:pass(?:word|wd|phrase)?|secret|token|api_?key|private_?key|credentials?)(?:_|$)"
 )
@@ -154,7 +156,7 @@ def _no_script(job: Job) -> Iterator[Objection]:
             yield Objection(at=(field,), what=what, hint="add `run:`, or leave it out", given=("run",))
     if job.results.files and job.run is None:
         what = "without a script nothing hands files over"
-        hint = "add `run:`; changed disks come back in any case"
+        hint = "add `run:`, or leave them out; what comes back of the disks is `results.disks`"
         yield Objection(at=("results", "files"), what=what, hint=hint, given=("run",))
 
 
@@ -165,7 +167,8 @@ def _variable_twice(job: Job) -> Iterator[Objection]:
 
 def _halt(job: Job) -> Iterator[Objection]:
     if job.run and (found := _HALT.search(job.run)):
-        what = f"`{printable(found[0].strip()[:40])}` leaves the power on in some guests, and the job never ends"
+        word = printable(found[0].strip(" \t;&|")[:40])
+        what = f"`{word}` leaves the power on in some guests, and the job never ends"
         yield Objection(at=("run",), what=what, hint="leave the end to the guest contract, or use poweroff")
 
 

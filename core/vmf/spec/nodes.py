@@ -34,7 +34,7 @@ DOCUMENT_LIMIT = 1_000
 
 _NULLS = frozenset({"", "~", "null"})
 _BREAK = re.compile(r"\r\n|\r|\n")
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
 

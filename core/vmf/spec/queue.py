@@ -18,6 +18,7 @@ from vmf.spec.changes import Change, apply_change, keys_of
 from vmf.spec.faults import Faults, Place, Source, shown, suggestion
 from vmf.spec.given import Given
 from vmf.spec.nodes import Node, Scalar, find, scalar
+from vmf.units import format_count
 
 RUNS_MOST = 10_000
 ROWS_MOST = 4 * 2**20
@@ -138,7 +139,7 @@ def _numbered(text: str) -> list[tuple[int, list[str]]]:
 
 def _line(names: list[str], row: list[str], place: Place) -> tuple[Change, ...]:
     if len(row) != len(names):
-        what = f"{len(row)} values for {len(names)} fields"
+        what = f"{format_count(len(row), 'value')} for {format_count(len(names), 'field')}"
         raise place.wrong(what, hint="give each field of the first line a value", rule=refusals.BAD_QUEUE)
     pairs = zip(names, row, strict=True)
     return tuple(

@@ -13,7 +13,7 @@ from vmf.spec import nodes, refusals
 from vmf.spec.faults import shown
 from vmf.spec.nodes import Node, Scalar, find
 
-VERSIONS: Final = re.compile(r"vmf/v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?")
+VERSIONS: Final = re.compile(r"vmf/v(?P<number>[1-9][0-9]*)((alpha|beta)[1-9][0-9]*)?")
 """What a version of vmf's looks like."""
 
 RENAMED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
