@@ -133,7 +133,7 @@ def test_texts_that_yaml_would_misread_stay_texts(load):
         ("greeting.txt", "vmf-end/", (11, 21), "spec.results.files: 'vmf-end/' is a name that the guest contract"),
         ("greeting.txt", "exit-code/x", (11, 21), "spec.results.files: 'exit-code/x' is a name that the guest"),
         ("vmf/v1", "vmf/v2", (1, 13), "apiVersion: 'vmf/v2' is newer than this vmf"),
-        ("vmf/v1", "v1", (1, 13), "apiVersion: 'v1' is no version of vmf"),
+        ("vmf/v1", "v1", (1, 13), "apiVersion: 'v1' is no version that vmf reads"),
         ("vmf/v1", "", (1, 1), "apiVersion: vmf/v1 is wanted, this is empty"),
         ("apiVersion: vmf/v1\n", "", (1, 1), "the key apiVersion is missing"),
         ("kind: Job\n", "", (1, 1), "the key kind is missing"),

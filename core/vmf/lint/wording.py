@@ -57,7 +57,9 @@ def _expressions(draft: Draft[Any], value: Job | Host) -> Iterator[tuple[tuple[s
 
 
 def _within(written: Scalar, offset: int) -> Place:
-    """The character of an expression; one that is quoted or spans lines is pointed at as a whole."""
-    if offset > 0 and written.plain and "\n" not in written.text:
-        return replace(written.place, column=written.place.column + offset)
-    return written.place
+    """The character of an expression; one that does not stand in a line as it is meant is pointed at as a whole."""
+    place = written.place
+    line = "".join(place.source.lines[place.line - 1 : place.line])
+    if offset > 0 and line.startswith(written.text, place.column - 1):
+        return replace(place, column=place.column + offset)
+    return place

@@ -115,9 +115,13 @@ def _reading(folder: Path, words: JobWords) -> Custom:
     """How to read a job's files, each looked into where it is named."""
     files = reading(folder)
     shelves = Shelves(beside=folder, images=words.images)
+    known: dict[str, Image] = {}
 
     def image(given: Given) -> Image:
-        return _inspected(given, words, read_image(shelves, given))
+        name = given.text("an image")
+        if name not in known:  # a queue's runs mostly share theirs
+            known[name] = _inspected(given, words, read_image(shelves, given))
+        return known[name]
 
     def disk(given: Given) -> Disk:
         found: Disk = files[Disk](given)

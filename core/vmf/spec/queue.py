@@ -53,8 +53,8 @@ def runs(document: Node, folder: Path, faults: Faults) -> Iterator[Node]:
 
 def _rows(given: Given, folder: Path) -> list[tuple[Change, ...]]:
     if isinstance(given.node, nodes.Sequence):
-        rows = [_row(given.below(number, item)) for number, item in enumerate(given.node.items)]
-        return _bounded(given, len(rows), rows)
+        _check_number(given, len(given.node.items))
+        return [_row(given.below(number, item)) for number, item in enumerate(given.node.items)]
     if not isinstance(given.node, nodes.Mapping) or len(given.node.entries) != 1:
         raise given.wrong("this is no queue", hint=_EXAMPLE, rule=refusals.BAD_QUEUE)
     ((key, value),) = given.node.entries
@@ -64,10 +64,9 @@ def _rows(given: Given, folder: Path) -> list[tuple[Change, ...]]:
     return _WAYS[key.text](given.below(key.text, value), folder)
 
 
-def _bounded(given: Given, count: int, rows: list[tuple[Change, ...]]) -> list[tuple[Change, ...]]:
-    if not 1 <= count <= RUNS_MOST:
-        raise given.wrong(f"{count} runs", hint=f"ask for 1 to {RUNS_MOST} runs", rule=refusals.BAD_QUEUE)
-    return rows
+def _check_number(given: Given, runs: int) -> None:
+    if not 1 <= runs <= RUNS_MOST:
+        raise given.wrong(f"{runs} runs", hint=f"ask for 1 to {RUNS_MOST} runs", rule=refusals.BAD_QUEUE)
 
 
 def _row(given: Given) -> tuple[Change, ...]:
@@ -94,7 +93,7 @@ def _product(given: Given, _: Path) -> list[tuple[Change, ...]]:
             below = given.below(key.text if isinstance(key, Scalar) else "", values)
             raise below.wrong("a list of values is wanted", hint="write it as [a, b]", rule=refusals.BAD_QUEUE)
         columns.append([_change(given, key, value) for value in values.items])
-    _bounded(given, math.prod(map(len, columns)) if columns else 0, [])
+    _check_number(given, math.prod(map(len, columns)) if columns else 0)
     return list(itertools.product(*columns))
 
 
@@ -122,7 +121,7 @@ def _file(given: Given, folder: Path) -> list[tuple[Change, ...]]:
         hint = "name a file of comma-separated values whose first line names the fields, in UTF-8"
         raise given.wrong(f"{shown(path)}: {reason}", hint=hint, rule=refusals.BAD_QUEUE) from None
     source = Source(where=str(path), lines=tuple(text.split("\n")))
-    _bounded(given, len(rows), [])
+    _check_number(given, len(rows))
     return [_line(first[1], row, Place(source=source, line=number)) for number, row in rows]
 
 
