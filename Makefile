@@ -40,6 +40,7 @@ lint: $(VENV)/test.stamp
 bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/hello.py
 	$(BIN)/python bench/help.py
+	$(BIN)/python bench/lint.py
 	$(BIN)/python bench/classad_parse.py
 	$(BIN)/python bench/match.py
 
