@@ -41,6 +41,7 @@ def worst() -> Iterator[tuple[str, str]]:
         "disks in place": ("  disks:\n", "    - {file: {on_host: /a.raw}, device: vda, access: in-place}\n"),
         "queue": ("  queue:\n", "    - {env.A: %}\n"),
         "queue of expressions": ("  queue:\n", "    - {requirements: TARGET.Memory > % && MY.A}\n"),
+        "queue of attributes": ("  queue:\n", "    - {attributes.A%: 1, rank: MY.A + %}\n"),
         "unknown keys": ("", "  memry%: 1\n"),
         "halting script": ("  run: |\n", "    sudo \n"),
         "silencers": ("", "  memory: 1GiB # vmf: ignore[VMF101]\n"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from vmf.errors import Fault
 from vmf.files import images as inspection
 from vmf.lint import files, hosts, inline
 from vmf.lint.finding import Finding
-from vmf.lint.wording import worded
+from vmf.lint.wording import Wording
 from vmf.model import Host, Image, Job
 from vmf.plugins import Plugins
 from vmf.rules import Check, Rule
@@ -57,13 +57,13 @@ def findings(paths: Sequence[Path], *, plugins: Plugins, hosts: Sequence[Path], 
     listed = _listed([each for page in pages.values() for each in page.drafts])
     checks = _checks(plugins, listed)
     rules = {rule.id: rule for rule in refusals.RULES}
-    asked: set[Hashable] = set()
+    wording = Wording(listed)
     for page in pages.values():
         yield from (Finding(rule=rules[fault.rule], fault=fault) for fault in page.faults)
         for each in page.drafts:
             yield from (Finding(rule=rules[fault.rule], fault=fault) for fault in each.faults)
             yield from (Finding(rule=rule, fault=fault) for rule, fault in each.judged(checks))
-            yield from worded(each, listed, asked)
+            yield from wording.of(each)
         yield from _doubled([each for each in page.drafts if isinstance(each.value, Job)])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -13,38 +13,56 @@ from vmf.spec.documents import Draft
 from vmf.spec.faults import Place
 from vmf.spec.nodes import Scalar, find
 
+if TYPE_CHECKING:
+    from vmf.lint.expressions import Vocabulary
+
 _CONDITIONS = ("requirements", "start", "suspend", "continue", "vacate")
 _RANK = "rank"
 
 
-def worded(draft: Draft[Any], hosts: Sequence[Host], asked: set[Hashable]) -> Iterator[Finding]:
-    """What is to be said of the expressions of a job or a host.
+class Wording:
+    """Judges the expressions of jobs and hosts, each once: the runs of a queue mostly say the same."""
 
-    Args:
-        draft: the job or host; of anything else there is nothing to say.
-        hosts: those that are listed; their attributes can be spoken of.
-        asked: takes what has been judged, which the runs of a queue are not asked again.
-    """
-    value = draft.value
-    if not isinstance(value, Job | Host):
-        return
-    given = tuple(each for each in _expressions(draft, value) if (each, *value.attributes.items()) not in asked)
-    if not given:
-        return
-    from vmf.lint import expression_rules as rules  # noqa: PLC0415  # slow to import, for those who have any
-    from vmf.lint.expressions import Use, Vocabulary, remarks  # noqa: PLC0415  # as above
+    def __init__(self, hosts: Sequence[Host]) -> None:
+        """Take the hosts that are listed: their attributes can be spoken of."""
+        self._others = {name for host in hosts for name in host.attributes} if hosts else None
+        self._last: tuple[Job | Host, Vocabulary] | None = None
+        self._judged: set[Hashable] = set()
 
-    asked.update((each, *value.attributes.items()) for each in given)
-    others = {name for host in hosts for name in host.attributes} if isinstance(value, Job) and hosts else None
-    words = Vocabulary(type(value), own=value.attributes, others=others)
-    # Of attributes that cannot be read the names are not known either.
-    unsure = {rules.NOT_OWN, rules.UNKNOWN_ATTRIBUTE} if ("spec", "attributes") in draft.spoilt else ()
-    for keys, written in given:
+    def of(self, draft: Draft[Any]) -> Iterator[Finding]:
+        """What is to be said of a job or a host; of anything else there is nothing to say."""
+        value = draft.value
+        if not isinstance(value, Job | Host):
+            return
+        own = tuple(value.attributes.items())
+        unsure = ("spec", "attributes") in draft.spoilt
+        for keys, written in _expressions(draft, value):
+            if (written, own) not in self._judged:
+                self._judged.add((written, own))
+                yield from self._judge(written, keys, self._vocabulary(value), unsure=unsure)
+
+    def _judge(self, written: Scalar, keys: tuple[str, ...], words: Vocabulary, *, unsure: bool) -> Iterator[Finding]:
+        """What is to be said of one; `unsure` if the spec has attributes that cannot be read, nor be called unknown."""
+        from vmf.lint import expression_rules as rules  # noqa: PLC0415  # slow to import, for those who have any
+        from vmf.lint.expressions import Use, remarks  # noqa: PLC0415  # as above
+
         use = Use.RANK if keys == (_RANK,) else Use.CONDITION if len(keys) == 1 else Use.VALUE
-        for each in (each for each in remarks(written.text, words, use) if each.rule not in unsure):
-            what = f"{'.'.join(('spec', *keys))}: {each.what}"
-            fault = _within(written, each.offset).fault(what, hint=each.hint, rule=each.rule)
-            yield Finding(rule=each.rule, fault=fault)
+        for each in remarks(written.text, words, use):
+            if not unsure or each.rule not in {rules.NOT_OWN, rules.UNKNOWN_ATTRIBUTE}:
+                what = f"{'.'.join(('spec', *keys))}: {each.what}"
+                fault = _within(written, each.offset).fault(what, hint=each.hint, rule=each.rule)
+                yield Finding(rule=each.rule, fault=fault)
+
+    def _vocabulary(self, value: Job | Host) -> Vocabulary:
+        """The words of a job or host: those of the last one, if it has the same attributes."""
+        from vmf.lint.expressions import Vocabulary  # noqa: PLC0415  # as above
+
+        last, words = self._last or (None, None)
+        if words is None or type(last) is not type(value) or last.attributes != value.attributes:
+            others = self._others if isinstance(value, Job) else None
+            words = Vocabulary(type(value), own=value.attributes, others=others)
+        self._last = value, words
+        return words
 
 
 def _expressions(draft: Draft[Any], value: Job | Host) -> Iterator[tuple[tuple[str, ...], Scalar]]:
