@@ -64,6 +64,23 @@ class TestSecrets:
         Path("link").symlink_to("token")
         assert judged(job(RUN, "secrets: {A: link}")) == ()
 
+    @pytest.mark.parametrize(
+        ("data", "found"),
+        [
+            ("#cloud-config\npassword: hunter2\n", 1),
+            ("#cloud-config\nusers:\n- name: a\n  plain_text_passwd: b\n", 1),
+            ("#cloud-config\nssh_keys:\n  rsa_private: |\n    -----BEGIN RSA PRIVATE KEY-----\n", 1),
+            ("#cloud-config\nssh_pwauth: true\npassword:\n", 0),
+            ("#cloud-config\nusers:\n- name: a\n  lock_passwd: true\n", 0),
+        ],
+    )
+    def test_in_a_seed(self, judged, data, found):
+        Path("seed").write_text(data)
+        Path("seed").chmod(0o644)
+        assert told(judged(job("cloud_init: {user_data: seed}"))) == found * [("VMF408", "chmod go-rwx seed")]
+        Path("seed").chmod(0o600)
+        assert judged(job("cloud_init: {user_data: seed}")) == ()
+
     def test_one_on_the_host_is_the_hosts_affair(self, judged):
         assert judged(job(RUN, "secrets: {A: {on_host: /etc/passwd}}")) == ()
 

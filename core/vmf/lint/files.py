@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator
 from typing import Any
@@ -65,17 +66,39 @@ def _same_names(job: Job) -> Iterator[Objection]:
 
 def _open_secrets(job: Job) -> Iterator[Objection]:
     for name, file in job.secrets.items():
-        mode = 0 if file.on_host else _mode(file)
-        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if _open_to_others(file):
             what = f"others may read {file.path.name}"
             yield Objection(at=("secrets", name), what=what, hint=f"chmod go-rwx {file.path.name}")
+    seed = job.cloud_init.user_data if job.cloud_init else None
+    if seed and _open_to_others(seed) and _SECRET.search(_start(seed)):
+        what = f"others may read {seed.path.name}, which holds a key or a password"
+        yield Objection(at=("cloud_init", "user_data"), what=what, hint=f"chmod go-rwx {seed.path.name}")
 
 
-def _mode(file: File) -> int:
+_SECRET = re.compile(
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|^[ \t-]*(?:plain_text_passwd|password):[ \t]*\S", re.MULTILINE
+)
+"""What user data calls a secret, see the modules `ssh`, `set_passwords` and `users_groups` of cloud-init."""
+_SEED_MOST = 64 * 1024
+"""Bytes of a seed that are looked at."""
+
+
+def _open_to_others(file: File) -> bool:
+    """Whether it is a file of this computer that not only its owner can read."""
     try:
-        return file.path.stat().st_mode
+        mode = 0 if file.on_host else file.path.stat().st_mode
     except OSError:
-        return 0
+        return False
+    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def _start(file: File) -> bytes:
+    """As much of a seed as is looked at."""
+    try:
+        with file.path.open("rb") as stream:
+            return stream.read(_SEED_MOST)
+    except OSError:
+        return b""
 
 
 def _empty_seed(job: Job) -> Iterator[Objection]:
