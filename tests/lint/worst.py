@@ -37,9 +37,7 @@ def _filled(line: str, start: str = "") -> str:
 def worst() -> Iterator[tuple[str, str]]:
     """Name and text of each."""
     blocks = {
-        "attributes": ("  attributes:\n", "    A%: a+1\n"),
         "disks in place": ("  disks:\n", "    - {file: {on_host: /a.raw}, device: vda, access: in-place}\n"),
-        "queue": ("  queue:\n", "    - {env.A: %}\n"),
         "queue of expressions": ("  queue:\n", "    - {requirements: TARGET.Memory > % && MY.A}\n"),
         "queue of attributes": ("  queue:\n", "    - {attributes.A%: 1, rank: MY.A + %}\n"),
         "unknown keys": ("", "  memry%: 1\n"),
@@ -50,7 +48,7 @@ def worst() -> Iterator[tuple[str, str]]:
     yield from ((name, _filled(line, _JOB + start)) for name, (start, line) in blocks.items())
     expressions = {
         "parentheses": "(" * 5000 + "a" + ")" * 5000, "conjunction": "a&&" * (SIZE // 3 - 100) + "b",
-        "comparisons": "Memory>1&&" * (SIZE // 10 - 100) + "b", "name": "a" * (SIZE - 200),
+        "name": "a" * (SIZE - 200),
         "slips": "a = " * 30000 + "b",
     }  # fmt: skip
     yield from ((name, f"{_JOB}  requirements: {text}\n") for name, text in expressions.items())
