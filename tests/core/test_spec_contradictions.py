@@ -133,6 +133,14 @@ WRONG = [
     ),
     ("VMF218", job(run="x", env={"A": f"AKIA{'A' * 16}"}), [("env", "A")]),
     ("VMF218", job(run=f"echo '{KEY}'"), [("run",)]),
+    ("VMF218", job(run="mysql --password=hunter2"), [("run",)]),
+    ("VMF218", job(run="x", arguments=("-v", "--api-key=abc")), [("arguments", 1)]),
+    (
+        "VMF218",
+        job(attributes={"DbPassword": '"hunter2"', "Db_Password": '"hunter2"'}),
+        [("attributes", "Db_Password")],
+    ),
+    ("VMF218", job(boot=Boot(parameters="quiet rd.luks.token=abc rescue_token=abc")), [("boot", "parameters")]),
     ("VMF219", job(types=("kvm",), settings={"kvm": {}, "xen": {}}), [("xen",)]),
     ("VMF251", given(address="h", port=22), [("connection", "address"), ("connection", "port")]),
     ("VMF251", given(transport=Transport.SSH), [("connection",)]),
@@ -195,6 +203,14 @@ RIGHT = [
     *(("VMF217", job(run=script)) for script in ("halt -p", "# halt", "halt=1", "halted", "echo halt", "poweroff")),
     *(("VMF218", job(run="x", env={name: "x"})) for name in ("PASSENGERS", "COMPASS", "TOKENS", "KEY", "PATH")),
     ("VMF218", job(run="x", env={"PASSWORD": ""})),
+    ("VMF218", job(run="x", env={"TOKEN_FILE": "/run/token"})),
+    (
+        "VMF218",
+        job(
+            run='curl -H "token: $TOKEN"; PASSWORD="$(cat file)"; PASSWORD=/run/x; if [ "$PASSWORD" == "" ]; then :; fi'
+        ),
+    ),
+    ("VMF218", job(run="# the password is in a file\ntokens=3")),
     ("VMF218", job(run="x", secrets={"PASSWORD": HERE})),
     ("VMF219", job(types=("kvm", "xen"), settings={"xen": {}})),
     ("VMF219", job(settings={"xen": {}})),

@@ -186,7 +186,7 @@ def test_what_a_look_into_a_file_finds_is_told_where_it_is_named(fault_of, code,
             raise JobFault("no kernel at all", code=code, hint="take another")
 
     fault = fault_of("disks: [{file: box.raw}]", "boot: {kernel: vmlinuz}", inspect=look)
-    assert (fault.what, fault.hint, fault.rule) == ("spec.boot: no kernel at all", "take another", rule)
+    assert (fault.what, fault.hint, fault.rule) == ("spec.boot.kernel: no kernel at all", "take another", rule)
     assert fault.line == 8
 
 

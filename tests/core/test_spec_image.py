@@ -219,7 +219,7 @@ def test_a_file_in_a_folder_that_may_not_be_entered_says_so(faults_of, beside):
         (
             "\n  disks:\n    - {file: boot/initrd}",
             6,
-            "spec.disks, item 1: the format of 'initrd' cannot be told by its name",
+            "spec.disks, item 1.file: the format of 'initrd' cannot be told by its name",
         ),
         (
             "\n  disks:\n    - {file: root.qcow2, format: vdi}",

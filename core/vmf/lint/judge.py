@@ -28,7 +28,7 @@ from vmf.spec.jobs import drafts
 from vmf.spec.nodes import Node, find
 from vmf.spec.versions import today
 
-RUNS_MOST = 2_000
+RUNS_MOST = 1_000
 """So many runs of a job's queue are looked at; the others differ from them in values only."""
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
 from vmf.lint.finding import Finding
 from vmf.model import Host, Job
 from vmf.spec.documents import Draft
-from vmf.spec.faults import Place
+from vmf.spec.given import Given
 from vmf.spec.nodes import Scalar, find
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ class Wording:
         for each in remarks(written.text, words, use):
             if not unsure or each.rule not in {rules.NOT_OWN, rules.UNKNOWN_ATTRIBUTE}:
                 what = f"{'.'.join(('spec', *keys))}: {each.what}"
-                fault = _within(written, each.offset).fault(what, hint=each.hint, rule=each.rule)
+                fault = Given(node=written).within(each.offset).fault(what, hint=each.hint, rule=each.rule)
                 yield Finding(rule=each.rule, fault=fault)
 
     def _vocabulary(self, value: Job | Host) -> Vocabulary:
@@ -72,12 +70,3 @@ def _expressions(draft: Draft[Any], value: Job | Host) -> Iterator[tuple[tuple[s
         written = find(draft.node, "spec", *keys)
         if isinstance(written, Scalar):
             yield keys, written
-
-
-def _within(written: Scalar, offset: int) -> Place:
-    """The character of an expression; one that does not stand in a line as it is meant is pointed at as a whole."""
-    place = written.place
-    line = "".join(place.source.lines[place.line - 1 : place.line])
-    if offset > 0 and line.startswith(written.text, place.column - 1):
-        return replace(place, column=place.column + offset)
-    return place

@@ -74,5 +74,5 @@ def _read_disk(files: Custom, given: Given) -> Disk:
     layout = disk.format or FORMATS.get(disk.file.path.suffix.lower())
     if layout is None:
         what = f"the format of {shown(disk.file.path.name)} cannot be told by its name"
-        raise given.wrong(what, hint="add `format: raw`, `qcow2` or `vmdk`", rule=refusals.UNTOLD_FORMAT)
+        raise given.at("file").wrong(what, hint="add `format: raw`, `qcow2` or `vmdk`", rule=refusals.UNTOLD_FORMAT)
     return replace(disk, format=layout)

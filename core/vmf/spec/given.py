@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf.errors import SpecError
 from vmf.rules import Rule
@@ -33,6 +34,11 @@ class Given(Struct, frozen=True, kw_only=True):
         words = (f", item {key + 1}" if isinstance(key, int) else f".{_key(key)}" for key in self.keys)
         return "".join(words).removeprefix(".")
 
+    def at(self, key: str) -> Given:
+        """What is given below under a key; itself, if nothing is."""
+        found = nodes.find(self.node, key)
+        return self if found is None else self.below(key, found)
+
     def below(self, key: str | int, node: Node) -> Given:
         """What is given one level deeper."""
         return Given(keys=(*self.keys, key), node=node)
@@ -46,6 +52,14 @@ class Given(Struct, frozen=True, kw_only=True):
     def told(self, what: str) -> str:
         """A sentence about it, which begins with its name."""
         return f"{self.name}: {what}" if self.keys else what
+
+    def within(self, offset: int) -> Place:
+        """The character of a text; of one that does not stand in a line as it is meant, the whole."""
+        place, text = self.place, self.node.text if isinstance(self.node, Scalar) else ""
+        line = "".join(place.source.lines[place.line - 1 : place.line])
+        if offset > 0 and line.startswith(text, place.column - 1):
+            return replace(place, column=place.column + offset)
+        return place
 
     def text(self, wanted: str = "a text") -> str:
         """The text as written.

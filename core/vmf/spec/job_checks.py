@@ -16,9 +16,13 @@ _HALT = re.compile(
     r"(?:^|[;&|])[ \t]*(?:(?:exec|sudo|nohup)[ \t]+)*(?:/\S*/)?halt\b(?![ \t]+-p)(?![ \t]*=)", re.MULTILINE
 )
 _SECRET_NAME = re.compile(
-    r"(?i)(?:^|_)(?:pass(?:word|wd|phrase)?|secret|token|api_?key|private_?key|credentials?)(?:_|$)"
+    r"(?i)(?:^|[_-])(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|private[_-]?key|credentials?)(?:[_-]|$)"
 )
-_SECRET_TEXT = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b")
+_ELSEWHERE = re.compile(r"(?i)[_-](?:file|path|dir|url)$")
+"""The name of something that tells where the secret is."""
+_SECRET_TEXT = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b")
+_GIVEN = re.compile(r"(?<!\w)([A-Za-z_][\w-]{0,60})[ \t]{0,4}[=:][ \t]{0,4}[\"']?[^\s\"'$/<({=]")
+"""A name that is given a value, which is neither a variable nor a path."""
 
 
 def _bootless(job: Job) -> Iterator[Objection]:
@@ -173,14 +177,25 @@ def _halt(job: Job) -> Iterator[Objection]:
 
 
 def _secrets(job: Job) -> Iterator[Objection]:
+    hint = "put it into a file that only you can read, and name that in `secrets:`"
     for name, value in job.env.items():
-        if value and (_SECRET_NAME.search(name) or _SECRET_TEXT.search(value)):
-            what = "this looks like a secret, in plain sight"
-            yield Objection(
-                at=("env", name), what=what, hint=f"put it into a file and write `secrets: {{{name}: FILE}}`"
-            )
-    if job.run and _SECRET_TEXT.search(job.run):
-        yield Objection(at=("run",), what="the script holds a key, in plain sight", hint="hand it over by `secrets:`")
+        if value and (_is_secret(name) or _SECRET_TEXT.search(value)):
+            yield Objection(at=("env", name), what="this looks like a secret, in plain sight", hint=hint)
+    for at, text in _texts(job):
+        if _SECRET_TEXT.search(text) or any(_is_secret(found[1]) for found in _GIVEN.finditer(text)):
+            yield Objection(at=at, what="there seems to be a secret in it, in plain sight", hint=hint)
+
+
+def _texts(job: Job) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where secrets are written by mistake, beside variables."""
+    yield ("run",), job.run or ""
+    yield ("boot", "parameters"), job.boot.parameters
+    yield from ((("arguments", number), text) for number, text in enumerate(job.arguments))
+    yield from ((("attributes", name), f"{name}={text}") for name, text in job.attributes.items())
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name)) and not _ELSEWHERE.search(name)
 
 
 def _idle_blocks(job: Job) -> Iterator[Objection]:

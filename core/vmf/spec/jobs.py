@@ -125,13 +125,14 @@ def _reading(folder: Path, words: JobWords) -> Custom:
 
     def disk(given: Given) -> Disk:
         found: Disk = files[Disk](given)
-        _inspected(given, words, Image(name="disk", disks=(found,)))
+        _inspected(given.at("file"), words, Image(name="disk", disks=(found,)))
         return found
 
     def boot(given: Given) -> Boot:
         found: Boot = read(given, type_info(Boot), files)
         kernel = found.kernel if isinstance(found.kernel, File) else None
-        _inspected(given, words, Image(name="boot", kernel=kernel, initrd=found.initrd))
+        for name, file in (("kernel", kernel), ("initrd", found.initrd)):
+            _inspected(given.at(name), words, replace(Image(name=name), **{name: file}))
         return found
 
     return {**files, Image: image, Disk: disk, Boot: boot, Path: partial(read_path, Path.cwd())}

@@ -60,7 +60,8 @@ def _rows(given: Given, folder: Path) -> list[tuple[Change, ...]]:
     ((key, value),) = given.node.entries
     if not isinstance(key, Scalar) or key.text not in _WAYS:
         what = f"{shown(key.text if isinstance(key, Scalar) else 'a list')} makes no queue"
-        raise given.wrong(what, hint=suggestion(key.text, _WAYS) if isinstance(key, Scalar) else _EXAMPLE)
+        hint = suggestion(key.text, _WAYS) if isinstance(key, Scalar) else _EXAMPLE
+        raise given.wrong(what, hint=hint, rule=refusals.BAD_QUEUE)
     return _WAYS[key.text](given.below(key.text, value), folder)
 
 

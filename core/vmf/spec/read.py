@@ -130,9 +130,10 @@ def _fields(reader: Reader, given: Given, wanted: inspect.StructType | inspect.T
     for key, below in entries(given, reader.faults):
         missing.pop(key.text, None)
         if key.text not in fields:
-            missing.pop(meant(key.text, fields), None)
+            guess = meant(key.text, fields)
+            missing.pop(guess, None)
             reader.faults.add(_unknown(given, key, fields))
-            reader.spoilt.add(given.keys[:2])
+            reader.spoilt |= {given.keys[:2], (*given.keys, guess)[:2]}
             if len(reader.faults) >= FAULTS_MOST:
                 break
             continue
@@ -142,19 +143,21 @@ def _fields(reader: Reader, given: Given, wanted: inspect.StructType | inspect.T
     for name, field in missing.items():
         hint = f"add `{name}:` {_description(field.type)}".strip()
         reader.lose(given, given.wrong(f"the key {name} is missing", hint=hint, rule=refusals.MISSING_KEY))
+        reader.spoilt.add((*given.keys, name)[:2])
     return values
 
 
 def _unknown(given: Given, key: Scalar, known: Mapping[str, object]) -> Fault:
     name = f"{given.name}: " if given.keys else ""
     entries_ = given.node.entries if isinstance(given.node, nodes.Mapping) else ()
-    there = {each.text for each, _ in entries_ if isinstance(each, Scalar)}
+    there = [each.text for each, _ in entries_ if isinstance(each, Scalar)]
     guess = meant(key.text, known)
+    alone = guess not in there and [meant(each, known) for each in there].count(guess) == 1
     return key.place.fault(
         f"{name}unknown key {shown(key.text)}",
         hint=suggestion(key.text, known),
         rule=refusals.UNKNOWN_KEY,
-        fix=(key.text, guess) if guess and guess not in there and key.plain else None,
+        fix=(key.text, guess) if guess and alone and key.plain else None,
     )
 
 

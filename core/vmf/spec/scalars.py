@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from msgspec import Struct, inspect
-from msgspec.structs import replace
 
 from vmf import units
 from vmf.classad import ClassAdSyntaxError, parse
@@ -35,12 +34,10 @@ def expression(given: Given) -> str:
     try:
         parse(text)
     except ClassAdSyntaxError as error:
-        fault, place, fix = error.fault, given.place, None
-        if isinstance(given.node, Scalar) and given.node.plain and "\n" not in text:
-            at = max(fault.column - 1, 0)
-            place = replace(place, column=place.column + at)
-            slip = _SLIP.match(text, at)
-            fix = (slip[0], MEANT[slip[0].lower()]) if slip else None
+        fault, at, fix = error.fault, max(error.fault.column - 1, 0), None
+        place = given.within(at)
+        if place != given.place and (slip := _SLIP.match(text, at)):
+            fix = (slip[0], MEANT[slip[0].lower()])
         what = f"{given.name}: {shown(text)} is no ClassAd expression: {fault.what}"
         raise place.wrong(what, hint=fault.hint, rule=refusals.NOT_PARSED, fix=fix) from error
     return text
