@@ -72,12 +72,14 @@ class Fault:
     hint: str = ""
     rule: str = ""
     """The id of the rule that it breaks, see `vmf.rules`."""
+    caret: int = 0
+    """The column of `source` that is meant, where that is not the whole line from its beginning."""
     fix: tuple[str, str] | None = None
     """What stands at the place, and what to write there instead, where that is surely what was meant."""
 
     def __str__(self) -> str:
         place = f"{self.where}:{self.line}:{self.column}: " if self.line else f"{self.where}: " if self.where else ""
-        caret = f"\n    {self.source}\n    {' ' * (self.column - 1)}^" if self.source else ""
+        caret = f"\n    {self.source}\n    {' ' * ((self.caret or self.column) - 1)}^" if self.source else ""
         hint = f"\n    {self.hint}" if self.hint else ""
         return f"{place}{self.what}{caret}{hint}"
 

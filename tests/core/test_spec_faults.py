@@ -34,9 +34,12 @@ def test_a_long_line_is_cut():
     assert len(place("x" * 5000, column=3).fault("x").source) < 130
 
 
-def test_a_place_far_to_the_right_has_no_excerpt_but_keeps_its_column():
-    fault = place("x" * 5000, column=4000).fault("x")
-    assert (fault.source, fault.column) == ("", 4000)
+def test_of_a_line_too_long_to_be_shown_the_excerpt_is_around_the_place():
+    fault = place("x" * 3999 + "!" + "x" * 1000, column=4000).fault("x")
+    assert fault.column == 4000
+    _, excerpt, caret = str(fault).splitlines()
+    assert excerpt[caret.index("^")] == "!"
+    assert len(excerpt) < 130
 
 
 def test_a_place_behind_the_last_line_has_no_excerpt():

@@ -62,7 +62,7 @@ def _tried(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what=what, healthy=True, detail=look())
     except VmfError as error:
-        return Finding(what=what, healthy=False, detail=error.brief, hint=error.hint)
+        return Finding(what=what, healthy=False, detail=error.brief.removeprefix(f"{what}: "), hint=error.hint)
 
 
 def _room(session: Session) -> str:

@@ -45,12 +45,14 @@ class Place(Struct, frozen=True, kw_only=True):
         where = printable(self.source.where)
         if not self.source.lines:
             return Fault(what=what, where=where, hint=hint, rule=rule.id)
+        excerpt, caret = self._excerpt()
         return Fault(
             what=what,
             where=where,
             line=self.line,
             column=self.column,
-            source=self._excerpt(),
+            source=excerpt,
+            caret=caret,
             hint=hint,
             rule=rule.id,
             fix=fix,
@@ -62,12 +64,14 @@ class Place(Struct, frozen=True, kw_only=True):
         """Say what is wrong here, to be raised."""
         return SpecError((self.fault(what, hint=hint, rule=rule, fix=fix),))
 
-    def _excerpt(self) -> str:
-        """The line, of the same columns; nothing if the place lies too far to the right to be shown."""
-        if self.line > len(self.source.lines) or self.column > _EXCERPT:
-            return ""
+    def _excerpt(self) -> tuple[str, int]:
+        """The line, or as much of a long one as is worth seeing, and the column of that if it is another one."""
+        if self.line > len(self.source.lines):
+            return "", 0
         line = self.source.lines[self.line - 1].rstrip()
-        return printable(line if len(line) <= _EXCERPT else f"{line[:_EXCERPT]}…")
+        cut = 0 if self.column <= _EXCERPT else self.column - _EXCERPT // 2
+        rest = f"{line[cut : cut + _EXCERPT]}{'…' if len(line) > cut + _EXCERPT else ''}"
+        return printable(f"…{rest}" if cut else rest), self.column - cut + 1 if cut else 0
 
 
 class Faults:

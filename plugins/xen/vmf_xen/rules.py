@@ -16,6 +16,13 @@ ROOT = Rule(
     mend="Write the device into `boot.root`, such as /dev/xvda1.",
     severity=Severity.WARNING,
 )
+KERNEL = Rule(
+    id="XEN202",
+    title="a kernel's file for full hardware virtualisation",
+    why="Such a machine starts as a real computer does, from its disk, so the kernel's file is not used.",
+    mend="Leave the kernel out, or `hardware: true`.",
+    severity=Severity.WARNING,
+)
 VMX = Rule(
     id="XEN203",
     title="a kernel's file that is called vmx",
@@ -33,6 +40,12 @@ def _rootless(job: Job) -> Iterator[Objection]:
         yield Objection(at=("boot", "kernel"), what=what, hint="add `root: /dev/xvda1`, or whatever its device is")
 
 
+def _unused_kernel(job: Job) -> Iterator[Objection]:
+    if _kernel(job) and job.settings.get("xen", {}).get("hardware"):
+        what = "a machine with full hardware virtualisation starts from its disk"
+        yield Objection(at=("boot", "kernel"), what=what, hint="leave the kernel out, or `hardware: true`")
+
+
 def _vmx(job: Job) -> Iterator[Objection]:
     if (kernel := _kernel(job)) and kernel.path.name == "vmx":
         what = "vmx is no good name for a kernel: in HTCondor it asks for hardware virtualisation"
@@ -47,5 +60,6 @@ def _kernel(job: Job) -> File | None:
 
 CHECKS: Final[tuple[Check[Any], ...]] = (
     Check(rule=ROOT, kind=Job, judge=_rootless),
+    Check(rule=KERNEL, kind=Job, judge=_unused_kernel),
     Check(rule=VMX, kind=Job, judge=_vmx),
 )

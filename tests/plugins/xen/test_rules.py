@@ -27,7 +27,7 @@ def found(tmp_path):
 KERNEL = ("boot", "kernel")
 
 
-@pytest.mark.parametrize("meant", ["type: xen", "type: [kvm, xen]", "xen: {hardware: true}"])
+@pytest.mark.parametrize("meant", ["type: xen", "type: [kvm, xen]", "xen: {hardware: false}"])
 def test_a_kernel_s_file_without_a_root_device(found, meant):
     assert found(meant, "boot: {kernel: vmlinuz}") == [("XEN201", KERNEL)]
     assert found(meant, "boot: {kernel: vmlinuz, initrd: initrd, parameters: nfsroot=a}") == [("XEN201", KERNEL)]
@@ -45,6 +45,12 @@ def test_a_kernel_s_file_without_a_root_device(found, meant):
 )
 def test_a_root_device_or_no_kernel_s_file(found, boot):
     assert found("type: xen", boot) == []
+
+
+def test_a_kernel_s_file_for_full_hardware_virtualisation(found):
+    root = "boot: {kernel: vmlinuz, root: /dev/xvda1}"
+    assert found("xen: {hardware: true}", root) == [("XEN202", KERNEL)]
+    assert found("xen: {hardware: false}", root) == []
 
 
 def test_the_name_vmx(found):
