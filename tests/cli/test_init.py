@@ -96,8 +96,10 @@ def test_a_folder_that_is_not_there_is_told(shell: Shell) -> None:
     assert "No such file or directory: nowhere/job.yaml" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["", ".", "/"])
-def test_what_is_no_name_of_a_file_is_told(shell: Shell, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"), [("", "the file's name is empty"), (".", "is already there"), ("/", "is already there")]
+)
+def test_what_is_no_name_of_a_file_is_told(shell: Shell, name: str, said: str) -> None:
     done = shell.vmf("init", name)
     assert done.returncode == 78
-    assert "is already there" in done.stderr
+    assert said in done.stderr

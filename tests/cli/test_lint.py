@@ -82,6 +82,8 @@ def test_errors_and_warnings_fail_a_check_and_notes_do_not(run, words, code):
         ([".", "--format", "yaml"], "yaml"),
         ([".", "--select", "vmf301"], "did you mean VMF301?"),
         ([".", "--ignore", "VMF203,"], "'' is no rule"),
+        ([""], "a path is wanted"),
+        ([".", "--hosts", ""], "a path is wanted"),
         (["--explain"], "--explain"),
         (["--explain", "VMF204"], "did you mean VMF203?"),
         (["--explain", "VMF203", "."], "vmf lint --explain VMF203"),
@@ -139,6 +141,17 @@ def test_junit_and_sarif_name_the_files_in_which_nothing_is_found(run):
 def test_under_github_actions_findings_are_annotations_unless_told_otherwise(run, monkeypatch, actions, words, starts):
     monkeypatch.setenv("GITHUB_ACTIONS", actions)
     assert run("error.yaml", *words).out.startswith(starts)
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (("--select", "VMF203", "--select", "VMF301"), "vmf: 2 findings (1 error, 1 warning)"),
+        (("--ignore", "VMF203", "--ignore", "VMF301,VMF402"), "vmf: no findings"),
+    ],
+)
+def test_what_is_said_twice_of_rules_counts_twice(run, words, left):
+    assert run(".", *words).err.startswith(left)
 
 
 def test_a_rule_is_explained(run):

@@ -55,6 +55,8 @@ def act(options: argparse.Namespace) -> int:
     if options.file == "-":
         print(JOB, end="")
         return 0
+    if not options.file:
+        raise UsageError("the file's name is empty", hint="name the file to write, such as job.yaml")
     job = Path(options.file)
     beside = job.parent / SCHEMA
     try:

@@ -30,17 +30,19 @@ USAGE_EXIT = FAILED
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf lint`."""
-    parser.add_argument("paths", metavar="PATH", type=Path, nargs="*", help="specs, and folders of specs")
+    parser.add_argument("paths", metavar="PATH", type=_path, nargs="*", help="specs, and folders of specs")
     parser.add_argument("--format", choices=tuple(FORMATS), help="how to answer (default: full; github in its Actions)")
-    parser.add_argument("--select", metavar="RULES", type=_words, help="only these, such as VMF203,VMF4")
-    parser.add_argument("--ignore", metavar="RULES", type=_words, help="all but these")
+    parser.add_argument(
+        "--select", metavar="RULES", type=_words, action="extend", help="only these, such as VMF203,VMF4"
+    )
+    parser.add_argument("--ignore", metavar="RULES", type=_words, action="extend", help="all but these")
     parser.add_argument("--fix", action="store_true", help="write into the files what is surely meant")
     parser.add_argument("--exit-zero", action="store_true", help="exit with 0 whatever is found")
     parser.add_argument("--explain", metavar="RULE", help="say what a rule is about, and what to do")
     parser.add_argument(
         "--hosts",
         metavar="PATH",
-        type=Path,
+        type=_path,
         action="append",
         help="host specs, a file or a folder: what none of them can do is found, too",
     )
@@ -104,11 +106,18 @@ def _explained(rule: Rule) -> str:
 def _choice(configured: Choice, options: argparse.Namespace) -> Choice:
     """What is configured, but for what the command line says."""
     said = {"select": options.select, "ignore": options.ignore}
-    return replace(configured, **{name: words for name, words in said.items() if words})
+    return replace(configured, **{name: tuple(words) for name, words in said.items() if words})
 
 
 def _usual(environment: Mapping[str, str]) -> str:
     return "github" if environment.get("GITHUB_ACTIONS") == "true" else "full"
+
+
+def _path(text: str) -> Path:
+    """A path; the empty text is none, though to the system it is the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("a path is wanted, this is empty")
+    return Path(text)
 
 
 def _words(text: str) -> Sequence[str]:
