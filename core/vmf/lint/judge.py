@@ -25,11 +25,14 @@ from vmf.spec.given import Given
 from vmf.spec.hosts import host_draft
 from vmf.spec.image import image_draft
 from vmf.spec.jobs import drafts
-from vmf.spec.nodes import Node, find
+from vmf.spec.nodes import Node, Scalar, find
 from vmf.spec.versions import today
 
-RUNS_MOST = 1_000
-"""So many runs of a job's queue are looked at; the others differ from them in values only."""
+EFFORT = 50_000
+"""What the runs of all queues of a file may cost to judge, in values read; about half a second."""
+_BLOCK = 1_000
+_CHARACTERS = 300
+"""What the rules of a hypervisor's block may cost, and how many characters of a text cost as much as a value."""
 
 
 class _Page(Struct, frozen=True, kw_only=True):
@@ -53,7 +56,7 @@ def findings(paths: Sequence[Path], *, plugins: Plugins, hosts: Sequence[Path], 
         settings={name: each.job_settings for name, each in plugins.types.items()},
         inspect=inspection.inspect_image,
     )
-    pages = {path: _read(path, words, plugins) for path in dict.fromkeys((*paths, *hosts))}
+    pages = {path: _Desk(path, words, plugins).read() for path in dict.fromkeys((*paths, *hosts))}
     listed = _listed([each for page in pages.values() for each in page.drafts])
     checks = _checks(plugins, listed)
     rules = {rule.id: rule for rule in refusals.RULES}
@@ -94,23 +97,58 @@ def _listed(found: Sequence[Draft[Any]]) -> tuple[Host, ...]:
     return () if any(faults for _, faults in hosts) else tuple(host for host, _ in hosts)
 
 
-def _read(path: Path, words: JobWords, plugins: Plugins) -> _Page:
-    faults, first = Faults(), ""
-    names: Mapping[str, Names] = defaultdict(Names)
-    found: list[Draft[Any]] = []
-    for _, node in each_document((path,), faults):
-        document, note = today(node)
-        if note:
-            faults.add(note)
-        with faults:
-            kind = _kind(document)
-            faults.add(*_misplaced(document, kind, first))
-            for each in _drafts(kind, document, path, words, plugins, faults):
-                found.append(each)
-                with faults:
-                    names[kind].claim(each.node)
-            first = first or kind
-    return _Page(faults=faults.each, drafts=tuple(found))
+class _Desk:
+    """Where the documents of one file are read, each by its kind."""
+
+    def __init__(self, path: Path, words: JobWords, plugins: Plugins) -> None:
+        self._path = path
+        self._words = words
+        self._hosts = {name: each.settings for name, each in plugins.types.items()}
+        self._faults = Faults()
+        self._left = EFFORT
+
+    def read(self) -> _Page:
+        """The file as far as it can be read."""
+        first = ""
+        names: Mapping[str, Names] = defaultdict(Names)
+        found: list[Draft[Any]] = []
+        for _, node in each_document((self._path,), self._faults):
+            document, note = today(node)
+            if note:
+                self._faults.add(note)
+            with self._faults:
+                kind = _kind(document)
+                self._faults.add(*_misplaced(document, kind, first))
+                for each in self._drafts(kind, document):
+                    found.append(each)
+                    with self._faults:
+                        names[kind].claim(each.node)
+                first = first or kind
+        return _Page(faults=self._faults.each, drafts=tuple(found))
+
+    def _drafts(self, kind: str, document: Node) -> Iterable[Draft[Any]]:
+        match kind:
+            case "Host":
+                return (host_draft(document, self._path, settings=self._hosts),)
+            case "Image":
+                return (image_draft(document, self._path),)
+            case _:
+                return self._runs(document)
+
+    def _runs(self, document: Node) -> Iterator[Draft[Job]]:
+        """The runs of a job, as many as the effort that is left allows; those of a mere count are all alike."""
+        blocks = sum(find(document, "spec", name) is not None for name in self._words.settings)
+        cost = _cost(document) + _BLOCK * blocks
+        most = 1 if find(document, "spec", "queue", "count") else max(1, self._left // cost)
+        read = drafts(document, self._path, self._words, faults=self._faults, most=most + 1)
+        for number, each in enumerate(read):
+            if number < most:
+                self._left -= cost
+                yield each
+            elif find(document, "spec", "queue", "count") is None:
+                what = f"spec.queue: of its runs, only the first {most} were judged"
+                place = locate(document, ("spec", "queue"))
+                self._faults.add(place.fault(what, hint="`vmf plan` reads them all", rule=refusals.LONG_QUEUE))
 
 
 def _kind(document: Node) -> str:
@@ -143,17 +181,15 @@ def _misplaced(document: Node, kind: str, first: str) -> Iterator[Fault]:
         yield locate(document, ("kind",)).fault(what, hint="move it to a file of its own", rule=refusals.KIND)
 
 
-def _drafts(
-    kind: str, document: Node, path: Path, words: JobWords, plugins: Plugins, faults: Faults
-) -> Iterable[Draft[Any]]:
-    match kind:
-        case "Host":
-            settings = {name: each.settings for name, each in plugins.types.items()}
-            return (host_draft(document, path, settings=settings),)
-        case "Image":
-            return (image_draft(document, path),)
-        case _:
-            return drafts(document, path, words, faults=faults, most=RUNS_MOST)
+def _cost(node: Node) -> int:
+    """What it costs to judge what is written, in values read."""
+    match node:
+        case nodes.Sequence(items=items):
+            return 1 + sum(map(_cost, items))
+        case nodes.Mapping(entries=entries):
+            return 1 + sum(_cost(each) for entry in entries for each in entry)
+        case Scalar(text=text):
+            return 1 + len(text) // _CHARACTERS
 
 
 def _doubled(jobs: Sequence[Draft[Job]]) -> Iterator[Finding]:

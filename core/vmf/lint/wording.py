@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vmf.lint.finding import Finding
@@ -14,7 +15,8 @@ from vmf.spec.nodes import Scalar, find
 if TYPE_CHECKING:
     from vmf.lint.expressions import Vocabulary
 
-_CONDITIONS = ("requirements", "start", "suspend", "continue", "vacate")
+_FIELDS = MappingProxyType({Job: ("requirements", "rank"), Host: ("start", "suspend", "continue", "vacate")})
+"""The fields that are expressions; but for the rank, each is a condition."""
 _RANK = "rank"
 
 
@@ -65,7 +67,7 @@ class Wording:
 
 def _expressions(draft: Draft[Any], value: Job | Host) -> Iterator[tuple[tuple[str, ...], Scalar]]:
     """Every expression, with the keys below `spec` that lead to it."""
-    fields = ((name,) for name in (*_CONDITIONS, _RANK))
+    fields = ((name,) for name in _FIELDS[type(value)])
     for keys in (*fields, *(("attributes", name) for name in value.attributes)):
         written = find(draft.node, "spec", *keys)
         if isinstance(written, Scalar):

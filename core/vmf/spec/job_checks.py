@@ -13,7 +13,10 @@ from vmf.spec.faults import printable
 
 _BUSES = {"vd": {Bus.VIRTIO}, "sd": {Bus.SATA, Bus.SCSI}, "hd": {Bus.IDE}, "xvd": {Bus.XEN}}
 _HALT = re.compile(
-    r"(?:^|[;&|])[ \t]*(?:(?:exec|sudo|nohup)[ \t]+)*(?:/\S*/)?halt\b(?![ \t]+-p)(?![ \t]*=)", re.MULTILINE
+    r"(?:^|[;&|({`]|\b(?:then|do|else)\b)[ \t]{0,200}"  # where a command begins
+    r"(?:(?:exec|sudo|nohup|systemctl)(?:[ \t]{1,9}-\w{1,20}){0,3}[ \t]{1,9}){0,3}"
+    r"/?(?:[\w.-]{1,64}/){0,8}(?:halt\b(?![ \t]{1,9}-p)(?![ \t]{0,9}[=(])|shutdown[ \t]{1,9}-H\b)",
+    re.MULTILINE,
 )
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|[_-])(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|private[_-]?key|credentials?)(?:[_-]|$)"
@@ -171,7 +174,7 @@ def _variable_twice(job: Job) -> Iterator[Objection]:
 
 def _halt(job: Job) -> Iterator[Objection]:
     if job.run and (found := _HALT.search(job.run)):
-        word = printable(found[0].strip(" \t;&|")[:40])
+        word = printable(found[0].strip(" \t;&|({`")[:40])
         what = f"`{word}` leaves the power on in some guests, and the job never ends"
         yield Objection(at=("run",), what=what, hint="leave the end to the guest contract, or use poweroff")
 

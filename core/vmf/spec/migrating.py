@@ -23,7 +23,7 @@ from vmf.spec.files import reading
 from vmf.spec.given import Given
 from vmf.spec.nodes import Node, Scalar, compose, documents, find
 from vmf.spec.schema import KINDS
-from vmf.spec.versions import RENAMED, today
+from vmf.spec.versions import renamings, today
 
 _LINE_END = re.compile(r"(\r\n|\r|\n)")
 _OPENING = re.compile(r"""(?:&\S+\s+)?["']?""")
@@ -59,14 +59,14 @@ def migrate(path: Path) -> Migration:
             _check(node, path.parent)
             found.append(node)
     faults.settle()
-    renamings = tuple(each for node in found for each in _renamings(node))
+    changes = tuple(each for node in found for each in _renamings(node))
     content = path.read_bytes() if path.is_file() else b""  # a pipe is empty by now, and cannot be rewritten
     mark = BOM_UTF8 if content.startswith(BOM_UTF8) else b""
-    text = _renamed(content.removeprefix(mark).decode(errors="replace"), renamings)
-    if renamings and _plain(compose(text, Source(where=""))) != _plain(today(node)[0] for node in found):
-        hint = "rewrite it by hand: " + ", ".join(f"{each.old} is now {each.new}" for each in renamings)
-        raise renamings[0].place.wrong("the file cannot be rewritten", hint=hint, rule=refusals.OLDER)
-    return Migration(content=mark + text.encode(), renamings=renamings)
+    text = _renamed(content.removeprefix(mark).decode(errors="replace"), changes)
+    if changes and _plain(compose(text, Source(where=""))) != _plain(today(node)[0] for node in found):
+        hint = "rewrite it by hand: " + ", ".join(f"{each.old} is now {each.new}" for each in changes)
+        raise changes[0].place.wrong("the file cannot be rewritten", hint=hint, rule=refusals.OLDER)
+    return Migration(content=mark + text.encode(), renamings=changes)
 
 
 def _check(node: Node, folder: Path) -> None:
@@ -82,20 +82,14 @@ def _check(node: Node, folder: Path) -> None:
 
 
 def _renamings(document: Node) -> Iterator[Renaming]:
-    version, spec = find(document, "apiVersion"), find(document, "spec")
-    if not isinstance(version, Scalar) or version.text not in RENAMED:
-        return
-    yield Renaming(old=version.text, new=API_VERSION, place=version.place)
-    names = RENAMED[version.text]
-    keys = [key for key, _ in spec.entries if isinstance(key, Scalar)] if isinstance(spec, nodes.Mapping) else []
-    taken = {key.text for key in keys}
-    for key in keys:
-        if key.text in names:
-            new = names[key.text]
-            if new in taken:
-                what = f"spec.{key.text} is called {new} today, which is given as well"
-                raise key.place.wrong(what, hint="keep one of them", rule=refusals.DOUBLE_KEY)
-            yield Renaming(old=key.text, new=new, place=key.place)
+    spec = find(document, "spec")
+    keys = spec.entries if isinstance(spec, nodes.Mapping) else ()
+    taken = {key.text for key, _ in keys if isinstance(key, Scalar)}
+    for word, new in renamings(document):
+        if new in taken and word.text in taken:
+            what = f"spec.{word.text} is called {new} today, which is given as well"
+            raise word.place.wrong(what, hint="keep one of them", rule=refusals.DOUBLE_KEY)
+        yield Renaming(old=word.text, new=new, place=word.place)
 
 
 def _renamed(text: str, renamings: Iterable[Renaming]) -> str:

@@ -6,6 +6,7 @@ the parser is asked for no more once a bound is passed.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,7 +145,8 @@ _UNREADABLE = MappingProxyType({
 
 def _read(path: Path, source: Source) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_unwaiting) as file:
+            os.set_blocking(file.fileno(), True)
             content = file.read(SIZE_LIMIT + 1)
     except OSError as error:
         what, hint = _UNREADABLE.get(type(error), (error.strerror or "it cannot be read", "check the path"))
@@ -155,6 +157,11 @@ def _read(path: Path, source: Source) -> bytes:
             what, hint="a spec is small; put data into files that it names", rule=refusals.TOO_MUCH
         )
     return content
+
+
+def _unwaiting(path: str, flags: int) -> int:
+    """Open without waiting: a pipe that nobody writes to is empty."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _decode(content: bytes, source: Source) -> str:

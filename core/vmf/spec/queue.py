@@ -25,6 +25,7 @@ ROWS_MOST = 4 * 2**20
 """Bytes of a file of rows."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _NAME = ("metadata", "name")
+_REASONS: Mapping[type[Exception], str] = MappingProxyType({UnicodeDecodeError: "it is not UTF-8 text"})
 _EXAMPLE = "write a list of runs, {product: {…}}, {file: rows.csv} or {count: 5}"
 
 
@@ -74,7 +75,7 @@ def _row(given: Given) -> tuple[Change, ...]:
     if not isinstance(given.node, nodes.Mapping):
         hint = "write {results.folder: out1, env.SEED: 1}"
         raise given.wrong("a run is a block of fields with their values", hint=hint, rule=refusals.BAD_QUEUE)
-    return tuple(_change(given, key, value) for key, value in given.node.entries)
+    return _once(tuple(_change(given, key, value) for key, value in given.node.entries))
 
 
 def _change(given: Given, key: Node, value: Node) -> Change:
@@ -94,6 +95,7 @@ def _product(given: Given, _: Path) -> list[tuple[Change, ...]]:
             below = given.below(key.text if isinstance(key, Scalar) else "", values)
             raise below.wrong("a list of values is wanted", hint="write it as [a, b]", rule=refusals.BAD_QUEUE)
         columns.append([_change(given, key, value) for value in values.items])
+    _once(tuple(column[0] for column in columns if column))
     _check_number(given, math.prod(map(len, columns)) if columns else 0)
     return list(itertools.product(*columns))
 
@@ -109,6 +111,9 @@ def _count(given: Given, _: Path) -> list[tuple[Change, ...]]:
 def _file(given: Given, folder: Path) -> list[tuple[Change, ...]]:
     """The rows of a file of comma-separated values; its first line names the fields."""
     path = folder / given.text("a file of rows")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        what = f"{shown(path)} lies outside the spec's folder"
+        raise given.wrong(what, hint="keep the rows beside the spec, or below", rule=refusals.BAD_QUEUE)
     try:
         if not path.is_file():  # a pipe would wait
             raise FileNotFoundError(errno.ENOENT, "no such file")
@@ -118,7 +123,7 @@ def _file(given: Given, folder: Path) -> list[tuple[Change, ...]]:
             raise given.wrong(f"the file is larger than {ROWS_MOST} bytes", hint="split it", rule=refusals.TOO_MUCH)
         first, *rows = _numbered(text) or [(1, [])]
     except (OSError, ValueError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = getattr(error, "strerror", None) or _REASONS.get(type(error)) or str(error)
         hint = "name a file of comma-separated values whose first line names the fields, in UTF-8"
         raise given.wrong(f"{shown(path)}: {reason}", hint=hint, rule=refusals.BAD_QUEUE) from None
     source = Source(where=str(path), lines=tuple(text.split("\n")))
@@ -142,10 +147,23 @@ def _line(names: list[str], row: list[str], place: Place) -> tuple[Change, ...]:
         what = f"{format_count(len(row), 'value')} for {format_count(len(names), 'field')}"
         raise place.wrong(what, hint="give each field of the first line a value", rule=refusals.BAD_QUEUE)
     pairs = zip(names, row, strict=True)
-    return tuple(
-        Change(keys=keys_of(name.strip(), place), value=scalar(text, place, plain=False), place=place)
-        for name, text in pairs
+    return _once(
+        tuple(
+            Change(keys=keys_of(name.strip(), place), value=scalar(text, place, plain=False), place=place)
+            for name, text in pairs
+        )
     )
+
+
+def _once(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The changes, of which no two are of one field."""
+    first: set[tuple[str, ...]] = set()
+    for change in changes:
+        if change.keys in first:
+            what = f"spec.queue: {'.'.join(change.keys)} is given twice"
+            raise change.place.wrong(what, hint="keep one of them", rule=refusals.DOUBLE_KEY)
+        first.add(change.keys)
+    return changes
 
 
 def _without_queue(document: Node) -> Node:

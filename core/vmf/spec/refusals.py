@@ -133,6 +133,13 @@ RESERVED = Rule(
     why="vmf itself, the language or the guest contract uses it for something else.",
     mend="Choose another name.",
 )
+LONG_QUEUE = Rule(
+    id="VMF122",
+    title="a queue that is too long to be judged whole",
+    why="What linting a file costs is bounded; the runs that were not looked at differ from the others in values only.",
+    mend="Nothing has to be done. `vmf plan` reads every run.",
+    severity=Severity.NOTE,
+)
 NOT_PARSED = Rule(
     id="VMF301",
     title="an expression that cannot be parsed",
