@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from vmf.classad import World
 from vmf.match import match
-from vmf.model import Claim, Facts, File, Host, Image, Job, Offer
+from vmf.model import Checkpoint, Claim, Facts, File, Host, Image, Job, Network, NetworkType, Offer
 
 GIB = 2**30
 JOB = Job(name="j", image=Image(name="i", kernel=File(path=Path("/k"))), memory=GIB, cpus=2)
@@ -101,8 +101,28 @@ def test_a_long_value_is_told_by_its_ends():
     assert len(told) < 300
 
 
-def test_disk_that_the_host_says_nothing_of_is_told_as_an_expression():
-    assert (
-        reason(disk_space=GIB)
-        == "`TARGET.Disk >= MY.RequestDisk` is undefined: host has no Disk, job has RequestDisk 1048576"
-    )
+def test_of_disk_space_that_the_host_says_nothing_of_the_field_is_named():
+    assert reason(disk_space=GIB) == "spec.disk_space: the host does not say how much disk space it has"
+
+
+VNC = "spec.vnc needs the ability vnc"
+CHECKPOINT = "spec.checkpoint needs the ability checkpoint"
+NAT = "spec.network.type needs the network nat"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "told"),
+    [
+        ({"vnc": True}, f"{VNC}, which the host does not have"),
+        ({"vnc": True, "checkpoint": Checkpoint()}, f"{CHECKPOINT}, {VNC}: the host has neither"),
+        ({"vnc": True, "network": Network()}, f"spec.network needs a network, {VNC}: the host has neither"),
+        ({"vnc": True, "network": Network(type=NetworkType.NAT)}, f"{NAT}, {VNC}: the host has neither"),
+        (
+            {"vnc": True, "checkpoint": Checkpoint(), "network": Network(type=NetworkType.NAT)},
+            f"{NAT}, {CHECKPOINT}, {VNC}: the host has none of them",
+        ),
+        ({"vnc": True, "checkpoint": Checkpoint(), "types": ("xen",)}, "type xen wanted, host is kvm"),
+    ],
+)
+def test_all_that_a_host_cannot_do_is_told_at_once(wishes, told):
+    assert reason(**wishes) == told

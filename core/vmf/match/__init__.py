@@ -17,7 +17,7 @@ from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
 from vmf.ads.clauses import WORDS
 from vmf.ads.tables import MANY
 from vmf.classad import Ad, World
-from vmf.match.words import Side, expressed, sentence
+from vmf.match.words import Side, expressed, lacking, sentence
 from vmf.model import Claim, Job, Offer
 from vmf.units import format_size
 
@@ -124,8 +124,10 @@ class Seeker:
     def _objection(self, offer: Offer, there: Ad) -> Rejection | None:
         whole = Clause(name=WORDS, expression=self.ad["Requirements"], implied=False)
         if self._pair.evaluate(whole.expression) is not True:
-            clause = next(iter(self.failed(there)), whole)
-            reason = sentence(clause, self._pair.evaluate(clause.expression), *self._sides(there))
+            failed = self.failed(there)
+            clause = next(iter(failed), whole)
+            value = self._pair.evaluate(clause.expression)
+            reason = lacking(failed, self.ad) or sentence(clause, value, *self._sides(there))
         elif not self.welcome(there):
             clause = Clause(name=START, expression=there["Requirements"], implied=False)
             job, host = self._sides(there)

@@ -6,7 +6,7 @@ What comes from ads is told as the language writes it, which is printable ASCII 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -36,6 +36,8 @@ def sentence(clause: Clause, value: Value, mine: Side, theirs: Side) -> str:
     """What a clause of one side has found on the other; `value` is what it was worth."""
     if clause.need and value is not True:
         return f"{clause.need}, which the host does not have"
+    if clause.implied and value is UNDEFINED and clause.name in _UNSAID:
+        return _UNSAID[clause.name]
     plain = _PLAIN.get(clause.name) if clause.implied else None
     if plain and value is not UNDEFINED:
         return plain(mine.ad, theirs.ad)
@@ -44,6 +46,21 @@ def sentence(clause: Clause, value: Value, mine: Side, theirs: Side) -> str:
     told = "" if value is True else f" is {_WORTH.get(type(value)) or _cut(written(value))}"
     seen = ", ".join(_seen(clause.expression, mine, theirs))
     return f"`{brief(clause.expression)}`{told}{f': {seen}' if seen else ''}"
+
+
+def lacking(failed: Sequence[Clause], mine: Ad) -> str:
+    """All the abilities and networks that a host lacks, if the first clause that it fails is about one of several."""
+    lacks = {each.name: str(each.need or _NETWORKS[each.name](mine)) for each in failed if _is_lack(each)}
+    if "network type" in lacks:
+        lacks.pop("network", None)  # who has no network has none of that type
+    if len(lacks) < _SEVERAL or not _is_lack(failed[0]):
+        return ""
+    return f"{', '.join(lacks.values())}: the host has {'neither' if len(lacks) == _SEVERAL else 'none of them'}"
+
+
+def _is_lack(clause: Clause) -> bool:
+    """Whether a host that fails it lacks an ability or a network."""
+    return clause.need is not None or (clause.implied and clause.name in _NETWORKS)
 
 
 def own(clause: Clause, mine: Side, theirs: Side) -> str:
@@ -130,6 +147,8 @@ LONGEST: Final = 200
 
 _GAP: Final = " ... "
 
+_SEVERAL: Final = 2
+
 _STYLE: Final = Style(operators=MappingProxyType({}))
 
 _WORTH: Final[Mapping[type, str]] = MappingProxyType({type(UNDEFINED): "undefined", type(ERROR): "an error"})
@@ -154,3 +173,14 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
     "disk": lambda mine, theirs: f"disk {_size(mine, 'RequestDisk', 2**10)} of {_size(theirs, 'Disk', 2**10)}",
 })  # fmt: skip
 """Implied clauses in plainer words than their expressions'."""
+
+_UNSAID: Final[Mapping[str, str]] = MappingProxyType(
+    {"disk": "spec.disk_space: the host does not say how much disk space it has"}
+)
+"""Implied clauses about what a host may leave unsaid, where it does."""
+
+_NETWORKS: Final[Mapping[str, Callable[[Ad], str]]] = MappingProxyType({
+    "network": lambda _: "spec.network needs a network",
+    "network type": lambda mine: f"spec.network.type needs the network {_bare(mine, 'JobVMNetworkingType')}",
+})  # fmt: skip
+"""Implied clauses about networks as what the job needs."""
