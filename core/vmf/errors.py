@@ -76,6 +76,8 @@ class Fault:
     """The column of `source` that is meant, where that is not the whole line from its beginning."""
     fix: tuple[str, str] | None = None
     """What stands at the place, and what to write there instead, where that is surely what was meant."""
+    file: str = ""
+    """The file as the system knows it; `where` is what can be printed of its name, which others may share."""
 
     def __str__(self) -> str:
         place = f"{self.where}:{self.line}:{self.column}: " if self.line else f"{self.where}: " if self.where else ""

@@ -100,7 +100,7 @@ def test_files_of_any_name(fix, name):
 def test_files_whose_names_look_alike_are_kept_apart(fix):
     Path("a\x1b.yaml").write_text(SLIP)
     Path("a\x1c.yaml").write_text(f"# one more line\n{SLIP}")
-    assert fix("a\x1b.yaml", "a\x1c.yaml")[1] == []
+    assert fix("a\x1b.yaml", "a\x1c.yaml") == (2, [])
     assert Path("a\x1b.yaml").read_text() == MENDED
     assert Path("a\x1c.yaml").read_text() == f"# one more line\n{MENDED}"
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from lint.reports import RULES, finding
+from lint.samples import job
+from vmf.lint import judge
 from vmf.lint.finding import Finding, Report
 from vmf.lint.inline import RULES as OWN
 from vmf.lint.inline import heed
@@ -80,6 +82,16 @@ def test_of_a_spec_that_cannot_be_read_nobody_knows_what_its_comments_are_for(tm
     file.write_text("a: 1 # vmf: ignore[VMF203]\n")
     unread = Finding(rule=SYNTAX, fault=finding(where=str(file)).fault)
     assert list(heed([unread], [file])) == [unread]
+
+
+def test_a_comment_is_about_its_own_file_alone_whatever_the_names_look_like(folder, plugins):
+    files = [Path("a\x01.yaml"), Path("a\x02.yaml")]
+    files[0].write_text(job("vnc: 1"))
+    files[1].write_text(job("vnc: 1  # vmf: ignore[VMF113]"))
+    found = judge.findings(files, plugins=plugins, hosts=(), images=folder)
+    report = Report.of(heed(found, files), files)
+    assert [(each.file, each.rule.id) for each in report.findings] == [("a\x01.yaml", "VMF113")]
+    assert report.summary.startswith("1 finding (1 error) in 1 of 2 files")
 
 
 def test_a_finding_elsewhere_stays():

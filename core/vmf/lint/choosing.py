@@ -57,7 +57,7 @@ class Choice(Struct, frozen=True, kw_only=True):
                 yield each
 
     def _ignored(self, finding: Finding) -> tuple[str, ...]:
-        here = (words for patterns, words in self.per_file if patterns.fit(Path(finding.fault.where)))
+        here = (words for patterns, words in self.per_file if patterns.fit(Path(finding.file)))
         return (*self.ignore, *chain.from_iterable(here))
 
 

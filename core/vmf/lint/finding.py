@@ -21,9 +21,14 @@ class Finding:
     fault: Fault
 
     @property
+    def file(self) -> str:
+        """The file that it is about, as the system knows it: of two that print alike, this one."""
+        return self.fault.file or self.fault.where
+
+    @property
     def order(self) -> tuple[str, int, int, str, str]:
         """By what findings are sorted: the file, the place in it, the rule."""
-        return (self.fault.where, self.fault.line, self.fault.column, self.rule.id, self.fault.what)
+        return (self.file, self.fault.line, self.fault.column, self.rule.id, self.fault.what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +37,13 @@ class Report:
 
     findings: tuple[Finding, ...]
     files: tuple[str, ...]
+    """As the system knows them, so whoever writes one makes it printable."""
 
     @classmethod
     def of(cls, findings: Iterable[Finding], files: Iterable[object]) -> Report:
         """Each finding once, sorted, of words that no terminal and no document can stumble over."""
         harmless = sorted({_harmless(each) for each in findings}, key=lambda each: each.order)
-        looked_at = (*(printable(str(each)) for each in files), *(each.fault.where for each in harmless))
+        looked_at = (*map(str, files), *(each.file for each in harmless))
         return cls(findings=tuple(harmless), files=tuple(dict.fromkeys(looked_at)))
 
     @property
@@ -53,7 +59,7 @@ class Report:
             return f"no findings in {files}"
         found = Counter(each.rule.severity for each in self.findings)
         kinds = ", ".join(format_count(found[each], each.value) for each in Severity if found[each])
-        where = len({each.fault.where for each in self.findings})
+        where = len({each.file for each in self.findings})
         worst = min(self.findings, key=lambda each: list(Severity).index(each.rule.severity)).rule.id
         total = format_count(len(self.findings), "finding")
         return f"{total} ({kinds}) in {where} of {files}; `vmf lint --explain {worst}` says more"

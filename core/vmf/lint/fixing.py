@@ -12,7 +12,6 @@ from pathlib import Path
 from vmf.errors import Fault
 from vmf.files.beside import replacing
 from vmf.lint.finding import Finding, Report
-from vmf.spec.faults import printable
 
 _BYTE_ORDER_MARK = "\ufeff"
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -48,8 +47,8 @@ def fix(findings: Iterable[Finding], files: Iterable[Path]) -> int:
     by_file: dict[str, list[Fault]] = defaultdict(list)
     for each in findings:
         if each.fault.fix and each.fault.line:
-            by_file[each.fault.where].append(each.fault)
-    return sum(_fix_file(file.resolve(), by_file[printable(str(file))]) for file in files)
+            by_file[each.file].append(each.fault)
+    return sum(_fix_file(file.resolve(), by_file[str(file)]) for file in files)
 
 
 def _fix_file(path: Path, faults: Sequence[Fault]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from vmf.lint.finding import Finding
 from vmf.rules import Rule, Severity
 from vmf.spec.comments import Comment, comments
-from vmf.spec.faults import printable, shown
+from vmf.spec.faults import shown
 from vmf.spec.nodes import SIZE_LIMIT
 
 NAMELESS = Rule(
@@ -37,9 +37,9 @@ def heed(findings: Iterable[Finding], files: Iterable[Path]) -> Iterator[Finding
     """The findings that no comment silences, and those about the comments."""
     by_file = defaultdict(list)
     for each in findings:
-        by_file[each.fault.where].append(each)
+        by_file[each.file].append(each)
     for file in files:
-        yield from _heeded(file, by_file.pop(printable(str(file)), []))
+        yield from _heeded(file, by_file.pop(str(file), []))
     for rest in by_file.values():
         yield from rest
 

@@ -15,7 +15,7 @@ def write(report: Report) -> str:
     """One suite; notes fail nothing and are the test case's output."""
     found = defaultdict(list)
     for each in report.findings:
-        found[each.fault.where].append(each)
+        found[each.file].append(each)
     cases = [_case(file, found[file]) for file in report.files]
     failures = sum(case.find("failure") is not None for case in cases)
     suite = ET.Element("testsuite", _texts(name="vmf lint", tests=len(cases), failures=failures, errors=0))

@@ -44,7 +44,7 @@ class Place(Struct, frozen=True, kw_only=True):
         """Say what is wrong here."""
         where = printable(self.source.where)
         if not self.source.lines:
-            return Fault(what=what, where=where, hint=hint, rule=rule.id)
+            return Fault(what=what, where=where, hint=hint, rule=rule.id, file=self.source.where)
         excerpt, caret = self._excerpt()
         return Fault(
             what=what,
@@ -56,6 +56,7 @@ class Place(Struct, frozen=True, kw_only=True):
             hint=hint,
             rule=rule.id,
             fix=fix,
+            file=self.source.where,
         )
 
     def wrong(
