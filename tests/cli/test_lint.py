@@ -178,6 +178,14 @@ def test_the_configuration_counts_and_the_command_line_wins(run, judge, tmp_path
     assert judge.asked["images"] == tmp_path / "home/images"
 
 
+def test_of_a_folder_of_hosts_those_are_read_that_vmf_run_would_read(run, judge, tmp_path):
+    (tmp_path / "hosts/old").mkdir(parents=True)
+    for name in ("hosts/desk.yaml", "hosts/.hidden.yaml", "hosts/old/far.yaml"):
+        (tmp_path / name).touch()
+    run("error.yaml", "--hosts", "hosts")
+    assert [str(each) for each in judge.asked["hosts"]] == ["hosts/desk.yaml"]
+
+
 @pytest.mark.parametrize("content", ["ignore = ['VMF9']", "ignore = 1", "ignor = []", "="])
 def test_a_configuration_that_is_wrong_is_no_finding(run, tmp_path, content):
     (tmp_path / "vmf.toml").write_text(content)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,7 @@ from msgspec import Struct
 from vmf.errors import Fault, SpecError
 from vmf.model import Host
 from vmf.spec import load_hosts
+from vmf.spec.hosts import host_files
 
 HEAD = "apiVersion: vmf/v1\nkind: Host\nmetadata: {name: h}\n"
 
@@ -130,6 +132,17 @@ def test_a_folder_is_read_in_the_order_of_names(file, tmp_path):
         file(HEAD.replace("name: h", f"name: {name[0]}") + "spec: {type: kvm}", name=name)
     file("not: yaml: at: all", name="notes.txt")
     assert [host.name for host in load_hosts([tmp_path], settings=SETTINGS, remark=pytest.fail)] == ["a", "b", "c"]
+
+
+def test_of_a_folder_neither_hidden_files_nor_deeper_ones_nor_pipes_are_read(file, tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "folder.yaml").mkdir()
+    for name in ("a.yaml", ".b.yaml", "c.txt", "deep/d.yaml"):
+        file(f"{HEAD}spec: {{type: fake}}\n", name=name)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "link.yaml").symlink_to("pipe.yaml")
+    (tmp_path / "lost.yaml").symlink_to("nowhere")
+    assert [each.name for each in host_files([tmp_path])] == ["a.yaml", "lost.yaml"]
 
 
 def test_an_empty_folder_has_no_hosts(tmp_path):

@@ -81,6 +81,12 @@ def test_a_folder_is_searched_for_yaml_and_nothing_hidden(tree):
     assert [str(each.relative_to(tree)) for each in spec_files([tree])] == ["a.yml", "b.yaml", "sub/d.yaml"]
 
 
+def test_what_would_never_end_or_is_no_file_is_passed_over_in_a_folder(tree):
+    os.mkfifo(tree / "pipe.yaml")
+    (tree / "folder.yaml").mkdir()
+    assert [each.name for each in spec_files([tree])] == ["a.yml", "b.yaml", "d.yaml"]
+
+
 def test_what_is_named_is_looked_at_once_whatever_it_is_called(tree):
     named = [tree / "c.txt", tree / ".hidden.yaml", tree / "missing.yaml", tree / "sub/d.yaml"]
     assert spec_files([*named, tree / "sub"]) == tuple(named)

@@ -21,6 +21,7 @@ from vmf.lint.formats import FORMATS
 from vmf.plugins import Plugins
 from vmf.rules import Rule
 from vmf.spec.faults import shown, suggestion
+from vmf.spec.hosts import host_files
 from vmf.units import format_count
 
 CLEAN, FOUND, FAILED = range(3)
@@ -71,7 +72,7 @@ def _lint(options: argparse.Namespace) -> int:
         choice.check(judge.all_rules(plugins))
     named = spec_files(options.paths)
     files = tuple(each for each in named if not settings.exclude.fit(each))
-    hosts = spec_files(options.hosts or settings.hosts)
+    hosts = tuple(dict.fromkeys(host_files(options.hosts or settings.hosts)))
     look = partial(_report, files, hosts, plugins, choice)
     report, mended = fixing.settle(look, files) if options.fix else (look(), 0)
     if mended:

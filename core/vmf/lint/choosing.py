@@ -13,8 +13,7 @@ from msgspec import Struct
 from vmf.errors import UsageError
 from vmf.lint.finding import Finding
 from vmf.spec.faults import shown, suggestion
-
-_SUFFIXES = frozenset({".yaml", ".yml"})
+from vmf.spec.hosts import is_spec
 
 
 class Patterns(Struct, frozen=True, kw_only=True):
@@ -62,7 +61,7 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 
 def spec_files(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The files that are named, and those of the folders that are: `*.yaml` and `*.yml`, none that is hidden.
+    """The files that are named, and the specs below the folders that are.
 
     Raises:
         OSError: a folder cannot be read.
@@ -73,9 +72,7 @@ def spec_files(paths: Sequence[Path]) -> tuple[Path, ...]:
 def _below(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder, onerror=_raise):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
-        yield from (
-            Path(where, each) for each in sorted(files) if Path(each).suffix in _SUFFIXES and not each.startswith(".")
-        )
+        yield from filter(is_spec, (Path(where, each) for each in sorted(files)))
 
 
 def _raise(error: OSError) -> None:

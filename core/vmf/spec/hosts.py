@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from os.path import exists, isfile
 from pathlib import Path
 
 from msgspec import Struct, inspect
@@ -27,7 +28,7 @@ def load_hosts(
     """Read every host of every file.
 
     Args:
-        paths: host files, or folders whose `*.yaml` and `*.yml` are read in the order of their names.
+        paths: host files, or folders of them, see `host_files`.
         settings: hypervisor type to the struct that reads the block of that name.
         remark: is told what is worth knowing and keeps nobody from anything.
 
@@ -37,7 +38,7 @@ def load_hosts(
     faults = Faults()
     names = Names()
     hosts = []
-    for path, node in each_document(_files(paths), faults):
+    for path, node in each_document(host_files(paths), faults):
         document, note = today(node)
         if note:
             remark(note)
@@ -55,13 +56,24 @@ def host_draft(document: Node, path: Path, *, settings: Mapping[str, type[Struct
     return draft(document, _shape(document, settings), custom=reading(path.parent), checks=(_ATTRIBUTES,))
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
+def host_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files that are named, and the specs right in the folders that are, in the order of their names."""
     for path in paths:
         try:
-            found = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES)
+            found = sorted(filter(is_spec, path.iterdir()))
         except OSError:
             found = [path]  # a file, or something of which its reader will say what is wrong with it
         yield from found
+
+
+def is_spec(path: Path) -> bool:
+    """Whether it is read where its folder is named: `*.yaml` and `*.yml`, none that is hidden; no folder, no pipe.
+
+    A link that leads nowhere is: its reader says so.
+    """
+    if path.suffix not in _SUFFIXES or path.name.startswith("."):
+        return False
+    return isfile(path) or not exists(path)  # noqa: PTH110, PTH113  # those of Path raise in a folder closed to us
 
 
 def _shape(node: Node, settings: Mapping[str, type[Struct]]) -> Shape[Host]:
