@@ -137,6 +137,7 @@ HINTS = [
     ("TARGET.RequestMemory > 100", "did you mean MY.RequestMemory?"),
     ("MY.Memory > 512", "did you mean TARGET.Memory?"),
     ("Rack == none", "did you mean undefined?"),
+    ('VM_Tpye == "kvm"', "did you mean VM_Type?"),
     ("VM_Type == kvm", 'a text has double quotes: "kvm"'),
     ("isNull(Rack)", "did you mean isUndefined?"),
     ("stringListMembr(Name, Rack)", "did you mean stringlistmember?"),

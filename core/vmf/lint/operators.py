@@ -145,8 +145,8 @@ def _amount(spot: Spot, words: Vocabulary) -> Iterator[Remark]:
 def _unquoted(spot: Spot, words: Vocabulary) -> Iterator[Remark]:
     for one, other in (spot.parts, spot.parts[::-1]):
         found = scoped(one.node) if isinstance(one.node, Reference) else None
-        if not found or words.is_known(*found) or words.is_of_htcondor(*found):
-            continue
+        if not found or words.is_known(*found) or words.is_of_htcondor(*found) or words.near(*found):
+            continue  # of a slip of the pen it is told elsewhere what was meant
         if words.type_of(other.node) is str or one.token.startswith("'"):
             name = brief(one.node.name)  # type: ignore[union-attr]  # a reference has one
             what = f"{brief(one.node)} is the name of an attribute, and nobody has it"
