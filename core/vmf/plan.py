@@ -108,6 +108,7 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
             why="the job says so",
         ),
         Line(what="boot", how=boot, why=f"image {job.image.name}" if job.image else "the job says so"),
+        *_command_line(job),
         *(
             Line(
                 what=f"disk {number}", how=f"overlay over {disk.file} ({disk.layout})", why="originals stay as they are"
@@ -115,11 +116,28 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
             for number, disk in enumerate(image.disks)
         ),
         *_exchange(job),
+        *_idle_blocks(placement),
     ]
     if amended:
         changes = "; ".join(_changes(blueprint(placement, machine.name), machine))
         lines.append(Line(what="amended", how=changes, why=f"plugins changed the machine: {', '.join(amended)}"))
     return tuple(lines)
+
+
+def _command_line(job: Job) -> Iterator[Line]:
+    """What the kernel is told; one that is in a disk is told by the boot loader there."""
+    if job.bundle.kernel and job.bundle.kernel_parameters:
+        image = f"image {job.image.name}" if job.image and job.image.kernel_parameters else ""
+        whose = [each for each in (image, "the job" if job.boot.root or job.boot.parameters else "") if each]
+        why = f"the words of {' and '.join(whose)}"
+        yield Line(what="command line", how=job.bundle.kernel_parameters, why=why)
+
+
+def _idle_blocks(placement: Placement) -> Iterator[Line]:
+    """The job's blocks that other hypervisors would read."""
+    for name in sorted(placement.job.settings.keys() - {placement.host.type}):
+        how = f"does not count on a host of type {placement.host.type}"
+        yield Line(what=f"block {name}", how=how, why="a hypervisor reads the block of its own type only")
 
 
 def _changes(before: Machine, after: Machine) -> Iterator[str]:

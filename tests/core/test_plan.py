@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from vmf.model import Disk, DiskFormat, Facts, File, Host, Image, Job, MachineDisk, Placement, Results
+from vmf.model import Boot, Disk, DiskFormat, Facts, File, Host, Image, Job, MachineDisk, Placement, Results
 from vmf.plan import blueprint, explain
 
 FACTS = Facts(identity="", memory=2**32, cpus=4, arch="x86_64", accelerator="tcg", note="kvm hangs")
@@ -48,6 +48,26 @@ def test_every_line_has_its_reason():
     assert told["results"][0] == "out, into ./j.results"
     assert all(why for _, why in told.values())
     assert "amended" not in told
+
+
+def test_what_the_kernel_is_told_has_a_line_with_who_says_it():
+    assert lines(PLACE)["command line"] == ("quiet", "the words of image i")
+    boot = Boot(root="/dev/vda", parameters="noapic")
+    told = lines(replace(PLACE, job=replace(JOB, boot=boot)))["command line"]
+    assert told == ("quiet root=/dev/vda noapic", "the words of image i and the job")
+    own = replace(JOB, image=replace(IMAGE, kernel_parameters=""), boot=boot)
+    assert lines(replace(PLACE, job=own))["command line"] == ("root=/dev/vda noapic", "the words of the job")
+
+
+def test_where_nothing_is_told_to_a_kernel_there_is_no_line():
+    for image in (replace(IMAGE, kernel_parameters=""), replace(IMAGE, kernel=None, initrd=None)):
+        assert "command line" not in lines(replace(PLACE, job=replace(JOB, image=image)))
+
+
+def test_blocks_of_other_hypervisors_are_named():
+    told = lines(replace(PLACE, job=replace(JOB, settings={"xen": {"hardware": True}, "kvm": {}})))
+    assert told["block xen"][0] == "does not count on a host of type kvm"
+    assert "block kvm" not in told
 
 
 def test_an_amendment_is_shown_with_its_author():
