@@ -279,7 +279,7 @@ def test_a_script_of_any_length_is_read_at_once(script):
 
 
 def test_a_script_cannot_control_the_terminal():
-    (found,) = objections("VMF217", job(run="/\x1b[2J/halt"))
+    (found,) = objections("VMF217", job(run="sudo\thalt"))
     assert found.what.isprintable()
 
 

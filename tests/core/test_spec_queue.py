@@ -179,7 +179,7 @@ def test_what_is_wrong_with_a_row_is_told_in_its_line_of_the_file(fault_of, tmp_
         (b"", "spec.queue.file: 0 runs"),
         (b"\n\n", "spec.queue.file: 0 runs"),
         (b"env.SEED\n", "spec.queue.file: 0 runs"),
-        (b"env.SEED\n\xff\n", "codec can't decode"),
+        (b"env.SEED\n\xff\n", "it is not UTF-8 text"),
         (b'env.SEED\n"a\n', "unexpected end of data"),
         (b"env.SEED\n" + b"1\n" * 10_001, "10001 runs"),
         (b"a," * (ROWS_MOST // 2 + 1), "the file is larger than"),

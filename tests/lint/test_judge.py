@@ -12,7 +12,7 @@ from lint.toys import furnish
 from shell import unprivileged
 from vmf.lint import expression_rules, judge
 
-TOLD_WITHOUT_SAMPLE = {"VMF101", "VMF405"}
+TOLD_WITHOUT_SAMPLE = {"VMF101", "VMF122", "VMF405"}
 """What is wrong with a file's being there, or its permissions; see below."""
 MAC = "52:54:00:aa:34:56"
 
@@ -162,9 +162,16 @@ class TestQueues:
     def test_the_runs_of_a_queue_share_no_address(self, places):
         assert places(job(f"network: {{mac: {MAC}}}", "queue: {count: 3}")) == [("0.yaml", 7, 18, "VMF220")]
 
-    def test_of_many_runs_the_first_are_looked_at(self, places):
-        runs = [f"  - {{cpus: {int(number < judge.RUNS_MOST)}}}" for number in range(judge.RUNS_MOST + 1)]
-        assert places(job("queue:", *runs)) == []
+    def test_of_more_runs_than_can_be_judged_the_first_are_and_that_is_told(self, places):
+        runs = ["  - {cpus: 1}"] * 9_998
+        assert places(job("queue:", *runs)) == [("0.yaml", 8, 5, "VMF122")]
+        assert places(job("queue:", "  - {cpus: 0}", *runs)) == [
+            ("0.yaml", 8, 5, "VMF122"),
+            ("0.yaml", 8, 14, "VMF114"),
+        ]
+
+    def test_runs_that_are_all_alike_are_not_told_of(self, places):
+        assert places(job("queue: {count: 10000}")) == []
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ from vmf.spec.jobs import drafts
 from vmf.spec.nodes import Node, Scalar, find
 from vmf.spec.versions import today
 
-EFFORT = 50_000
-"""What the runs of all queues of a file may cost to judge, in values read; about half a second."""
+EFFORT = 25_000
+"""What the runs of all queues of a file may cost to judge, in values read; a fraction of a second."""
 _BLOCK = 1_000
 _CHARACTERS = 300
 """What the rules of a hypervisor's block may cost, and how many characters of a text cost as much as a value."""
@@ -138,17 +138,20 @@ class _Desk:
     def _runs(self, document: Node) -> Iterator[Draft[Job]]:
         """The runs of a job, as many as the effort that is left allows; those of a mere count are all alike."""
         blocks = sum(find(document, "spec", name) is not None for name in self._words.settings)
-        cost = _cost(document) + _BLOCK * blocks
-        most = 1 if find(document, "spec", "queue", "count") else max(1, self._left // cost)
+        queue = find(document, "spec", "queue")
+        cost = _cost(document) - (_cost(queue) if queue else 0) + _BLOCK * blocks
+        most = max(1, self._left // cost)
         read = drafts(document, self._path, self._words, faults=self._faults, most=most + 1)
         for number, each in enumerate(read):
             if number < most:
                 self._left -= cost
                 yield each
-            elif find(document, "spec", "queue", "count") is None:
+            elif queue and find(queue, "count") is None:
                 what = f"spec.queue: of its runs, only the first {most} were judged"
-                place = locate(document, ("spec", "queue"))
-                self._faults.add(place.fault(what, hint="`vmf plan` reads them all", rule=refusals.LONG_QUEUE))
+                fault = locate(document, ("spec", "queue")).fault(
+                    what, hint="`vmf plan` reads them all", rule=refusals.LONG_QUEUE
+                )
+                self._faults.add(fault)
 
 
 def _kind(document: Node) -> str:

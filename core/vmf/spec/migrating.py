@@ -23,7 +23,7 @@ from vmf.spec.files import reading
 from vmf.spec.given import Given
 from vmf.spec.nodes import Node, Scalar, compose, documents, find
 from vmf.spec.schema import KINDS
-from vmf.spec.versions import renamings, today
+from vmf.spec.versions import convert, today
 
 _LINE_END = re.compile(r"(\r\n|\r|\n)")
 _OPENING = re.compile(r"""(?:&\S+\s+)?["']?""")
@@ -85,7 +85,8 @@ def _renamings(document: Node) -> Iterator[Renaming]:
     spec = find(document, "spec")
     keys = spec.entries if isinstance(spec, nodes.Mapping) else ()
     taken = {key.text for key, _ in keys if isinstance(key, Scalar)}
-    for word, new in renamings(document):
+    for each in convert(document)[1]:
+        word, new = each.word, each.new
         if new in taken and word.text in taken:
             what = f"spec.{word.text} is called {new} today, which is given as well"
             raise word.place.wrong(what, hint="keep one of them", rule=refusals.DOUBLE_KEY)

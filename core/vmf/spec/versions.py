@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from vmf.errors import Fault
 from vmf.model import API_VERSION
@@ -23,53 +25,70 @@ RENAMED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
 _SPEC = "spec."
 
 
+class Renamed(Struct, frozen=True, kw_only=True):
+    """A word of an older version, and what it is called today."""
+
+    word: Scalar
+    new: str
+
+
 def today(document: Node) -> tuple[Node, Fault | None]:
     """A document in today's words, and what there is to note of it if it was not written in them."""
-    changes = {id(word): new for word, new in renamings(document)}
+    converted, changes = convert(document)
     if not changes:
         return document, None
-    version = find(document, "apiVersion") or document
-    text = version.text if isinstance(version, Scalar) else ""
-    what = f"apiVersion: {shown(text)} is older than {API_VERSION}; it is read as if it were written in that"
+    version = changes[0].word
+    what = f"apiVersion: {shown(version.text)} is older than {API_VERSION}; it is read as if it were written in that"
     hint = "`vmf migrate` rewrites the file and keeps its comments"
-    return _rewritten(document, changes), version.place.fault(what, hint=hint, rule=refusals.OLDER)
+    return converted, version.place.fault(what, hint=hint, rule=refusals.OLDER)
 
 
-def renamings(document: Node) -> Iterator[tuple[Scalar, str]]:
-    """The words of an older version that are others today, each with that; none in a document of today."""
+def convert(document: Node) -> tuple[Node, tuple[Renamed, ...]]:
+    """A document in today's words, and the words that were others, the version first; none if it is of today."""
     version, spec = find(document, "apiVersion"), find(document, "spec")
     if not isinstance(version, Scalar) or version.text not in RENAMED:
-        return
-    yield version, API_VERSION
-    names = RENAMED[version.text]
-    yield from ((key, names[key.text]) for key in _keys(spec) if key.text in names)
-    for key in _queued(find(document, "spec", "queue")):
-        prefix = _SPEC if key.text.startswith(_SPEC) else ""
-        first, dot, rest = key.text.removeprefix(prefix).partition(".")
-        if first in names:
-            yield key, f"{prefix}{names[first]}{dot}{rest}"
+        return document, ()
+    names, changes = RENAMED[version.text], [Renamed(word=version, new=API_VERSION)]
+
+    def key(word: Scalar) -> Scalar:
+        prefix = _SPEC if word.text.startswith(_SPEC) else ""
+        first, dot, rest = word.text.removeprefix(prefix).partition(".")
+        if first not in names:
+            return word
+        changes.append(Renamed(word=word, new=f"{prefix}{names[first]}{dot}{rest}"))
+        return _respelt(word, changes[-1].new)
+
+    document = _with(document, "apiVersion", _respelt(version, API_VERSION))
+    queue = find(document, "spec", "queue")
+    if isinstance(spec, nodes.Mapping):
+        queued = _with(spec, "queue", _queued(queue, key)) if queue else spec
+        document = _with(document, "spec", _keys(queued, key))
+    return document, tuple(changes)
 
 
-def _keys(block: Node | None) -> Iterator[Scalar]:
-    entries = block.entries if isinstance(block, nodes.Mapping) else ()
-    return (key for key, _ in entries if isinstance(key, Scalar))
+def _queued(queue: Node, key: Callable[[Scalar], Scalar]) -> Node:
+    """A queue in whose runs each field is what `key` makes of it."""
+    if isinstance(queue, nodes.Sequence):
+        items = tuple(_keys(item, key) for item in queue.items)
+        return nodes.Sequence(items=items, place=queue.place, height=queue.height, weight=queue.weight)
+    product = find(queue, "product")
+    return queue if product is None else _with(queue, "product", _keys(product, key))
 
 
-def _queued(queue: Node | None) -> Iterator[Scalar]:
-    """The fields that the runs of a queue give."""
-    for row in queue.items if isinstance(queue, nodes.Sequence) else ():
-        yield from _keys(row)
-    if queue is not None:
-        yield from _keys(find(queue, "product"))
+def _keys(block: Node, key: Callable[[Scalar], Scalar]) -> Node:
+    if not isinstance(block, nodes.Mapping):
+        return block
+    entries = ((key(name) if isinstance(name, Scalar) else name, value) for name, value in block.entries)
+    return nodes.Mapping(entries=tuple(entries), place=block.place, height=block.height, weight=block.weight)
 
 
-def _rewritten(node: Node, changes: Mapping[int, str]) -> Node:
-    match node:
-        case Scalar():
-            return Scalar(text=changes[id(node)], plain=node.plain, place=node.place) if id(node) in changes else node
-        case nodes.Sequence():
-            items = tuple(_rewritten(item, changes) for item in node.items)
-            return nodes.Sequence(items=items, place=node.place, height=node.height, weight=node.weight)
-        case nodes.Mapping():
-            entries = tuple((_rewritten(key, changes), _rewritten(value, changes)) for key, value in node.entries)
-            return nodes.Mapping(entries=entries, place=node.place, height=node.height, weight=node.weight)
+def _with(block: Node, key: str, value: Node) -> Node:
+    """A block with another value for a key that it has."""
+    if not isinstance(block, nodes.Mapping):
+        return block
+    entries = ((name, value if isinstance(name, Scalar) and name.text == key else old) for name, old in block.entries)
+    return nodes.Mapping(entries=tuple(entries), place=block.place, height=block.height, weight=block.weight)
+
+
+def _respelt(word: Scalar, text: str) -> Scalar:
+    return Scalar(text=text, plain=word.plain, place=word.place)
