@@ -68,3 +68,16 @@ def test_the_kind_can_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         run(path)
     assert run(path, "--kind", "host") == 0
     assert "kind: Host\n" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_not_there_is_told(job: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file or directory") as caught:
+        run(job, "-o", tmp_path / "none/job.yaml")
+    assert caught.value.hint
+
+
+def test_what_is_to_be_changed_is_told_apart(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job.write_text(JOB.replace("log = l", "rank = KFlops"))
+    run(job)
+    err = capsys.readouterr().err
+    assert err.startswith(f"vmf: 1 thing must be changed by hand:\n{job}:6: rank: it speaks of KFlops")

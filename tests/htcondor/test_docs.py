@@ -35,12 +35,13 @@ $ vmf import condor_config.local -o ~/.config/vmf/hosts/desk.yaml
 
 `vmf import` reads a submit description of the VM universe, of whatever age, or the configuration of a machine, and
 writes a spec. Comments in it say what changed its meaning; what has no field is listed in its first lines, and on
-standard error. What is wrong with the file is told in one go, with the place, and nothing is written. A file that is
-there is never overwritten. `--kind job` or `--kind host` says what a file describes that does not tell.
+standard error; so is what stays a comment until it is changed by hand, as expressions about attributes that only
+HTCondor's ads have. What is wrong with the file is told in one go, with the place, and nothing is written. A file that
+is there is never overwritten. `--kind job` or `--kind host` says what a file describes that does not tell.
 
-Read are macros with their defaults and some of their functions, `queue` with all its ways to name items, `include`,
-and `if`. Nothing is run and no environment is read: `include command` and `queue … from PROGRAM |` are refused, and
-`$ENV()` is named.
+Read are macros with their defaults and some of their functions, `queue` with all its ways to name items (`matching`
+looks only below the file's folder), `include`, and `if`. Nothing is run and no environment is read: `include command`
+and `queue … from PROGRAM |` are refused, and `$ENV()` is named.
 
 ```text
 {example}```

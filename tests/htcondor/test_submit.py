@@ -93,6 +93,16 @@ def test_conditions(desk: Desk, condition: str, value: str) -> None:
     assert desk.values(f"{head}queue") == [value]
 
 
+def test_a_condition_that_is_none_is_told_alone(desk: Desk) -> None:
+    with pytest.raises(SpecError) as caught:
+        desk.values("if 1 == 1\narguments = 1\nelse\narguments = 2\nendif\nqueue")
+    assert len(caught.value.faults) == 1
+
+
+def test_a_remark_may_end_a_statement(desk: Desk) -> None:
+    assert desk.values("arguments = a \\\n# no \\\n# more\nqueue") == ["a"]
+
+
 def test_branches_that_do_not_count_may_say_anything(desk: Desk) -> None:
     text = "if false\nwhat?\nif true\narguments = 1\nendif\nelif true\narguments = 2\nelif true\narguments = 3\nendif"
     assert desk.values(f"{text}\nqueue") == ["2"]
@@ -164,6 +174,33 @@ def test_macros_that_grow_without_end_are_stopped(desk: Desk) -> None:
         "if ! defined FOO\narguments=1\nendif",
         "X=1\nX=$(X)$(Y)\nY=3\narguments=$(X)",
         "arguments=$(open $(A:)",
+        "arguments = a, \\\n# b, \\\n c",
+        "arguments = a \\\n   # b \\\nc",
+        "arguments = a \\\n# b\\\n# c \\\nd\nB = 1",
+        *(
+            f"X=\nZ=1\nN=$(X)\nif {condition}\narguments=1\nelse\narguments=0\nendif"
+            for condition in (
+                "defined X",
+                "defined Z",
+                "defined N",
+                "! defined X",
+                "$(X)",
+                "t",
+                "T",
+                "f",
+                "! t",
+                "2",
+                "-1",
+                "-0",
+                "0.0",
+                "1.5",
+                "1e3",
+                "!2",
+                "defined $(X)",
+                "yes",
+                "no",
+            )
+        ),
     ],
 )
 def test_htcondor_reads_it_the_same_way(desk: Desk, text: str) -> None:

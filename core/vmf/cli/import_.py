@@ -31,12 +31,13 @@ def act(options: argparse.Namespace) -> int:
     output: Path | None = options.output
     if output and output.exists():
         raise _exists(output)
-    made = import_file(options.file, kind=options.kind, folder=output.parent if output else None)
+    made = import_file(options.file, kind=options.kind, output=output)
     if output:
         _write(output, made.text)
     else:
         print(made.text, end="")
-    _tell(made.lost)
+    _tell(made.lost, "could not be carried over")
+    _tell(made.by_hand, "must be changed by hand")
     return 0
 
 
@@ -50,12 +51,14 @@ def _write(output: Path, text: str) -> None:
             file.write(text)
     except FileExistsError:
         raise _exists(output) from None
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}", hint="name a file in a folder that you can write to") from None
 
 
-def _tell(lost: Sequence[Fault]) -> None:
+def _tell(lost: Sequence[Fault], what: str) -> None:
     if not lost:
         return
-    say(f"vmf: {format_count(len(lost), 'thing')} could not be carried over:")
+    say(f"vmf: {format_count(len(lost), 'thing')} {what}:")
     for each in lost[:SAID_MOST]:
         say(f"{each.where}:{each.line}: {each.what}")
     if len(lost) > SAID_MOST:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from msgspec import Struct
-
 from vmf.htcondor.language import Interpreter
 from vmf.htcondor.macros import Macros
+from vmf.htcondor.table import Given
 from vmf.htcondor.words import Word
 from vmf.spec.faults import Faults
 
@@ -16,19 +15,13 @@ ATTRIBUTES = ("startd_attrs", "startd_exprs")
 """The knobs that list attributes."""
 
 
-class Configuration(Struct, frozen=True, kw_only=True):
+class Configuration(Given, frozen=True, kw_only=True):
     """The knobs of one machine, by their names in lower case."""
 
-    words: Mapping[str, Word]
-    """Those that are carried over, spelt out."""
     unspelt: tuple[Word, ...]
     """Those that would be, but name what the file does not define."""
     others: Mapping[str, Word]
     """What is assigned beside them."""
-
-    def get(self, *names: str) -> Word | None:
-        """The first of these knobs that is given and not empty."""
-        return next((self.words[name] for name in names if name in self.words and self.words[name].text), None)
 
 
 def read_configuration(path: Path, carried: Callable[[str], bool], *, macros: Macros, faults: Faults) -> Configuration:

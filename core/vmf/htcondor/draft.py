@@ -19,17 +19,17 @@ class Field(Struct, frozen=True, kw_only=True):
     value: Value
     comment: str = ""
     """What changed its meaning, in sentences."""
-    mark: str = ""
-    """A comment on its own line, for programs."""
     aside: bool = False
     """Only a comment: to be made a field by its reader."""
 
 
 class Lost(Struct, frozen=True, kw_only=True):
-    """Something that has no field, and why."""
+    """Something that has no field, or none that means the same, and why."""
 
     word: Word
     why: str
+    by_hand: bool = False
+    """The spec has it as a comment, for its reader to change."""
 
 
 Said: TypeAlias = Field | Lost

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Final
 
-from msgspec import Struct
-
 from vmf.htcondor.config import ATTRIBUTES, Configuration
 from vmf.htcondor.draft import Field, Lost, Saying, Value, spec
 from vmf.htcondor.machine import TYPES
 from vmf.htcondor.running import carried, plain_name
+from vmf.htcondor.table import Row
 from vmf.htcondor.words import Word
-from vmf.lint.expression_rules import OF_HTCONDOR
 from vmf.spec.faults import shown, suggestion
 
 NETWORKS = ("nat", "bridge", "user")
@@ -23,21 +21,11 @@ _OWN_SCRIPT = "libvirt_simple_script.awk"
 _UNSPELT = "it names what another file defines; write the value by hand"
 
 
-class Knob(Struct, frozen=True, kw_only=True):
-    """A knob, with the others of its meaning; fields as those of `Command`."""
-
-    names: tuple[str, ...]
-    becomes: str = ""
-    sentence: str
-    say: Callable[[Configuration], Saying] | None = None
-    removed: str = ""
-
-
 def _type(config: Configuration) -> Saying:
     word = config.get("vm_type")
     if word and word.text.lower() not in TYPES:
         raise word.wrong(f"{shown(word.text)} is no hypervisor", suggestion(word.text, TYPES))
-    kind = word.text.lower() if word else TYPES[0]
+    kind = _kind(config)
     yield spec("type", kind, "" if word else f"The file names no VM_TYPE: choose one of {', '.join(TYPES)}.")
     if kind == "vmware":
         comment = "VMware is reached by its interface over the network; name the host, and see vmf-vmware for the rest."
@@ -53,9 +41,12 @@ def _memory(config: Configuration) -> Saying:
 
 
 def _count(key: str, *names: str) -> Callable[[Configuration], Saying]:
+    """A number; 0 is that of no limit, or whatever is found."""
+
     def say(config: Configuration) -> Saying:
         if word := config.get(*names):
-            yield spec(key, word.whole(1, 1_000_000))
+            number = word.whole(0, 1_000_000)
+            yield from [spec(key, number)] if number else []
 
     return say
 
@@ -69,7 +60,7 @@ def _networks(config: Configuration) -> Saying:
     found = tuple(item.lower() for item in re.split(r"[\s,]+", types.text) if item) if types else ("nat",)
     for name in {*found, *([default.text.lower()] if default else [])} - {*NETWORKS}:
         raise (types or allowed).wrong(f"{shown(name)} is no type of network", suggestion(name, NETWORKS))
-    script = config.get(*_BRIDGE_SCRIPTS)
+    script = None if bridge else config.get(*_BRIDGE_SCRIPTS)
     inside = _BRIDGE.search(script.text) if script else None
     name = bridge.text if bridge else inside[1] if inside else ""
     offered = tuple(each for each in found if each != "bridge" or name)
@@ -86,9 +77,15 @@ _BRIDGE_SCRIPTS = ("vm_bridge_script", "xen_bridge_script")
 
 def _scripts(config: Configuration) -> Saying:
     kind = _kind(config)
+    if kind == "vmware":
+        return
     if word := config.get(*_BRIDGE_SCRIPTS):
         path, *rest = word.text.split()
-        extra = "" if not rest else f"It was {shown(word.text)}; of the words only a bridge's name is kept."
+        extra = (
+            ""
+            if not rest
+            else f"It was {shown(word.text)}; of the words only a bridge's name has a field, `networks.bridge`."
+        )
         yield _path(word, f"{kind}.bridge_script", path, extra)
     if word := config.get("libvirt_xml_script"):
         words = config.get("libvirt_xml_script_args")
@@ -104,7 +101,7 @@ def unspelt(word: Word) -> Lost:
 
 def _kind(config: Configuration) -> str:
     word = config.get("vm_type")
-    return "xen" if word and word.text.lower() == "xen" else "kvm"
+    return word.text.lower() if word else TYPES[0]
 
 
 def _path(word: Word, key: str, path: str, comment: str = "", *, made: Value | None = None) -> Lost | Field:
@@ -115,7 +112,7 @@ def _path(word: Word, key: str, path: str, comment: str = "", *, made: Value | N
 
 def _file(key: str, name: str) -> Callable[[Configuration], Saying]:
     def say(config: Configuration) -> Saying:
-        if word := config.get(name):
+        if key.startswith(f"{_kind(config)}.") and (word := config.get(name)):
             yield _path(word, key, word.text)
 
     return say
@@ -123,7 +120,7 @@ def _file(key: str, name: str) -> Callable[[Configuration], Saying]:
 
 def _boot(key: str, name: str) -> Callable[[Configuration], Saying]:
     def say(config: Configuration) -> Saying:
-        if word := config.get(name):
+        if _kind(config) == "xen" and (word := config.get(name)):
             yield _path(word, key, word.text, made={"on_host": word.text})
 
     return say
@@ -137,7 +134,7 @@ def _soft_suspend(config: Configuration) -> Saying:
 def _policy(key: str, *names: str) -> Callable[[Configuration], Saying]:
     def say(config: Configuration) -> Saying:
         if word := config.get(*names):
-            yield from carried(key, word, mark=f"vmf: ignore[{OF_HTCONDOR.id}]")
+            yield from carried(key, word)
 
     return say
 
@@ -171,98 +168,101 @@ def _guests(config: Configuration) -> Saying:
         yield spec("guests", tuple(plain_name(item) for item in re.split(r"[\s,]+", word.text) if item))
 
 
-KNOBS: Final = (
-    Knob(names=("vm_type",), becomes="type", sentence="One host for each hypervisor of a machine.", say=_type),
-    Knob(
+KNOBS: Final[tuple[Row[Configuration], ...]] = (
+    Row(names=("vm_type",), becomes="type", sentence="One host for each hypervisor of a machine.", say=_type),
+    Row(
         names=("vm_memory",), becomes="memory", sentence="With its unit; what the probe finds if missing.", say=_memory
     ),
-    Knob(
+    Row(
         names=("vm_max_number",),
         becomes="machines",
-        sentence="No limit if missing, as it was in truth.",
+        sentence="No limit if missing or 0, as it was in truth.",
         say=_count("machines", "vm_max_number"),
     ),
-    Knob(
+    Row(
         names=("num_cpus",),
         becomes="cpus",
-        sentence="What the probe finds if missing.",
+        sentence="What the probe finds if missing or 0.",
         say=_count("cpus", "num_cpus"),
     ),
-    Knob(names=("vm_networking",), becomes="networks.types", sentence="False: `[]`.", say=_networks),
-    Knob(
+    Row(names=("vm_networking",), becomes="networks.types", sentence="False: `[]`.", say=_networks),
+    Row(
         names=("vm_networking_type",),
         becomes="networks.types",
         sentence="`bridge` is left out where no bridge is named, as it was there.",
         say=_networks,
     ),
-    Knob(names=("vm_networking_default_type",), becomes="networks.default", sentence="As it is.", say=_networks),
-    Knob(names=("vm_networking_bridge_interface",), becomes="networks.bridge", sentence="As it is.", say=_networks),
-    Knob(
+    Row(names=("vm_networking_default_type",), becomes="networks.default", sentence="As it is.", say=_networks),
+    Row(names=("vm_networking_bridge_interface",), becomes="networks.bridge", sentence="As it is.", say=_networks),
+    Row(
         names=("vm_soft_suspend",),
         becomes="soft_suspend",
         sentence="The host's word; a job's wish is its `suspend`.",
         say=_soft_suspend,
     ),
-    Knob(
+    Row(
         names=("libvirt_xml_script", "libvirt_xml_script_args"),
         becomes="kvm.xml_script, xen.xml_script",
         sentence="It edits the XML that vmf made; there it made it of the job's ad. HTCondor's own is not needed.",
         say=_scripts,
     ),
-    Knob(
-        names=("xen_bootloader",), becomes="xen.loader", sentence="A path.", say=_file("xen.loader", "xen_bootloader")
+    Row(names=("xen_bootloader",), becomes="xen.loader", sentence="A path.", say=_file("xen.loader", "xen_bootloader")),
+    Row(
+        names=("start",),
+        becomes="start",
+        sentence="As it is, see [ads](ads.md); who may use it is better said by `users`.",
+        say=_policy("start", "start"),
     ),
-    Knob(names=("start",), becomes="start", sentence="As it is, see [ads](ads.md).", say=_policy("start", "start")),
-    Knob(
+    Row(
         names=("suspend_vm", "suspend"),
         becomes="suspend",
         sentence="The machines' own before the general one.",
         say=_policy("suspend", "suspend_vm", "suspend"),
     ),
-    Knob(
+    Row(
         names=("continue_vm", "continue"),
         becomes="continue",
         sentence="The machines' own before the general one.",
         say=_policy("continue", "continue_vm", "continue"),
     ),
-    Knob(
+    Row(
         names=("preempt_vm", "preempt"),
         becomes="vacate",
         sentence="The machines' own before the general one.",
         say=_policy("vacate", "preempt_vm", "preempt"),
     ),
-    Knob(
+    Row(
         names=ATTRIBUTES,
         becomes="attributes",
         sentence="Each that it lists, if the file defines it.",
         say=_attributes,
     ),
-    Knob(
+    Row(
         names=("want_suspend_vm", "want_suspend", "want_vacate_vm", "want_vacate", "kill_vm", "kill"),
         sentence="A job that has to leave is suspended, asked and then ended in an order that is vmf's own.",
     ),
-    Knob(
+    Row(
         names=("vm_status_interval", "vm_status_max_error", "vm_gahp_req_timeout", "vm_recheck_interval"),
         sentence="Nothing is polled: hypervisors report what happens, and what fails is asked again with deadlines.",
     ),
-    Knob(names=("vm_killing_timeout",), sentence="How long a guest may take to shut down is vmf's own part."),
-    Knob(names=("vm_hardware_vt",), sentence="A probe finds what the processor and the hypervisor can do."),
-    Knob(
+    Row(names=("vm_killing_timeout",), sentence="How long a guest may take to shut down is vmf's own part."),
+    Row(names=("vm_hardware_vt",), sentence="A probe finds what the processor and the hypervisor can do."),
+    Row(
         names=("vm_gahp_server", "vm_gahp_log", "max_vm_gahp_log", "vm_gahp_debug", "vm_gahp_send_all_classad"),
         sentence="There is no GAHP: a plugin speaks to the hypervisor within vmf. `-v` logs.",
     ),
-    Knob(
+    Row(
         names=("xen_allow_hardware_vt_suspend",),
         sentence="Whether a machine can be saved is an ability that the probe tries.",
     ),
-    Knob(names=("memory_usage_metric_vm",), sentence="What a machine uses is asked of the hypervisor."),
-    Knob(
+    Row(names=("memory_usage_metric_vm",), sentence="What a machine uses is asked of the hypervisor."),
+    Row(
         names=("periodic_checkpoint",),
         sentence="A job says it: `checkpoint.period`. HTCondor refused it for Xen and KVM.",
     ),
-    Knob(names=("append_req_vm",), sentence="What a site asks of jobs is a host's `start`, or a plugin's `review`."),
-    Knob(names=("vmu_testing",), sentence="Faults are injected by the project's own tests."),
-    Knob(
+    Row(names=("append_req_vm",), sentence="What a site asks of jobs is a host's `start`, or a plugin's `review`."),
+    Row(names=("vmu_testing",), sentence="Faults are injected by the project's own tests."),
+    Row(
         names=(
             "use_script_to_create_config",
             "vm_max_memory",
@@ -272,56 +272,56 @@ KNOBS: Final = (
         ),
         sentence="Had no effect in HTCondor either.",
     ),
-    Knob(
+    Row(
         names=_BRIDGE_SCRIPTS,
         becomes="kvm.bridge_script, xen.bridge_script",
         sentence="A path; `bridge=NAME` in it becomes `networks.bridge`. Without effect in today's HTCondor.",
         say=_scripts,
     ),
-    Knob(
+    Row(
         names=("vm_univ_nobody_user", "always_vm_univ_use_nobody"),
         sentence="Guests never run as the job's owner on the host, and never as root.",
         removed="10.1",
     ),
-    Knob(
+    Row(
         names=("vmware_local_settings_file",),
         becomes="vmware.vmx_file",
         sentence="Lines for every machine's .vmx file.",
         say=_file("vmware.vmx_file", "vmware_local_settings_file"),
         removed="10.1",
     ),
-    Knob(
+    Row(
         names=("vmware_perl", "vmware_script"),
         sentence="vmf speaks to VMware's own interface, without Perl.",
         removed="10.1",
     ),
-    Knob(
+    Row(
         names=("vmware_networking_type", "vmware_nat_networking_type", "vmware_bridge_networking_type"),
         sentence="The words of a .vmx file are those of its plugin; `networks` says what there is.",
         removed="10.1",
     ),
-    Knob(
+    Row(
         names=("vm_version",),
         becomes="attributes",
         sentence="`VM_Version`, a text to match by.",
         say=_version,
         removed="7.4",
     ),
-    Knob(
+    Row(
         names=("xen_default_kernel",),
         becomes="boot.kernel",
         sentence="A path on the host.",
         say=_boot("boot.kernel", "xen_default_kernel"),
         removed="7.4",
     ),
-    Knob(
+    Row(
         names=("xen_default_initrd",),
         becomes="boot.initrd",
         sentence="A path on the host.",
         say=_boot("boot.initrd", "xen_default_initrd"),
         removed="7.4",
     ),
-    Knob(
+    Row(
         names=(
             "xen_controller",
             "xen_vif_parameter",
@@ -332,14 +332,14 @@ KNOBS: Final = (
         sentence="Words of Xen's own configuration; libvirt has them now, and `xml_script` reaches all of them.",
         removed="7.1",
     ),
-    Knob(
+    Row(
         names=("vmp_host_machine",),
         becomes="guest_of",
         sentence="The host's name in vmf.",
         say=_guest_of,
         removed="10.0",
     ),
-    Knob(
+    Row(
         names=("vmp_vm_list",),
         becomes="guests",
         sentence="The guests' names in vmf.",

@@ -27,9 +27,10 @@ _CONDITION = re.compile(r"(?P<verb>if|elif|else|endif)\b\s*(?P<text>.*)", re.IGN
 _INCLUDE = re.compile(r"@?include\b(?P<how>[^:=]*):\s*(?P<text>.*)", re.IGNORECASE)
 _QUEUE = re.compile(r"queue(?![\w.])(?!\s*=)\s*(?P<text>.*)", re.IGNORECASE)
 _USE = re.compile(r"use\s+(?P<text>\w+\s*:.*)", re.IGNORECASE)
-_DEFINED = re.compile(r"defined\s+(?P<name>\S+)", re.IGNORECASE)
+_DEFINED = re.compile(r"defined\b\s*(?P<name>\S*)", re.IGNORECASE)
 _COMPARED = re.compile(r"version\s*(?P<how>[<>=!]=|[<>])\s*(?P<version>[0-9]{1,4}(?:\.[0-9]{1,4}){0,2})", re.IGNORECASE)
-_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
+_TRUTHS = {"true": True, "yes": True, "t": True, "false": False, "no": False, "f": False, "": False}
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{0,18})?(?:e[+-]?[0-9]{1,2})?", re.IGNORECASE)
 
 
 class Queue(Struct, frozen=True, kw_only=True):
@@ -108,6 +109,7 @@ class Interpreter:
         self.macros.spend(word, len(itself.findall(word.text)) * len(before.text) if before else 0)
         text = itself.sub(lambda _: before.text if before else "", word.text)
         if len(text) > LENGTH_MOST:
+            self._patience = 1  # nothing after it can be judged, as it would be said to be missing
             raise word.wrong("the text has become too long", "write it shorter")
         self.words[name] = Word(name=word.name, text=text, place=word.place)
 
@@ -125,28 +127,31 @@ class Interpreter:
         if verb == "if" and len(levels) == LEVELS_MOST:
             raise word.wrong(f"more than {LEVELS_MOST} conditions within each other", "write it flatter")
         if verb == "if":
-            counts = all(level.counts for level in levels) and self._holds(word)
-            levels.append(Level(word=word, counts=counts, done=counts))
-        elif not levels:
+            levels.append(Level(word=word, counts=False, done=False))
+        if not levels:
             raise word.wrong("there is no `if` for it", "remove it, or add the `if`")
-        elif verb == "endif":
+        if verb == "endif":
             levels.pop()
-        else:
-            last = levels[-1]
-            outer = all(level.counts for level in levels[:-1])
-            last.counts = outer and not last.done and (verb == "else" or self._holds(word))
-            last.done = last.done or last.counts
+            return
+        last = levels[-1]
+        outer = all(level.counts for level in levels[:-1])
+        last.counts = outer and not last.done and (verb == "else" or self._holds(word))
+        last.done = last.done or last.counts
 
     def _holds(self, word: Word) -> bool:
         """Whether a condition holds; one that HTCondor would not take either is told, and does not."""
         text = self.macros.expand(word, self.texts).text.strip()
         negated, text = text.startswith("!"), text.removeprefix("!").strip()
         if found := _DEFINED.fullmatch(text):
-            value = bool(self.words.get(found["name"].lower()))
+            name = found["name"].lower()
+            self.macros.used.add(name)
+            value = name in self.words and bool(self.words[name].text)
         elif found := _COMPARED.fullmatch(text):
             value = _compare(found["how"], tuple(map(int, found["version"].split("."))))
         elif text.lower() in _TRUTHS:
             value = _TRUTHS[text.lower()]
+        elif _NUMBER.fullmatch(text):
+            value = float(text) != 0
         else:
             raise word.wrong(
                 f"{shown(text)} is no simple condition", "write true, false, `defined NAME`, `version >= N`"

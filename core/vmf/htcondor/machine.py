@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from vmf.htcondor.draft import Field, Lost, Saying, Value, spec
 from vmf.htcondor.submit import Process
@@ -19,6 +19,8 @@ TYPES = ("kvm", "xen", "vmware")
 _NETWORKS = {"nat": NetworkType.NAT, "bridge": NetworkType.BRIDGE, "user": NetworkType.USER}
 _DEVICE = re.compile(r"(?:/dev/)?(?P<name>[a-z]{1,8}[0-9]{0,3})")
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
+_PREFIXES = {"kvm": "vd", "xen": "xvd"}
+"""What the devices of disks are called by hypervisors whose disks have a command, a letter for each place after it."""
 _LEAST_FIELDS, _MOST_FIELDS = 3, 4
 
 BACK = "HTCondor brought the whole disks back that the guest may write; write `whole` for that, `changed` is smaller."
@@ -27,6 +29,8 @@ CONSENT = (
     "Consent: a machine that goes on from a checkpoint may find its open connections lost and its address given away. "
     "HTCondor of today asks for it by when_to_transfer_output = ON_EXIT_OR_EVICT; remove the line to be asked here."
 )
+DEVICE = "A device that differs from what its place gives it needs a host with the ability `device`."
+WINDOWS = "It was a path of Windows, which is none here: name the folder as this computer, or the host, does."
 PERIOD = "Once HTCondor was to make checkpoints from time to time, too; `period: 1h` does."
 DHCP = "It was dhcp: how the guest gets its address is between it and the network, so this is the host's default."
 
@@ -58,24 +62,25 @@ def processors(process: Process) -> Saying:
 
 def disks(process: Process) -> Saying:
     """The disks of KVM and Xen; one with `iso` in its name is a CD-ROM, as it was there."""
-    kind = process.get("vm_type")
-    word = process.get(*DISKS)
-    if word is None and kind and kind.text.lower() in {"kvm", "xen"}:
-        raise kind.wrong("vm_disk is missing", "write vm_disk = FILE:DEVICE:PERMISSION")
-    if word is None:
+    kind = _kind(process)
+    if kind not in _PREFIXES:
         return
+    word = process.get(*DISKS)
+    if word is None:
+        raise _first(process).wrong("vm_disk is missing", "write vm_disk = FILE:DEVICE:PERMISSION")
     parts = [_parts(word, item) for item in word.items]
     isos = [each for each in parts if "iso" in each[0].lower()]
-    made = [_disk(process, each) for each in parts if each not in isos]
+    others = (each for each in parts if each not in isos)
+    made = [_disk(process, word, each, _PREFIXES[kind] + chr(ord("a") + place)) for place, each in enumerate(others)]
     if made:
-        comments = dict.fromkeys(comment for _, comment in made if comment)
+        comments = dict.fromkeys(comment for _, each in made for comment in each if comment)
         yield spec("disks", tuple(value for value, _ in made), " ".join(comments))
     if any("w" in each[2] and travels(process, each[0]) for each in parts) and not process.true("vm_no_output_vm"):
         yield spec("results.disks", "changed", BACK)
     for each in isos[:1]:
         odd = "" if each[0].lower().endswith(".iso") else "HTCondor made a CD-ROM of it, as its name holds `iso`."
         yield spec("cdrom.iso", file(process, each[0])[0], odd)
-        yield spec("cdrom.device", _device(word, each[1]))
+        yield from _cdrom_device(word, each[1])
     for each in isos[1:]:
         yield Lost(word=word, why=f"{shown(each[0])} would be a second CD-ROM, and a job has one")
 
@@ -90,10 +95,9 @@ def _parts(word: Word, item: str) -> tuple[str, str, str, str]:
     return parts[0], parts[1], parts[2].lower(), parts[3].lower() if len(parts) == _MOST_FIELDS else ""
 
 
-def _disk(process: Process, parts: tuple[str, str, str, str]) -> tuple[Value, str]:
-    """A disk's value, and what changed its meaning."""
+def _disk(process: Process, word: Word, parts: tuple[str, str, str, str], usual: str) -> tuple[Value, tuple[str, ...]]:
+    """A disk's value, and what changed its meaning; `usual` is the device that its place gives it."""
     name, device, permission, form = parts
-    word = process.get(*DISKS) or _first(process)
     found, comment = file(process, name)
     value: dict[str, Value] = {"file": found}
     formats = [str(each) for each in DiskFormat]
@@ -101,13 +105,15 @@ def _disk(process: Process, parts: tuple[str, str, str, str]) -> tuple[Value, st
         raise word.wrong(f"{shown(form)} is no format of a disk", suggestion(form, formats))
     if form or PurePosixPath(name).suffix not in FORMATS:
         value["format"] = form or "raw"
-    value["device"] = _device(word, device)
+    named = _device(word, device)
+    if named != usual:
+        value["device"] = named
     if "w" not in permission:
         value["access"] = "read"
     elif isinstance(found, Mapping):
         value["access"] = "in-place"
         comment = IN_PLACE
-    return value, comment
+    return value, (comment, DEVICE if "device" in value else "")
 
 
 def _device(word: Word, text: str) -> str:
@@ -115,6 +121,12 @@ def _device(word: Word, text: str) -> str:
     if not found:
         raise word.wrong(f"{shown(text)} is no device of a guest", "write it as in vda, sda or hdc")
     return found["name"]
+
+
+def _cdrom_device(word: Word, text: str) -> Iterator[Field]:
+    """The device of the CD-ROM; a job has but one, so that the usual one need not be named."""
+    if (device := _device(word, text)) != "hdc":
+        yield spec("cdrom.device", device, DEVICE)
 
 
 def travels(process: Process, name: str) -> bool:
@@ -156,11 +168,9 @@ def inputs(process: Process) -> Saying:
 
 
 def _named(process: Process) -> Iterator[str]:
-    if word := process.get(*DISKS):
-        yield from (item.split(":")[0].strip() for item in word.items)
-    for name in ("xen_kernel", "xen_initrd"):
-        if word := process.get(name):
-            yield word.text
+    for name in (*DISKS, "xen_kernel", "xen_initrd"):
+        if word := process.words.get(name):
+            yield from (item.split(":")[0].strip() for item in word.items)
     if vmx := _machine_file(process):
         yield from (item for item in _listed(process) if PurePosixPath(item).parent == PurePosixPath(vmx).parent)
 
@@ -171,35 +181,37 @@ def _machine_file(process: Process) -> str | None:
 
 def kernel(process: Process) -> Saying:
     """What a Xen machine boots."""
-    word, root, initrd = process.get("xen_kernel"), process.get("xen_root"), process.get("xen_initrd")
-    special = word.text.lower() if word and word.text.lower() in {"included", "vmx", "any"} else ""
-    if word and not special:
-        if root is None:
-            raise word.wrong("xen_root is missing, which a kernel of its own needs", "write xen_root = /dev/DEVICE")
-        found, comment = file(process, word.text)
-        yield spec("boot.kernel", found, comment)
-    if special == "included":
-        yield spec("boot.kernel", "included")
-    if special == "vmx":
-        yield spec("xen.hardware", value=True)
-    if special in {"included", "vmx"}:
-        if initrd:
-            raise initrd.wrong("the kernel is in the disk, and so is its initrd", "leave it out, or name the kernel")
-        for each in (root, process.get("xen_kernel_params")):
-            if each:
-                yield Lost(word=each, why="the boot loader in the disk says it to its kernel; HTCondor ignored it, too")
+    if _kind(process) != "xen":
         return
-    yield from _kernel_words(process, initrd, root)
-
-
-def _kernel_words(process: Process, initrd: Word | None, root: Word | None) -> Saying:
+    word = process.get("xen_kernel")
+    special = word.text.lower() if word else "any"
+    if special in {"included", "vmx"}:
+        yield spec("xen.hardware", value=True) if special == "vmx" else spec("boot.kernel", "included")
+        yield from _in_disk(process)
+        return
+    root, initrd, parameters = (process.get(name) for name in ("xen_root", "xen_initrd", "xen_kernel_params"))
+    if word is None or special == "any":
+        why = "a job that names no kernel is given its host's, which a spec of the host names: `boot: {kernel: …}`"
+        yield Lost(word=word or _first(process), why=why)
+    elif root is None:
+        raise word.wrong("xen_root is missing, which a kernel of its own needs", "write xen_root = /dev/DEVICE")
+    else:
+        yield spec("boot.kernel", *file(process, word.text))
     if initrd:
-        found, comment = file(process, initrd.text)
-        yield spec("boot.initrd", found, comment)
+        yield spec("boot.initrd", *file(process, initrd.text))
     if root:
         yield spec("boot.root", root.text)
-    if parameters := process.get("xen_kernel_params"):
+    if parameters:
         yield spec("boot.parameters", parameters.text.strip("'\""))
+
+
+def _in_disk(process: Process) -> Saying:
+    """What a machine whose kernel is in its disk is not told from outside."""
+    if initrd := process.get("xen_initrd"):
+        raise initrd.wrong("the kernel is in the disk, and so is its initrd", "leave it out, or name the kernel")
+    for each in (process.get("xen_root"), process.get("xen_kernel_params")):
+        if each:
+            yield Lost(word=each, why="the boot loader in the disk says it to its kernel; HTCondor ignored it, too")
 
 
 def cdrom(process: Process) -> Saying:
@@ -214,10 +226,10 @@ def cdrom(process: Process) -> Saying:
     if isos and len(word.items) > 1:
         raise word.wrong("an ISO beside other files", "name one ISO, or files that are none")
     there = process.get("vm_should_transfer_cdrom_files")
-    values = tuple(_cdrom_file(process, word, item, on_host=bool(there and not there.boolean)) for item in word.items)
+    values = tuple(_cdrom_file(process, word, item, on_host=bool(there and not there.yes)) for item in word.items)
     yield spec("cdrom.iso", values[0]) if isos else spec("cdrom.files", values)
     if device:
-        yield spec("cdrom.device", _device(device, device.text))
+        yield from _cdrom_device(device, device.text)
 
 
 def _cdrom_file(process: Process, word: Word, item: str, *, on_host: bool) -> Value:
@@ -266,28 +278,33 @@ def screen(process: Process) -> Saying:
 
 def vmware(process: Process) -> Saying:
     """A folder with a VMware machine."""
-    kind = process.get("vm_type")
-    if kind is None or kind.text.lower() != "vmware":
+    if _kind(process) != "vmware":
         return
     folder, transfer = process.get("vmware_dir"), process.get("vmware_should_transfer_files")
     snapshot = process.get("vmware_snapshot_disk")
-    here = transfer is None or transfer.boolean
-    if not here and snapshot and not snapshot.boolean:
+    here = transfer is None or transfer.yes
+    if not here and snapshot and not snapshot.yes:
         what = "the files are neither transferred nor kept as they are by a snapshot"
         raise snapshot.wrong(what, "set it, or vmware_should_transfer_files, to true")
-    yield _folder(process, kind, folder, here=here)
+    yield _folder(process, folder, here=here)
     if snapshot:
-        yield spec("vmware.snapshot", snapshot.boolean)
+        yield spec("vmware.snapshot", snapshot.yes)
 
 
-def _folder(process: Process, kind: Word, folder: Word | None, *, here: bool) -> Field:
+def _folder(process: Process, folder: Word | None, *, here: bool) -> Field:
     vmx = _machine_file(process)
     if folder is None and vmx is None:
-        raise kind.wrong("vmware_dir is missing", "write vmware_dir = FOLDER, the one with the .vmx file")
+        raise _first(process).wrong("vmware_dir is missing", "write vmware_dir = FOLDER, the one with the .vmx file")
     text = folder.text if folder else str(PurePosixPath(process.path(vmx or "")).parent)
+    comment = WINDOWS if PureWindowsPath(text).drive else ""
     if here:
-        return spec("vmware.folder", str(PurePosixPath(process.origin, text)))
-    return spec("vmware.folder", {"on_host": str(Path(process.folder, text).absolute())})
+        return spec("vmware.folder", str(PurePosixPath(process.origin, text)), comment)
+    return spec("vmware.folder", {"on_host": str(Path(process.folder, text).absolute())}, comment)
+
+
+def _kind(process: Process) -> str:
+    word = process.get("vm_type")
+    return word.text.lower() if word else ""
 
 
 def _first(process: Process) -> Word:

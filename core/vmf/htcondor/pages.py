@@ -57,10 +57,11 @@ class Page:
 
     def _joined(self, text: str) -> str:
         parts = [text]
-        while parts[-1].endswith("\\"):
-            parts[-1] = parts[-1][:-1]
+        while text.endswith("\\"):
+            parts[-1] = parts[-1].removesuffix("\\")
             _, more = next(self._rest, (0, ""))
-            parts.append(more.strip())
+            text = more.strip()
+            parts.append("" if text.startswith("#") else text)
         return "".join(parts).rstrip()
 
 

@@ -25,6 +25,11 @@ _NAME_MOST = 50
 _YEAR = 366 * 24 * 3600
 _PRIORITY_MOST = 1000
 _ARGUMENT = re.compile(r"\s+|'(?P<quoted>(?:[^']|'')*)'|(?P<plain>[^\s']+)")
+_OF_HOST = fold("HOST_")
+"""How the attributes began that a machine which was a guest had of its host."""
+_OWNER = re.compile(r'\bOwner\s*=[=?]=?\s*"([A-Za-z0-9._-]+)"', re.IGNORECASE)
+CHANGE = "Nothing is asked for until it is changed as the first lines say, and the next # removed."
+OWN_FOLDER = "HTCondor put them right into the folder; here they have one of their own in it, which must be new."
 _RESERVED = reserved(Job)
 SCRIPT = "Nothing in the guest reads it without a script: give the job a `run:` and remove the next #."
 
@@ -64,13 +69,8 @@ def expression(key: str, *names: str) -> Callable[[Process], Saying]:
     return say
 
 
-def carried(key: str, word: Word, *, mark: str = "") -> Saying:
-    """An expression as it is, with what there is to say of it.
-
-    Args:
-        key: the field.
-        word: the expression.
-        mark: stands beside one that speaks of what only HTCondor's ads have.
+def carried(key: str, word: Word) -> Saying:
+    """An expression as it is; one that speaks of what only HTCondor's ads have is a comment.
 
     Raises:
         SpecError: if it is none.
@@ -82,39 +82,39 @@ def carried(key: str, word: Word, *, mark: str = "") -> Saying:
             yield Lost(word=word, why="a macro in it is not spelt out, so it is no expression: write it by hand")
             return
         raise word.wrong(f"{shown(word.text)} is no expression: {error.fault.what}", error.fault.hint) from None
-    why = f"{' and '.join(strange)} of HTCondor's ads: undefined here, so change the expression"
-    at = ("spec", *key.split("."))
-    if not strange:
-        yield Field(at=at, value=word.text)
-        return
-    yield Field(at=at, value=word.text, comment=f"It speaks of {why}.", mark=mark)
-    yield Lost(word=word, why=f"it speaks of {why}")
+    yield spec(key, word.text, CHANGE if strange else "", aside=bool(strange))
+    if strange:
+        instead = f"; `users: [{', '.join(users)}]` lets them in" if (users := _OWNER.findall(word.text)) else ""
+        why = f"it speaks of {' and '.join(strange)} of HTCondor's ads: undefined here, and so nothing would meet it"
+        yield Lost(word=word, why=f"{why}{instead}", by_hand=True)
 
 
 @lru_cache(maxsize=1024)
 def _foreign(text: str) -> tuple[str, ...]:
     """The attributes that an expression speaks of and only HTCondor's ads have, as they are written."""
     spoken = references(parse(text))
-    folded = (spoken.mine | spoken.theirs) & (htcondor_names.MACHINE | htcondor_names.JOB)
+    known = htcondor_names.MACHINE | htcondor_names.JOB
+    folded = {name for name in spoken.mine | spoken.theirs if name in known or name.startswith(_OF_HOST)}
     return tuple(dict.fromkeys(name for name in _NAME.findall(text) if fold(name) in folded))
 
 
 def attributes(process: Process) -> Saying:
     """The job's own attributes."""
     for key, word in process.words.items():
-        if key.startswith("my.") and word.text:
+        if key.startswith("my.") and process.get(key):
             attribute = word.name.removeprefix("+") if word.name.startswith("+") else word.name[3:]
             if not re.fullmatch(ATTRIBUTE.strip("^$"), attribute):
                 raise word.wrong("this is no name of an attribute", "use letters, digits and underscores")
             if attribute.lower() in _RESERVED:
-                raise word.wrong("vmf itself sets this attribute", "use the command or the field that means it")
-            yield from carried(f"attributes.{attribute}", word)
+                yield Lost(word=word, why="vmf itself sets this attribute; use the command or the field that means it")
+            else:
+                yield from carried(f"attributes.{attribute}", word)
 
 
 def folder(process: Process) -> Saying:
     """Where the results go."""
-    if word := process.get("initialdir", "initial_dir", "iwd", "job_iwd"):
-        yield spec("results.folder", word.text)
+    if process.get("initialdir", "initial_dir", "iwd", "job_iwd"):
+        yield spec("results.folder", process.path(""), OWN_FOLDER)
 
 
 def space(process: Process) -> Saying:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from vmf.htcondor.language import Interpreter
 from vmf.htcondor.macros import CLUSTER, Macros
 from vmf.htcondor.queueing import PROCESSES_MOST, processes
+from vmf.htcondor.table import Given
 from vmf.htcondor.words import Word
 from vmf.spec.faults import Faults, Place, Source
 
@@ -18,29 +19,18 @@ _COMMANDS_MOST = 500_000
 """Commands of all processes together."""
 
 
-class Process(Struct, frozen=True, kw_only=True):
+class Process(Given, frozen=True, kw_only=True):
     """The commands of one process, by their names in lower case; attributes begin with `my.`."""
 
-    number: int
     queue: Word
     """The statement that asks for it."""
-    words: Mapping[str, Word]
     folder: Path
     """Where the submit description is: what its paths are relative to."""
     origin: str = ""
     """The way to that folder from the folder of the spec."""
 
-    def get(self, *names: str) -> Word | None:
-        """The first of these commands that is given and not empty."""
-        return next((self.words[name] for name in names if name in self.words and self.words[name].text), None)
-
-    def true(self, name: str) -> bool:
-        """Whether a command is given, and true."""
-        word = self.get(name)
-        return word is not None and word.boolean
-
     def path(self, text: str) -> str:
-        """A path of this computer as the spec names it."""
+        """A path of this computer as the spec names it; none is that of the folder for its files."""
         start = self.get("initialdir", "initial_dir", "iwd", "job_iwd")
         return str(PurePosixPath(self.origin, start.text if start else "", text))
 
@@ -80,9 +70,7 @@ def read_submission(
                     found.clear()  # so that nobody judges what is too much
                     what = f"more than {PROCESSES_MOST} processes, or {_COMMANDS_MOST} commands of all of them"
                     raise queue.word.wrong(what, "split the submit description")
-                found.append(
-                    Process(number=len(found), queue=queue.word, words=words, folder=path.parent, origin=origin)
-                )
+                found.append(Process(queue=queue.word, words=words, folder=path.parent, origin=origin))
     if not found and not faults.each:
         whole = Word(name="queue", text="", place=Place(source=Source(where=str(path))))
         faults.add(whole.fault("no process is asked for", "end the file with `queue`"))

@@ -7,6 +7,7 @@ import re
 
 from msgspec import Struct
 
+from vmf.classad import ClassAdSyntaxError, evaluate, parse
 from vmf.errors import Fault, SpecError
 from vmf.spec.faults import Place, shown
 
@@ -45,15 +46,29 @@ class Word(Struct, frozen=True, kw_only=True):
             raise self.wrong(f"{shown(self.text)} is no boolean", "write true or false")
         return value
 
+    @property
+    def yes(self) -> bool:
+        """A boolean of a command that is gone: its first letter counted.
+
+        Raises:
+            SpecError: if it is none.
+        """
+        if self.text[:1].lower() in {"t", "y"}:
+            return True
+        if self.text[:1].lower() in {"f", "n"}:
+            return False
+        return self.boolean
+
     def whole(self, least: int, most: int) -> int:
         """A whole number within bounds.
 
         Raises:
             SpecError: if it is none.
         """
-        if not _WHOLE.fullmatch(self.text) or not least <= int(self.text) <= most:
+        text = _reckoned(self.text)
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
             raise self.wrong(f"{shown(self.text)} is no number from {least} to {most}", "write digits only")
-        return int(self.text)
+        return int(text)
 
     def size(self, unit: str) -> str:
         """A size as a spec writes it, of a number that counts the given unit (K or M) if it names none itself.
@@ -61,7 +76,7 @@ class Word(Struct, frozen=True, kw_only=True):
         Raises:
             SpecError: if it is none, or none at all.
         """
-        found = _SIZE.fullmatch(self.text)
+        found = _SIZE.fullmatch(_reckoned(self.text))
         count = float(found[1]) * _UNITS[found[2].upper() or unit] if found else 0
         if not 0 < count <= 2**60:
             raise self.wrong(f"{shown(self.text)} is no size", "write a number of MiB, or one with K, M, G or T")
@@ -71,6 +86,15 @@ class Word(Struct, frozen=True, kw_only=True):
     def items(self) -> tuple[str, ...]:
         """The items of a list; commas or line breaks part them."""
         return tuple(item.strip() for item in _SEPARATOR.split(self.text) if item.strip())
+
+
+def _reckoned(text: str) -> str:
+    """The number that a text comes to as an expression, as HTCondor reckons it; any other text as it is."""
+    try:
+        value = evaluate(parse(text))
+    except ClassAdSyntaxError:
+        return text
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else text
 
 
 def written_size(mebibytes: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -17,6 +18,8 @@ from vmf.spec.faults import printable
 Tree: TypeAlias = "dict[str, Tree | Field]"
 
 _WIDTH = 116
+_ROW_MOST = 100
+"""Characters of a run that is written in one line."""
 _PLAIN = re.compile(r"[A-Za-z_/.][A-Za-z0-9_/.+=@%-]*(?: [A-Za-z0-9_/.+=@%-]+)*|[0-9]{1,18}[A-Za-z]{1,3}")
 _OTHERWISE = re.compile(r"(?i)true|false|yes|no|on|off|y|n|null|\.inf|\.nan|~|[0-9.]+e[0-9]+|\.[0-9_]+|0[ob].*")
 """Texts that a YAML reader may take for something else."""
@@ -40,7 +43,7 @@ def document(kind: str, runs: Sequence[Iterable[Field]], notes: Iterable[str]) -
     tree = _tree(kind, (*shared.values(), *name))
     lines += [*_block("metadata", tree["metadata"], ""), "spec:", *_entries(tree["spec"], "  ")]
     lines += _queue(rows) if len(runs) > 1 else []
-    lines += _asides(field for run in runs for field in run if field.aside)
+    lines += _asides([{field.at: field for field in run if field.aside} for run in runs])
     return "\n".join(lines) + "\n"
 
 
@@ -67,8 +70,7 @@ def _entries(tree: Tree, indent: str) -> Iterator[str]:
             yield from _block(key, each, indent)
         else:
             yield from _comment([each.comment], indent)
-            first, *rest = _field(key, each.value, indent)
-            yield from (f"{first}  # {each.mark}" if each.mark else first, *rest)
+            yield from _field(key, each.value, indent)
 
 
 def _block(key: str, tree: Tree, indent: str) -> Iterator[str]:
@@ -77,7 +79,7 @@ def _block(key: str, tree: Tree, indent: str) -> Iterator[str]:
 
 
 def _field(key: str, value: Value, indent: str) -> Iterator[str]:
-    if isinstance(value, tuple) and any(isinstance(item, Mapping) and len(item) > 1 for item in value):
+    if isinstance(value, tuple) and any(isinstance(item, Mapping) and "on_host" not in item for item in value):
         yield f"{indent}{key}:"
         for item in value:
             yield from _item(item, indent)
@@ -92,26 +94,40 @@ def _item(item: Value, indent: str) -> Iterator[str]:
 
 
 def _queue(rows: Sequence[Mapping[tuple[str, ...], Field]]) -> Iterator[str]:
-    """The runs, each with what it has of its own; a number, if none has anything."""
-    comments = dict.fromkeys(field.comment for row in rows for field in row.values())
+    """The runs, each with what it has of its own; a number, if none has anything. Of each field one comment will do."""
+    comments: dict[tuple[str, ...], str] = {}
+    for field in (field for row in rows for field in row.values() if field.comment):
+        comments.setdefault(field.at, field.comment)
     if not any(rows):
         yield from ("  queue:", f"    count: {len(rows)}")
         return
-    yield from _comment(comments, "  ")
+    yield from _comment(dict.fromkeys(comments.values()), "  ")
     yield "  queue:"
     for row in rows:
-        values = {".".join(at[1:] if at[0] == "spec" else at): field.value for at, field in row.items()}
-        yield f"    - {_flow(values)}"
+        yield from _row({".".join(at[1:] if at[0] == "spec" else at): field.value for at, field in row.items()})
 
 
-def _asides(said: Iterable[Field]) -> Iterator[str]:
-    """Fields that are only comments, each once: of several runs, that of the first."""
-    first: dict[tuple[str, ...], Field] = {}
-    for field in said:
-        first.setdefault(field.at, field)
-    for at, field in first.items():
-        yield from _comment([field.comment], "  ")
-        yield f"  # {'.'.join(at[1:])}: {_flow(field.value)}"
+def _row(values: Mapping[str, Value]) -> Iterator[str]:
+    flow = f"    - {_flow(values)}"
+    if len(flow) <= _ROW_MOST:
+        yield flow
+        return
+    first, *rest = (line for key, value in values.items() for line in _field(quoted(key), value, "      "))
+    yield from (f"    - {first.lstrip()}", *rest)
+
+
+def _asides(runs: Sequence[Mapping[tuple[str, ...], Field]]) -> Iterator[str]:
+    """Fields that are only comments: one, if all runs say the same, else a row for each."""
+    for at in dict.fromkeys(chain.from_iterable(runs)):
+        said = [run.get(at) for run in runs]
+        first = next(field for field in said if field)
+        key = ".".join(at[1:])
+        yield from _comment([first.comment], "  ")
+        if all(_same(first, field) for field in said):
+            yield f"  # {key}: {_flow(first.value)}"
+        else:
+            yield "  # It differs from run to run; these are the rows of `queue`:"
+            yield from (f"  # - {_flow({key: field.value} if field else {})}" for field in said)
 
 
 def _comment(sentences: Iterable[str], indent: str) -> Iterator[str]:
