@@ -42,9 +42,14 @@ def worst() -> Iterator[tuple[str, str]]:
         "queue of attributes": ("  queue:\n", "    - {attributes.A%: 1, rank: MY.A + %}\n"),
         "unknown keys": ("", "  memry%: 1\n"),
         "halting script": ("  run: |\n", "    sudo \n"),
+        "script of slashes": ("  run: |\n", "    ;/;/;/;/;/;/;/;/;/;/;/;/;/;/;/;/;/;/;/;/\n"),
+        "files of runs": ("  queue: {count: 10000}\n  cdrom:\n    files:\n", "      - {on_host: /%}\n"),
         "silencers": ("", "  memory: 1GiB # vmf: ignore[VMF101]\n"),
     }
     yield "jobs", _filled(f"---\n{_JOB}")
+    yield "jobs of many runs", _filled(f"---\n{_JOB}  queue: {{count: 10000}}\n")
+    attributes = "".join(f"    A{number}: {number}\n" for number in range(499))
+    yield "attributes of runs", _filled("    - {attributes.B: %}\n", f"{_JOB}  attributes:\n{attributes}  queue:\n")
     yield from ((name, _filled(line, _JOB + start)) for name, (start, line) in blocks.items())
     expressions = {
         "parentheses": "(" * 5000 + "a" + ")" * 5000, "conjunction": "a&&" * (SIZE // 3 - 100) + "b",
