@@ -91,6 +91,11 @@ def test_printable_keeps_every_column():
         ("MEMORY", ["memory", "cpus"], "did you mean memory?"),
         ("zzz", ["memory", "cpus"], "known here: memory, cpus"),
         ("zzz", [], "known here: none"),
+        ("vcn", ["run", "vnc"], "did you mean vnc?"),
+        ("script", ["secrets"], "known here: secrets"),
+        ("VMF999", ["VMF409"], "known here: VMF409"),
+        ("environment", ["requirements"], "known here: requirements"),
+        ("count", ["cloud_init"], "known here: cloud_init"),
         ("x" * 100_000, ["memory"], "known here: memory"),
     ],
 )

@@ -17,6 +17,7 @@ _SHOWN = 60
 _EXCERPT = 120
 _COMPARED = 64
 _SURE = 0.75
+_LIKELY = 0.7
 _LISTED = 20
 
 
@@ -133,8 +134,9 @@ def meant(word: str, known: Iterable[str]) -> str:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """What may have been meant; else what is known."""
     folded = {each.lower(): printable(each) for each in known}
-    close = get_close_matches(word[:_COMPARED].lower(), folded, n=1)
-    if close:
+    plain = word[:_COMPARED].lower()
+    close = get_close_matches(plain, folded, n=1, cutoff=_LIKELY)
+    if close := close or [each for each in folded if sorted(each) == sorted(plain)]:  # a turn makes short words unlike
         return f"did you mean {folded[close[0]]}?"
     rest = len(folded) - _LISTED
     listed = [*list(folded.values())[:_LISTED], *([f"and {rest} more"] if rest > 0 else [])]

@@ -127,7 +127,8 @@ def _choice(given: Given, choices: Mapping[str, T]) -> T:
         guess = _WORDS.get(text.lower(), text) if _BOOLEANS.keys() == choices.keys() else text
         guess = meant(guess, choices)
         sure = guess and isinstance(given.node, Scalar) and given.node.plain
-        raise given.wrong(what, hint=suggestion(text, choices), fix=(text, guess) if sure else None)
+        hint = f"did you mean {guess}?" if guess else suggestion(text, choices)
+        raise given.wrong(what, hint=hint, fix=(text, guess) if sure else None)
     return choices[text]
 
 
