@@ -88,6 +88,7 @@ def test_any_text_is_read_back_as_it_was_written(text):
         f"{GOOD}queue " + " " * 100_000 + "x",
         f"{GOOD}queue " + "a " * 50_000 + "in b",
         f"{GOOD}vm_disk = " + " " * 100_000 + ",",
+        f"{GOOD}vm_vcpus = 1{'+0' * 30_000}\nqueue 10000",
         f"{GOOD}+B = {'x' * 50_000}$(Process)\nqueue 10000",
         "".join(f"+A{number} = 1\n" for number in range(15_000)) + f"{GOOD}queue 10000",
         f"{GOOD}requirements = {'(' * 100_000}\nqueue",

@@ -16,6 +16,8 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*([KMGT]?)B?", re.IGNORECASE | re.ASCII)
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_RECKONED_MOST = 200
+"""Characters of an expression that is a number; each process has its own."""
 _SEPARATOR = re.compile(r"[,\n]")
 
 
@@ -90,6 +92,8 @@ class Word(Struct, frozen=True, kw_only=True):
 
 def _reckoned(text: str) -> str:
     """The number that a text comes to as an expression, as HTCondor reckons it; any other text as it is."""
+    if len(text) > _RECKONED_MOST:
+        return text
     try:
         value = evaluate(parse(text))
     except ClassAdSyntaxError:
