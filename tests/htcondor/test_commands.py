@@ -322,6 +322,7 @@ def test_a_run_of_many_words_is_a_block(desk: Desk) -> None:
     ("queue", "folders"),
     [
         ("queue", ["out/x.results"]),
+        ("initialdir = .\nqueue", ["x.results"]),
         ("queue 2", ["out/x-0.results", "out/x-1.results"]),
         ("queue\nexecutable = y\nqueue", ["out/x.results", "out/y.results"]),
         ("queue 2\nexecutable = y\nqueue", ["out/x-0.results", "out/x-1.results", "out/y-2.results"]),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -134,7 +134,7 @@ def _apart(runs: Sequence[Sequence[Field]]) -> list[list[Field]]:
 
 
 def _of_run(field: Field, name: str, own: str) -> Field:
-    values = {_NAME: name, _FOLDER: f"{field.value}/{own}.results"}
+    values = {_NAME: name, _FOLDER: str(PurePosixPath(str(field.value), f"{own}.results"))}
     return replace(field, value=values.get(field.at, field.value))
 
 

@@ -85,7 +85,7 @@ def carried(key: str, word: Word) -> Saying:
     yield spec(key, word.text, CHANGE if strange else "", aside=bool(strange))
     if strange:
         instead = f"; `users: [{', '.join(users)}]` lets them in" if (users := _OWNER.findall(word.text)) else ""
-        why = f"it speaks of {' and '.join(strange)} of HTCondor's ads: undefined here, and so nothing would meet it"
+        why = f"it speaks of {' and '.join(strange)} of HTCondor's ads: undefined here"
         yield Lost(word=word, why=f"{why}{instead}", by_hand=True)
 
 
