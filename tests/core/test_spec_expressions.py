@@ -76,9 +76,36 @@ def test_a_syntax_fault_is_shown_where_it_is(job):
     assert "is no ClassAd expression" in fault.what
 
 
-def test_a_quoted_expression_is_at_fault_where_it_begins(job):
-    (fault,) = faults(job, "requirements: 'TARGET.Memory >='")
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("'Cpus = 4 && Site == \"x\"'", (7, 23)),
+        ('"Cpus = 4"', (7, 23)),
+        ("'= 4'", (7, 18)),
+        ("|\n    Cpus > 1 &&\n      (Disk = 4)\n", (9, 13)),
+        ("|\n    Cpus >\n  rank: 1", (8, 11)),
+        ("|\n    = 4", (8, 5)),
+    ],
+)
+def test_a_quoted_expression_and_one_in_a_block_are_at_fault_at_the_very_character(job, written, place):
+    (fault,) = faults(job, f"requirements: {written}")
+    assert (fault.line, fault.column) == place
+    assert "at character" not in fault.what
+
+
+@pytest.mark.parametrize(
+    ("written", "character"),
+    [
+        ("'Site == ''x'' && Cpus = 4'", 21),
+        ('"\\x43pus = 4"', 6),
+        (">\n    Cpus >\n    1 = 4", 10),
+        ("Cpus >\n    1 = 4", 10),
+    ],
+)
+def test_where_an_expression_is_written_otherwise_than_meant_the_character_is_counted(job, written, character):
+    (fault,) = faults(job, f"requirements: {written}")
     assert (fault.line, fault.column) == (7, 17)
+    assert f"is no ClassAd expression (at character {character}): " in fault.what
 
 
 @pytest.mark.parametrize("name", ["JobVMMemory", "jobvmmemory", "Requirements", "Rank", "HoldReason"])

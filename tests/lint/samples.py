@@ -190,7 +190,7 @@ CONTRADICTIONS = (
 
 EXPRESSIONS = (
     Sample("VMF301", "expressions that do not parse, = for ==", job("requirements: TARGET.Cpus →«=|>=» 1")),
-    Sample("VMF301", "a quoted expression that does not parse", job("requirements: →'TARGET.Cpus «=|>=» 1'")),
+    Sample("VMF301", "a quoted expression that does not parse", job("requirements: 'TARGET.Cpus →«=|>=» 1'")),
     Sample("VMF302", "unknown attributes", job("rank: TARGET.→Mem«ro|or»y")),
     Sample("VMF308", "comparisons of a string with a number", host('start: TARGET.RequestCpus →> «"1"|1»')),
     Sample(

@@ -18,16 +18,16 @@ class TestPlaces:
             (["requirements:", "  TARGET.Memroy > 7"], (8, 12)),
             (["requirements: &it TARGET.Memroy > 7"], (7, 17)),
             (["'requirements': TARGET.Memroy > 7"], (7, 26)),
-            (["requirements: 'TARGET.Memroy > 7'"], (7, 17)),
+            (["requirements: 'TARGET.Memroy > 7'"], (7, 25)),
             (['requirements: "TARGET\\u002EMemroy > 7"'], (7, 17)),
             (["requirements: TARGET.Memroy", "  > 7"], (7, 17)),
-            (["requirements: |", "  TARGET.Memroy > 7"], (7, 17)),
+            (["requirements: |", "  TARGET.Memroy > 7"], (8, 12)),
             (["requirements: >-", "  TARGET.Memroy", "  > 7"], (7, 17)),
             (["attributes: {A: TARGET.Memroy + 7}"], (7, 26)),
             (["requirements: [", "  ]"], (7, 17)),
         ],
     )
-    def test_the_very_token_of_a_plain_line_and_else_the_whole(self, judged, lines, at):
+    def test_the_very_token_where_the_text_stands_as_it_is_meant_and_else_the_whole(self, judged, lines, at):
         (found,) = judged(job(*lines))
         assert (found.fault.line, found.fault.column) == at
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from vmf.errors import SpecError
 from vmf.rules import Rule
 from vmf.spec import nodes, refusals
-from vmf.spec.faults import Place, shown
+from vmf.spec.faults import Place, Source, shown
 from vmf.spec.nodes import Node, Scalar, Sequence
 
 KINDS = MappingProxyType({Scalar: "a text", Sequence: "a list", nodes.Mapping: "a block of keys"})
@@ -54,12 +54,13 @@ class Given(Struct, frozen=True, kw_only=True):
         return f"{self.name}: {what}" if self.keys else what
 
     def within(self, offset: int) -> Place:
-        """The character of a text; of one that does not stand in a line as it is meant, the whole."""
+        """The character of a text; of one that does not stand in its lines as it is meant, the whole."""
         place, text = self.place, self.node.text if isinstance(self.node, Scalar) else ""
-        line = "".join(place.source.lines[place.line - 1 : place.line])
-        if offset > 0 and line.startswith(text, place.column - 1):
-            return replace(place, column=place.column + offset)
-        return place
+        line, begin = _line(place.source, place.line), place.column - 1
+        for quote in ("", "'", '"'):
+            if text and line.startswith(f"{quote}{text}{quote}", begin):
+                return replace(place, column=place.column + len(quote) + offset)
+        return _within_block(place, text, offset) if line.startswith("|", begin) else place
 
     def text(self, wanted: str = "a text") -> str:
         """The text as written.
@@ -74,6 +75,21 @@ class Given(Struct, frozen=True, kw_only=True):
             hint = "give a value; write an empty text as ''"
             raise self.wrong(f"{wanted} is wanted, this is empty", hint=hint, rule=refusals.WRONG_SHAPE)
         return self.node.text
+
+
+def _within_block(place: Place, text: str, offset: int) -> Place:
+    """The character of a text that stands below its `|`; its end is behind its last letter, not in the next line."""
+    before = text[: min(offset, len(text.rstrip("\n")))]
+    number, column = before.count("\n"), len(before) - before.rfind("\n")
+    meant, line = text.split("\n")[number], _line(place.source, place.line + 1 + number)
+    indent = len(line) - len(meant)
+    if line != " " * indent + meant:
+        return place
+    return replace(place, line=place.line + 1 + number, column=indent + column)
+
+
+def _line(source: Source, number: int) -> str:
+    return "".join(source.lines[number - 1 : number])
 
 
 def _key(key: str) -> str:

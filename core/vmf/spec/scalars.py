@@ -13,6 +13,7 @@ from msgspec import Struct, inspect
 from vmf import units
 from vmf.classad import ClassAdSyntaxError, parse
 from vmf.classad.grammar import MEANT
+from vmf.errors import Fault
 from vmf.model import terms
 from vmf.spec import refusals
 from vmf.spec.faults import meant, shown, suggestion
@@ -29,18 +30,26 @@ _WORDS = MappingProxyType({"yes": "true", "on": "true", "no": "false", "off": "f
 
 
 def expression(given: Given) -> str:
-    """The text of a ClassAd expression; one that spans no lines is at fault at the very character."""
+    """The text of a ClassAd expression; it is at fault at the very character, or says which one that is."""
     text = given.text("a ClassAd expression")
     try:
         parse(text)
     except ClassAdSyntaxError as error:
-        fault, at, fix = error.fault, max(error.fault.column - 1, 0), None
+        fault, fix = error.fault, None
+        at = _offset(text, fault)
         place = given.within(at)
         if place != given.place and (slip := _SLIP.match(text, at)):
             fix = (slip[0], MEANT[slip[0].lower()])
-        what = f"{given.name}: {shown(text)} is no ClassAd expression: {fault.what}"
+        where = f" (at character {at + 1})" if at and place == given.place else ""
+        what = f"{given.name}: {shown(text)} is no ClassAd expression{where}: {fault.what}"
         raise place.wrong(what, hint=fault.hint, rule=refusals.NOT_PARSED, fix=fix) from error
     return text
+
+
+def _offset(text: str, fault: Fault) -> int:
+    """The character, from 0, that a fault in a text of several lines is about."""
+    before = text.split("\n")[: max(fault.line - 1, 0)]
+    return sum(len(each) + 1 for each in before) + max(fault.column - 1, 0)
 
 
 class Unit(Struct, frozen=True, kw_only=True):
