@@ -121,3 +121,18 @@ def test_an_image_that_is_none_is_refused_as_it_is_by_run(shell: Shell) -> None:
     done = shell.vmf("plan", "j.yaml")
     assert done.returncode == 78
     assert "box.raw" in done.stderr
+
+
+def test_jobs_that_bring_their_results_to_one_folder_are_refused_as_they_are_by_run(shell: Shell) -> None:
+    for name in ("a", "b"):
+        shell.job("exit 0", name)
+    done = shell.vmf("plan", "a.yaml", "b.yaml", "--set", "results.folder=both")
+    assert done.returncode == 78
+    for name in ("a", "b"):
+        assert f"{name}: another job brings its results to {shell.folder}/both, too" in done.stderr
+
+
+def test_what_a_spec_says_cannot_control_a_terminal(shell: Shell) -> None:
+    shell.job("exit 0")
+    done = shell.vmf("plan", "j.yaml", "--set", r'results.files=["\x9b2J"]')
+    assert (done.returncode, "\x9b" in done.stdout) == (0, False)

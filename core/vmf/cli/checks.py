@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from vmf.errors import NoMatch, UsageError
@@ -23,15 +23,22 @@ def results_folder(job: Job) -> Path:
     return job.results.folder or Path.cwd() / f"{job.name}.results"
 
 
+def check_shared(jobs: Sequence[Job]) -> None:
+    """See that no two jobs bring their results to the same place.
+
+    Raises:
+        UsageError: with every job that does.
+    """
+    _settle(_clashes(jobs))
+
+
 def check_places(jobs: Sequence[Job]) -> None:
-    """See that each job's results have a place of their own to go to.
+    """See that each job's results have a place of their own that can take them now.
 
     Raises:
         UsageError: with every fault of every job.
     """
-    users = Counter(map(results_folder, jobs))
-    if faults := [f"{job.name}: {fault}" for job in jobs for fault in _faults(job, users)]:
-        raise UsageError("\n".join(faults))
+    _settle((*_clashes(jobs), *(f"{job.name}: {fault}" for job in jobs for fault in _faults(job))))
 
 
 def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host]) -> None:
@@ -69,10 +76,21 @@ def objections(rejected: Sequence[Rejection]) -> str:
     return "\n".join(f"    {each.host}: {each.reason}" for each in rejected)
 
 
-def _faults(job: Job, users: Mapping[Path, int]) -> Iterator[str]:
+def _settle(faults: Iterable[str]) -> None:
+    if said := "\n".join(faults):
+        raise UsageError(said)
+
+
+def _clashes(jobs: Sequence[Job]) -> Iterator[str]:
+    folders = {job.name: results_folder(job) for job in jobs}
+    users = Counter(folders.values())
+    for name, folder in folders.items():
+        if users[folder] > 1:
+            yield f"{name}: another job brings its results to {folder}, too\n    give each job its own results.folder"
+
+
+def _faults(job: Job) -> Iterator[str]:
     folder = results_folder(job)
-    if users[folder] > 1:
-        yield f"another job brings its results to {folder}, too\n    give each job its own results.folder"
     if os.path.lexists(folder) and not says_nothing(folder, job.name):
         yield f"the results folder {folder} is already there\n    move it away, or {ANOTHER}"
     elif not folder.parent.is_dir():

@@ -7,12 +7,13 @@ import argparse
 import msgspec
 
 from vmf import plan
-from vmf.cli.checks import objections, usable
+from vmf.cli.checks import check_shared, objections, usable
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit
 from vmf.model import Placement
 from vmf.plan import Line, Unplaced
 from vmf.run import world
+from vmf.spec.faults import printable
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,7 @@ def act(options: argparse.Namespace) -> int:
     """Print the plan."""
     session = Session(options)
     jobs, hosts = session.read()
+    check_shared(jobs)
     try:
         planned = plan.plan(jobs, usable(session.hosts, hosts), world=world())
         lines = {each.job.name: _lines(session, each) for each in planned}
@@ -50,4 +52,4 @@ def _print(lines: dict[str, tuple[Line, ...]]) -> None:
     for name, each in lines.items():
         print(name)
         for line in each:
-            print(f"    {line.what.ljust(wide)}  {line.how}\n    {' ' * wide}    because {line.why}")
+            print(f"    {line.what.ljust(wide)}  {printable(line.how)}\n    {' ' * wide}    because {line.why}")

@@ -134,6 +134,12 @@ MAC_TWICE = Rule(
     mend="Give each an address of its own, or leave it to vmf.",
     severity=Severity.WARNING,
 )
+SAME_RESULTS = Rule(
+    id="VMF221",
+    title="two jobs of one file that bring their results to the same folder",
+    why="Each would overwrite what the other brought, so they are not started.",
+    mend="Give each a `results.folder` of its own, or leave it out: the folder is then named after the job.",
+)
 CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",

@@ -1,0 +1,44 @@
+"""Jobs of one file that get in each other's way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lint.samples import job
+from vmf.lint.together import shared_results
+from vmf.spec import JobWords
+from vmf.spec.documents import each_document
+from vmf.spec.faults import Faults
+from vmf.spec.jobs import drafts
+
+
+@pytest.fixture
+def shared(folder):
+    """What is found in a file of these jobs: the line, the column and the sentence."""
+
+    def shared(*jobs: str) -> list[tuple[int, int, str]]:
+        path, faults = Path("jobs.yaml"), Faults()
+        path.write_text("---\n".join(jobs))
+        words = JobWords(images=folder / "images")
+        read = [each for _, node in each_document((path,), faults) for each in drafts(node, path, words, faults=faults)]
+        faults.settle()
+        return [(each.fault.line, each.fault.column, each.fault.what) for each in shared_results(read)]
+
+    return shared
+
+
+def test_the_second_of_two_jobs_is_told_whose_results_are_in_its_folder(shared):
+    (found,) = shared(job("results: {folder: out}"), job("results: {folder: ./out}", name="k"))
+    assert found == (15, 21, "spec.results.folder: j brings its results there already")
+
+
+def test_the_runs_of_a_queue_share_no_folder(shared):
+    found = shared(job("results: {folder: out}", "queue: {count: 3}"))
+    assert {(line, column) for line, column, _ in found} == {(7, 21)}
+
+
+@pytest.mark.parametrize("queue", ["{count: 3}", "[{results.folder: a}, {results.folder: b}, {cpus: 2}]"])
+def test_folders_of_their_own_are_fine(shared, queue):
+    assert shared(job(f"queue: {queue}")) == []
