@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from types import TracebackType
@@ -13,6 +14,8 @@ from vmf.errors import Fault, SpecError
 from vmf.rules import Rule
 from vmf.spec import refusals
 
+LINE_BREAK = re.compile(r"\r\n|\r|\n")
+"""What ends a line, for all that counts lines or cuts a text into them."""
 _SHOWN = 60
 _EXCERPT = 120
 _COMPARED = 64
@@ -138,6 +141,12 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(plain, folded, n=1, cutoff=_LIKELY)
     if close := close or [each for each in folded if sorted(each) == sorted(plain)]:  # a turn makes short words unlike
         return f"did you mean {folded[close[0]]}?"
-    rest = len(folded) - _LISTED
-    listed = [*list(folded.values())[:_LISTED], *([f"and {rest} more"] if rest > 0 else [])]
-    return f"known here: {', '.join(listed) or 'none'}"
+    return listed(folded.values())
+
+
+def listed(known: Iterable[str]) -> str:
+    """What is known, as much of it as is worth reading."""
+    words = [*known]
+    rest = len(words) - _LISTED
+    more = [f"and {rest} more"] if rest > 0 else []
+    return f"known here: {', '.join((*words[:_LISTED], *more)) or 'none'}"

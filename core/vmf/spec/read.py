@@ -6,7 +6,7 @@ A scalar means what the type of its field makes of its text, never what YAML wou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from msgspec import inspect
 from vmf.errors import Fault, SpecError
 from vmf.model import File, Image
 from vmf.spec import nodes, refusals
-from vmf.spec.faults import Faults, Place, meant, shown, suggestion
+from vmf.spec.faults import Faults, Place, listed, meant, shown, suggestion
 from vmf.spec.given import KINDS, Given
 from vmf.spec.nodes import Scalar, Sequence
 from vmf.spec.scalars import SCALARS, UNITS, expression, measured
@@ -93,16 +93,19 @@ def read_path(folder: Path, given: Given) -> Path:
     return (folder / text).absolute()
 
 
-def entries(given: Given, faults: Faults) -> Iterator[tuple[Scalar, Given]]:
+_LINES = "write KEY: VALUE lines below it"
+
+
+def entries(given: Given, faults: Faults, hint: str = _LINES) -> Iterator[tuple[Scalar, Given]]:
     """The entries of a block, each key once; doubles and keys that are no text go to `faults`.
 
     Raises:
-        SpecError: if it is no block.
+        SpecError: if it is no block, with the hint.
     """
     if not isinstance(given.node, nodes.Mapping):
         found = "empty" if isinstance(given.node, Scalar) and given.node.null else KINDS[type(given.node)]
         what = f"a block of keys is wanted, this is {found}"
-        raise given.wrong(what, hint="write KEY: VALUE lines below it", rule=refusals.WRONG_SHAPE)
+        raise given.wrong(what, hint=hint, rule=refusals.WRONG_SHAPE)
     first: dict[str, Place] = {}
     for key, value in given.node.entries:
         if not isinstance(key, Scalar):
@@ -128,7 +131,7 @@ def _fields(reader: Reader, given: Given, wanted: inspect.StructType | inspect.T
     fields = {field.encode_name: field for field in wanted.fields}
     missing = {key: field for key, field in fields.items() if field.required}
     values: dict[str, Any] = {}
-    for key, below in entries(given, reader.faults):
+    for key, below in entries(given, reader.faults, _example(wanted.fields)):
         missing.pop(key.text, None)
         if key.text not in fields:
             guess = meant(key.text, fields)
@@ -146,6 +149,13 @@ def _fields(reader: Reader, given: Given, wanted: inspect.StructType | inspect.T
         reader.lose(given, given.wrong(f"the key {name} is missing", hint=hint, rule=refusals.MISSING_KEY))
         reader.spoilt.add((*given.keys, name)[:2])
     return values
+
+
+def _example(fields: Iterable[inspect.Field]) -> str:
+    """How a block is written, by the keys that it has to have, or by its first one."""
+    known = [field.encode_name for field in fields]
+    keys = [field.encode_name for field in fields if field.required] or known[:1]
+    return f"write it as {{{', '.join(f'{key}: …' for key in keys)}}}; {listed(known)}" if keys else _LINES
 
 
 def _unknown(given: Given, key: Scalar, known: Mapping[str, inspect.Field]) -> Fault:
