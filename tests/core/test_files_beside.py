@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 import pytest
 
-from vmf.files.beside import replacing
+from vmf.files.beside import replacing, rewrite
 
 
 def test_the_new_file_appears_once_it_is_whole(tmp_path):
@@ -49,3 +50,24 @@ def test_what_a_killed_process_left_is_replaced_and_a_link_not_followed(tmp_path
         file.write(b"new")
     assert (tmp_path / "elsewhere").read_bytes() == b"theirs"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "file"]
+
+
+def test_a_rewritten_file_keeps_its_permissions(tmp_path):
+    file = tmp_path / "a"
+    file.write_bytes(b"old")
+    file.chmod(0o640)
+    rewrite(file, b"new")
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"new", 0o640)
+
+
+def test_what_cannot_be_rewritten_is_named_and_stays(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = tmp_path / "a"
+    file.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        rewrite(file, b"new")
+    assert caught.value.filename == str(file)
+    assert file.read_bytes() == b"old"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-import stat
 from pathlib import Path
 
 from vmf.cli.show import show
-from vmf.files.beside import naming, replacing
+from vmf.files.beside import rewrite
 from vmf.model import API_VERSION
 from vmf.spec.faults import Faults
 from vmf.spec.migrating import Migration, migrate
@@ -29,16 +27,9 @@ def act(options: argparse.Namespace) -> int:
     faults.settle()
     for path, migration in found.items():
         if migration.renamings:
-            _write(path.resolve(), migration.content)
+            rewrite(path.resolve(), migration.content)
         show(f"{path}: {_words(migration)}")
     return 0
-
-
-def _write(path: Path, content: bytes) -> None:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    with naming(path), replacing(path) as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(content)
 
 
 def _words(migration: Migration) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -33,6 +34,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Give a file another content; it keeps its permissions, and its name leads to either all of it or the old one.
+
+    Raises:
+        OSError: naming the file, if it cannot be written.
+    """
+    with naming(path), replacing(path) as file:
+        os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+        file.write(content)
 
 
 @contextmanager

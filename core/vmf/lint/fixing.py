@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
-import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from vmf.errors import Fault
-from vmf.files.beside import replacing
+from vmf.files.beside import rewrite
 from vmf.lint.finding import Finding, Report
+from vmf.spec.faults import LINE_BREAK
 
 _BYTE_ORDER_MARK = "\ufeff"
-_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 ROUNDS_MOST = 10
@@ -57,7 +54,7 @@ def _fix_file(path: Path, faults: Sequence[Fault]) -> int:
     text = path.read_bytes().decode()
     begins = [
         len(_BYTE_ORDER_MARK) if text.startswith(_BYTE_ORDER_MARK) else 0,
-        *(found.end() for found in _BREAK.finditer(text)),
+        *(found.end() for found in LINE_BREAK.finditer(text)),
     ]
     edits = {
         (begins[fault.line - 1] + fault.column - 1, *fault.fix)
@@ -70,12 +67,5 @@ def _fix_file(path: Path, faults: Sequence[Fault]) -> int:
             text = f"{text[:at]}{new}{text[at + len(old) :]}"
             done += 1
     if done:
-        _write(path, text)
+        rewrite(path, text.encode())
     return done
-
-
-def _write(path: Path, text: str) -> None:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    with replacing(path) as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(text.encode())

@@ -21,13 +21,12 @@ from ruamel.yaml.tokens import (
     Token,
 )
 
-from vmf.spec.faults import Place, Source
+from vmf.spec.faults import LINE_BREAK, Place, Source
 from vmf.spec.nodes import DEPTH_LIMIT
 
 TOKEN_LIMIT = 20_000
 """Behind so many of YAML's tokens, which are some 5,000 lines, no comment is looked for."""
 
-_BREAK = re.compile(r"\r\n|\r|\n")
 _BLANKS = re.compile(r"[ \t]*")
 _BLOCK = frozenset("|>")
 
@@ -49,8 +48,8 @@ def comments(text: str, where: str, pattern: re.Pattern[str]) -> Iterator[Commen
     candidates = [each for each in pattern.finditer(text) if text[each.start() - 1 : each.start()] in _BEFORE]
     if not candidates:
         return
-    source = Source(where=where, lines=tuple(_BREAK.split(text)))
-    lines = [0, *(each.end() for each in _BREAK.finditer(text))]
+    source = Source(where=where, lines=tuple(LINE_BREAK.split(text)))
+    lines = [0, *(each.end() for each in LINE_BREAK.finditer(text))]
     spans, known = _texts(text)
     for found in candidates:
         index = found.start()
@@ -109,6 +108,6 @@ def _indented(text: str, begin: int, end: int) -> bool:
 def _within(text: str, index: int, span: tuple[int, int]) -> bool:
     """Whether a place lies inside a text; the first line of a block text, `run: |`, may end in a comment."""
     begin, end = span
-    if text[begin] in _BLOCK and not _BREAK.search(text, begin, index):
+    if text[begin] in _BLOCK and not LINE_BREAK.search(text, begin, index):
         return False
     return index < end
