@@ -10,6 +10,8 @@ from vmf.model import Host, Job, NetworkType
 from vmf.plugins import Plugins
 from vmf.rules import Check, Objection, Rule, Severity
 from vmf.spec.faults import shown, suggestion
+from vmf.spec.files import absence
+from vmf.spec.refusals import NO_FILE
 from vmf.units import format_size
 
 LACKING = Rule(
@@ -76,7 +78,17 @@ def checks(plugins: Plugins, hosts: Sequence[Host]) -> tuple[Check[Any], ...]:
         Check(rule=NO_NETWORK, kind=Job, judge=site.no_network),
         Check(rule=HOST_LACKING, kind=Host, judge=site.host_lacking),
         Check(rule=UNDRIVEN, kind=Host, judge=site.undriven),
+        Check(rule=NO_FILE, kind=Host, judge=_missing),
     )
+
+
+def _missing(host: Host) -> Iterator[Objection]:
+    """The files of this computer by which a hypervisor is reached; a plugin opens them when it connects."""
+    for field in ("key", "ca"):
+        path = getattr(host.connection, field)
+        if path and (problem := absence(path)):
+            what = f"{shown(path.name)}: {problem}"
+            yield Objection(at=("connection", field), what=what, hint="check the path; it begins at the spec's folder")
 
 
 class _Site:
