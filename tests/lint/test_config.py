@@ -55,14 +55,16 @@ def test_the_nearest_one_counts_alone_and_a_pyproject_of_others_is_passed_by(tmp
     ("content", "said"),
     [
         (b'selct = ["VMF2"]', "unknown key 'selct'(.|\n)*did you mean select?"),
-        (b'select = "VMF2"', "Expected `array`, got `str`"),
-        (b"[per-file-ignores]\na = 1", "per-file-ignores"),
+        (b'select = "VMF2"', "toml: select: a list of texts is wanted, as in"),
+        (b"ignore = [1]", "toml: ignore: a list of texts is wanted, as in"),
+        (b"[per-file-ignores]\na = 1", "toml: per-file-ignores: a table of lists of texts is wanted, as in"),
+        (b"[per-file-ignores]\na = [1]", "toml: per-file-ignores: a table of lists of texts is wanted, as in"),
         (b"select = [1 2]", "is not TOML: .*line 1"),
         (b"\xff", "is not TOML"),
         (b"a = " + b"[" * 100_000, "is not TOML"),
         (b"#" * (config.LARGEST + 1), "larger than 1 MiB"),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_what_is_wrong_is_said_with_the_file(tmp_path, content, said):
     (tmp_path / "vmf.toml").write_bytes(content)
@@ -79,5 +81,5 @@ def test_tables_that_are_none_are_passed_by(tmp_path, content):
 
 def test_a_table_must_be_one(tmp_path):
     (tmp_path / "pyproject.toml").write_text("[tool.vmf]\nlint = 1")
-    with pytest.raises(UsageError, match="Expected `object`, got `int`"):
+    with pytest.raises(UsageError, match="toml: a table is wanted"):
         nearest(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,10 +83,27 @@ def _config(file: Path, table: object) -> Config:
     try:
         given = msgspec.convert(table, _Table)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{file}: {error}", hint="see docs/lint.md") from error
+        raise UsageError(f"{file}: {_plainly(str(error))}", hint="see docs/lint.md") from error
     per_file = ((Patterns(folder=file.parent, globs=(glob,)), words) for glob, words in given.per_file_ignores.items())
     return Config(
         choice=Choice(select=given.select, ignore=given.ignore, per_file=tuple(per_file)),
         exclude=Patterns(folder=file.parent, globs=given.exclude),
         hosts=tuple(Path(os.path.relpath(file.parent / each)) for each in given.hosts),
     )
+
+
+def _plainly(error: str) -> str:
+    """What is wanted where the parser of types found something else."""
+    key = _KEY.search(error)
+    return f"{key[0]}: {_WANTED[key[0]]}" if key else "a table is wanted"
+
+
+_LIST = "a list of texts is wanted, as in"
+_WANTED: Mapping[str, str] = MappingProxyType({
+    "select": f'{_LIST} ["VMF2"]',
+    "ignore": f'{_LIST} ["VMF213"]',
+    "exclude": f'{_LIST} ["old"]',
+    "per-file-ignores": 'a table of lists of texts is wanted, as in {"tests/*" = ["VMF4"]}',
+    "hosts": f'{_LIST} ["hosts"]',
+})  # fmt: skip
+_KEY = re.compile(rf"(?<=`\$\.)(?:{'|'.join(_WANTED)})")
