@@ -175,3 +175,19 @@ def test_all_faults_of_all_files_come_in_one_go(file):
     with pytest.raises(SpecError) as caught:
         load_hosts(paths, settings=SETTINGS, remark=pytest.fail)
     assert [Path(fault.where).name for fault in caught.value.faults] == ["a.yaml"] * 2 + ["b.yaml"] + ["c.yaml"] * 2
+
+
+@pytest.mark.parametrize(
+    "address", ["h", "a-b.example.org", "10.0.0.1", "fe80::1", "::1", "::", "fe80::", "::ffff:1.2.3.4"]
+)
+def test_a_host_is_reached_by_its_name_or_by_an_address_of_either_kind(spec, address):
+    (host,) = spec(f"{{type: fake, connection: {{transport: ssh, address: '{address}'}}}}")
+    assert host.connection.address == address
+
+
+@pytest.mark.parametrize(
+    "address", ["-h", ":-h", ":", "h;id", "::$(id)", "a b", "::1/x", "user@h", "[::1]", "h\\n", "::1\\n", ""]
+)
+def test_what_could_be_an_option_or_a_word_of_a_shell_is_no_address(spec, address):
+    with pytest.raises(SpecError, match=r"spec\.connection\.address"):
+        spec(f'{{type: fake, connection: {{transport: ssh, address: "{address}"}}}}')
