@@ -38,8 +38,8 @@ spec:
     # folder: out           # where to; first.results, if nothing is said
 
   # queue:                  # the same job several times, each time with other values
-  #   - {env.WHOM: Ada}
-  #   - {env.WHOM: Bob}
+  #   - {env.WHOM: Ada, results.folder: ada}
+  #   - {env.WHOM: Bob, results.folder: bob}
 """
 
 
