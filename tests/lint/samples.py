@@ -180,6 +180,11 @@ CONTRADICTIONS = (
     Sample("VMF218", "a key in plain sight", job("run: →|", f"  curl -H 'Authorization: «{_KEY}|$TOKEN»'")),
     Sample("VMF219", "the block of another type", job("type: «toy|[toy, words]»", "→words: {}")),
     Sample("VMF220", "MACs twice in one file", _TWO_MACS),
+    Sample(
+        "VMF221",
+        "results twice in one file",
+        f"{job('results: {folder: out}')}---\n{job('results: {folder: →out«|2»}', name='k')}",
+    ),
     Sample("VMF251", "a transport without an address", host("→connection: {transport: ssh«|, address: h»}")),
     Sample("VMF251", "an address without a transport", host("connection: {«|transport: ssh, »address: →h}")),
     Sample("VMF252", "a connection without a cipher", host("connection: {transport: →tcp, address: «h|localhost»}")),

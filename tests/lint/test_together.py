@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lint.samples import job
-from vmf.lint.together import shared_results
+from vmf.lint.together import clashes
 from vmf.spec import JobWords
 from vmf.spec.documents import each_document
 from vmf.spec.faults import Faults
@@ -24,7 +24,7 @@ def shared(folder):
         words = JobWords(images=folder / "images")
         read = [each for _, node in each_document((path,), faults) for each in drafts(node, path, words, faults=faults)]
         faults.settle()
-        return [(each.fault.line, each.fault.column, each.fault.what) for each in shared_results(read)]
+        return [(each.fault.line, each.fault.column, each.fault.what) for each in clashes(read)]
 
     return shared
 

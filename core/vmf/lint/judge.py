@@ -13,12 +13,13 @@ from vmf.errors import Fault
 from vmf.files import images as inspection
 from vmf.lint import files, hosts, inline
 from vmf.lint.finding import Finding
+from vmf.lint.together import clashes
 from vmf.lint.wording import Wording
 from vmf.model import Host, Image, Job
 from vmf.plugins import Plugins
 from vmf.rules import Check, Rule
 from vmf.spec import JobWords, contradictions, nodes, refusals
-from vmf.spec.contradiction_rules import MAC_TWICE
+from vmf.spec.contradiction_rules import MAC_TWICE, SAME_RESULTS
 from vmf.spec.documents import Draft, Names, each_document, locate
 from vmf.spec.faults import Faults, shown, suggestion
 from vmf.spec.given import Given
@@ -67,7 +68,7 @@ def findings(paths: Sequence[Path], *, plugins: Plugins, hosts: Sequence[Path], 
             yield from (Finding(rule=rules[fault.rule], fault=fault) for fault in each.faults)
             yield from (Finding(rule=rule, fault=fault) for rule, fault in each.judged(checks))
             yield from wording.of(each)
-        yield from _doubled([each for each in page.drafts if isinstance(each.value, Job)])
+        yield from clashes([each for each in page.drafts if isinstance(each.value, Job)])
 
 
 def all_rules(plugins: Plugins) -> Mapping[str, Rule]:
@@ -78,6 +79,7 @@ def all_rules(plugins: Plugins) -> Mapping[str, Rule]:
         *refusals.RULES,
         *(check.rule for check in contradictions.CONTRADICTIONS),
         MAC_TWICE,
+        SAME_RESULTS,
         *expression_rules.RULES,
         *(check.rule for check in files.CHECKS),
         *hosts.RULES,
@@ -193,16 +195,3 @@ def _cost(node: Node) -> int:
             return 1 + sum(_cost(each) for entry in entries for each in entry)
         case Scalar(text=text):
             return 1 + len(text) // _CHARACTERS
-
-
-def _doubled(jobs: Sequence[Draft[Job]]) -> Iterator[Finding]:
-    """Jobs of one file that have the same MAC address."""
-    first: dict[str, str] = {}
-    for each in jobs:
-        if each.value and (mac := each.value.network.mac):
-            if mac.lower() in first:
-                place = each.place("spec", "network", "mac")
-                what = f"spec.network.mac: {mac} is already the address of {first[mac.lower()]}"
-                hint = "give each a MAC address of its own"
-                yield Finding(rule=MAC_TWICE, fault=place.fault(what, hint=hint, rule=MAC_TWICE))
-            first.setdefault(mac.lower(), each.value.name)

@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
 
 from vmf.lint.finding import Finding
 from vmf.model import Job
-from vmf.spec.contradiction_rules import SAME_RESULTS
+from vmf.rules import Rule
+from vmf.spec.contradiction_rules import MAC_TWICE, SAME_RESULTS
 from vmf.spec.documents import Draft
 
 
-def shared_results(jobs: Sequence[Draft[Job]]) -> Iterator[Finding]:
-    """Jobs of one file that bring their results to the same folder."""
-    first: dict[Path, str] = {}
-    for each in jobs:
-        if each.value and (folder := each.value.results.folder):
-            if folder in first:
-                place = each.place("spec", "results", "folder")
-                what = f"spec.results.folder: {first[folder]} brings its results there already"
-                hint = "give each a folder of its own, or leave it out"
-                yield Finding(rule=SAME_RESULTS, fault=place.fault(what, hint=hint, rule=SAME_RESULTS))
-            first.setdefault(folder, each.value.name)
+class _Own(Struct, frozen=True):
+    """What each job has to have for itself."""
+
+    rule: Rule
+    at: tuple[str, ...]
+    of: Callable[[Job], Hashable]
+    """A job's; None if it says nothing of it."""
+    what: str
+    hint: str
+
+
+def clashes(jobs: Sequence[Draft[Job]]) -> Iterator[Finding]:
+    """What jobs of one file share and must not: the second of two is told the name of the first."""
+    for own in _OWN:
+        first: dict[Hashable, str] = {}
+        for each in jobs:
+            found = own.of(each.value) if each.value else None
+            if found in first:
+                what = f"spec.{'.'.join(own.at)}: {first[found]} {own.what}"
+                fault = each.place("spec", *own.at).fault(what, hint=own.hint, rule=own.rule)
+                yield Finding(rule=own.rule, fault=fault)
+            elif found is not None:
+                first[found] = each.value.name if each.value else ""
+
+
+_OWN: Final = (
+    _Own(
+        rule=MAC_TWICE,
+        at=("network", "mac"),
+        of=lambda job: job.network.mac and job.network.mac.lower(),
+        what="has this address already",
+        hint="give each a MAC address of its own",
+    ),
+    _Own(
+        rule=SAME_RESULTS,
+        at=("results", "folder"),
+        of=lambda job: job.results.folder,
+        what="brings its results there already",
+        hint="give each a folder of its own, or leave it out",
+    ),
+)
