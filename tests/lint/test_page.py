@@ -75,8 +75,8 @@ A finding in JSON:
 | `hint` | What to do about it; may be empty. |
 
 ## Choosing rules
-`--select` and `--ignore` take ids and beginnings of ids, separated by commas: `VMF2` stands for all that begin so.
-What is ignored is not told even if it is selected. A name that no rule has is refused.
+`--select` and `--ignore` take ids and beginnings of ids, separated by commas, and may be given again: `VMF2` stands for
+all that begin so. What is ignored is not told even if it is selected. A name that no rule has is refused.
 
 A comment silences the rules that it names: on its own line, or on the next one if it stands alone. It has to name them;
 one that silences nothing is told of. A `#` inside a text, such as a script, begins no comment.

@@ -11,13 +11,12 @@ from msgspec import Struct
 
 from vmf.errors import SpecError
 from vmf.htcondor.words import Word
-from vmf.spec.faults import Place, Source
+from vmf.spec.faults import LINE_BREAK, Place, Source
 
 SIZE_MOST = 256 * 1024
 """Bytes of one file."""
 TOGETHER_MOST = 4 * SIZE_MOST
 """Bytes of all the files of one import; a file that is included twice counts twice."""
-_BREAK = re.compile(r"\r\n|\r|\n")
 _CONTROL = re.compile("[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -102,7 +101,7 @@ class Shelf:
 
 def _text(content: bytes, whole: Word) -> Source:
     try:
-        lines = tuple(_BREAK.split(content.decode("utf-8-sig")))
+        lines = tuple(LINE_BREAK.split(content.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
         number = content[: error.start].count(b"\n") + 1
         what = f"the byte 0x{content[error.start]:02x} in line {number} is not UTF-8 text"

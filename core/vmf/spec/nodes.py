@@ -26,7 +26,7 @@ from ruamel.yaml.events import (
 )
 
 from vmf.spec import refusals
-from vmf.spec.faults import Place, Source, printable, shown
+from vmf.spec.faults import LINE_BREAK, Place, Source, printable, shown
 
 SIZE_LIMIT = 256 * 1024
 DEPTH_LIMIT = 64
@@ -34,7 +34,6 @@ NODE_LIMIT = 40_000
 DOCUMENT_LIMIT = 1_000
 
 _NULLS = frozenset({"", "~", "null"})
-_BREAK = re.compile(r"\r\n|\r|\n")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -84,7 +83,7 @@ def documents(path: Path) -> Iterator[Node]:
     """
     source = Source(where=str(path))
     text = _decode(_read(path, source), source)
-    source = Source(where=source.where, lines=tuple(_BREAK.split(text)))
+    source = Source(where=source.where, lines=tuple(LINE_BREAK.split(text)))
     found = 0
     for node in compose(text, source):
         if not (isinstance(node, Scalar) and node.null):
@@ -169,14 +168,14 @@ def _decode(content: bytes, source: Source) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig", errors="replace")
-        source = Source(where=source.where, lines=tuple(_BREAK.split(before)))
+        source = Source(where=source.where, lines=tuple(LINE_BREAK.split(before)))
         what = f"the byte 0x{content[error.start]:02x} is not UTF-8 text"
         place = _at_index(len(before), before, source)
         raise place.wrong(what, hint="save the file as UTF-8 text", rule=refusals.NOT_TEXT) from None
 
 
 def _at_index(index: int, text: str, source: Source) -> Place:
-    lines = _BREAK.split(text[:index])
+    lines = LINE_BREAK.split(text[:index])
     return Place(source=source, line=len(lines), column=len(lines[-1]) + 1)
 
 
