@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -57,6 +56,8 @@ def nearest(folder: Path) -> Config:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415  # slow to import, for who configures nothing
+
     try:
         with file.open("rb") as stream:
             content = stream.read(LARGEST + 1)

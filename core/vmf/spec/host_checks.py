@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 from vmf.model import Host, NetworkType, Transport
 from vmf.rules import Check, Objection
@@ -63,6 +62,8 @@ def _own_guest(host: Host) -> Iterator[Objection]:
 
 
 def _loopback(address: str) -> bool:
+    from ipaddress import ip_address  # noqa: PLC0415  # slow to import, and most specs are of jobs
+
     try:
         return ip_address(address).is_loopback
     except ValueError:

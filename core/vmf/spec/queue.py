@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import io
 import itertools
@@ -110,6 +109,8 @@ def _count(given: Given, _: Path) -> list[tuple[Change, ...]]:
 
 def _file(given: Given, folder: Path) -> list[tuple[Change, ...]]:
     """The rows of a file of comma-separated values; its first line names the fields."""
+    import csv  # noqa: PLC0415  # slow to import, and few queues are files
+
     path = folder / given.text("a file of rows")
     if not path.resolve().is_relative_to(folder.resolve()):
         what = f"{shown(path)} lies outside the spec's folder"
@@ -133,6 +134,8 @@ def _file(given: Given, folder: Path) -> list[tuple[Change, ...]]:
 
 def _numbered(text: str) -> list[tuple[int, list[str]]]:
     """The rows that hold something, each with the line in which it begins: a value in quotes may have several lines."""
+    import csv  # noqa: PLC0415  # as above
+
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows, begins = [], 1
     for row in reader:
