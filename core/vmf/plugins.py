@@ -122,6 +122,12 @@ class Plugins:
         own = msgspec.convert(block, words, dec_hook=lambda wanted, text: wanted(text))
         return (*needs(host), *needs(own, at=(host.type,)))
 
+    def missing(self, host: Host) -> tuple[Need, ...]:
+        """What a host's spec needs and its plugin does not have; nothing, if that drives no host: nobody knows then."""
+        if not self.drives(host.type):
+            return ()
+        return tuple(need for need in self.needs(host) if need.ability not in self.types[host.type].capabilities)
+
     def amend(self, placement: Placement, machine: Machine) -> tuple[Machine, tuple[str, ...]]:
         """Fold every plugin's amendment over a machine, in name order; the names of those that changed it.
 

@@ -18,13 +18,13 @@ from spec_writer import seen, specs
 from vmf import units
 from vmf.model import Disk, File, Host, Image, Job
 from vmf.plugins import Plugins
-from vmf.spec.documents import draft, shape
+from vmf.spec.documents import KINDS, draft, shape
 from vmf.spec.faults import Faults, Source
 from vmf.spec.files import reading
 from vmf.spec.hosts import host_draft
 from vmf.spec.jobs import JobWords, drafts
 from vmf.spec.nodes import Node, compose
-from vmf.spec.schema import KINDS, schema, written
+from vmf.spec.schema import schema, written
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = {kind: ROOT / f"core/vmf/schemas/vmf-v1-{name.lower()}.schema.json" for name, kind in KINDS.items()}

@@ -6,14 +6,14 @@ there; what a job wants is rounded up, what a host has is rounded down.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
 from vmf.classad import Node, parse
-from vmf.model import Claim, Job, NetworkType, Offer, Verdict
+from vmf.model import Claim, Host, Job, NetworkType, Offer, Verdict
 
 T = TypeVar("T")
 MANY: Final = 10_000
@@ -47,10 +47,10 @@ def _free(offer: Offer, what: str) -> int:
     return max(0, int(getattr(capacity(offer), what)) - int(getattr(offer.taken, what)))
 
 
-def _networks(offer: Offer) -> tuple[str, ...]:
-    """The kinds that the host's policy offers; what its plugin can, if it has none."""
-    able = (each.removeprefix(_NETWORK) for each in offer.capabilities if each.startswith(_NETWORK))
-    return offer.host.networks.types or tuple(able)
+def networks(host: Host, capabilities: Iterable[str]) -> tuple[str, ...]:
+    """The kinds of network that a host's policy offers; what its plugin can, if it has none."""
+    able = (each.removeprefix(_NETWORK) for each in capabilities if each.startswith(_NETWORK))
+    return host.networks.types or tuple(able)
 
 
 def _start(offer: Offer) -> Node | None:
@@ -155,12 +155,12 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
     Attribute(
         name="VM_Networking",
         meaning="Whether machines can have a network.",
-        value=lambda offer: bool(_networks(offer)),
+        value=lambda offer: bool(networks(offer.host, offer.capabilities)),
     ),
     Attribute(
         name="VM_Networking_Types",
         meaning="The kinds of network, a string list.",
-        value=lambda offer: ",".join(_networks(offer)),
+        value=lambda offer: ",".join(networks(offer.host, offer.capabilities)),
     ),
     Attribute(name="Start", meaning="What the host asks of a job, if its spec says so.", value=_start),
     Attribute(name="Requirements", meaning="The same.", value=_start),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from vmf.plugins import Plugins
-from vmf.spec.schema import KINDS, schema, written
+from vmf.spec.documents import KINDS
+from vmf.spec.schema import schema, written
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

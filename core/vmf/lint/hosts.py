@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vmf.ads import needs
+from vmf.ads import needs, networks
 from vmf.model import Host, Job, NetworkType
 from vmf.plugins import Plugins
 from vmf.rules import Check, Objection, Rule, Severity
@@ -59,7 +59,6 @@ UNDRIVEN = Rule(
     severity=Severity.NOTE,
 )
 RULES = (UNDRIVEN, LACKING, UNKNOWN_TYPE, NO_SUCH_HOST, TOO_LARGE, HOST_LACKING, NO_NETWORK)
-_NETWORK = "network-"
 
 
 def checks(plugins: Plugins, hosts: Sequence[Host]) -> tuple[Check[Any], ...]:
@@ -136,10 +135,9 @@ class _Site:
             yield Objection(at=("network", "type"), what=what, hint="change it, or list a host that does")
 
     def host_lacking(self, host: Host) -> Iterator[Objection]:
-        for need in self._plugins.needs(host) if self._plugins.drives(host.type) else ():
-            if need.ability not in self._able(host):
-                what = f"it needs the ability {need.ability}, which the plugin {host.type} does not have"
-                yield Objection(at=need.at, what=what, hint="leave it out, or upgrade the plugin")
+        for need in self._plugins.missing(host):
+            what = f"it needs the ability {need.ability}, which the plugin {host.type} does not have"
+            yield Objection(at=need.at, what=what, hint="leave it out, or upgrade the plugin")
 
     def undriven(self, host: Host) -> Iterator[Objection]:
         if host.type in self._plugins.types and not self._plugins.drives(host.type):
@@ -153,6 +151,5 @@ class _Site:
         return self._plugins.types[host.type].capabilities if host.type in self._plugins.types else {}
 
     def _offers(self, host: Host, wanted: NetworkType) -> bool:
-        able = {each.removeprefix(_NETWORK) for each in self._able(host) if each.startswith(_NETWORK)}
-        offered: Collection[str] = host.networks.types or able
+        offered = networks(host, self._able(host))
         return bool(offered) if wanted is NetworkType.DEFAULT else wanted in offered

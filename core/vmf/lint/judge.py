@@ -20,7 +20,7 @@ from vmf.plugins import Plugins
 from vmf.rules import Check, Rule
 from vmf.spec import JobWords, contradictions, nodes, refusals
 from vmf.spec.contradiction_rules import MAC_TWICE, SAME_RESULTS
-from vmf.spec.documents import Draft, Names, each_document, locate
+from vmf.spec.documents import KINDS, Draft, Names, each_document, locate
 from vmf.spec.faults import Faults, shown, suggestion
 from vmf.spec.given import Given
 from vmf.spec.hosts import host_draft
@@ -166,17 +166,14 @@ def _kind(document: Node) -> str:
         return Job.__name__
     kind = find(document, "kind")
     if kind is None:
-        hint = f"add `kind:`, one of {', '.join(_KINDS)}"
+        hint = f"add `kind:`, one of {', '.join(KINDS)}"
         raise document.place.wrong("the key kind is missing", hint=hint, rule=refusals.MISSING_KEY)
     given = Given(keys=("kind",), node=kind)
     text = given.text("a kind")
-    if text not in _KINDS:
-        what = f"{shown(text)} is none of {', '.join(_KINDS)}"
-        raise given.wrong(what, hint=suggestion(text, _KINDS), rule=refusals.KIND)
+    if text not in KINDS:
+        what = f"{shown(text)} is none of {', '.join(KINDS)}"
+        raise given.wrong(what, hint=suggestion(text, KINDS), rule=refusals.KIND)
     return text
-
-
-_KINDS = tuple(each.__name__ for each in (Job, Host, Image))
 
 
 def _misplaced(document: Node, kind: str, first: str) -> Iterator[Fault]:

@@ -114,12 +114,9 @@ class Hosts:
         """Why a host is out unasked: it is not for this user, or its spec wants what its plugin cannot."""
         if host.users and (me := _me()) not in host.users:
             return Rejection(host=host.name, clause="users", reason=f"it is not for user {me}", passing=False)
-        for need in self._plugins.needs(host) if self._plugins.drives(host.type) else ():
-            if need.ability not in self._plugins.types[host.type].capabilities:
-                reason = (
-                    f"its {need.field} needs the ability {need.ability}, which the plugin {host.type} does not have"
-                )
-                return Rejection(host=host.name, clause=need.ability, reason=reason, passing=False)
+        for need in self._plugins.missing(host):
+            reason = f"its {need}, which the plugin {host.type} does not have"
+            return Rejection(host=host.name, clause=need.ability, reason=reason, passing=False)
         return None
 
     def _offer(self, host: Host, facts: Facts, taken: Claim) -> Offer:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, inspect
 
 from vmf.errors import Fault, SpecError
-from vmf.model import API_VERSION, MEBIBYTE
+from vmf.model import API_VERSION, MEBIBYTE, Host, Image, Job
 from vmf.rules import Check, Rule
 from vmf.spec import nodes, refusals
 from vmf.spec.faults import Faults, Place, shown, suggestion
@@ -25,6 +25,8 @@ Fields: TypeAlias = tuple[inspect.Field, ...]
 NodeCheck: TypeAlias = Callable[[Node], Iterable[Fault]]
 """What neither a field's type nor the value that was read can tell, such as two spellings of one key."""
 
+KINDS: Mapping[str, type[Struct]] = MappingProxyType({each.__name__: each for each in (Job, Host, Image)})
+"""What a document can be of."""
 _ELSEWHERE = MappingProxyType({
     ("Job", "Host"): "hosts are read from --hosts or the configuration folder only",
     ("Job", "Image"): "keep it in a file of its own, NAME.image.yaml, and name that by the `image:` of a job",

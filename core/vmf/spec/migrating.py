@@ -17,12 +17,11 @@ from msgspec import Struct
 from vmf.errors import SpecError
 from vmf.model import API_VERSION, Job
 from vmf.spec import nodes, refusals
-from vmf.spec.documents import draft, shape
+from vmf.spec.documents import KINDS, draft, shape
 from vmf.spec.faults import Faults, Place, Source, shown
 from vmf.spec.files import reading
 from vmf.spec.given import Given
 from vmf.spec.nodes import Node, Scalar, compose, documents, find
-from vmf.spec.schema import KINDS
 from vmf.spec.versions import convert, today
 
 _LINE_END = re.compile(r"(\r\n|\r|\n)")

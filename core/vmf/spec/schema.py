@@ -27,7 +27,6 @@ Settings: TypeAlias = Mapping[str, type[Struct]]
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 """The draft that every editor knows."""
-KINDS: Mapping[str, type[Struct]] = MappingProxyType({each.__name__: each for each in (Job, Host, Image)})
 
 _DIGITS = r"^(0|-?[1-9][0-9]{0,18})$"
 _DOTTED = r"^[^.]+(\.[^.]+)*$"
@@ -37,7 +36,7 @@ def schema(kind: type[Struct], settings: Settings | None = None) -> Schema:
     """The schema of a kind's documents, in the version of today.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `vmf.spec.documents.KINDS`.
         settings: the blocks of hypervisor types; without them, a key of `spec` that is unknown may be such a block.
     """
     name = kind.__name__
