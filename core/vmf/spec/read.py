@@ -14,13 +14,13 @@ from typing import Any, TypeAlias
 
 from msgspec import inspect
 
-from vmf.errors import Fault, SpecError
-from vmf.model import File, Image
+from vmf.errors import SpecError
 from vmf.spec import nodes, refusals
-from vmf.spec.faults import Faults, Place, listed, meant, shown, suggestion
+from vmf.spec.faults import Faults, Place, listed, meant, shown
 from vmf.spec.given import KINDS, Given
 from vmf.spec.nodes import Scalar, Sequence
 from vmf.spec.scalars import SCALARS, UNITS, expression, measured
+from vmf.spec.slips import unknown
 
 type_info = cache(inspect.type_info)
 """What msgspec knows of a type; to ask costs more than to read a whole document."""
@@ -131,12 +131,13 @@ def _fields(reader: Reader, given: Given, wanted: inspect.StructType | inspect.T
     fields = {field.encode_name: field for field in wanted.fields}
     missing = {key: field for key, field in fields.items() if field.required}
     values: dict[str, Any] = {}
-    for key, below in entries(given, reader.faults, _example(wanted.fields)):
+    hint = _LINES if isinstance(given.node, nodes.Mapping) else _example(wanted.fields)
+    for key, below in entries(given, reader.faults, hint):
         missing.pop(key.text, None)
         if key.text not in fields:
             guess = meant(key.text, fields)
             missing.pop(guess, None)
-            reader.faults.add(_unknown(given, key, fields))
+            reader.faults.add(unknown(given, key, fields))
             reader.spoilt |= {given.keys[:2], (*given.keys, guess)[:2]}
             if len(reader.faults) >= FAULTS_MOST:
                 break
@@ -156,50 +157,6 @@ def _example(fields: Iterable[inspect.Field]) -> str:
     known = [field.encode_name for field in fields]
     keys = [field.encode_name for field in fields if field.required] or known[:1]
     return f"write it as {{{', '.join(f'{key}: …' for key in keys)}}}; {listed(known)}" if keys else _LINES
-
-
-def _unknown(given: Given, key: Scalar, known: Mapping[str, inspect.Field]) -> Fault:
-    name = f"{given.name}: " if given.keys else ""
-    entries_ = given.node.entries if isinstance(given.node, nodes.Mapping) else ()
-    there = [each.text for each, _ in entries_ if isinstance(each, Scalar)]
-    guess = meant(key.text, known)
-    alone = guess not in there and [meant(each, known) for each in there].count(guess) == 1
-    elsewhere = "" if guess else _elsewhere(given, key.text, known)
-    return key.place.fault(
-        f"{name}unknown key {shown(key.text)}",
-        hint=f"did you mean {elsewhere}?" if elsewhere else suggestion(key.text, known),
-        rule=refusals.UNKNOWN_KEY,
-        fix=(key.text, guess) if guess and alone and key.plain else None,
-    )
-
-
-def _elsewhere(given: Given, key: str, known: Mapping[str, inspect.Field]) -> str:
-    """Where a key that is unknown here would be known: one level deeper, or as what others call by that name."""
-    deeper = [f"{name}.{key}" for name, field in known.items() if key in _keys(field.type)]
-    other = _CALLED.get(key.lower(), "") if given.keys == ("spec",) else ""
-    return " or ".join(deeper) or (other if other.split(".")[0] in {*known, "metadata"} else "")
-
-
-_CALLED = MappingProxyType({
-    "args": "arguments", "command": "run", "environment": "env", "mem": "memory", "name": "metadata.name",
-    "net": "network", "ports": "network.forwards", "ram": "memory", "script": "run", "timeout": "time_limit",
-    "vcpus": "cpus",
-})  # fmt: skip
-"""What is called otherwise elsewhere, and its keys below `spec` here."""
-_TEXTS = frozenset({File, Image})
-"""Structs that are written as a text."""
-
-
-def _keys(wanted: inspect.Type) -> frozenset[str]:
-    """The keys of a block; none of what is written as a text."""
-    match wanted:
-        case inspect.Metadata(type=inner):
-            return _keys(inner)
-        case inspect.UnionType(types=types):
-            return frozenset().union(*(_keys(each) for each in types))
-        case inspect.StructType(cls=cls, fields=fields) | inspect.TypedDictType(cls=cls, fields=fields):
-            return frozenset(() if cls in _TEXTS else (field.encode_name for field in fields))
-    return frozenset()
 
 
 def _description(wanted: inspect.Type) -> str:
