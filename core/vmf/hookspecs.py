@@ -4,7 +4,8 @@ A hypervisor plugin is a module that implements the verbs and is named by an ent
 `vmf.hypervisors`, whose name is the type. Anything else registers in the group `vmf.plugins`: it may wrap a verb
 (`@hookimpl(wrapper=True)`), implement `amend`, observe through `event`, or add rules through `lint`.
 
-Every verb is answered by the one plugin of the host's type and always returns a value. Errors that a verb may raise:
+Every verb is answered by the one plugin of the host's type and always returns a value; one of `OPTIONAL` is answered
+exactly by the plugins that declare its capability. Errors that a verb may raise:
 `JobFault` (the job is held), `HostFault` (the job goes elsewhere), `HostLost` (the host cannot be asked).
 Hooks grow by new arguments, never by renamed ones; an implementation takes those that it needs.
 """
@@ -14,17 +15,26 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Protocol
 
 import msgspec
 import pluggy
 
-from vmf.model import Facts, Handle, Host, Image, Machine, MachineState, Placement, Stop
+from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Placement, Stop
 from vmf.rules import Check
 
 PROJECT = "vmf"
 API = 1
 """The number of the seam; a plugin that speaks another one is listed as broken."""
+
+OPTIONAL: Mapping[str, str] = MappingProxyType({
+    "change_media": "media-change",
+    "open_console": "console-writable",
+    "copy_in": "guest-files",
+    "copy_out": "guest-files",
+})  # fmt: skip
+"""The verbs that not all hypervisors can, each with the capability that says so."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -62,6 +72,22 @@ class Watch(Protocol):
         """End it; no call of `notify` begins after the return."""
 
 
+class Terminal(Protocol):
+    """The two ends of a guest's serial console, as they are; it has no scroll-back."""
+
+    def fileno(self) -> int:
+        """Becomes readable when the guest has written something."""
+
+    def read(self) -> bytes:
+        """What the guest has written by now, at least a byte; empty if its machine has ended."""
+
+    def write(self, data: bytes) -> None:
+        """Type; returns when all of it is on its way."""
+
+    def close(self) -> None:
+        """Let go of the console; the machine stays."""
+
+
 @hookspec(firstresult=True)
 def hypervisor() -> HypervisorType:
     """Say what this plugin is; called at load, must not touch the hypervisor."""
@@ -89,10 +115,23 @@ def probe(connection: Connection, host: Host, known: Facts | None, proof: Image 
 
 
 @hookspec(firstresult=True)
-def put(connection: Connection, host: Host, machine: str, name: str, source: Path) -> str:
+def put(
+    connection: Connection, host: Host, machine: str, name: str, source: Path, report: Callable[[int, int], None]
+) -> str:
     """Put a file of this computer into the machine's folder on the host under `name`; return `name`.
 
-    Putting the same name again replaces it. The source stays. Only the machine can read the copy.
+    Putting the same name again replaces it. The source stays. Only the machine can read the copy. `report` is told
+    now and then how many bytes have been put, and of how many; what it raises breaks the work off, and nothing of the
+    file is left.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def read(connection: Connection, host: Host, path: Path) -> IO[bytes]:
+    """Open a file that is already on the host, by its full path, for reading; links are followed.
+
+    It can be sought. Raises `FileNotFoundError` and `PermissionError` as the hypervisor's own user meets them.
     """
     raise NotImplementedError
 
@@ -128,6 +167,42 @@ def console(connection: Connection, host: Host, handle: Handle, offset: int) -> 
 
 
 @hookspec(firstresult=True)
+def facts(connection: Connection, host: Host, handle: Handle) -> MachineFacts:
+    """Say what is known of a machine that runs; of one that does not, nothing is known."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def change_media(connection: Connection, host: Host, handle: Handle, drive: int, name: str) -> MachineState:
+    """Put a file of the machine's folder into its CD-ROM drive number `drive`, from 0; empty name: open the tray.
+
+    Raises `JobFault` if there is no such drive, `HostFault` if the guest holds on to what is in it.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def open_console(connection: Connection, host: Host, handle: Handle) -> Terminal:
+    """Open the serial console of a running machine to read and write; one at a time. `console` goes on beside it."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def copy_in(connection: Connection, host: Host, handle: Handle, source: IO[bytes], path: str) -> int:
+    """Write a file in the running guest, by its agent; return its bytes. What was there is replaced.
+
+    Raises `JobFault`, with the guest's own words, if the guest refuses or no agent answers.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def copy_out(connection: Connection, host: Host, handle: Handle, path: str) -> IO[bytes]:
+    """Open a file of the running guest for reading from its start, by its agent; errors as for `copy_in`."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
 def shut_down(connection: Connection, host: Host, handle: Handle, how: Stop) -> MachineState:
     """Ask the guest to power off (returns at once), or force it off (returns when it is); absent is success."""
     raise NotImplementedError
@@ -135,9 +210,10 @@ def shut_down(connection: Connection, host: Host, handle: Handle, how: Stop) -> 
 
 @hookspec(firstresult=True)
 def fetch(connection: Connection, host: Host, handle: Handle, name: str) -> IO[bytes]:
-    """Open a file of the ended machine's folder as a plain stream: `results` is the volume, `disk0`… the overlays.
+    """Open what a machine that has ended left, as a plain stream: `results` is the volume, `disk0`… the overlays.
 
-    Reading it raises `HostFault` if the host cannot read it: what is an `OSError` is taken for the results folder's.
+    `whole0`… are disks with all that is in them, each one a qcow2 that needs no other file: only asked for where the
+    plugin declares `whole-disks`. Reading it raises `HostFault` if the host cannot read it: what is an `OSError` is taken for the results folder's.
     """
     raise NotImplementedError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
@@ -22,9 +22,21 @@ from msgspec.structs import replace
 
 from vmf import hookspecs
 from vmf.ads import Need, needs
-from vmf.errors import HostFault, SetupError, VmfError
-from vmf.hookspecs import API, PROJECT, HypervisorType
-from vmf.model import Ending, Facts, Handle, Host, Image, Machine, MachineState, Placement, Power, Stop
+from vmf.errors import HostFault, SetupError, UsageError, VmfError
+from vmf.hookspecs import API, OPTIONAL, PROJECT, HypervisorType
+from vmf.model import (
+    Ending,
+    Facts,
+    Handle,
+    Host,
+    Image,
+    Machine,
+    MachineFacts,
+    MachineState,
+    Placement,
+    Power,
+    Stop,
+)
 from vmf.rules import Check, Objection, Rule
 from vmf.state import Event
 
@@ -108,7 +120,8 @@ class Plugins:
                 hint="use a host of another type; `vmf plugins` lists all",
             )
         others = [self._manager.get_plugin(name) for name in self.types if name != host.type]
-        return Hypervisor(self._manager, others, host=host, folder=folder)
+        able = self.types[host.type].capabilities
+        return Hypervisor(self._manager, others, capabilities=able, host=host, folder=folder)
 
     def drives(self, type_: str) -> bool:
         """Whether a plugin drives hosts of a type; one may only know its words."""
@@ -224,17 +237,27 @@ class Plugins:
         return hooks
 
     def _described(self, name: str, plugin: object, plain: dict[str, str]) -> HypervisorType:
-        lacking = sorted(self._verbs - set(plain))
-        if lacking and set(plain) & self._verbs != _WORDS:
-            raise BrokenPlugin(f"does not answer {', '.join(lacking)}")
+        if "hypervisor" not in plain:
+            raise BrokenPlugin("does not answer hypervisor")
         said = getattr(plugin, plain["hypervisor"])()
         if not isinstance(said, HypervisorType):
             raise BrokenPlugin(f"says that it is a {type(said).__name__}, not a HypervisorType")
+        idle = {verb for verb, ability in OPTIONAL.items() if ability not in said.capabilities}
+        answered = set(plain) & self._verbs
+        if (lacking := sorted(self._verbs - idle - answered)) and answered != _WORDS:
+            raise BrokenPlugin(f"does not answer {', '.join(lacking)}")
+        if undeclared := sorted(idle & answered):
+            wanted = ", ".join(f"{verb} without declaring {OPTIONAL[verb]}" for verb in undeclared)
+            raise BrokenPlugin(f"answers {wanted}")
         if said.api != API:
             raise BrokenPlugin(f"speaks API {said.api}, this vmf speaks {API}: upgrade the older of the two")
         if said.type != name:
             raise BrokenPlugin(f"is registered as {name} and calls itself {said.type}")
         return said
+
+
+def _nobody(_done: int, _total: int) -> None:
+    """Nobody wants to know how far it is."""
 
 
 class Hypervisor:
@@ -243,9 +266,18 @@ class Hypervisor:
     A verb that nobody answers, and any error that is not vmf's own, is a `HostFault`.
     """
 
-    def __init__(self, manager: pluggy.PluginManager, others: list[Any], *, host: Host, folder: Path) -> None:
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        others: list[Any],
+        *,
+        capabilities: Iterable[str],
+        host: Host,
+        folder: Path,
+    ) -> None:
         self._manager = manager
         self._others = others
+        self._capabilities = frozenset(capabilities)
         self.host = host
         self._connection = self._call("connect", host=host, folder=folder)
 
@@ -258,9 +290,13 @@ class Hypervisor:
         """See `vmf.hookspecs.probe`."""
         return self._verb("probe", Facts, known=known, proof=proof)
 
-    def put(self, machine: str, name: str, source: Path) -> str:
+    def put(self, machine: str, name: str, source: Path, report: Callable[[int, int], None] = _nobody) -> str:
         """See `vmf.hookspecs.put`."""
-        return self._verb("put", str, machine=machine, name=name, source=source)
+        return self._verb("put", str, machine=machine, name=name, source=source, report=report)
+
+    def read(self, path: Path) -> IO[bytes]:
+        """See `vmf.hookspecs.read`."""
+        return self._stream("read", path=path)
 
     def create(self, machine: Machine) -> Handle:
         """See `vmf.hookspecs.create`. If a wrapper fails although the machine is in being, the machine counts."""
@@ -279,7 +315,7 @@ class Hypervisor:
 
     def watch(self, notify: Callable[[str], None]) -> hookspecs.Watch:
         """See `vmf.hookspecs.watch`."""
-        watch: hookspecs.Watch = self._call("watch", connection=self._connection, host=self.host, notify=notify)
+        watch: hookspecs.Watch = self._ask("watch", notify=notify)
         return watch
 
     def console(self, handle: Handle, offset: int) -> bytes:
@@ -292,8 +328,28 @@ class Hypervisor:
 
     def fetch(self, handle: Handle, name: str) -> IO[bytes]:
         """See `vmf.hookspecs.fetch`."""
-        stream: IO[bytes] = self._call("fetch", connection=self._connection, host=self.host, handle=handle, name=name)
-        return stream
+        return self._stream("fetch", handle=handle, name=name)
+
+    def facts(self, handle: Handle) -> MachineFacts:
+        """See `vmf.hookspecs.facts`."""
+        return self._verb("facts", MachineFacts, handle=handle)
+
+    def change_media(self, handle: Handle, drive: int, name: str) -> MachineState:
+        """See `vmf.hookspecs.change_media`."""
+        return self._verb("change_media", MachineState, handle=handle, drive=drive, name=name)
+
+    def open_console(self, handle: Handle) -> hookspecs.Terminal:
+        """See `vmf.hookspecs.open_console`."""
+        terminal: hookspecs.Terminal = self._ask("open_console", handle=handle)
+        return terminal
+
+    def copy_in(self, handle: Handle, source: IO[bytes], path: str) -> int:
+        """See `vmf.hookspecs.copy_in`."""
+        return self._verb("copy_in", int, handle=handle, source=source, path=path)
+
+    def copy_out(self, handle: Handle, path: str) -> IO[bytes]:
+        """See `vmf.hookspecs.copy_out`."""
+        return self._stream("copy_out", handle=handle, path=path)
 
     def destroy(self, handle: Handle) -> MachineState:
         """See `vmf.hookspecs.destroy`."""
@@ -303,8 +359,18 @@ class Hypervisor:
         """See `vmf.hookspecs.machines`."""
         return self._verb("machines", tuple)
 
+    def _stream(self, verb: str, /, **arguments: object) -> IO[bytes]:
+        stream: IO[bytes] = self._ask(verb, **arguments)
+        return stream
+
+    def _ask(self, verb: str, /, **arguments: object) -> Any:  # noqa: ANN401  # narrowed by the typed methods above
+        ability = OPTIONAL.get(verb)
+        if ability is not None and ability not in self._capabilities:
+            raise UsageError(f"host {self.host.name}: type {self.host.type} does not have the ability {ability}")
+        return self._call(verb, connection=self._connection, host=self.host, **arguments)
+
     def _verb(self, verb: str, answer: type[T], /, **arguments: object) -> T:
-        result = self._call(verb, connection=self._connection, host=self.host, **arguments)
+        result = self._ask(verb, **arguments)
         if not isinstance(result, answer):
             raise PluginFailed(f"plugin {self.host.type} answered {verb} with {type(result).__name__}")
         return result

@@ -4,7 +4,21 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from vmf.model import Boot, Disk, DiskFormat, Facts, File, Host, Image, Job, MachineDisk, Placement, Results
+from vmf.model import (
+    Access,
+    Boot,
+    Disk,
+    DiskFormat,
+    Facts,
+    File,
+    Host,
+    Image,
+    Job,
+    MachineCdrom,
+    MachineDisk,
+    Placement,
+    Results,
+)
 from vmf.plan import blueprint, explain
 
 FACTS = Facts(identity="", memory=2**32, cpus=4, arch="x86_64", accelerator="tcg", note="kvm hangs")
@@ -25,8 +39,9 @@ def lines(placement: Placement) -> dict[str, tuple[str, str]]:
 
 def test_a_job_with_a_script_gets_a_cd_and_a_results_volume():
     machine = blueprint(PLACE, "m")
-    assert (machine.kernel, machine.initrd, machine.cdrom, machine.results) == ("kernel", "initrd", "cdrom", "results")
-    assert machine.disks == (MachineDisk(file="/i/a.raw", format=DiskFormat.RAW, overlay=True),)
+    assert (machine.kernel, machine.initrd, machine.cdroms) == ("kernel", "initrd", (MachineCdrom(file="cdrom"),))
+    assert machine.results == MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE)
+    assert machine.disks == (MachineDisk(file="/i/a.raw", format=DiskFormat.RAW),)
     assert (machine.memory, machine.cpus, machine.accelerator) == (2**28, 1, "tcg")
     assert not machine.reboots, "the script would run twice"
 
@@ -34,7 +49,7 @@ def test_a_job_with_a_script_gets_a_cd_and_a_results_volume():
 def test_a_job_without_a_script_gets_neither_and_boots_its_disk():
     job = replace(JOB, run=None, image=replace(IMAGE, kernel=None, initrd=None, kernel_parameters=""))
     machine = blueprint(replace(PLACE, job=job), "m")
-    assert (machine.kernel, machine.initrd, machine.cdrom, machine.results) == (None, None, None, None)
+    assert (machine.kernel, machine.initrd, machine.cdroms, machine.results) == (None, None, (), None)
     assert machine.reboots
     assert lines(replace(PLACE, job=job))["boot"] == ("the first disk", "image i")
     assert "changed disks" in lines(replace(PLACE, job=job))["results"][0]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from vmf.ads.clauses import Clause, clauses, requirements
 from vmf.ads.needs import At, Need, abilities, camel, has, needs, without
-from vmf.ads.tables import ENDED, HOST, JOB, capacity, networks, tree
+from vmf.ads.tables import ENDED, HOST, JOB, capacity, default_network, networks, tree
 from vmf.classad import Ad, Node
 from vmf.model import Host, Job, Offer, Verdict
 
@@ -17,6 +17,7 @@ __all__ = [
     "abilities",
     "capacity",
     "clauses",
+    "default_network",
     "has",
     "host_ad",
     "job_ad",

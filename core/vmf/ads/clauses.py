@@ -67,6 +67,25 @@ IMPLIED: Final = (
         expression='stringListIMember(MY.JobVMNetworkingType, TARGET.VM_Networking_Types, ",")',
     ),
     _Implied(
+        name="image files",
+        about=(),
+        of="JobVMFiles",
+        expression="TARGET.VM_Foreign_Files =?= undefined || "
+        'stringList_regexpMember(TARGET.VM_Foreign_Files, MY.JobVMFiles, "\\n") =!= true',
+    ),
+    _Implied(
+        name="folders",
+        about=(),
+        of="JobVMFolders",
+        expression='stringListSubsetMatch(MY.JobVMFolders, TARGET.VM_Folders, ",")',
+    ),
+    _Implied(
+        name="writable folders",
+        about=(),
+        of="JobVMWritableFolders",
+        expression='stringListSubsetMatch(MY.JobVMWritableFolders, TARGET.VM_Writable_Folders, ",")',
+    ),
+    _Implied(
         name="MAC address",
         about=("VM_All_Guest_Macs",),
         of="JobVM_MACADDR",

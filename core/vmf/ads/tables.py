@@ -6,6 +6,7 @@ there; what a job wants is rounded up, what a host has is rounded down.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final, Generic, TypeVar
@@ -22,6 +23,8 @@ MIB: Final = 2**20
 KIB: Final = 2**10
 
 _NETWORK: Final = "network-"
+_KINDS: Final = (NetworkType.NAT, NetworkType.USER, NetworkType.BRIDGE)
+"""The kinds of network; the first that a host has is meant by default."""
 _UNNAMED: Final = frozenset({NetworkType.NONE, NetworkType.DEFAULT})
 
 tree = lru_cache(maxsize=4096)(parse)
@@ -47,10 +50,31 @@ def _free(offer: Offer, what: str) -> int:
     return max(0, int(getattr(capacity(offer), what)) - int(getattr(offer.taken, what)))
 
 
-def networks(host: Host, capabilities: Iterable[str]) -> tuple[str, ...]:
-    """The kinds of network that a host's policy offers; what its plugin can, if it has none."""
-    able = (each.removeprefix(_NETWORK) for each in capabilities if each.startswith(_NETWORK))
-    return host.networks.types or tuple(able)
+def networks(host: Host, capabilities: Iterable[str]) -> tuple[NetworkType, ...]:
+    """The kinds of network that a host has, of those that its policy offers, if it has one; see `model.granted`."""
+    able = [each for each in _KINDS if f"{_NETWORK}{each}" in capabilities and each not in host.networks.users]
+    return tuple(each for each in host.networks.types or able if each in able)
+
+
+def default_network(host: Host, capabilities: Iterable[str]) -> NetworkType:
+    """The kind of network that a job gets that names none; NONE if the host has none."""
+    return host.networks.default or next(iter(networks(host, capabilities)), NetworkType.NONE)
+
+
+def _image_folders(offer: Offer) -> Node | None:
+    roots = offer.host.images
+    return ",".join(str(root.path) for root in roots if not root.users) if roots else None
+
+
+def _foreign_files(offer: Offer) -> Node | None:
+    roots = (re.escape(str(root.path)) for root in offer.host.images if not root.users)
+    return f"^(?!({'|'.join(roots) or '(?!)'})/)" if offer.host.images else None
+
+
+def _image_files(job: Job) -> Node | None:
+    image = job.bundle
+    given = (image.kernel, image.initrd, *(disk.file for disk in image.disks), job.cdrom.iso if job.cdrom else None)
+    return "\n".join(str(file.path) for file in given if file) or None
 
 
 def _start(offer: Offer) -> Node | None:
@@ -86,6 +110,11 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
         value=lambda job: job.image.name if job.image else None,
     ),
     Attribute(
+        name="JobVMFiles",
+        meaning="The files of its disks, kernel, initial RAM disk and ISO, a string list with a line for each.",
+        value=_image_files,
+    ),
+    Attribute(
         name="JobVMNetworking",
         meaning="`true`, if the machine has a network.",
         value=lambda job: None if job.network.type is NetworkType.NONE else True,
@@ -97,6 +126,16 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
     ),
     Attribute(
         name="JobVM_MACADDR", meaning="The MAC address, if the job names one.", value=lambda job: job.network.mac
+    ),
+    Attribute(
+        name="JobVMFolders",
+        meaning="The host's folders that the guest mounts, a string list of names, if there are any.",
+        value=lambda job: ",".join(share.name for share in job.shares) or None,
+    ),
+    Attribute(
+        name="JobVMWritableFolders",
+        meaning="Those of them that it writes in, if there are any.",
+        value=lambda job: ",".join(share.name for share in job.shares if share.write) or None,
     ),
     Attribute(
         name="JobVMCheckpoint",
@@ -161,6 +200,26 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
         name="VM_Networking_Types",
         meaning="The kinds of network, a string list.",
         value=lambda offer: ",".join(networks(offer.host, offer.capabilities)),
+    ),
+    Attribute(
+        name="VM_Folders",
+        meaning="The folders that machines can share, a string list of names.",
+        value=lambda offer: ",".join(name for name, each in offer.host.folders.items() if not each.users),
+    ),
+    Attribute(
+        name="VM_Writable_Folders",
+        meaning="Those of them that a guest may write in.",
+        value=lambda offer: ",".join(n for n, each in offer.host.folders.items() if each.write and not each.users),
+    ),
+    Attribute(
+        name="VM_Image_Folders",
+        meaning="The folders whose files machines may use in place, a string list, if the host's spec says so.",
+        value=_image_folders,
+    ),
+    Attribute(
+        name="VM_Foreign_Files",
+        meaning="A regular expression that fits every file outside those folders.",
+        value=_foreign_files,
     ),
     Attribute(name="Start", meaning="What the host asks of a job, if its spec says so.", value=_start),
     Attribute(name="Requirements", meaning="The same.", value=_start),

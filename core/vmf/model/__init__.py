@@ -8,10 +8,38 @@ needs, with `{}` for the value, or a mapping of those values that need one; `vmf
 from __future__ import annotations
 
 from vmf.model.home import Home
-from vmf.model.host import Claim, Connection, Facts, Host, HostBoot, Networks, Offer, Transport
-from vmf.model.image import FORMATS, Access, Bus, Disk, DiskFormat, File, Image
+from vmf.model.host import (
+    Claim,
+    Connection,
+    Facts,
+    Folder,
+    Host,
+    HostBoot,
+    ImageRoot,
+    Limits,
+    Networks,
+    Offer,
+    Transport,
+    granted,
+    permits,
+)
+from vmf.model.image import FORMATS, Access, Bus, Disk, DiskFormat, File, Image, Slice
 from vmf.model.job import Job
-from vmf.model.machine import Ending, Handle, Machine, MachineDisk, MachineState, Placement, Power, Stop
+from vmf.model.machine import (
+    Address,
+    Ending,
+    Handle,
+    Machine,
+    MachineCdrom,
+    MachineDisk,
+    MachineFacts,
+    MachineNic,
+    MachineShare,
+    MachineState,
+    Placement,
+    Power,
+    Stop,
+)
 from vmf.model.outcome import Outcome, Verdict
 from vmf.model.parts import (
     Boot,
@@ -28,6 +56,8 @@ from vmf.model.parts import (
     Protocol,
     ResultDisks,
     Results,
+    Share,
+    Ssh,
     Suspend,
 )
 from vmf.model.terms import (
@@ -56,6 +86,7 @@ __all__ = [
     "TINY",
     "VARIABLE",
     "Access",
+    "Address",
     "Attributes",
     "Boot",
     "Bus",
@@ -75,15 +106,22 @@ __all__ = [
     "Facts",
     "File",
     "Firmware",
+    "Folder",
     "Forward",
     "Handle",
     "Home",
     "Host",
     "HostBoot",
     "Image",
+    "ImageRoot",
     "Job",
+    "Limits",
     "Machine",
+    "MachineCdrom",
     "MachineDisk",
+    "MachineFacts",
+    "MachineNic",
+    "MachineShare",
     "MachineState",
     "Name",
     "Network",
@@ -97,9 +135,14 @@ __all__ = [
     "Protocol",
     "ResultDisks",
     "Results",
+    "Share",
     "Size",
+    "Slice",
+    "Ssh",
     "Stop",
     "Suspend",
     "Transport",
     "Verdict",
+    "granted",
+    "permits",
 ]

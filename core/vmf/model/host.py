@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from vmf.model.image import File
 from vmf.model.parts import NetworkType
 from vmf.model.terms import ADDRESS, BRIDGE, NAME, Attributes, Count, Expression, Labels, Line, Name, Port, Size
+
+G = TypeVar("G", "Folder", "ImageRoot")
+
+Users: TypeAlias = Annotated[tuple[Line, ...], Meta(max_length=1000)]
+"""Login names."""
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -73,6 +79,53 @@ class Networks(Struct, frozen=True, kw_only=True):
         NetworkType | None, Meta(description="Which of them is meant by default; the first if not given.")
     ] = None
     bridge: Annotated[Annotated[str, Meta(pattern=BRIDGE)] | None, Meta(description="The bridge's name.")] = None
+    users: Annotated[
+        Mapping[NetworkType, Users],
+        Meta(description="Who may use a type, such as {bridge: [ana]}; everybody if it is not named."),
+    ] = {}
+    outside: Annotated[
+        bool,
+        Meta(
+            description="Whether type user reaches what is beyond this computer, its local network included; "
+            "it never reaches this computer itself.",
+            extra={"needs": {True: "network-outside"}},
+        ),
+    ] = False
+    together: Annotated[
+        bool, Meta(description="Whether machines of types nat and bridge on this host reach each other.")
+    ] = False
+
+
+class Folder(Struct, frozen=True, kw_only=True):
+    """A folder of the host that machines can share."""
+
+    path: Annotated[Path, Meta(description="Its full path on the host.")]
+    write: Annotated[bool, Meta(description="Whether a guest may write in it, if its job asks for that.")] = False
+    users: Annotated[Users, Meta(description="Who may use it; everybody if not given.")] = ()
+
+
+class ImageRoot(Struct, frozen=True, kw_only=True):
+    """A folder of the host below which machines may use files."""
+
+    path: Annotated[Path, Meta(description="Its full path on the host.")]
+    users: Annotated[Users, Meta(description="Who may use it; everybody if not given.")] = ()
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a machine may take of its host at the most, beside its memory and processors."""
+
+    disk_growth: Annotated[
+        Size | None,
+        Meta(description="How much the overlay of each disk may grow; the job's disk_space counts if it is less."),
+    ] = None
+    disk_rate: Annotated[
+        Size | None,
+        Meta(description="Bytes read and written in a second, of each disk.", extra={"needs": "disk-rate"}),
+    ] = None
+    disk_operations: Annotated[
+        Count | None,
+        Meta(description="Reads and writes in a second, of each disk.", extra={"needs": "disk-rate"}),
+    ] = None
 
 
 class HostBoot(Struct, frozen=True, kw_only=True):
@@ -129,9 +182,25 @@ class Host(Struct, frozen=True, kw_only=True):
         Meta(description="When a job has to leave, as a ClassAd expression.", extra={"needs": "policy"}),
     ] = None
     users: Annotated[
-        tuple[Line, ...],
-        Meta(description="The users who may use it, by login name; everybody if not given.", max_length=1000),
+        Users,
+        Meta(description="The users who may use it, by login name; everybody if not given."),
     ] = ()
+    images: Annotated[
+        tuple[ImageRoot, ...],
+        Meta(
+            description="The folders whose files machines may use in place, as disks and kernels; any if not given.",
+            max_length=100,
+        ),
+    ] = ()
+    folders: Annotated[
+        Mapping[Name, Folder],
+        Meta(
+            description="The folders that machines can share, by the names that jobs use.",
+            max_length=100,
+            extra={"needs": "shares"},
+        ),
+    ] = {}
+    limits: Annotated[Limits, Meta(description="What each machine may take at the most.")] = Limits()
     attributes: Annotated[
         Attributes, Meta(description="More attributes of the host's ad, name to ClassAd expression.")
     ] = {}
@@ -158,6 +227,10 @@ class Facts(Struct, frozen=True, kw_only=True):
     accelerator: Annotated[str, Meta(description="What runs the guests' instructions: kvm, tcg, …")]
     note: Annotated[str, Meta(description="Why this accelerator and no faster one; empty if it is the fastest.")] = ""
     versions: Annotated[Mapping[str, str], Meta(description="Versions of hypervisor, library and plugin.")] = {}
+    missing: Annotated[
+        Mapping[str, str],
+        Meta(description="Abilities that the plugin has and this host has not, each with the reason."),
+    ] = {}
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -167,4 +240,24 @@ class Offer(Struct, frozen=True, kw_only=True):
     facts: Facts
     taken: Claim = Claim()
     capabilities: tuple[str, ...] = ()
-    """What the host's hypervisor plugin declares that it can."""
+    """What the host can, of what not all can."""
+
+
+def permits(users: Sequence[str], user: str) -> bool:
+    """Whether a list of users, in which nobody means everybody, has this one."""
+    return not users or user in users
+
+
+def granted(host: Host, user: str) -> Host:
+    """The host as one user meets it: what is for this user names nobody any more, what still names users is for others."""
+    others = {type_: users for type_, users in host.networks.users.items() if not permits(users, user)}
+    return replace(
+        host,
+        networks=replace(host.networks, users=others),
+        images=tuple(_granted(root, user) for root in host.images),
+        folders={name: _granted(folder, user) for name, folder in host.folders.items()},
+    )
+
+
+def _granted(grant: G, user: str) -> G:
+    return replace(grant, users=()) if permits(grant.users, user) else grant

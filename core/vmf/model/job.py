@@ -20,6 +20,8 @@ from vmf.model.parts import (
     NetworkType,
     ResultDisks,
     Results,
+    Share,
+    Ssh,
     Suspend,
 )
 from vmf.model.terms import MEBIBYTE, NAME, TEXT, VARIABLE, Attributes, Duration, Expression, Labels, Name, Size
@@ -44,7 +46,10 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = None
     memory: Annotated[Size, Meta(description="The guest's memory.")]
     cpus: Annotated[int, Meta(description="The guest's processors.", ge=1, le=1024)] = 1
-    disk_space: Annotated[Size | None, Meta(description="Free disk space that the host must have.")] = None
+    disk_space: Annotated[
+        Size | None,
+        Meta(description="Free disk space that the host must have; no disk's overlay grows beyond it."),
+    ] = None
     disks: Annotated[
         tuple[Disk, ...],
         Meta(
@@ -59,7 +64,7 @@ class Job(Struct, frozen=True, kw_only=True):
     cdrom: Annotated[Cdrom | None, Meta(description="A CD-ROM beside the one with the script.")] = None
     cloud_init: Annotated[
         CloudInit | None,
-        Meta(description="The seed for an image that uses cloud-init.", extra={"needs": "cloud-init"}),
+        Meta(description="The seed for an image that uses cloud-init.", extra={"needs": "cdroms"}),
     ] = None
     run: Annotated[
         str | None,
@@ -67,7 +72,7 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = None
     arguments: Annotated[
         tuple[Annotated[str, Meta(pattern=TEXT)], ...],
-        Meta(description="The script's arguments.", max_length=1000, extra={"needs": "arguments"}),
+        Meta(description="The script's arguments.", max_length=1000),
     ] = ()
     env: Annotated[
         Mapping[Annotated[str, Meta(pattern=VARIABLE)], Annotated[str, Meta(pattern=TEXT)]],
@@ -75,11 +80,29 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = {}
     secrets: Annotated[
         Mapping[Annotated[str, Meta(pattern=VARIABLE)], File],
-        Meta(description="More variables, whose values are in files.", max_length=100, extra={"needs": "secrets"}),
+        Meta(description="More variables, whose values are in files.", max_length=100),
     ] = {}
     network: Annotated[Network, Meta(description="The machine's network; none if not given.")] = Network(
         type=NetworkType.NONE
     )
+    ssh: Annotated[
+        Ssh | None,
+        Meta(
+            description="The way in by `vmf ssh`; it needs a network that forwards ports.",
+            extra={"needs": "port-forwards"},
+        ),
+    ] = None
+    shares: Annotated[
+        tuple[Share, ...],
+        Meta(
+            description="Folders of the host that the guest can mount, by the host's names for them.",
+            max_length=100,
+            extra={"needs": "shares"},
+        ),
+    ] = ()
+    agent: Annotated[
+        bool, Meta(description="Whether the guest runs the QEMU guest agent.", extra={"needs": "guest-agent"})
+    ] = False
     checkpoint: Annotated[
         Checkpoint | None,
         Meta(description="When checkpoints are taken; never if not given.", extra={"needs": "checkpoint"}),

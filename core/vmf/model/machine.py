@@ -8,10 +8,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from vmf.model.host import Facts, Host
-from vmf.model.image import DiskFormat
+from vmf.model.host import Facts, Host, Limits
+from vmf.model.image import Access, Bus, DiskFormat, Slice
 from vmf.model.job import Job
-from vmf.model.terms import LINE, MEBIBYTE, NAME
+from vmf.model.parts import Clock, Firmware, Forward, NetworkType, NicModel, Protocol
+from vmf.model.terms import LINE, MAC, MEBIBYTE, NAME
 
 
 class Placement(Struct, frozen=True, kw_only=True):
@@ -20,6 +21,8 @@ class Placement(Struct, frozen=True, kw_only=True):
     job: Job
     host: Host
     facts: Facts
+    capabilities: tuple[str, ...] = ()
+    """What the host can, of what not all can."""
     reasons: tuple[str, ...]
 
 
@@ -28,8 +31,52 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
 
     file: str
     format: DiskFormat
-    overlay: bool = True
-    """True: written through an overlay in the machine's folder; False: written in place."""
+    part: Slice | None = None
+    """The stretch of the file that is the disk; None: all of it."""
+    access: Access = Access.SNAPSHOT
+    bus: Bus | None = None
+    """None: the host's best."""
+    device: str | None = None
+    """The guest's name for it; None: the next one of its bus."""
+    growth: int | None = None
+    """The most bytes that its overlay may take on the host; None: no limit."""
+
+
+class MachineCdrom(Struct, frozen=True, kw_only=True):
+    """A CD-ROM drive of a machine; see `Machine` for what `file` means."""
+
+    file: str | None = None
+    """None: the drive is empty."""
+    bus: Bus | None = None
+    """None: the host's best."""
+    device: str | None = None
+
+
+class MachineNic(Struct, frozen=True, kw_only=True):
+    """A machine's network card."""
+
+    type: NetworkType
+    """What it is connected to: nat, bridge or user."""
+    mac: Annotated[str, Meta(pattern=MAC)]
+    model: NicModel | None = None
+    """None: the host's best."""
+    forwards: tuple[Forward, ...] = ()
+    bridge: str | None = None
+    """The bridge's name, for type bridge."""
+    outside: bool = False
+    """Type user: whether the guest reaches what is beyond this computer."""
+    together: bool = False
+    """Types nat and bridge: whether machines reach each other."""
+
+
+class MachineShare(Struct, frozen=True, kw_only=True):
+    """A folder of the host that the guest can mount."""
+
+    name: str
+    """What the guest mounts it by."""
+    folder: str
+    """Its full path on the host."""
+    write: bool = False
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -46,12 +93,50 @@ class Machine(Struct, frozen=True, kw_only=True):
     kernel: str | None = None
     initrd: str | None = None
     kernel_parameters: Annotated[str, Meta(pattern=LINE)] = ""
+    firmware: Firmware | None = None
+    """None: the host's usual one."""
+    clock: Clock = Clock.UTC
     disks: tuple[MachineDisk, ...] = ()
-    cdrom: str | None = None
-    results: str | None = None
-    """The results volume: a raw disk, written in place, after all other disks."""
+    results: MachineDisk | None = None
+    """The results volume: raw, written in place, after all other disks."""
+    cdroms: tuple[MachineCdrom, ...] = ()
+    """The guest contract's first, where there is one."""
+    nic: MachineNic | None = None
+    shares: tuple[MachineShare, ...] = ()
+    agent: bool = False
+    """Whether its guest runs the QEMU guest agent."""
+    vnc: bool = False
+    """Whether it has a screen."""
+    limits: Limits = Limits()
     reboots: bool = True
     """False: a reboot ends the machine."""
+
+
+class Address(Struct, frozen=True, kw_only=True):
+    """Where a port of a guest can be reached."""
+
+    port: int
+    """The guest's."""
+    protocol: Protocol
+    host: str
+    """An address of the host."""
+    host_port: int
+
+
+class MachineFacts(Struct, frozen=True, kw_only=True):
+    """What a hypervisor knows of a machine that runs."""
+
+    addresses: tuple[str, ...] = ()
+    """The guest's IP addresses, as far as they can be learnt."""
+    forwards: tuple[Address, ...] = ()
+    screen: str = ""
+    """How its screen is reached, such as a socket's path; empty if it has none."""
+    cpu_seconds: float = 0.0
+    """Processor time that it has used."""
+    memory: int = 0
+    """Bytes of the host's memory that it takes."""
+    disks: Mapping[str, int] = {}
+    """`disk0`, …: bytes that its overlays take on the host."""
 
 
 class Handle(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from vmf.model.image import File
-from vmf.model.terms import DEVICE, DEVICE_PATH, GUEST_PATH, LINE, MAC, MEBIBYTE, Duration, Port
+from vmf.model.terms import DEVICE, DEVICE_PATH, GUEST_PATH, LINE, LOGIN, MAC, MEBIBYTE, Duration, Name, Port
 
 Kernel: TypeAlias = File | Literal["included"]
 
@@ -55,9 +55,9 @@ class Cdrom(Struct, frozen=True, kw_only=True):
 
     files: Annotated[
         tuple[File, ...],
-        Meta(description="Files and folders to make it of.", max_length=1000, extra={"needs": "cdrom-files"}),
+        Meta(description="Files and folders to make it of.", max_length=1000, extra={"needs": "cdroms"}),
     ] = ()
-    iso: Annotated[File | None, Meta(description="An ISO to use as it is.", extra={"needs": "cdrom-iso"})] = None
+    iso: Annotated[File | None, Meta(description="An ISO to use as it is.", extra={"needs": "cdroms"})] = None
     device: Annotated[
         Annotated[str, Meta(pattern=DEVICE)] | None,
         Meta(description="The guest's name for it, such as hdc.", extra={"needs": "device"}),
@@ -128,6 +128,20 @@ class Network(Struct, frozen=True, kw_only=True):
             extra={"needs": "port-forwards"},
         ),
     ] = ()
+
+
+class Ssh(Struct, frozen=True, kw_only=True):
+    """The way into the guest by ssh, with a key of vmf's making."""
+
+    user: Annotated[str, Meta(description="The guest's user who gets the key.", pattern=LOGIN)] = "root"
+    port: Annotated[Port, Meta(description="The guest's port, which is forwarded.")] = 22
+
+
+class Share(Struct, frozen=True, kw_only=True):
+    """A folder of the host that the guest can mount."""
+
+    name: Annotated[Name, Meta(description="The host's name for it, and the guest's.")]
+    write: Annotated[bool, Meta(description="Whether the guest writes in it; the host must allow that.")] = False
 
 
 class CheckpointHow(StrEnum):

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from vmf.errors import HostLost, SetupError, VmfError
 from vmf.match import Rejection
-from vmf.model import Claim, Facts, Host, Image, Offer
+from vmf.model import Claim, Facts, Host, Image, Offer, granted, permits
 from vmf.plugins import Hypervisor, Plugins
 from vmf.store import Store
 
@@ -112,7 +112,7 @@ class Hosts:
 
     def _barred(self, host: Host) -> Rejection | None:
         """Why a host is out unasked: it is not for this user, or its spec wants what its plugin cannot."""
-        if host.users and (me := _me()) not in host.users:
+        if not permits(host.users, me := _me()):
             return Rejection(host=host.name, clause="users", reason=f"it is not for user {me}", passing=False)
         for need in self._plugins.missing(host):
             reason = f"its {need}, which the plugin {host.type} does not have"
@@ -120,8 +120,8 @@ class Hosts:
         return None
 
     def _offer(self, host: Host, facts: Facts, taken: Claim) -> Offer:
-        capabilities = tuple(sorted(self._plugins.types[host.type].capabilities))
-        return Offer(host=host, facts=facts, taken=taken, capabilities=capabilities)
+        capabilities = tuple(sorted(self._plugins.types[host.type].capabilities.keys() - facts.missing.keys()))
+        return Offer(host=granted(host, _me()), facts=facts, taken=taken, capabilities=capabilities)
 
     def _site(self, host: Host) -> _Site:
         return self._sites.setdefault(host.name, _Site())

@@ -195,7 +195,8 @@ class Life:
 
     def _machine(self) -> Machine:
         placement = self._placement()
-        machine, _ = self._plugins.amend(placement, plan.blueprint(placement, self.record.machine))
+        blueprint = plan.blueprint(placement, self.record.machine, token=self.record.token)
+        machine, _ = self._plugins.amend(placement, blueprint)
         return machine
 
     def _blame_host(self, fault: HostFault) -> Judged:

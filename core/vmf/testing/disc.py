@@ -34,22 +34,23 @@ def read(files: Path, machine: Machine) -> Disc:
     Raises:
         JobFault: if it is no ISO, or one that keeps no guest contract.
     """
-    if machine.cdrom is None:
+    disc = machine.cdroms[0].file if machine.cdroms else None
+    if disc is None:
         return Disc()
     iso = PyCdlib()
     try:
-        iso.open(str(files / machine.cdrom))
+        iso.open(str(files / disc))
         with closing(iso):
             return Disc(
                 run=_file(iso, "run").decode(),
                 results=tuple(_file(iso, "results").decode().splitlines()),
                 magic=_file(iso, "magic").hex(),
                 end=_file(iso, "vmf-end").decode(),
-                volume=str(files / machine.results) if machine.results else "",
+                volume=str(files / machine.results.file) if machine.results else "",
                 reboots=machine.reboots,
             )
     except (OSError, PyCdlibException) as error:
-        raise JobFault(f"the CD {machine.cdrom} cannot be read: {error}", code=HoldCode.MACHINE_INVALID) from error
+        raise JobFault(f"the CD {disc} cannot be read: {error}", code=HoldCode.MACHINE_INVALID) from error
 
 
 def _file(iso: PyCdlib, name: str) -> bytes:

@@ -27,11 +27,13 @@ import msgspec
 
 from vmf.errors import HostFault
 from vmf.hookspecs import API, HypervisorType, hookimpl
-from vmf.model import Facts, Handle, Host, Machine, MachineState, Power, Stop
+from vmf.model import Facts, Handle, Host, Machine, MachineFacts, MachineState, Power, Stop
 from vmf.testing.world import Nudges, World
 
 VERSION = "1"
 CONSOLE_MOST = 64 * 1024
+ADDRESS = "192.0.2.1"
+"""Of every guest: an address that is set aside for examples."""
 
 
 @hookimpl
@@ -66,15 +68,24 @@ def probe(connection: World, known: Facts | None) -> Facts:
 
 
 @hookimpl
-def put(connection: World, machine: str, name: str, source: Path) -> str:
+def put(connection: World, machine: str, name: str, source: Path, report: Callable[[int, int], None]) -> str:
     """Copy a file into the machine's folder."""
     connection.stumble("put")
     files = connection.machine(machine) / "files"
     files.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = files / f".{name}.new"
     shutil.copyfile(source, new)
+    size = new.stat().st_size
+    report(size, size)
     new.replace(files / name)
     return name
+
+
+@hookimpl
+def read(connection: World, path: Path) -> IO[bytes]:
+    """Open a file of this computer."""
+    connection.stumble("read")
+    return path.open("rb")
 
 
 @hookimpl
@@ -112,6 +123,14 @@ def console(connection: World, handle: Handle, offset: int) -> bytes:
 
 
 @hookimpl
+def facts(connection: World, handle: Handle) -> MachineFacts:
+    """Say where the guest would be, if it is alive."""
+    connection.stumble("facts")
+    running = connection.state(handle.machine).power is Power.RUNNING
+    return MachineFacts(addresses=(ADDRESS,)) if running else MachineFacts()
+
+
+@hookimpl
 def shut_down(connection: World, handle: Handle, how: Stop) -> MachineState:
     """Send the guest a signal: one that it can ignore, or one that it cannot."""
     connection.stumble("shut_down")
@@ -126,7 +145,8 @@ def fetch(connection: World, handle: Handle, name: str) -> IO[bytes]:
     folder = connection.machine(handle.machine)
     try:
         machine = msgspec.json.decode((folder / "machine.json").read_bytes(), type=Machine)
-        return (folder / "files" / ((machine.results or name) if name == "results" else name)).open("rb")
+        file = machine.results.file if name == "results" and machine.results else name
+        return (folder / "files" / file).open("rb")
     except FileNotFoundError:
         raise HostFault(f"machine {handle.machine} has no file {name}") from None
 

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
-from vmf.model import Ending, Machine, MachineState, Power, Stop
+from vmf.model import Access, Ending, Machine, MachineState, Power, Stop
 from vmf.testing import disc
 
 WATCH_SECONDS = 0.02
@@ -161,7 +161,7 @@ def _define(folder: Path, machine: Machine) -> None:
     files = folder / "files"
     files.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number, disk in enumerate(machine.disks):
-        if disk.overlay:
+        if disk.access is Access.SNAPSHOT:
             (files / f"disk{number}").write_text(f"overlay over {disk.file}\n")
     _write(folder / "disc.json", msgspec.json.encode(disc.read(files, machine)))
     _write(folder / "machine.json", msgspec.json.encode(machine))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import IO
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.images import unreadable
-from vmf.model import Ending, Machine, MachineState, Power, Stop
+from vmf.model import Ending, Machine, MachineFacts, MachineState, Power, Stop
 from vmf_kvm import account, daemon
 from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
 from vmf_kvm.domain import CONSOLE, Place, in_place, overlays, xml
@@ -73,6 +74,17 @@ class Connection:
             reason = self._logged_reason(machine)
             return found if reason is None else ended(reason)
         return found
+
+    def read(self, path: Path) -> IO[bytes]:
+        """Open a file of this computer, if those who run the guests may read it."""
+        account = self.daemon.account
+        if blocker := unreadable(path, uid=account.uid, gids=account.groups):
+            raise PermissionError(errno.EACCES, f"user {account.name} may not read it", str(blocker))
+        return path.open("rb")
+
+    def facts(self, machine: str) -> MachineFacts:
+        """What libvirt and QEMU know of a machine that runs."""
+        return self.client.facts(machine)
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:
         """Tell of every machine that may have changed."""

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 from msgspec import Struct
 
 from vmf.errors import HoldCode, JobFault
-from vmf.model import DiskFormat, Machine, MachineDisk
+from vmf.model import Access, DiskFormat, Machine, MachineDisk
 from vmf_kvm.folder import Overlay
 from vmf_libvirt.mark import mark
 
@@ -58,7 +58,8 @@ class Place(Struct, frozen=True, kw_only=True):
 
 def in_place(machine: Machine) -> tuple[str, ...]:
     """The files that the machine uses where they are; all others have been put into its folder."""
-    files = (machine.kernel, machine.initrd, machine.cdrom, machine.results, *(disk.file for disk in machine.disks))
+    disks = (disk.file for disk in machine.disks)
+    files = (machine.kernel, machine.initrd, *disks, *(drive.file for drive in machine.cdroms))
     return tuple(file for file in files if file and file.startswith("/"))
 
 
@@ -67,7 +68,7 @@ def overlays(machine: Machine, place: Place) -> tuple[Overlay, ...]:
     return tuple(
         Overlay(file=place.file(_overlay(number)), base=place.file(disk.file), format=disk.format)
         for number, disk in enumerate(machine.disks)
-        if disk.overlay
+        if disk.access is Access.SNAPSHOT
     )
 
 
@@ -121,22 +122,22 @@ def _devices(devices: ET.Element, machine: Machine, place: Place) -> None:
     for number, disk in enumerate(machine.disks):
         _address(_disk(devices, number, disk, place), next(slots, None))
     if machine.results is not None:
-        results = MachineDisk(file=machine.results, format=DiskFormat.RAW, overlay=False)
-        _address(_disk(devices, len(machine.disks), results, place), next(slots, None))
-    if machine.cdrom is not None:
+        _address(_disk(devices, len(machine.disks), machine.results, place), next(slots, None))
+    if machine.cdroms:
         _address(ET.SubElement(devices, "controller", type="scsi", model="virtio-scsi", index="0"), next(slots, None))
-        _cdrom(devices, place.file(machine.cdrom))
+        _cdrom(devices, place.file(machine.cdroms[0].file or ""))
     _serial(devices, machine, place)
     ET.SubElement(devices, "memballoon", model="none")
 
 
 def _disk(devices: ET.Element, number: int, disk: MachineDisk, place: Place) -> ET.Element:
     element = ET.SubElement(devices, "disk", type="file", device="disk")
-    written = DiskFormat.QCOW2 if disk.overlay else disk.format
+    overlay = disk.access is Access.SNAPSHOT
+    written = DiskFormat.QCOW2 if overlay else disk.format
     ET.SubElement(element, "driver", name="qemu", type=written, cache="writeback", discard="unmap")
-    ET.SubElement(element, "source", file=place.file(_overlay(number) if disk.overlay else disk.file))
+    ET.SubElement(element, "source", file=place.file(_overlay(number) if overlay else disk.file))
     chain = ET.SubElement(element, "backingStore")
-    if disk.overlay:
+    if overlay:
         chain.set("type", "file")
         ET.SubElement(chain, "format", type=disk.format)
         ET.SubElement(chain, "source", file=place.file(disk.file))

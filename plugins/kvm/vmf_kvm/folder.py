@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import os
 import re
@@ -13,9 +14,9 @@ import secrets
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the place of a file is not waited for
+
+
+FICLONE = 0x40049409
+PIECE = 16 * 2**20
+"""Copied between two reports."""
+Report: TypeAlias = Callable[[int, int], None]
 
 
 class Folder(Struct, frozen=True, kw_only=True):
@@ -60,8 +67,10 @@ class Folder(Struct, frozen=True, kw_only=True):
             with beneath(self.machines, self.name) as folder:
                 os.fchown(folder, self.account.uid, self.account.gid)
 
-    def put(self, name: str, source: Path) -> None:
+    def put(self, name: str, source: Path, report: Report) -> None:
         """Copy a file of this computer to `name`, complete or not at all; holes stay holes.
+
+        `report` is told how many bytes there are, and of how many; what it raises breaks the work off.
 
         Raises:
             JobFault: if the source is not there, or may not be read.
@@ -75,7 +84,7 @@ class Folder(Struct, frozen=True, kw_only=True):
         with reading:
             self.make()
             with _blaming_host(self.path):
-                self._replace(name, reading)
+                self._replace(name, reading, report)
 
     def open(self, name: str) -> IO[bytes]:
         """Open a plain file for reading.
@@ -107,13 +116,13 @@ class Folder(Struct, frozen=True, kw_only=True):
                 with contextlib.suppress(FileNotFoundError):  # somebody else removes it too: what is left is looked for
                     shutil.rmtree(self.path)
 
-    def _replace(self, name: str, reading: IO[bytes]) -> None:
+    def _replace(self, name: str, reading: IO[bytes], report: Report) -> None:
         new = f".{secrets.token_hex(8)}.new"
         with beneath(self.machines, self.name) as folder:
             try:
-                _copy(reading.fileno(), os.open(new, NEW, 0o600, dir_fd=folder), self.account)
+                _copy(reading.fileno(), os.open(new, NEW, 0o600, dir_fd=folder), self.account, report)
                 os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)
-            except OSError:
+            except BaseException:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(new, dir_fd=folder)
                 raise
@@ -184,13 +193,24 @@ def _blaming_host(path: Path, *, but: type[OSError] | tuple[()] = ()) -> Iterato
         ) from error
 
 
-def _copy(reading: int, new: int, account: Account) -> None:
+def _copy(reading: int, new: int, account: Account, report: Report) -> None:
+    """Share the blocks where the file system can, else copy those that are not holes."""
     with os.fdopen(new, "wb") as writing:
         size = os.fstat(reading).st_size
-        os.ftruncate(new, size)
-        for start, end in _extents(reading, size):
-            _copy_range(reading, new, start, end)
+        if not _cloned(reading, new):
+            os.ftruncate(new, size)
+            for start, end in _extents(reading, size):
+                _copy_range(reading, new, (start, end), lambda done: report(done, size))
+        report(size, size)
         os.fchown(writing.fileno(), account.uid, account.gid)
+
+
+def _cloned(reading: int, writing: int) -> bool:
+    try:
+        fcntl.ioctl(writing, FICLONE, reading)
+    except OSError:  # not on this file system, or not across two
+        return False
+    return True
 
 
 def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:
@@ -205,10 +225,12 @@ def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _copy_range(reading: int, writing: int, start: int, end: int) -> None:
+def _copy_range(reading: int, writing: int, stretch: tuple[int, int], tell: Callable[[int], None]) -> None:
+    start, end = stretch
     os.lseek(writing, start, os.SEEK_SET)
     while start < end:
-        copied = os.sendfile(writing, reading, start, end - start)
+        copied = os.sendfile(writing, reading, start, min(PIECE, end - start))
         if not copied:
             return  # the source has been cut
         start += copied
+        tell(start)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from vmf.hookspecs import API, HypervisorType, hookimpl
-from vmf.model import Facts, Handle, Host, Image, Machine, MachineState, Stop
+from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Stop
 from vmf_kvm.settings import KvmHost
 
 if TYPE_CHECKING:
@@ -39,10 +39,22 @@ def probe(connection: Connection, known: Facts | None, proof: Image | None) -> F
 
 
 @hookimpl
-def put(connection: Connection, machine: str, name: str, source: Path) -> str:
+def put(connection: Connection, machine: str, name: str, source: Path, report: Callable[[int, int], None]) -> str:
     """Copy a file into the machine's folder."""
-    connection.folder(machine).put(name, source)
+    connection.folder(machine).put(name, source, report)
     return name
+
+
+@hookimpl
+def read(connection: Connection, path: Path) -> IO[bytes]:
+    """Open a file of this computer."""
+    return connection.read(path)
+
+
+@hookimpl
+def facts(connection: Connection, handle: Handle) -> MachineFacts:
+    """Ask libvirt and QEMU."""
+    return connection.facts(handle.machine)
 
 
 @hookimpl

@@ -15,7 +15,19 @@ from pathlib import Path
 
 from vmf.errors import HostFault
 from vmf.files import cdrom, volume
-from vmf.model import MEBIBYTE, Ending, Image, Job, Machine, MachineDisk, MachineState, Power
+from vmf.model import (
+    MEBIBYTE,
+    Access,
+    DiskFormat,
+    Ending,
+    Image,
+    Job,
+    Machine,
+    MachineCdrom,
+    MachineDisk,
+    MachineState,
+    Power,
+)
 from vmf_kvm.connection import Connection
 
 PROOF_SECONDS = 20.0
@@ -63,7 +75,7 @@ def _machine(connection: Connection, scratch: Path, image: Image, magic: bytes, 
     booted = {"kernel": image.kernel, "initrd": image.initrd}
     given = {**{name: file.path for name, file in booted.items() if file}, "cdrom": disc, "results": results}
     for file, source in given.items():
-        connection.folder(NAME).put(file, source)
+        connection.folder(NAME).put(file, source, lambda _done, _total: None)
     return Machine(
         name=NAME,
         memory=MEMORY,
@@ -73,8 +85,8 @@ def _machine(connection: Connection, scratch: Path, image: Image, magic: bytes, 
         initrd="initrd" if image.initrd else None,
         kernel_parameters=image.kernel_parameters,
         disks=tuple(MachineDisk(file=str(disk.file.path), format=disk.layout) for disk in image.disks),
-        cdrom="cdrom",
-        results="results",
+        cdroms=(MachineCdrom(file="cdrom"),),
+        results=MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE),
         reboots=False,
     )
 

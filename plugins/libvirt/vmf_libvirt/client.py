@@ -16,13 +16,15 @@ from typing import TypeVar
 import libvirt
 
 from vmf.errors import HostFault, HostLost
-from vmf.model import MachineState, Power
+from vmf.model import MachineFacts, MachineState, Power
 from vmf_libvirt.errors import Code, LibvirtFault
 from vmf_libvirt.keeper import Keeper
 from vmf_libvirt.mark import NAMESPACE
 from vmf_libvirt.states import machine_state
 from vmf_libvirt.subscription import Subscription
 
+NANOSECONDS = 1_000_000_000
+KIBIBYTE = 1024
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_MISSES = 2
 """A daemon that is silent for (misses + 1) x seconds is taken for gone, and the calls that wait for it fail."""
@@ -174,6 +176,10 @@ class Client:
         found = self.found(machine)
         return MachineState(power=Power.ABSENT) if found is None else machine_state(*found)
 
+    def facts(self, machine: str) -> MachineFacts:
+        """What is known of a machine that runs."""
+        return self.on(machine, _facts) or MachineFacts()
+
     def define(self, machine: str, xml: str) -> None:
         """Define a machine, which is off then; one of this name that carries vmf's mark stays as it is."""
 
@@ -261,6 +267,13 @@ def _alive(link: Link) -> bool:
 def _state(domain: Domain) -> tuple[int, int]:
     state, reason = map(int, domain.state())
     return state, reason
+
+
+def _facts(domain: Domain) -> MachineFacts:
+    if not domain.isActive():
+        return MachineFacts()
+    _, _, memory, _, nanoseconds = domain.info()
+    return MachineFacts(cpu_seconds=nanoseconds / NANOSECONDS, memory=memory * KIBIBYTE)
 
 
 def _ours(link: Link) -> tuple[str, ...]:

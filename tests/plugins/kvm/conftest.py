@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vmf.files import cdrom, volume
-from vmf.model import MEBIBYTE, Job, Machine, MachineDisk, Power, Results
+from vmf.model import MEBIBYTE, Access, DiskFormat, Job, Machine, MachineCdrom, MachineDisk, Power, Results
 from vmf.spec.image import load_image
 from vmf_kvm.connection import Connection
 
@@ -77,7 +77,7 @@ def put(image, tmp_path):
             "results": tmp_path / "results",
         }
         for file, source in sources.items():
-            connection.folder(name).put(file, source)
+            connection.folder(name).put(file, source, lambda _done, _total: None)
         given = {
             "name": name,
             "memory": job.memory,
@@ -87,8 +87,8 @@ def put(image, tmp_path):
             "initrd": "initrd",
             "kernel_parameters": image.kernel_parameters,
             "disks": tuple(MachineDisk(file=str(disk.file.path), format=disk.format) for disk in image.disks),
-            "cdrom": "cdrom",
-            "results": "results",
+            "cdroms": (MachineCdrom(file="cdrom"),),
+            "results": MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE),
         }
         return Machine(**{**given, **changes}), magic
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from vmf.errors import HoldCode, JobFault
-from vmf.model import DiskFormat, Machine, MachineDisk
+from vmf.model import Access, DiskFormat, Machine, MachineCdrom, MachineDisk
 from vmf_kvm.domain import Place, overlays, xml
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -24,8 +24,8 @@ MACHINES = {
         initrd="initrd",
         kernel_parameters="console=ttyS0 quiet",
         disks=(RAW,),
-        cdrom="cdrom",
-        results="results",
+        cdroms=(MachineCdrom(file="cdrom"),),
+        results=MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE),
         reboots=False,
     ),
     "disks": Machine(
@@ -33,7 +33,7 @@ MACHINES = {
         memory=2**30,
         cpus=4,
         accelerator="kvm",
-        disks=(QCOW2, MachineDisk(file="/data/kept.raw", format=DiskFormat.RAW, overlay=False)),
+        disks=(QCOW2, MachineDisk(file="/data/kept.raw", format=DiskFormat.RAW, access=Access.IN_PLACE)),
     ),
     "hostile": Machine(
         name="hostile-1",
@@ -94,7 +94,14 @@ def test_a_consoles_socket_fits_whatever_the_machine_is_called():
 
 def test_more_disks_than_slots_are_left_to_libvirt():
     disks = tuple(MachineDisk(file=f"/images/{number}", format=DiskFormat.RAW) for number in range(40))
-    machine = Machine(name="many", memory=2**20, cpus=1, accelerator="tcg", disks=disks, results="results")
+    machine = Machine(
+        name="many",
+        memory=2**20,
+        cpus=1,
+        accelerator="tcg",
+        disks=disks,
+        results=MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE),
+    )
     devices = ET.fromstring(xml(machine, PLACE)).find("devices")  # noqa: S314  # our own
     slots = [each.get("slot") for each in devices.iter("address")]
     assert len(slots) == len(set(slots)) == 30

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.model import DiskFormat, Machine, MachineDisk
+from vmf.model import Access, DiskFormat, Machine, MachineCdrom, MachineDisk
 from vmf_kvm.domain import in_place
 from vmf_kvm.faults import sentences, unopened
 from vmf_libvirt.errors import LibvirtFault, blaming_job
@@ -20,8 +20,8 @@ MACHINE = Machine(
     kernel="/boot/vmlinuz",
     initrd="/boot/initrd",
     disks=(MachineDisk(file="/images/big.raw", format=DiskFormat.RAW),),
-    cdrom="/images/seed.iso",
-    results="results",
+    cdroms=(MachineCdrom(file="/images/seed.iso"),),
+    results=MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE),
 )
 
 

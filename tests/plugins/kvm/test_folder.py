@@ -26,7 +26,7 @@ def source(tmp_path):
 
 
 def test_a_copy_is_the_daemons_users_alone(folder, source):
-    folder.put("kernel", source)
+    folder.put("kernel", source, lambda _done, _total: None)
     copy = folder.path / "kernel"
     assert copy.read_bytes() == b"one"
     assert source.read_bytes() == b"one"
@@ -36,9 +36,9 @@ def test_a_copy_is_the_daemons_users_alone(folder, source):
 
 
 def test_putting_again_replaces(folder, source):
-    folder.put("kernel", source)
+    folder.put("kernel", source, lambda _done, _total: None)
     source.write_bytes(b"two")
-    folder.put("kernel", source)
+    folder.put("kernel", source, lambda _done, _total: None)
     assert (folder.path / "kernel").read_bytes() == b"two"
     assert [each.name for each in folder.path.iterdir()] == ["kernel"]
 
@@ -60,7 +60,7 @@ def test_nothing_half_written_is_left(folder, source):
     folder.put("other", source)
     (folder.path / "kernel").mkdir()
     with pytest.raises(HostFault, match="m1"):
-        folder.put("kernel", source)
+        folder.put("kernel", source, lambda _done, _total: None)
     assert sorted(each.name for each in folder.path.iterdir()) == ["kernel", "other"]
 
 
@@ -73,7 +73,7 @@ def test_a_source_that_is_not_there_is_the_jobs_fault(folder, tmp_path):
 def test_a_folder_that_cannot_be_made_is_the_hosts_fault(folder, source):
     folder.machines.rmdir()
     with pytest.raises(HostFault, match="m1"):
-        folder.put("kernel", source)
+        folder.put("kernel", source, lambda _done, _total: None)
 
 
 @pytest.mark.parametrize("name", ["../m2/results", "/etc/shadow", "", ".", ".hidden", "a\nb"])
@@ -134,7 +134,7 @@ def test_a_file_is_read_from_anywhere_to_its_end(folder, source):
 
 
 def test_removing_follows_no_link_and_can_be_done_again(folder, source, tmp_path):
-    folder.put("kernel", source)
+    folder.put("kernel", source, lambda _done, _total: None)
     (folder.path / "link").symlink_to(tmp_path)
     folder.remove()
     folder.remove()
@@ -150,7 +150,7 @@ def test_removing_goes_on_when_somebody_else_removes_too(folder, source, monkeyp
         monkeypatch.setattr(shutil, "rmtree", remove)
         raise FileNotFoundError
 
-    folder.put("kernel", source)
+    folder.put("kernel", source, lambda _done, _total: None)
     folder.put("initrd", source)
     monkeypatch.setattr(shutil, "rmtree", overtaken)
     folder.remove()
