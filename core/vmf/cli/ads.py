@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from vmf.classad import FORMS, Ad
-from vmf.cli.show import show
+from vmf.cli.printed import show
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
 

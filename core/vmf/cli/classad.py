@@ -11,8 +11,8 @@ from vmf.ads import Clause
 from vmf.ads.clauses import WORDS, parts
 from vmf.classad import UNDEFINED, Ad, ClassAdSyntaxError
 from vmf.cli.ads import show_ads
+from vmf.cli.printed import show
 from vmf.cli.session import add_format
-from vmf.cli.show import show
 from vmf.errors import Exit, UsageError
 from vmf.match import holds
 from vmf.match.words import Side, sentence, written

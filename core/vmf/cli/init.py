@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vmf.cli import schema
 from vmf.cli.places import home
-from vmf.cli.show import show
+from vmf.cli.printed import show
 from vmf.errors import UsageError
 from vmf.model import TINY
 

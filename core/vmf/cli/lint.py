@@ -11,8 +11,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vmf.cli.places import home
+from vmf.cli.printed import show
 from vmf.cli.say import say
-from vmf.cli.show import show
 from vmf.errors import UsageError, VmfError
 from vmf.lint import config, fixing, inline, judge
 from vmf.lint.choosing import Choice, spec_files

@@ -12,8 +12,8 @@ from vmf.ads import job_ad
 from vmf.classad import World
 from vmf.cli.ads import add_long, show_ads
 from vmf.cli.checks import usable
+from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_specs
-from vmf.cli.show import show, table
 from vmf.errors import Exit
 from vmf.match import Matches, Rejection, match
 from vmf.match.analysis import Advice, Analysis, analyse

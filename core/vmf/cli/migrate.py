@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vmf.cli.show import show
+from vmf.cli.printed import show
 from vmf.files.beside import rewrite
 from vmf.model import API_VERSION
 from vmf.spec.faults import Faults
