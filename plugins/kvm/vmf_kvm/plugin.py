@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Stop
+from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import KvmHost
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @hookimpl
 def hypervisor() -> HypervisorType:
     """Say what this plugin is."""
-    return HypervisorType(type="kvm", api=API, version=version("vmf-kvm"), settings=KvmHost)
+    return HypervisorType(type="kvm", api=API, version=version("vmf-kvm"), settings=KvmHost, capabilities=ABILITIES)
 
 
 @hookimpl
