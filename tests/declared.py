@@ -45,9 +45,15 @@ def declared(struct: type[Struct], at: Path = ()) -> Iterator[Declared]:
         yield Declared(
             at=here, owner=struct, name=field.name, sentence=sentence, extra=extra, type=wanted, default=default
         )
-        for below, part in parts(wanted):
+        for below, part in (*parts(wanted), *named(wanted)):
             if isinstance(part, inspect.StructType) and part.cls not in NAMED:
                 yield from declared(part.cls, (*here, *below))
+
+
+def named(wanted: inspect.Type) -> Iterator[tuple[Path, inspect.Type]]:
+    """The types of what a block of names holds."""
+    if isinstance(wanted, inspect.DictType):
+        yield from ((("NAME", *below), part) for below, part in parts(wanted.value_type))
 
 
 def parts(wanted: inspect.Type) -> Iterator[tuple[Path, inspect.Type]]:

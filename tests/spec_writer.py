@@ -107,7 +107,7 @@ def texts(wanted):
 
 
 def tables(wanted):
-    keys = texts(wanted.key_type).map(lambda node: node.text)
+    keys = values(wanted.key_type).map(lambda node: node.text)
     return st.dictionaries(keys, values(wanted.value_type), max_size=2).map(block)
 
 

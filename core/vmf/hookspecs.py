@@ -213,7 +213,8 @@ def fetch(connection: Connection, host: Host, handle: Handle, name: str) -> IO[b
     """Open what a machine that has ended left, as a plain stream: `results` is the volume, `disk0`… the overlays.
 
     `whole0`… are disks with all that is in them, each one a qcow2 that needs no other file: only asked for where the
-    plugin declares `whole-disks`. Reading it raises `HostFault` if the host cannot read it: what is an `OSError` is taken for the results folder's.
+    plugin declares `whole-disks`. Reading it raises `HostFault` if the host cannot read it: what is an `OSError` is
+    taken for the results folder's.
     """
     raise NotImplementedError
 

@@ -39,6 +39,7 @@ PLAIN = {
     Host: {"name": "h", "type": "kvm"},
     "disks": {"file": FILE},
     "forwards": {"port": 22},
+    "shares": {"name": "s"},
 }
 """The least that a thing has to be given."""
 TEXTS = {"device": "vdb", "mac": "52:54:00:12:34:56", "guest_of": "x", "guests": "x"}
@@ -57,7 +58,7 @@ def values(field: Declared) -> list[object]:
             case inspect.BoolType():
                 choices = [each for each in (True, False) if each is not field.default]
             case inspect.IntType():
-                choices = [60]
+                choices = [2**20 if field.extra.get("unit") == "size" else 60]
             case inspect.StrType():
                 choices = [TEXTS.get(field.name, "1 > 2")]
             case inspect.StructType(cls=cls):
@@ -75,7 +76,7 @@ def values(field: Declared) -> list[object]:
 def built(kind: type[Struct], field: Declared, value: object) -> Struct:
     """The kind with nothing but this value."""
     for place, key in reversed([*enumerate(field.at)]):
-        value = [{**PLAIN[field.at[place - 1]], **value}] if key == 0 else {key: value}
+        value = [{**PLAIN.get(field.at[place - 1], {}), **value}] if key == 0 else {key: value}
     return msgspec.convert({**PLAIN[kind], **value}, kind, dec_hook=lambda wanted, text: wanted(text))
 
 

@@ -16,8 +16,8 @@ from vmf.state import Completed
 from vmf.testing import fake
 
 VERBS = (
-    "hypervisor", "connect", "probe", "put", "create", "state", "watch", "console", "shut_down", "fetch", "destroy",
-    "machines",
+    "hypervisor", "connect", "probe", "put", "read", "create", "state", "watch", "console", "facts", "shut_down",
+    "fetch", "destroy", "machines",
 )  # fmt: skip
 HEAD = "apiVersion: vmf/v1\nkind: {0}\nmetadata: {{name: x}}\nspec: "
 HOST = Host(name="made-up", type="fake")
@@ -360,6 +360,7 @@ def call(hypervisor, verb):
     arguments = {
         "probe": {"known": None, "proof": None},
         "put": {"machine": "m", "name": "n", "source": Path("/dev/null")},
+        "read": {"path": Path("/dev/null")},
         "create": {"machine": MACHINE},
         "watch": {"notify": print},
         "console": {"handle": HANDLE, "offset": 0},

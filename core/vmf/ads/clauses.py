@@ -67,13 +67,6 @@ IMPLIED: Final = (
         expression='stringListIMember(MY.JobVMNetworkingType, TARGET.VM_Networking_Types, ",")',
     ),
     _Implied(
-        name="image files",
-        about=(),
-        of="JobVMFiles",
-        expression="TARGET.VM_Foreign_Files =?= undefined || "
-        'stringList_regexpMember(TARGET.VM_Foreign_Files, MY.JobVMFiles, "\\n") =!= true',
-    ),
-    _Implied(
         name="folders",
         about=(),
         of="JobVMFolders",

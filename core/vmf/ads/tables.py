@@ -14,6 +14,7 @@ from typing import Final, Generic, TypeVar
 from msgspec import Struct
 
 from vmf.classad import Node, parse
+from vmf.classad.tree import Binary, Parentheses
 from vmf.model import Claim, Host, Job, NetworkType, Offer, Verdict
 
 T = TypeVar("T")
@@ -22,6 +23,8 @@ MANY: Final = 10_000
 MIB: Final = 2**20
 KIB: Final = 2**10
 
+OWN_IMAGES: Final = 'stringList_regexpMember(MY.VM_Foreign_Files, TARGET.JobVMFiles, "\\n") =!= true'
+"""What a host asks that lets machines use files of some folders only."""
 _NETWORK: Final = "network-"
 _KINDS: Final = (NetworkType.NAT, NetworkType.USER, NetworkType.BRIDGE)
 """The kinds of network; the first that a host has is meant by default."""
@@ -79,6 +82,13 @@ def _image_files(job: Job) -> Node | None:
 
 def _start(offer: Offer) -> Node | None:
     return None if offer.host.start is None else tree(offer.host.start)
+
+
+def _requirements(offer: Offer) -> Node | None:
+    start, images = _start(offer), tree(OWN_IMAGES) if offer.host.images else None
+    if start is None or images is None:
+        return images if start is None else start
+    return Binary(operator="&&", left=Parentheses(inner=start), right=images)
 
 
 JOB: Final[tuple[Attribute[Job], ...]] = (
@@ -222,5 +232,9 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
         value=_foreign_files,
     ),
     Attribute(name="Start", meaning="What the host asks of a job, if its spec says so.", value=_start),
-    Attribute(name="Requirements", meaning="The same.", value=_start),
+    Attribute(
+        name="Requirements",
+        meaning="The same; and that the job's files lie in `VM_Image_Folders`, if the host's spec names any.",
+        value=_requirements,
+    ),
 )

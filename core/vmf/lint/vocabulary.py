@@ -209,9 +209,9 @@ TYPES: Final[Mapping[str, type]] = MappingProxyType(
     )
     | dict.fromkeys(
         _words(
-            "MyType Name Machine Arch VM_Type VM_Accelerator VM_Networking_Types "
-            "JobName JobVMType JobVMTypes JobImage JobVMNetworkingType JobVM_MACADDR JobOutcome HoldReason "
-            "HoldReasonCode"
+            "MyType Name Machine Arch VM_Type VM_Accelerator VM_Networking_Types VM_Folders VM_Writable_Folders "
+            "VM_Image_Folders VM_Foreign_Files JobName JobVMType JobVMTypes JobImage JobVMFiles JobVMFolders "
+            "JobVMWritableFolders JobVMNetworkingType JobVM_MACADDR JobOutcome HoldReason HoldReasonCode"
         ),
         str,
     )
@@ -221,8 +221,8 @@ TYPES: Final[Mapping[str, type]] = MappingProxyType(
 ALWAYS: Final = frozenset(
     _words(
         "MyType Name Machine Arch Cpus Memory TotalCpus TotalMemory HasVM VM_Type VM_Memory VM_Cpus VM_AvailNum "
-        "VM_Running VM_Accelerator VM_Networking VM_Networking_Types JobName JobUniverse JobVMMemory RequestMemory "
-        "JobVM_VCPUS RequestCpus"
+        "VM_Running VM_Accelerator VM_Networking VM_Networking_Types VM_Folders VM_Writable_Folders JobName "
+        "JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus"
     )
 )
 """Those that no ad of their kind is without."""

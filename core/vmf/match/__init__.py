@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from vmf import classad
 from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
-from vmf.ads.clauses import WORDS
-from vmf.ads.tables import MANY
-from vmf.classad import Ad, World
+from vmf.ads.clauses import WORDS, parts
+from vmf.ads.tables import MANY, OWN_IMAGES, tree
+from vmf.classad import Ad, Node, World
 from vmf.match.words import Side, expressed, lacking, sentence
 from vmf.model import Claim, Job, Offer
 from vmf.units import format_size
@@ -129,8 +129,8 @@ class Seeker:
             value = self._pair.evaluate(clause.expression)
             reason = lacking(failed, self.ad) or sentence(clause, value, *self._sides(there))
         elif not self.welcome(there):
-            clause = Clause(name=START, expression=there["Requirements"], implied=False)
             job, host = self._sides(there)
+            clause = refusals(there["Requirements"], host)[0]
             reason = f"the host's own {sentence(clause, host.evaluate(clause.expression), host, job)}"
         else:
             return None
@@ -163,8 +163,19 @@ def _free(total: int, taken: int) -> int:
     return max(total - taken, 0)
 
 
+def refusals(asked: Node, host: Side) -> list[Clause]:
+    """What a host's own words refuse a job for: all of them, if no part of them does by itself."""
+    failed = [each for each in parts(asked) if not holds(host.evaluate(each))]
+    return [
+        Clause(name=IMAGES if each == tree(OWN_IMAGES) else START, expression=each, implied=each == tree(OWN_IMAGES))
+        for each in failed or [asked]
+    ]
+
+
 START: Final = "start"
-"""What a clause is called that is a host's own."""
+IMAGES: Final = "images"
+OWN: Final = frozenset({START, IMAGES})
+"""What clauses are called that are a host's own: its words, and its rule about images."""
 
 _TOLD: Final = frozenset({"type", "types", WORDS})
 """Clauses that are worth a word when they hold; the others are what every host has, or what room says better."""

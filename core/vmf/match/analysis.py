@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from vmf import classad
 from vmf.ads import Clause, clauses, has, host_ad, job_ad
-from vmf.ads.clauses import WORDS, parts
+from vmf.ads.clauses import WORDS
 from vmf.classad import UNDEFINED, Ad, Node, Value, World
 from vmf.classad.tree import Reference
-from vmf.match import START, Rejection, Seeker, holds, match
+from vmf.match import OWN, Rejection, Seeker, holds, match, refusals
 from vmf.match.remedies import Remedy, opened, remedies, treated
 from vmf.match.words import Side, brief, did_you_mean, expressed, looked_up, own
 from vmf.model import Job, Offer
@@ -114,7 +114,7 @@ class _Tester:
         if ours.evaluate(self._ad["Requirements"]) is not True and self._spoken.isdisjoint(failed):
             failed.append(self.whole)
         if not self._seeker.welcome(there):
-            failed += _refused(there["Requirements"], theirs)
+            failed += refusals(there["Requirements"], theirs)
         lack = self._seeker.lack(offer)
         return _Trial(offer=offer, there=there, failed=tuple(failed), crowded=lack is not None and lack.passing)
 
@@ -124,7 +124,7 @@ class _Tester:
             pair.replace_right(trial.there)
         ours = _steady(*(pair.evaluate for pair in self._unlike))
         theirs = _steady(*(pair.evaluate_right for pair in self._unlike))
-        sides = ((each, theirs if each.name == START else ours) for each in trial.failed)
+        sides = ((each, theirs if each.name in OWN else ours) for each in trial.failed)
         return tuple(tuple(remedies(clause, self.job, evaluate)) for clause, evaluate in sides)
 
     def helped(self, chosen: Sequence[Remedy], group: _Group) -> tuple[str, ...]:
@@ -152,12 +152,6 @@ class _Tester:
     def _sides(self, there: Ad) -> tuple[Side, Side]:
         self._pair.replace_right(there)
         return Side("job", self._ad, self._pair.evaluate), Side("host", there, self._pair.evaluate_right)
-
-
-def _refused(start: Node, host: Side) -> list[Clause]:
-    """What a host's own words refuse a job for: all of them, if no part of them does by itself."""
-    failed = [each for each in parts(start) if not holds(host.evaluate(each))]
-    return [Clause(name=START, expression=each, implied=False) for each in failed or [start]]
 
 
 def _steady(one: Callable[[Node], Value], other: Callable[[Node], Value]) -> Callable[[Node], Value]:
@@ -191,7 +185,7 @@ def _conditions(tester: _Tester, trials: Iterable[_Trial]) -> Iterator[tuple[str
         yield brief(clause.expression), tester.sees(clause), partial(_fails, clause)
     if tester.whole not in tester.asked and any(_fails(tester.whole, each) for each in trials):
         yield "all of these together", "", partial(_fails, tester.whole)
-    yield "what the host asks of jobs", "", lambda each: any(clause.name == START for clause in each.failed)
+    yield "what the host asks of jobs", "", lambda each: any(clause.name in OWN for clause in each.failed)
     yield "room now", "", lambda each: each.crowded
 
 

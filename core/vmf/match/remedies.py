@@ -16,7 +16,7 @@ from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KIB, MIB
 from vmf.classad import Node, Value
 from vmf.classad.tree import Binary, Reference, Selection
-from vmf.match import START, holds
+from vmf.match import IMAGES, START, holds
 from vmf.match.words import brief
 from vmf.model import Job, Offer
 
@@ -36,8 +36,8 @@ class Remedy(Struct, frozen=True, kw_only=True):
     """What comes in its place; true: nothing."""
     drops: At = ()
     """The field of the job that says nothing any more."""
-    waives: bool = False
-    """Whether the host asks nothing of jobs any more."""
+    waives: Mapping[str, Any] = {}
+    """Fields of the host by which it asks nothing of jobs any more."""
 
 
 class _Field(Struct, frozen=True):
@@ -63,7 +63,10 @@ def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Ite
     if clause.name == WORDS:
         yield Remedy(what=f"drop `{brief(clause.expression)}`", clause=clause.expression)
     if clause.name == START and holds(evaluate(clause.expression)):  # a number: it is meant for true, and is not
-        yield Remedy(what=f"ask the host's owner to drop `{brief(clause.expression)}` from `start`", waives=True)
+        what = f"ask the host's owner to drop `{brief(clause.expression)}` from `start`"
+        yield Remedy(what=what, waives={"start": None})
+    if clause.name == IMAGES:
+        yield Remedy(what="ask the host's owner to allow the folders of your `images`", waives={"images": ()})
 
 
 def treated(job: Job, chosen: Sequence[Remedy]) -> Job:
@@ -78,7 +81,8 @@ def treated(job: Job, chosen: Sequence[Remedy]) -> Job:
 
 def opened(offer: Offer, chosen: Sequence[Remedy]) -> Offer:
     """The host with all that was chosen done to it."""
-    return replace(offer, host=replace(offer.host, start=None)) if any(each.waives for each in chosen) else offer
+    waived = {field: value for each in chosen for field, value in each.waives.items()}
+    return replace(offer, host=replace(offer.host, **waived)) if waived else offer
 
 
 def _needed(operator: str, value: Value) -> int | float | str | None:

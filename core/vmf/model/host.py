@@ -249,7 +249,7 @@ def permits(users: Sequence[str], user: str) -> bool:
 
 
 def granted(host: Host, user: str) -> Host:
-    """The host as one user meets it: what is for this user names nobody any more, what still names users is for others."""
+    """The host as one user meets it: what is for this user names nobody, what still names users is for others."""
     others = {type_: users for type_, users in host.networks.users.items() if not permits(users, user)}
     return replace(
         host,

@@ -272,7 +272,7 @@ def _state(domain: Domain) -> tuple[int, int]:
 def _facts(domain: Domain) -> MachineFacts:
     if not domain.isActive():
         return MachineFacts()
-    _, _, memory, _, nanoseconds = domain.info()
+    memory, _, nanoseconds = map(int, domain.info()[2:])
     return MachineFacts(cpu_seconds=nanoseconds / NANOSECONDS, memory=memory * KIBIBYTE)
 
 
