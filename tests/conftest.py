@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from guests import wide as wide_guest
 from vmf.warehouse import tiny as tiny_guest
 
 THIRDPARTY = Path(__file__).with_name("thirdparty")
@@ -31,3 +32,9 @@ def tiny(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("images") / "tiny"
     tiny_guest.build(folder, report=print)
     return folder
+
+
+@pytest.fixture(scope="session")
+def wide() -> Path:
+    """The wide guest's bundle: drivers for every device; built once for this checkout."""
+    return wide_guest.build()

@@ -13,7 +13,7 @@ import pytest
 
 from vmf.errors import SetupError
 from vmf.model import DiskFormat, File
-from vmf.warehouse import tiny
+from vmf.warehouse import bundle
 from vmf.warehouse.tiny import build
 
 APT_CACHE = """#!/bin/sh
@@ -159,7 +159,7 @@ def test_another_vmf_builds_its_own(distribution, folder, monkeypatch):
     repository = distribution(DEBIAN)
     build(folder, report=silent)
     calls = (repository / "calls").read_text()
-    monkeypatch.setattr(tiny, "SOURCES", tiny.SOURCES[1:])
+    monkeypatch.setattr(bundle, "SOURCES", bundle.SOURCES[1:])
     build(folder, report=silent)
     assert len((repository / "calls").read_text()) == 2 * len(calls)
 
@@ -167,7 +167,7 @@ def test_another_vmf_builds_its_own(distribution, folder, monkeypatch):
 def test_a_failed_build_leaves_the_old_image_and_nothing_else(distribution, folder, monkeypatch):
     repository = distribution(DEBIAN)
     build(folder, report=silent)
-    monkeypatch.setattr(tiny, "SOURCES", tiny.SOURCES[1:])
+    monkeypatch.setattr(bundle, "SOURCES", bundle.SOURCES[1:])
     (repository / "busybox-static_1_amd64.deb").unlink()
     with pytest.raises(SetupError, match=r"apt-get .*Unable to locate package busybox-static"):
         build(folder, report=silent)

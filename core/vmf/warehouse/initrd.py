@@ -1,19 +1,14 @@
-"""What the tiny guest consists of: the files of its initial RAM disk, which is all the system it has."""
+"""What a guest that vmf builds consists of: the files of its initial RAM disk, which is all the system it has."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 
 from vmf.errors import SetupError
 from vmf.warehouse import cpio, kernel
 from vmf.warehouse.packages import BY_HAND, Unpacked
-
-MODULES = (
-    "virtio_pci", "virtio_blk", "virtio_scsi", "ahci", "ata_piix", "sd_mod", "sr_mod", "isofs", "evdev", "button",
-)  # fmt: skip
-"""What the guest contract takes on any hypervisor, in the order to load it: disks, the CD-ROM, the power button."""
 
 FOLDERS = ("bin", "dev", "etc", "modules", "proc", "root", "run", "sys", "tmp", "usr")
 LINKS = (("sbin", "bin"), ("usr/bin", "../bin"), ("usr/sbin", "../bin"))
@@ -21,15 +16,20 @@ POWEROFF = b"#!/bin/sh\nexec busybox poweroff -f\n"
 """There is no init to ask. The kernel itself runs this when the hypervisor asks it to end the guest."""
 
 
-def initrd(packages: Unpacked) -> bytes:
+def initrd(packages: Unpacked, modules: Iterable[str], more: Iterable[cpio.Entry] = ()) -> bytes:
     """Write the initial RAM disk from an unpacked kernel and busybox.
 
     It is not compressed: under emulation, uncompressing takes longer than reading.
 
+    Args:
+        packages: the kernel and busybox.
+        modules: what is loaded at boot, in that order; what the kernel does not have is left out.
+        more: what is in it beside them; what has a name again replaces it.
+
     Raises:
         SetupError: if the packages lack what the guest needs.
     """
-    return cpio.archive([*_skeleton(), *_busybox(packages), *_modules(packages)])
+    return cpio.archive([*_skeleton(), *_busybox(packages), *_modules(packages, modules), *more])
 
 
 def text(name: str) -> bytes:
@@ -55,8 +55,8 @@ def _busybox(packages: Unpacked) -> Iterator[cpio.Entry]:
         yield cpio.link(f"bin/{name}", "busybox")
 
 
-def _modules(packages: Unpacked) -> Iterator[cpio.Entry]:
-    modules = kernel.ordered(packages.root, MODULES)
+def _modules(packages: Unpacked, wanted: Iterable[str]) -> Iterator[cpio.Entry]:
+    modules = kernel.ordered(packages.root, wanted)
     if "isofs" not in {*modules, *kernel.built_in(packages.root)}:
         raise SetupError(f"the kernel of {', '.join(packages.versions)} cannot read a CD-ROM", hint=BY_HAND)
     for number, (name, data) in enumerate(modules.items()):

@@ -54,8 +54,19 @@ def connection(host):
 @pytest.fixture(scope="session")
 def image(tiny, new_home):
     """The tiny guest, where the daemon's user can read it."""
-    folder = new_home().with_name("tiny")
-    shutil.copytree(tiny, folder)
+    return readable(tiny, new_home())
+
+
+@pytest.fixture(scope="session")
+def wide_image(wide, new_home):
+    """The wide guest, likewise."""
+    return readable(wide, new_home())
+
+
+def readable(bundle, home):
+    """A bundle's image, copied beside a host's folder."""
+    folder = home.with_name(bundle.name)
+    shutil.copytree(bundle, folder)
     return load_image(str(folder), beside=folder, images=folder)
 
 
