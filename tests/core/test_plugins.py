@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
@@ -7,8 +8,8 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.errors import HostFault, JobFault, Refused, SetupError
-from vmf.hookspecs import API, hookimpl
+from vmf.errors import HostFault, JobFault, Refused, SetupError, UsageError
+from vmf.hookspecs import API, OPTIONAL, hookimpl
 from vmf.model import Ending, Facts, Handle, Host, Image, Job, Machine, Placement, Power, Stop
 from vmf.plugins import HYPERVISORS, OTHERS, PluginFailed, Plugins
 from vmf.spec import JobWords, load_hosts, load_jobs
@@ -17,7 +18,7 @@ from vmf.testing import fake
 
 VERBS = (
     "hypervisor", "connect", "probe", "put", "read", "create", "state", "watch", "console", "facts", "shut_down",
-    "fetch", "destroy", "machines",
+    "fetch", "destroy", "machines", *OPTIONAL,
 )  # fmt: skip
 HEAD = "apiVersion: vmf/v1\nkind: {0}\nmetadata: {{name: x}}\nspec: "
 HOST = Host(name="made-up", type="fake")
@@ -51,6 +52,11 @@ def raises(error):
         raise error
 
     return fail
+
+
+def without(ability):
+    """The fake's abilities but for one."""
+    return {name: said for name, said in fake.hypervisor().capabilities.items() if name != ability}
 
 
 def answers(answer):
@@ -194,6 +200,26 @@ class TestWords:
         plugins = Plugins()
         plugins.add(HYPERVISORS, "fake", lambda: module(hypervisor=says(), state=answers(None)))
         assert errors(plugins)["fake"].startswith("does not answer connect, console")
+
+
+class TestOptionalVerbs:
+    """Those that a plugin answers exactly when it declares the ability."""
+
+    @pytest.mark.parametrize("verb", OPTIONAL)
+    def test_what_is_declared_is_answered(self, verb):
+        assert errors(loaded(hypervisor=hypervisor(**{verb: None})))["fake"] == f"does not answer {verb}"
+
+    @pytest.mark.parametrize("verb", OPTIONAL)
+    def test_what_is_answered_is_declared(self, verb):
+        plugins = loaded(hypervisor=hypervisor(hypervisor=says(capabilities=without(OPTIONAL[verb]))))
+        assert f"{verb} without declaring {OPTIONAL[verb]}" in errors(plugins)["fake"]
+
+    @pytest.mark.parametrize("verb", OPTIONAL)
+    def test_what_is_not_declared_is_not_asked_for(self, connect, verb):
+        idle = {each: None for each, ability in OPTIONAL.items() if ability == OPTIONAL[verb]}
+        plugin = hypervisor(hypervisor=says(capabilities=without(OPTIONAL[verb])), **idle)
+        with pytest.raises(UsageError, match=f"type fake does not have the ability {OPTIONAL[verb]}"):
+            call(connect(loaded(hypervisor=plugin)), verb)
 
 
 class TestVerbs:
@@ -367,5 +393,8 @@ def call(hypervisor, verb):
         "shut_down": {"handle": HANDLE, "how": Stop.ASK},
         "fetch": {"handle": HANDLE, "name": "results"},
         "machines": {},
+        "change_media": {"handle": HANDLE, "drive": 0, "name": "files"},
+        "copy_in": {"handle": HANDLE, "source": BytesIO(), "path": "/x"},
+        "copy_out": {"handle": HANDLE, "path": "/x"},
     }.get(verb, {"handle": HANDLE})
     return getattr(hypervisor, verb)(**arguments)
