@@ -23,6 +23,8 @@ GUESTS = Guests(
     hangs="echo vmf-ready\nhang",
     ignores="deaf\necho vmf-ready\nhang",
     reboots="echo vmf-ready\nsleep 0.1\nreboot",
+    hears="echo vmf-ready\nhear",
+    discs="echo vmf-ready\ndiscs 1",
     seconds=20,
 )
 MAKER = """

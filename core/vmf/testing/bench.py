@@ -12,6 +12,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from vmf import plan
+from vmf.errors import VmfError
 from vmf.files import cdrom, volume
 from vmf.model import MEBIBYTE, Handle, Image, Job, Machine, MachineState, Placement, Power, Results
 from vmf.plugins import Hypervisor
@@ -35,6 +36,11 @@ class Guests(Struct, frozen=True, kw_only=True):
     """Stays, and does nothing when it is asked to power off."""
     reboots: str
     """Reboots, a moment later."""
+    hears: str = ""
+    """For console-writable: waits for a line on its console, writes it there after the word `heard`, and powers off."""
+    discs: str = ""
+    """For media-change: writes the file `word` of the disc in its second drive again and again, whenever there is
+    one; it holds on to each for a moment only."""
     seconds: float = 60
     """The longest that any of them may take to be ready, or to end."""
     memory: int = 256 * MEBIBYTE
@@ -48,6 +54,7 @@ class Bench:
         self.facts = hypervisor.probe(known=None, proof=None)
         self._image = image
         self._guests = guests
+        self.seconds = guests.seconds
         self._folder = folder
         self._magics: dict[str, bytes] = {}
 
@@ -72,11 +79,13 @@ class Bench:
             self.hypervisor.put(name, file, path)
         self._magics[name] = magic
 
-    def run(self, script: str, name: str = "") -> Handle:
-        """Make a machine; its script has begun when this returns."""
+    def run(
+        self, script: str, name: str = "", *, amend: Callable[[Machine], Machine] = lambda planned: planned
+    ) -> Handle:
+        """Make a machine, amended; its script has begun when this returns."""
         name = name or self.new_name()
         self.put(name, script)
-        handle = self.hypervisor.create(self.machine(name, script))
+        handle = self.hypervisor.create(amend(self.machine(name, script)))
         self.until(lambda: self.console(handle), lambda console: READY in console)
         return handle
 
@@ -100,18 +109,29 @@ class Bench:
 
     def until(self, look: Callable[[], T], done: Callable[[T], bool]) -> T:
         """Look again and again until it is done."""
-        deadline = time.monotonic() + self._guests.seconds
+        deadline = time.monotonic() + self.seconds
         while not done(seen := look()):
             if time.monotonic() > deadline:
-                raise AssertionError(f"after {self._guests.seconds} seconds there is still only {seen!r}")
+                raise AssertionError(f"after {self.seconds} seconds there is still only {seen!r}")
             time.sleep(LOOK_SECONDS)
         return seen
+
+    def insist(self, act: Callable[[], T], *, but: type[VmfError]) -> T:
+        """Act again and again until that does not raise `but`; what it answers then."""
+        deadline = time.monotonic() + self.seconds
+        while True:
+            try:
+                return act()
+            except but:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(LOOK_SECONDS)
 
     def until_ended(self, handle: Handle, nudges: queue.Queue[str]) -> MachineState:
         """Wait for the machine's end, looking only when nudged: an end that nobody is told of is a failure."""
         while True:
             try:
-                nudges.get(timeout=self._guests.seconds)
+                nudges.get(timeout=self.seconds)
             except queue.Empty:
                 raise AssertionError(f"nobody was nudged; the machine: {self.hypervisor.state(handle)}") from None
             state = self.hypervisor.state(handle)

@@ -16,7 +16,8 @@
 
 Every promise of `vmf.hookspecs` is tried through the façade that the engine uses, on machines that run. The host is
 to have no other machines of vmf; all that are made are destroyed at the end. For failures that say what was compared,
-a `conftest.py` calls `pytest.register_assert_rewrite("vmf.testing.contract")`.
+a `conftest.py` calls `pytest.register_assert_rewrite("vmf.testing")`. `CAPABILITIES` names the tests of what not all
+hypervisors can: they are run for a plugin that declares it.
 """
 # ruff: noqa: S101  # these are tests, and assert is what tests do
 
@@ -35,6 +36,7 @@ from vmf.hookspecs import API
 from vmf.model import Ending, Handle, Host, Image, Machine, MachineState, Power, Stop
 from vmf.plugins import Plugins
 from vmf.result import Said, Word
+from vmf.testing import contract_guests
 from vmf.testing.bench import MADE, READY, Bench, Guests
 
 __all__ = ["Guests", "HypervisorContract"]
@@ -45,7 +47,7 @@ CONSOLE_MOST = 64 * 1024
 ENDED = MachineState(power=Power.OFF, ending=Ending.SHUTDOWN)
 KILLED = MachineState(power=Power.OFF, ending=Ending.KILLED)
 ABSENT = MachineState(power=Power.ABSENT)
-CAPABILITIES: Mapping[str, str] = MappingProxyType({})
+CAPABILITIES: Mapping[str, str] = MappingProxyType({**contract_guests.CAPABILITIES})
 """Each capability that a plugin may declare, and the test that tries it."""
 
 
@@ -58,7 +60,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     machine: Machine
 
 
-class HypervisorContract:
+class HypervisorContract(contract_guests.GuestsContract):
     """Subclass it, name it `Test…`, and give it the fixtures `host`, `image` and `guests`."""
 
     @pytest.fixture(scope="class")
@@ -84,6 +86,14 @@ class HypervisorContract:
     def guests(cls) -> Guests:
         """The scripts for that guest; override it."""
         raise NotImplementedError
+
+    @pytest.fixture(autouse=True)
+    @classmethod
+    def declared(cls, request: pytest.FixtureRequest, plugins: Plugins, host: Host) -> None:
+        """Pass over the test of a capability that the plugin does not declare."""
+        tried = {ability for ability, test in CAPABILITIES.items() if test == request.function.__name__}
+        if tried and not tried & plugins.types[host.type].capabilities.keys():
+            pytest.skip(f"{host.type} does not declare {' or '.join(sorted(tried))}")
 
     @pytest.fixture(scope="class")
     @classmethod

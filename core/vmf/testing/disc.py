@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
 from pycdlib import PyCdlib
-from pycdlib.pycdlibexception import PyCdlibException
+from pycdlib.pycdlibexception import PyCdlibException, PyCdlibInvalidInput
 
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Machine
@@ -37,20 +38,37 @@ def read(files: Path, machine: Machine) -> Disc:
     disc = machine.cdroms[0].file if machine.cdroms else None
     if disc is None:
         return Disc()
+    with _opened(files / disc) as iso:
+        return Disc(
+            run=_file(iso, "run").decode(),
+            results=tuple(_file(iso, "results").decode().splitlines()),
+            magic=_file(iso, "magic").hex(),
+            end=_file(iso, "vmf-end").decode(),
+            volume=str(files / machine.results.file) if machine.results else "",
+            reboots=machine.reboots,
+        )
+
+
+def word(path: Path) -> bytes:
+    """What the file `word` of an ISO says, if it is there: all that a guest reads of a disc that comes later.
+
+    Raises:
+        JobFault: if it is no ISO.
+    """
+    with _opened(path) as iso, suppress(PyCdlibInvalidInput):
+        return _file(iso, "word")
+    return b""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[PyCdlib]:
     iso = PyCdlib()
     try:
-        iso.open(str(files / disc))
+        iso.open(str(path))
         with closing(iso):
-            return Disc(
-                run=_file(iso, "run").decode(),
-                results=tuple(_file(iso, "results").decode().splitlines()),
-                magic=_file(iso, "magic").hex(),
-                end=_file(iso, "vmf-end").decode(),
-                volume=str(files / machine.results.file) if machine.results else "",
-                reboots=machine.reboots,
-            )
+            yield iso
     except (OSError, PyCdlibException) as error:
-        raise JobFault(f"the CD {disc} cannot be read: {error}", code=HoldCode.MACHINE_INVALID) from error
+        raise JobFault(f"the CD {path.name} cannot be read: {error}", code=HoldCode.MACHINE_INVALID) from error
 
 
 def _file(iso: PyCdlib, name: str) -> bytes:

@@ -8,6 +8,9 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
     machines/NAME/alive         locked by the guest while it lives; the kernel lets go when it dies, however it dies
     machines/NAME/ending        how the guest ended; if it is dead and there is none, it was killed
     machines/NAME/console.log   what the guest wrote to its console
+    machines/NAME/keys          what was typed on it; locked by whoever types
+    machines/NAME/drive1        what is on the disc in the guest's second drive, if it was put there while it ran
+    machines/NAME/inside/       files that were copied into the guest
     faults.json                 faults to come: {"create": {"kind": "host", "brief": "out of room", "times": 2}}
 
 The next `times` calls of a verb that is named there fail, with the job at fault, the host at fault, or the host lost;
@@ -19,27 +22,38 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
+from urllib.parse import quote
 
 import msgspec
 
-from vmf.errors import HostFault
+from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.hookspecs import API, HypervisorType, hookimpl
-from vmf.model import Facts, Handle, Host, Machine, MachineFacts, MachineState, Power, Stop
+from vmf.model import Address, Facts, Handle, Host, Machine, MachineFacts, MachineState, Power, Stop
+from vmf.testing import disc
+from vmf.testing.terminal import Terminal
 from vmf.testing.world import Nudges, World
 
 VERSION = "1"
 CONSOLE_MOST = 64 * 1024
 ADDRESS = "192.0.2.1"
-"""Of every guest: an address that is set aside for examples."""
+"""Of every guest with a network card: an address that is set aside for examples."""
+ABILITIES: Mapping[str, str] = MappingProxyType({
+    "console-writable": "one can type on the console of a guest",
+    "guest-agent": "a guest may run an agent",
+    "guest-files": "files can be copied into a running guest, and out of it",
+    "media-change": "discs can be changed while the guest runs",
+})  # fmt: skip
+"""What this hypervisor can, of what not all can."""
 
 
 @hookimpl
 def hypervisor() -> HypervisorType:
     """Say what this plugin is."""
-    return HypervisorType(type="fake", api=API, version=VERSION)
+    return HypervisorType(type="fake", api=API, version=VERSION, capabilities=ABILITIES)
 
 
 @hookimpl
@@ -126,8 +140,71 @@ def console(connection: World, handle: Handle, offset: int) -> bytes:
 def facts(connection: World, handle: Handle) -> MachineFacts:
     """Say where the guest would be, if it is alive."""
     connection.stumble("facts")
-    running = connection.state(handle.machine).power is Power.RUNNING
-    return MachineFacts(addresses=(ADDRESS,)) if running else MachineFacts()
+    machine = connection.running(handle.machine)
+    if machine is None:
+        return MachineFacts()
+    folder, forwards = connection.machine(handle.machine), machine.nic.forwards if machine.nic else ()
+    return MachineFacts(
+        addresses=(ADDRESS,) if machine.nic else (),
+        forwards=tuple(
+            Address(port=each.port, protocol=each.protocol, host="127.0.0.1", host_port=each.host_port or each.port)
+            for each in forwards
+        ),
+        screen=f"{folder}/screen" if machine.vnc else "",
+        memory=machine.memory,
+        disks={each.name: each.stat().st_size for each in sorted((folder / "files").glob("disk[0-9]*"))},
+    )
+
+
+@hookimpl
+def change_media(connection: World, handle: Handle, drive: int, name: str) -> MachineState:
+    """Say what is on the disc in the file that stands for the drive."""
+    connection.stumble("change_media")
+    folder, machine = connection.machine(handle.machine), connection.running(handle.machine)
+    if machine is None or drive >= len(machine.cdroms):
+        raise JobFault(f"machine {handle.machine} has no drive {drive}", code=HoldCode.MACHINE_INVALID)
+    if drive == 0 and machine.cdroms[0].file:
+        raise HostFault(f"the guest of {handle.machine} holds on to the disc in drive 0: its script is on it")
+    (folder / f"drive{drive}").write_bytes(disc.word(folder / "files" / name) if name else b"")
+    return connection.state(handle.machine)
+
+
+@hookimpl
+def open_console(connection: World, handle: Handle) -> Terminal:
+    """Look at the log as it grows, and keep what is typed for the guest."""
+    connection.stumble("open_console")
+    if connection.running(handle.machine) is None:
+        raise HostFault(f"machine {handle.machine} does not run")
+    return Terminal(connection.machine(handle.machine), lambda: connection.state(handle.machine).power is Power.RUNNING)
+
+
+@hookimpl
+def copy_in(connection: World, handle: Handle, source: IO[bytes], path: str) -> int:
+    """Keep a file that the guest would have under this path."""
+    connection.stumble("copy_in")
+    file = _inside(connection, handle, path)
+    file.parent.mkdir(exist_ok=True)
+    with file.open("wb") as out:
+        shutil.copyfileobj(source, out)
+        return out.tell()
+
+
+@hookimpl
+def copy_out(connection: World, handle: Handle, path: str) -> IO[bytes]:
+    """Open what was copied in under this path."""
+    connection.stumble("copy_out")
+    try:
+        return _inside(connection, handle, path).open("rb")
+    except OSError as error:
+        words = f"failed to open file '{path}': {error.strerror}"
+        raise JobFault(words, code=HoldCode.REFUSED) from error
+
+
+def _inside(connection: World, handle: Handle, path: str) -> Path:
+    machine = connection.running(handle.machine)
+    if machine is None or not machine.agent:
+        raise JobFault(f"no agent answers in the guest of {handle.machine}", code=HoldCode.REFUSED)
+    return connection.machine(handle.machine) / "inside" / quote(path, safe="")
 
 
 @hookimpl

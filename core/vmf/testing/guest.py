@@ -8,6 +8,8 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     sleep SECONDS     stay busy
     hang              stay until asked to power off
     deaf              from now on, ignore being asked
+    hear              wait for a line to be typed on the console, and say it
+    discs N           say the file `word` of the disc in drive N, again and again, until asked to power off
     exit N            hand over the results with this exit code, and power off
     cut               hand over results that lack their end, and power off
     silent            power off without a word
@@ -31,6 +33,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 LIFETIME = 300
+LOOK_SECONDS = "0.02"
 MAGIC_SIZE = 512
 
 
@@ -55,6 +58,7 @@ class Guest:
         self._disc = disc
         self._made: dict[str, bytes] = {}
         self._heeds = {signal.SIGTERM}
+        self._heard = 0
 
     def run(self) -> NoReturn:
         """Follow the script to its end.
@@ -65,6 +69,7 @@ class Guest:
         """
         words = {
             "echo": self.echo, "write": self.write, "sleep": self.sleep, "hang": self.hang, "deaf": self.deaf,
+            "hear": self.hear, "discs": self.discs,
             "exit": self.exit, "cut": self.cut, "silent": self.silent, "crash": self.crash,
             "reboot": self.reboot,
         }  # fmt: skip
@@ -100,6 +105,24 @@ class Guest:
         self._heeds = set()
         self.echo("deaf")
 
+    def hear(self, _: str) -> None:
+        """Wait for a line to be typed on the console, and say it."""
+        while True:
+            typed = _read(self._folder / "keys")[self._heard :].replace(b"\r", b"\n")
+            line, end = typed.partition(b"\n")[:2]
+            if end:
+                self._heard += len(line) + 1
+                self.echo(f"heard {line.decode(errors='replace')}")
+                return
+            self.sleep(LOOK_SECONDS)
+
+    def discs(self, drive: str) -> NoReturn:
+        """Say what is on each disc that is put into a drive."""
+        while True:
+            if word := _read(self._folder / f"drive{drive}").decode(errors="replace"):
+                self.echo(word)
+            self.sleep(LOOK_SECONDS)
+
     def exit(self, code: str) -> NoReturn:
         """Hand over the results, and power off."""
         self._speak(code, end=(("vmf-end", self._disc["end"].encode()),))
@@ -134,6 +157,14 @@ class Guest:
                 return
             disk.seek(0)
             disk.write(tar[: os.fstat(disk.fileno()).st_size])
+
+
+def _read(path: Path) -> bytes:
+    """What is in a file, which may not be there."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _tar(files: tuple[tuple[str, bytes], ...]) -> bytes:

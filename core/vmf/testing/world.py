@@ -80,6 +80,12 @@ class World:
             return MachineState(power=Power.OFF, ending=Ending.KILLED)
         return MachineState(power=Power.OFF, ending=end.ending, detail=end.detail)
 
+    def running(self, name: str) -> Machine | None:
+        """The definition of a machine whose guest is alive."""
+        if self.state(name).power is not Power.RUNNING:
+            return None
+        return msgspec.json.decode((self.machine(name) / "machine.json").read_bytes(), type=Machine)
+
     def create(self, machine: Machine) -> None:
         """Define the machine and start its guest, each unless it has been done."""
         folder = self.machine(machine.name)

@@ -17,7 +17,7 @@ from vmf.model import MEBIBYTE, Access, DiskFormat, Job, Machine, MachineCdrom, 
 from vmf.spec.image import load_image
 from vmf_kvm.connection import Connection
 
-pytest.register_assert_rewrite("vmf.testing.contract")
+pytest.register_assert_rewrite("vmf.testing")
 
 
 @pytest.fixture(scope="session")
