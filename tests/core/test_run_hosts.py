@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import threading
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from farm import FARM
 from vmf.errors import HostFault, SetupError
 from vmf.hookspecs import hookimpl
 from vmf.match import Rejection
-from vmf.model import Connection, Facts, Host, HostBoot, Networks, NetworkType, Transport
+from vmf.model import Connection, Facts, Folder, Host, HostBoot, Networks, NetworkType, Transport
 from vmf.plugins import HYPERVISORS
 from vmf.run import hosts
 from vmf.testing import fake
@@ -79,6 +80,14 @@ def test_a_host_is_for_those_it_names(make):
     assert offer.host.name == "farm"
 
 
+def test_of_what_a_host_has_for_some_each_gets_his_own(make):
+    others = {NetworkType.BRIDGE: ("ada",), NetworkType.NAT: (ME,)}
+    folders = {"mine": Folder(path=Path("/m"), users=("ada", ME)), "theirs": Folder(path=Path("/t"), users=("ada",))}
+    (offer,) = make().hosts.offers((replace(FARM, networks=Networks(users=others), folders=folders),))
+    assert offer.host.networks.users == {NetworkType.BRIDGE: ("ada",)}
+    assert {name: each.users for name, each in offer.host.folders.items()} == {"mine": (), "theirs": ("ada",)}
+
+
 SSH = Connection(transport=Transport.SSH, address="a")
 
 
@@ -102,10 +111,10 @@ def test_a_host_that_wants_what_its_plugin_cannot_is_out_unasked(make, wishes, a
 
 
 def test_a_plugin_that_declares_the_ability_takes_the_host(make, monkeypatch):
-    able = replace(fake.hypervisor(), capabilities={"transport-ssh": "It is reached by ssh."})
+    able = replace(fake.hypervisor(), capabilities={**fake.ABILITIES, "transport-ssh": "It is reached by ssh."})
     monkeypatch.setattr(fake, "hypervisor", hookimpl(lambda: able))
     (offer,) = make().hosts.offers((replace(FARM, connection=SSH),))
-    assert offer.capabilities == ("transport-ssh",)
+    assert set(offer.capabilities) == {*fake.ABILITIES, "transport-ssh"}
 
 
 class Words(Struct, frozen=True, kw_only=True):
