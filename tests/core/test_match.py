@@ -8,7 +8,22 @@ from msgspec.structs import replace
 from vmf import match as matching
 from vmf import plan as planning
 from vmf.classad import World
-from vmf.model import Claim, Facts, File, Host, Image, Job, Offer
+from vmf.model import (
+    Claim,
+    Disk,
+    DiskFormat,
+    Facts,
+    File,
+    Folder,
+    Host,
+    Image,
+    ImageRoot,
+    Job,
+    Network,
+    NetworkType,
+    Offer,
+    Share,
+)
 from vmf.plan import Unplaced
 
 GIB = 2**30
@@ -77,3 +92,65 @@ def test_a_plan_gives_each_job_what_those_before_it_left():
 
 def test_without_hosts_there_is_no_hope():
     assert match(JOB, []).hopeless
+
+
+ON_HOST = replace(JOB, disks=(Disk(file=File(path=Path("/srv/images/a.raw"), on_host=True), format=DiskFormat.RAW),))
+ELSEWHERE = replace(JOB, image=None, disks=(Disk(file=File(path=Path("/srv/images2/a.raw")), format=DiskFormat.RAW),))
+ROOT = ImageRoot(path=Path("/srv/images"))
+
+
+@pytest.mark.parametrize(
+    ("job", "images", "fits"),
+    [
+        (ELSEWHERE, (), True),
+        (ELSEWHERE, (ROOT,), False),
+        (ELSEWHERE, (ROOT, ImageRoot(path=Path("/srv/images2"))), True),
+        (replace(ON_HOST, image=None), (ROOT,), True),
+        (replace(ON_HOST, image=None), (replace(ROOT, users=("ada",)),), False),
+        (ON_HOST, (ROOT,), False),
+    ],
+)
+def test_images_come_from_the_folders_that_the_hosts_owner_names(job, images, fits):
+    """The kernel counts as well as the disks, and a folder that is for others does not."""
+    assert bool(match(job, [offer(images=images)]).fitting) is fits
+
+
+def test_an_image_from_elsewhere_is_told_with_the_folders_that_may_be_used():
+    (rejected,) = match(ELSEWHERE, [offer(images=(ROOT,))]).rejected
+    assert (rejected.clause, rejected.passing) == ("images", False)
+    assert rejected.reason == "the host's own rule: images lie in /srv/images; the job has /srv/images2/a.raw"
+
+
+def test_a_hosts_own_words_count_beside_its_folders():
+    (rejected,) = match(ELSEWHERE, [offer(images=(ROOT,), start="TARGET.RequestCpus < 2")]).rejected
+    assert rejected.clause == "start"
+    assert match(replace(ON_HOST, image=None), [offer(images=(ROOT,), start="TARGET.RequestCpus == 2")]).fitting
+
+
+@pytest.mark.parametrize(
+    ("shares", "fits"),
+    [
+        ((Share(name="data"),), True),
+        ((Share(name="data"), Share(name="drop", write=True)), True),
+        ((Share(name="data", write=True),), False),
+        ((Share(name="other"),), False),
+        ((Share(name="theirs"),), False),
+    ],
+)
+def test_folders_are_shared_under_the_names_and_with_the_rights_that_the_owner_gives(shares, fits):
+    folders = {
+        "data": Folder(path=Path("/srv/data")),
+        "drop": Folder(path=Path("/srv/drop"), write=True),
+        "theirs": Folder(path=Path("/srv/theirs"), users=("ada",)),
+    }
+    able = replace(offer(folders=folders), capabilities=("shares",))
+    assert bool(match(replace(JOB, shares=shares), [able]).fitting) is fits
+
+
+def test_an_ability_that_only_this_host_lacks_is_told_with_what_its_probe_found():
+    missing = {"vnc": "QEMU was built without it", "network-nat": "the daemon is private"}
+    lacking = replace(offer(), facts=replace(FACTS, missing=missing))
+    (rejected,) = match(replace(JOB, vnc=True), [lacking]).rejected
+    assert rejected.reason.endswith("; vnc: QEMU was built without it")
+    (rejected,) = match(replace(JOB, network=Network(type=NetworkType.NAT)), [lacking]).rejected
+    assert "network-nat: the daemon is private" in rejected.reason

@@ -90,7 +90,7 @@ class Seeker:
     def __init__(self, job: Job, world: World) -> None:
         self.ad = job_ad(job)
         self.clauses = clauses(job, self.ad)
-        self._claim = job.claim
+        self._job = job
         self._pair = classad.Match(self.ad, Ad(), world)
 
     def judge(self, offer: Offer, there: Ad) -> Match | Rejection:
@@ -114,9 +114,9 @@ class Seeker:
         """What the host has not enough of, if anything; it passes unless the host never has enough."""
         total = capacity(offer)
         for room in ROOMS:
-            wanted = room.amount(self._claim)
+            wanted = room.amount(self._job.claim)
             if wanted + room.amount(offer.taken) > room.amount(total):
-                told = room.told(self._claim, total, offer.taken)
+                told = room.told(self._job.claim, total, offer.taken)
                 passing = wanted <= room.amount(total)
                 return Rejection(host=offer.host.name, clause=f"free {room.name}", reason=told, passing=passing)
         return None
@@ -128,6 +128,7 @@ class Seeker:
             clause = next(iter(failed), whole)
             value = self._pair.evaluate(clause.expression)
             reason = lacking(failed, self.ad) or sentence(clause, value, *self._sides(there))
+            reason = "; ".join((reason, *self._found_missing(failed, offer)))
         elif not self.welcome(there):
             job, host = self._sides(there)
             clause = refusals(there["Requirements"], host)[0]
@@ -136,6 +137,13 @@ class Seeker:
             return None
         text = expressed(clause.expression)
         return Rejection(host=offer.host.name, clause=clause.name, reason=reason, passing=False, expression=text)
+
+    def _found_missing(self, failed: Iterable[Clause], offer: Offer) -> Iterator[str]:
+        """What the probe says of abilities that the plugin has, and this host has not."""
+        for clause in failed:
+            ability = clause.need.ability if clause.need else f"network-{self._job.network.type}"
+            if (clause.need or clause.name == NETWORK_TYPE) and ability in offer.facts.missing:
+                yield f"{ability}: {offer.facts.missing[ability]}"
 
     def _sides(self, there: Ad) -> tuple[Side, Side]:
         return Side("job", self.ad, self._pair.evaluate), Side("host", there, self._pair.evaluate_right)
@@ -147,7 +155,7 @@ class Seeker:
                 yield sentence(clause, True, *self._sides(there))  # noqa: FBT003  # a value of the language
         for room in ROOMS:
             if room.amount(total) != MANY:
-                yield room.told(self._claim, total, offer.taken)
+                yield room.told(self._job.claim, total, offer.taken)
 
 
 def holds(value: classad.Value) -> bool:
@@ -174,6 +182,7 @@ def refusals(asked: Node, host: Side) -> list[Clause]:
 
 START: Final = "start"
 IMAGES: Final = "images"
+NETWORK_TYPE: Final = "network type"
 OWN: Final = frozenset({START, IMAGES})
 """What clauses are called that are a host's own: its words, and its rule about images."""
 
