@@ -80,7 +80,14 @@ def test_a_host_is_for_those_it_names(make):
     assert offer.host.name == "farm"
 
 
-def test_of_what_a_host_has_for_some_each_gets_his_own(make):
+def enable(monkeypatch, ability):
+    """Let the fake declare one ability more."""
+    able = replace(fake.hypervisor(), capabilities={**fake.ABILITIES, ability: "It can."})
+    monkeypatch.setattr(fake, "hypervisor", hookimpl(lambda: able))
+
+
+def test_of_what_a_host_has_for_some_each_gets_his_own(make, monkeypatch):
+    enable(monkeypatch, "shares")
     others = {NetworkType.BRIDGE: ("ada",), NetworkType.NAT: (ME,)}
     folders = {"mine": Folder(path=Path("/m"), users=("ada", ME)), "theirs": Folder(path=Path("/t"), users=("ada",))}
     (offer,) = make().hosts.offers((replace(FARM, networks=Networks(users=others), folders=folders),))
@@ -111,8 +118,7 @@ def test_a_host_that_wants_what_its_plugin_cannot_is_out_unasked(make, wishes, a
 
 
 def test_a_plugin_that_declares_the_ability_takes_the_host(make, monkeypatch):
-    able = replace(fake.hypervisor(), capabilities={**fake.ABILITIES, "transport-ssh": "It is reached by ssh."})
-    monkeypatch.setattr(fake, "hypervisor", hookimpl(lambda: able))
+    enable(monkeypatch, "transport-ssh")
     (offer,) = make().hosts.offers((replace(FARM, connection=SSH),))
     assert set(offer.capabilities) == {*fake.ABILITIES, "transport-ssh"}
 
