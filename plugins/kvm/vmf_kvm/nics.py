@@ -1,0 +1,88 @@
+"""A machine's network card as libvirt's XML, or as words for QEMU. Pure; `domain` puts it among the other devices.
+
+    element = nics.card(devices, machine.nic)       types nat and bridge: an `interface`; `domain` adds its address
+    nics.command_line(domain, machine.nic, slot)    type user: words for QEMU itself, at the end of the domain
+
+Each does nothing for a card of the other kind. Type user goes around libvirt, whose XML knows neither `restrict` nor
+forwards: without `restrict` a guest reaches whatever listens on this computer's loopback, at 10.0.2.2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from xml.etree import ElementTree as ET
+
+from vmf.errors import HoldCode, JobFault
+from vmf.model import Address, Forward, MachineNic, NetworkType, NicModel, Protocol
+from vmf_kvm.network import APART, NETWORK, OWN_MAC
+
+LOOPBACK = "127.0.0.1"
+NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
+QEMU_MODELS: Mapping[NicModel, str] = MappingProxyType({
+    NicModel.VIRTIO: "virtio-net-pci",
+    NicModel.E1000: "e1000",
+    NicModel.E1000E: "e1000e",
+    NicModel.RTL8139: "rtl8139",
+})  # fmt: skip
+"""What QEMU calls a card; libvirt calls it as vmf does."""
+FORWARDED = re.compile(r"^\s*(TCP|UDP)\[HOST_FORWARD\]\s+\d+\s+(\S+)\s+(\d+)\s+\S+\s+(\d+)\s", re.MULTILINE)
+"""A line of QEMU's `info usernet`: protocol, address and port of the host, port of the guest."""
+
+
+def card(devices: ET.Element, nic: MachineNic | None) -> ET.Element | None:
+    """Add a card on vmf's own nat network or on a bridge; None for any other.
+
+    Raises:
+        JobFault: if a port of the host is to be forwarded: no libvirt network does that.
+    """
+    if nic is None or nic.type not in {NetworkType.NAT, NetworkType.BRIDGE}:
+        return None
+    _check_unforwarded(nic)
+    nat = nic.type is NetworkType.NAT
+    element = ET.SubElement(devices, "interface", type="network" if nat else "bridge")
+    ET.SubElement(element, "mac", address=nic.mac)
+    ET.SubElement(element, "source", {"network": NETWORK} if nat else {"bridge": nic.bridge or ""})
+    ET.SubElement(element, "model", type=nic.model or NicModel.VIRTIO)
+    ET.SubElement(element, "filterref", filter=APART if nat and not nic.together else OWN_MAC)
+    if not nic.together:
+        ET.SubElement(element, "port", isolated="yes")
+    ET.SubElement(element, "rom", enabled="no")  # nobody boots from the network, and the firmware would offer it
+    return element
+
+
+def command_line(domain: ET.Element, nic: MachineNic | None, slot: int | None) -> None:
+    """Add a card that QEMU itself connects, at a slot of the PCI bus: its guest reaches nothing, and is only called.
+
+    A forward listens on this computer's loopback only.
+    """
+    if nic is None or nic.type is not NetworkType.USER:
+        return
+    network = ",".join(("user,id=vmf,ipv6=off,restrict=on", *map(_forward, nic.forwards)))
+    place = "" if slot is None else f",addr=0x{slot:02x}"
+    model = QEMU_MODELS[nic.model or NicModel.VIRTIO]
+    words = ("-netdev", network, "-device", f"{model},netdev=vmf,mac={nic.mac},romfile=,bus=pcie.0{place}")
+    line = ET.SubElement(domain, "qemu:commandline", {"xmlns:qemu": NAMESPACE})
+    for word in words:
+        ET.SubElement(line, "qemu:arg", value=word)
+
+
+def forwards(usernet: str) -> Iterator[Address]:
+    """Where a guest's ports can be reached, of what QEMU answers to `info usernet`."""
+    for protocol, host, host_port, port in FORWARDED.findall(usernet):
+        yield Address(port=int(port), protocol=Protocol(protocol.lower()), host=host, host_port=int(host_port))
+
+
+def _forward(forward: Forward) -> str:
+    return f"hostfwd={forward.protocol}:{LOOPBACK}:{forward.host_port or 0}-:{forward.port}"  # 0: any free one
+
+
+def _check_unforwarded(nic: MachineNic) -> None:
+    for forward in nic.forwards:
+        if forward.host_port is not None:
+            raise JobFault(
+                f"no port of the host is forwarded to a machine on a network of type {nic.type}",
+                code=HoldCode.MACHINE_INVALID,
+                hint="leave `host_port` out: the machine is reached at its own address; or use network type user",
+            )
