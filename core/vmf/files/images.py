@@ -9,30 +9,34 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO, TypeAlias
 
-from vmf.errors import HoldCode, JobFault
-from vmf.files import qcow2
+from vmf.errors import HoldCode, JobFault, Refused
+from vmf.files import qcow2, vmdk
+from vmf.files.access import open_disk, open_file, outside, unreadable
 from vmf.files.console import one_line
-from vmf.model import Disk, DiskFormat, Image
+from vmf.files.stretch import Stretch
+from vmf.files.unfit import Unfit
+from vmf.model import Disk, DiskFormat, File, Host, Image, Slice
+
+Open: TypeAlias = Callable[[Path], IO[bytes]]
+"""Opens a file by its full path, for reading and seeking; raises `OSError`."""
 
 PIECE = 2**22
 
-_ROOT = 0
 _SECTOR = 512
 _PATH_MAX = 4096
-_LINKS_MAX = 40  # as the kernel counts
 _CONVERT = "convert it: `qemu-img convert -O qcow2 OLD NEW`, and state `format: qcow2`"
 _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, qcow2.MAGIC, "a qcow2 image", "state `format: qcow2`"),
-    (0, b"KDMV", "a VMDK image", _CONVERT),
-    (0, b"COWD", "a VMDK image", _CONVERT),
-    (0, b"# Disk DescriptorFile", "a VMDK descriptor, which names other files", _CONVERT),
+    (0, vmdk.MAGIC, "a VMDK image", "state `format: vmdk`"),
+    (0, vmdk.ESX_MAGIC, "a VMDK image", _CONVERT),
+    (0, vmdk.DESCRIPTOR, "a VMDK descriptor, which names other files", _CONVERT),
     (0, b"vhdxfile", "a VHDX image", _CONVERT),
     (0, b"conectix", "a VHD image", _CONVERT),
     (64, b"\x7f\x10\xda\xbe", "a VDI image", _CONVERT),
@@ -47,169 +51,153 @@ _KERNELS: tuple[tuple[tuple[int, bytes], ...], ...] = (
 _START = 1024
 _OWN: Mapping[DiskFormat, tuple[bytes, ...]] = MappingProxyType({
     DiskFormat.QCOW2: (qcow2.MAGIC,),
-    DiskFormat.VMDK: (b"KDMV",),
+    DiskFormat.VMDK: (vmdk.MAGIC, vmdk.ESX_MAGIC, vmdk.DESCRIPTOR),
 })  # fmt: skip
 """How files of a format begin."""
-_TYPES: Mapping[int, str] = MappingProxyType({
-    stat.S_IFDIR: "a folder",
-    stat.S_IFBLK: "a block device",
-    stat.S_IFCHR: "a character device",
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-})  # fmt: skip
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
-_DISKS = frozenset({stat.S_IFREG, stat.S_IFBLK})
-_FILES = frozenset({stat.S_IFREG})
 
 
-def inspect_image(image: Image) -> None:
+def inspect_image(image: Image, *, on_host: Open | None = None) -> None:
     """Check everything that an image names.
+
+    `on_host` opens files that are already on the host; not given: the host is this computer.
 
     Raises:
         JobFault: for the first thing that is missing, unreadable or not what it should be.
     """
     for disk in image.disks:
-        inspect(disk)
+        inspect(disk, on_host=on_host)
     if image.kernel:
-        _inspect_kernel(image.kernel.path)
+        with _opened(image.kernel, "kernel", open_file, on_host) as file:
+            _check_kernel(file)
     if image.initrd:
-        with _opened(image.initrd.path, "initial RAM disk", _FILES) as file:
+        with _opened(image.initrd, "initial RAM disk", open_file, on_host) as file:
             if not file.read(1):
-                raise _invalid(image.initrd.path, "initial RAM disk", "it is empty", "build it anew")
+                raise Unfit("it is empty", "build it anew")
 
 
-def inspect(disk: Disk) -> None:
+def inspect(disk: Disk, *, on_host: Open | None = None) -> None:
     """Check that a disk's file is there, is what it is stated to be, and names no other file.
 
     Raises:
         JobFault: with the hold code, and a hint that says what to do.
     """
-    with _opened(disk.file.path, "disk", _DISKS) as file:
-        try:
-            _check_magic(file, disk.layout)
-            _CHECKS[disk.layout](file)
-        except qcow2.Unfit as error:
-            raise _invalid(disk.file.path, "disk", str(error), error.hint) from error
+    with _opened(disk.file, "disk", open_disk, on_host) as file:
+        _check_magic(file, disk.layout)
+        _CHECKS[disk.layout](file)
 
 
-def verify_image(image: Image, *, check: Callable[[], None]) -> None:
+def verify_image(image: Image, *, check: Callable[[], None], on_host: Open | None = None) -> None:
     """Compare the disks with their checksums, where these are given; every byte is read.
 
-    `check` is called between pieces; what it raises breaks the reading off.
+    `check` is called between pieces; what it raises breaks the reading off. `on_host` is as in `inspect_image`.
 
     Raises:
         JobFault: for the first disk that differs, with both checksums.
     """
     for disk in image.disks:
         if disk.sha256:
-            with _opened(disk.file.path, "disk", _DISKS) as file:
-                _compare(disk.file.path, file, disk.sha256, check)
+            with _opened(disk.file, "disk", open_disk, on_host) as file:
+                _compare(file, disk.sha256, check)
 
 
-def unreadable(path: Path, *, uid: int, gids: Collection[int]) -> Path | None:
-    """The first folder on the way to a file that a user may not pass, or the file if it may not be read.
+def check_roots(files: Iterable[File], host: Host) -> None:
+    """Check that files really lie below the folders that a host grants, if it names any; see `model.granted`.
 
-    Links are followed as the kernel does; owner, group and mode bits decide. None if the file is readable.
+    An ad compares texts; here links and `..` are followed, on this computer: of a host elsewhere, which links there
+    are is not known here.
 
     Raises:
-        OSError: if the file is not there.
+        Refused: for the first file that lies elsewhere.
     """
-    here = Path("/")
-    try:
-        for here, found in _steps(path):
-            wanted = stat.S_IXOTH if stat.S_ISDIR(found.st_mode) else stat.S_IROTH
-            shift = 6 if found.st_uid == uid else 3 if found.st_gid in gids else 0
-            if uid != _ROOT and not found.st_mode & wanted << shift:
-                return here
-    except PermissionError:  # this process is stopped where it cannot even ask
-        return here
-    return None
-
-
-def _steps(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every folder on the way to a file, then the file; links are replaced by what they lead to."""
-    here, links = Path("/"), 0
-    ahead = list(reversed(path.absolute().parts))
-    while ahead:
-        step = Path(os.path.normpath(here / ahead.pop()))
-        found = step.lstat()
-        if not stat.S_ISLNK(found.st_mode):
-            here = step
-            yield here, found
-            continue
-        links += 1
-        if links > _LINKS_MAX:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-        ahead.extend(reversed(step.readlink().parts))
+    roots = [root.path for root in host.images if not root.users]
+    for file in files if host.images else ():
+        if real := outside(file.path, roots):
+            allowed = ", ".join(map(_name, roots)) or "none"
+            hint = f"put the file there: {allowed}" if roots else "ask the host's owner"
+            what = f"{_shown(file)}: it lies at {_name(real)}, outside the folders that host {host.name} allows"
+            raise Refused(what, hint=hint)
 
 
 @contextmanager
-def _opened(path: Path, what: str, types: Collection[int]) -> Iterator[BufferedReader]:
-    """The file for reading, if it is of one of the types of `stat`; whatever the system objects is a `JobFault`."""
-    if not path.is_absolute():  # QEMU takes `json:…` and `nbd:…` for orders
-        raise _invalid(path, what, "its path is not absolute", "name it from / on")
+def _opened(file: File, what: str, here: Open, on_host: Open | None) -> Iterator[IO[bytes]]:
+    """What is meant of a file, for reading; whatever the system or a reader objects is a `JobFault`."""
+    opening = on_host if file.on_host and on_host else here
+    if not file.path.is_absolute():  # QEMU takes `json:…` and `nbd:…` for orders
+        raise _invalid(file, what, "its path is not absolute", "name it from / on")
     try:
-        type_ = stat.S_IFMT(_stat(path).st_mode)
-        if type_ not in types:  # before it is opened: a pipe would wait, a device might act
-            raise _invalid(path, what, f"it is {_TYPES.get(type_, 'no file')}", "name a file")
-        with path.open("rb") as file:
-            yield file
+        with opening(file.path) as whole:
+            yield whole if file.part is None else _stretch(whole, file.part)
+    except Unfit as error:
+        raise _invalid(file, what, str(error), error.hint) from error
     except OSError as error:
-        raise _fault(path, what, error) from error
+        raise _fault(file, what, error) from error
 
 
-def _stat(path: Path) -> os.stat_result:
-    try:
-        return path.stat()
-    except ValueError as error:  # a NUL, or half a character
-        raise FileNotFoundError(errno.ENOENT, str(error)) from error
+def _stretch(whole: IO[bytes], part: Slice) -> IO[bytes]:
+    if part.offset + part.size > whole.seek(0, os.SEEK_END):
+        raise Unfit("it ends before the stretch that is meant", "get a good copy of the file")
+    return BufferedReader(Stretch(whole, part))
 
 
-def _fault(path: Path, what: str, error: OSError) -> JobFault:
+def _fault(file: File, what: str, error: OSError) -> JobFault:
     if error.errno in _MISSING:
-        hint = "check the path; a relative one counts from the file that names it"
-        return JobFault(f"{what} {_shown(path)}: there is no such file", code=HoldCode.IMAGE_MISSING, hint=hint)
+        reason, hint = _absence(file)
+        return JobFault(f"{what} {_shown(file)}: {reason}", code=HoldCode.IMAGE_MISSING, hint=hint)
+    if error.errno == errno.EINVAL:
+        return _invalid(file, what, str(error.strerror), "name a file")
     reason, hint = f"it cannot be read: {error.strerror}", "check the disk that it lies on"
     if isinstance(error, PermissionError):
-        blocker = unreadable(path, uid=os.geteuid(), gids={os.getegid(), *os.getgroups()}) or path
-        reason = "it may not be read" if blocker == path else f"{_shown(blocker)} may not be passed or read"
-        hint = f"give this user access to {_shown(blocker)}, or put the file elsewhere"
-    return JobFault(f"{what} {_shown(path)}: {reason}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
+        blocker = _blocker(file, error)
+        reason = "it may not be read" if blocker == file.path else f"{_name(blocker)} may not be passed or read"
+        who = "whoever runs the guests" if file.on_host else "this user"
+        hint = f"give {who} access to {_name(blocker)}, or put the file elsewhere"
+    return JobFault(f"{what} {_shown(file)}: {reason}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
 
 
-def _check_magic(file: BufferedReader, format_: DiskFormat) -> None:
+def _absence(file: File) -> tuple[str, str]:
+    """Why a file cannot be found, and what to do."""
+    if file.on_host:
+        return "there is no such file", "check the path on the host"
+    hint = "check the path; a relative one counts from the file that names it"
+    if os.path.islink(file.path):  # noqa: PTH114  # Path's own raises for what can be no path
+        return f"it is a link to {_name(Path(os.path.realpath(file.path)))}, and there is no such file", hint
+    return "there is no such file", hint
+
+
+def _blocker(file: File, error: OSError) -> Path:
+    """What stands in the way of reading a file; of one on the host only the host can tell."""
+    if file.on_host:
+        return Path(str(error.filename or file.path))
+    return unreadable(file.path, uid=os.geteuid(), gids={os.getegid(), *os.getgroups()}) or file.path
+
+
+def _check_magic(file: IO[bytes], format_: DiskFormat) -> None:
     start = file.read(_START)
     if start.startswith(_OWN.get(format_, ())):
         return
     for at, magic, what, hint in _MAGICS:
         if start.startswith(magic, at):
-            raise qcow2.Unfit(f"it is stated to be {format_} and is {what}", hint)
+            raise Unfit(f"it is stated to be {format_} and is {what}", hint)
 
 
-def _check_raw(file: BufferedReader) -> None:
+def _check_raw(file: IO[bytes]) -> None:
     size = file.seek(0, os.SEEK_END)
     if not size:
-        raise qcow2.Unfit("it is empty", "get a good copy of the image")
+        raise Unfit("it is empty", "get a good copy of the image")
     if size % _SECTOR:
         reason = f"it is stated to be raw and its {size} bytes are no multiple of {_SECTOR}"
-        raise qcow2.Unfit(reason, "state the format that it has, or get a good copy of the image")
+        raise Unfit(reason, "state the format that it has, or get a good copy of the image")
 
 
-def _check_vmdk(file: BufferedReader) -> None:
-    file.seek(0)
-    if not file.read(_START).startswith(_OWN[DiskFormat.VMDK]):
-        reason = "it is stated to be vmdk and is no sparse vmdk of one file"
-        raise qcow2.Unfit(reason, "state the format that it has; make one file of it with `qemu-img convert -O vmdk`")
-
-
-_CHECKS: Mapping[DiskFormat, Callable[[BufferedReader], None]] = MappingProxyType({
+_CHECKS: Mapping[DiskFormat, Callable[[IO[bytes]], None]] = MappingProxyType({
     DiskFormat.RAW: _check_raw,
     DiskFormat.QCOW2: qcow2.check,
-    DiskFormat.VMDK: _check_vmdk,
+    DiskFormat.VMDK: vmdk.check,
 })  # fmt: skip
 
 
-def _compare(path: Path, file: BufferedReader, sha256: str, check: Callable[[], None]) -> None:
+def _compare(file: IO[bytes], sha256: str, check: Callable[[], None]) -> None:
     import hashlib  # noqa: PLC0415  # slow to import, and most images have no checksum
 
     file.seek(0)
@@ -219,20 +207,23 @@ def _compare(path: Path, file: BufferedReader, sha256: str, check: Callable[[], 
         found.update(piece)
     if found.hexdigest() != sha256:
         reason = f"its SHA-256 is {found.hexdigest()} and should be {sha256}"
-        raise _invalid(path, "disk", reason, "get the image again, or correct `sha256`")
+        raise Unfit(reason, "get the image again, or correct `sha256`")
 
 
-def _inspect_kernel(path: Path) -> None:
-    with _opened(path, "kernel", _FILES) as file:
-        start = file.read(_START)
+def _check_kernel(file: IO[bytes]) -> None:
+    start = file.read(_START)
     if not any(all(start.startswith(magic, at) for at, magic in kernel) for kernel in _KERNELS):
         reason = "it is no Linux kernel (bzImage, ELF, or arm64 Image)"
-        raise _invalid(path, "kernel", reason, "name a vmlinuz as a distribution packs it")
+        raise Unfit(reason, "name a vmlinuz as a distribution packs it")
 
 
-def _invalid(path: Path, what: str, reason: str, hint: str) -> JobFault:
-    return JobFault(f"{what} {_shown(path)}: {reason}", code=HoldCode.IMAGE_INVALID, hint=hint)
+def _invalid(file: File, what: str, reason: str, hint: str) -> JobFault:
+    return JobFault(f"{what} {_shown(file)}: {reason}", code=HoldCode.IMAGE_INVALID, hint=hint)
 
 
-def _shown(path: Path) -> str:
+def _shown(file: File) -> str:
+    return _name(file.path) + (" of the host" if file.on_host else "")
+
+
+def _name(path: Path) -> str:
     return one_line(str(path).encode(errors="replace"), limit=_PATH_MAX)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from vmf.files.console import one_line
+from vmf.files.unfit import Unfit
 
 MAGIC = b"QFI\xfb"
 
@@ -39,14 +40,6 @@ _REFCOUNTS_MAX = 8 * 2**20
 _REFCOUNT_ORDER_MAX = 6
 _SNAPSHOTS_MAX = 65536
 _SIZE_MAX = 2**60
-
-
-class Unfit(Exception):
-    """A file that is no qcow2 image, or none that may be used; `hint` says what to do."""
-
-    def __init__(self, reason: str, hint: str) -> None:
-        super().__init__(reason)
-        self.hint = hint
 
 
 class Header(Struct, frozen=True, kw_only=True):
@@ -118,6 +111,24 @@ def check(file: IO[bytes]) -> None:
     header = _read(file)
     if header.backing_offset:
         raise Unfit(f"it is an overlay over another file, {_backing_name(file, header)}", _FLATTEN)
+    _check(file, header)
+
+
+def check_overlay(file: IO[bytes]) -> Header:
+    """Check that a file is a qcow2 image over one other file, whatever name it has for that; its header.
+
+    Raises:
+        Unfit: if it is not.
+        OSError: if it cannot be read.
+    """
+    header = _read(file)
+    if not header.backing_offset:
+        raise Unfit("it is no overlay: it stands alone", "use it as it is")
+    _check(file, header)
+    return header
+
+
+def _check(file: IO[bytes], header: Header) -> None:
     for unfit, reason, hint in _UNFIT:
         if unfit(header):
             raise Unfit(reason, hint)

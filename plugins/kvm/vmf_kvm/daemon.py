@@ -18,7 +18,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from vmf.errors import HostLost, SetupError
-from vmf.files.images import unreadable
+from vmf.files.access import unreadable
 from vmf_kvm.account import Account
 from vmf_libvirt import client
 

@@ -1,0 +1,90 @@
+"""Files of this computer that a job names: opened for reading, where they really lie, and who may read them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from io import BufferedReader
+from pathlib import Path
+from types import MappingProxyType
+
+_ROOT = 0
+_LINKS_MAX = 40  # as the kernel counts
+_TYPES: Mapping[int, str] = MappingProxyType({
+    stat.S_IFDIR: "a folder",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+})  # fmt: skip
+_FILES = frozenset({stat.S_IFREG})
+_DISKS = frozenset({stat.S_IFREG, stat.S_IFBLK})
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a file; links are followed.
+
+    Raises:
+        OSError: with EINVAL and a sentence, if it is something else.
+    """
+    return _open(path, _FILES)
+
+
+def open_disk(path: Path) -> BufferedReader:
+    """Open a file or a block device, such as a partition; otherwise as `open_file`."""
+    return _open(path, _DISKS)
+
+
+def outside(path: Path, roots: Collection[Path]) -> Path | None:
+    """Where a file really lies, all links followed, if that is below none of the folders; else None."""
+    real = Path(os.path.realpath(path))
+    return None if any(real.is_relative_to(os.path.realpath(root)) for root in roots) else real
+
+
+def unreadable(path: Path, *, uid: int, gids: Collection[int]) -> Path | None:
+    """The first folder on the way to a file that a user may not pass, or the file if it may not be read.
+
+    Links are followed as the kernel does; owner, group and mode bits decide. None if the file is readable.
+
+    Raises:
+        OSError: if the file is not there.
+    """
+    here = Path("/")
+    try:
+        for here, found in _steps(path):
+            wanted = stat.S_IXOTH if stat.S_ISDIR(found.st_mode) else stat.S_IROTH
+            shift = 6 if found.st_uid == uid else 3 if found.st_gid in gids else 0
+            if uid != _ROOT and not found.st_mode & wanted << shift:
+                return here
+    except PermissionError:  # this process is stopped where it cannot even ask
+        return here
+    return None
+
+
+def _steps(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Every folder on the way to a file, then the file; links are replaced by what they lead to."""
+    here, links = Path("/"), 0
+    ahead = list(reversed(path.absolute().parts))
+    while ahead:
+        step = Path(os.path.normpath(here / ahead.pop()))
+        found = step.lstat()
+        if not stat.S_ISLNK(found.st_mode):
+            here = step
+            yield here, found
+            continue
+        links += 1
+        if links > _LINKS_MAX:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        ahead.extend(reversed(step.readlink().parts))
+
+
+def _open(path: Path, types: Collection[int]) -> BufferedReader:
+    try:
+        type_ = stat.S_IFMT(path.stat().st_mode)
+    except ValueError as error:  # a NUL, or half a character
+        raise FileNotFoundError(errno.ENOENT, str(error)) from error
+    if type_ not in types:  # before it is opened: a pipe would wait, a device might act
+        raise OSError(errno.EINVAL, f"it is {_TYPES.get(type_, 'no file')}", str(path))
+    return path.open("rb")
