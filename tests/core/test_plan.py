@@ -2,22 +2,39 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from vmf.model import (
     Access,
     Boot,
+    Bus,
+    Cdrom,
+    Clock,
+    CloudInit,
     Disk,
     DiskFormat,
     Facts,
     File,
+    Firmware,
+    Folder,
+    Forward,
     Host,
     Image,
     Job,
+    Limits,
+    Machine,
     MachineCdrom,
     MachineDisk,
+    MachineShare,
+    Network,
+    Networks,
+    NetworkType,
     Placement,
+    Protocol,
     Results,
+    Share,
+    Ssh,
 )
 from vmf.plan import blueprint, explain
 
@@ -89,3 +106,107 @@ def test_an_amendment_is_shown_with_its_author():
     machine = replace(blueprint(PLACE, "m"), cpus=3, kernel_parameters="site=here")
     told = {line.what: (line.how, line.why) for line in explain(PLACE, machine, ("site",))}
     assert told["amended"] == ("cpus: 3; kernel parameters: site=here", "plugins changed the machine: site")
+
+
+HOST = Host(
+    name="h",
+    type="kvm",
+    networks=Networks(bridge="br0", together=True),
+    folders={"data": Folder(path=Path("/srv/data"), write=True), "ro": Folder(path=Path("/srv/ro"))},
+    limits=Limits(disk_growth=2**30),
+)
+
+
+def made(host: Host = HOST, capabilities: tuple[str, ...] = (), **wishes: object) -> Machine:
+    place = replace(PLACE, job=replace(JOB, **wishes), host=host, capabilities=capabilities)
+    return blueprint(place, "m", token="00ff10203040ffff")  # noqa: S106  # no secret
+
+
+@pytest.mark.parametrize(
+    ("wish", "limit", "growth"), [(None, None, None), (3, None, 3), (None, 5, 5), (3, 5, 3), (9, 5, 5)]
+)
+def test_an_overlay_grows_to_the_jobs_or_the_hosts_limit_whichever_is_less(wish, limit, growth):
+    machine = made(replace(HOST, limits=Limits(disk_growth=limit)), disk_space=wish)
+    assert [disk.growth for disk in machine.disks] == [growth]
+
+
+def test_only_overlays_have_a_limit():
+    disks = tuple(replace(IMAGE.disks[0], access=access) for access in (Access.READ, Access.IN_PLACE))
+    assert [disk.growth for disk in made(disks=disks).disks] == [2**30, None, None]
+
+
+def test_what_vmf_adds_is_on_the_bus_of_the_first_disk():
+    """A guest that has a driver for its first disk has one for the CD-ROM and the results volume."""
+    image = replace(IMAGE, disks=(replace(IMAGE.disks[0], bus=Bus.IDE, device="hda"),))
+    machine = made(image=image, cdrom=Cdrom(iso=File(path=Path("/x.iso")), device="hdc"), cloud_init=CloudInit())
+    assert (machine.disks[0].bus, machine.disks[0].device) == (Bus.IDE, "hda")
+    assert machine.results.bus is Bus.IDE
+    assert [(each.file, each.bus, each.device) for each in machine.cdroms] == [
+        ("cdrom", Bus.IDE, None), ("files", Bus.IDE, "hdc"), ("seed", Bus.IDE, None),
+    ]  # fmt: skip
+
+
+def test_a_mac_address_is_the_jobs_or_made_of_its_token():
+    nat = NetworkType.NAT
+    assert made(network=Network(type=nat, mac="52:54:00:00:00:01")).nic.mac == "52:54:00:00:00:01"
+    assert made(network=Network(type=nat)).nic.mac == "02:ff:10:20:30:40"
+    assert made().nic is None
+
+
+@pytest.mark.parametrize(
+    ("networks", "capabilities", "type_"),
+    [
+        (Networks(), ("network-bridge", "network-user"), NetworkType.USER),
+        (Networks(), ("network-bridge", "network-user", "network-nat"), NetworkType.NAT),
+        (Networks(types=(NetworkType.BRIDGE, NetworkType.NAT)), ("network-bridge", "network-nat"), NetworkType.BRIDGE),
+        (Networks(types=(NetworkType.BRIDGE, NetworkType.NAT)), ("network-nat",), NetworkType.NAT),
+        (Networks(default=NetworkType.USER), ("network-nat", "network-user"), NetworkType.USER),
+        (Networks(users={NetworkType.NAT: ("ada",)}), ("network-nat", "network-user"), NetworkType.USER),
+    ],
+)
+def test_the_default_network_is_the_hosts_word_or_the_first_that_it_has(networks, capabilities, type_):
+    assert made(replace(HOST, networks=networks), capabilities, network=Network()).nic.type is type_
+
+
+def test_ssh_has_its_port_forwarded_unless_the_job_forwards_it():
+    user = NetworkType.USER
+    assert made(network=Network(type=user), ssh=Ssh()).nic.forwards == (Forward(port=22),)
+    own = Network(type=user, forwards=(Forward(port=2222, host_port=1),))
+    assert made(network=own, ssh=Ssh(port=2222)).nic.forwards == own.forwards
+
+
+def test_folders_are_those_of_the_host_and_written_only_if_both_say_so():
+    shares = (Share(name="data", write=True), Share(name="ro", write=True), Share(name="data"))
+    assert made(shares=shares).shares == (
+        MachineShare(name="data", folder="/srv/data", write=True),
+        MachineShare(name="ro", folder="/srv/ro", write=False),
+        MachineShare(name="data", folder="/srv/data", write=False),
+    )
+
+
+def test_every_wish_has_a_line():
+    bridge = Network(type=NetworkType.BRIDGE)
+    job = replace(
+        JOB, boot=Boot(firmware=Firmware.UEFI), clock=Clock.LOCAL, vnc=True, agent=True, network=bridge,
+        shares=(Share(name="data"),), cdrom=Cdrom(files=(File(path=Path("/a/b.txt")),)), disk_space=2**20,
+        disks=(replace(IMAGE.disks[0], access=Access.READ, bus=Bus.SATA),),
+    )  # fmt: skip
+    told = lines(replace(PLACE, job=job, host=HOST))
+    assert told["firmware"][0] == "uefi"
+    assert told["clock"][0] == "local time"
+    assert told["disk 0"][0] == "overlay over /i/a.raw (raw), which may grow to 1 MiB"
+    assert told["disk 1"][0] == "/i/a.raw, which the guest cannot write (raw, sata)"
+    assert told["network"] == (
+        "bridge br0, a MAC address of vmf's making", "the job says so; it reaches other machines there",
+    )  # fmt: skip
+    assert told["folder data"][0] == "/srv/data of the host, read"
+    assert {"screen", "agent", "cdrom"} <= told.keys()
+
+
+def test_forwards_are_told_and_that_user_networks_lead_nowhere_else():
+    forwards = (Forward(port=80, host_port=8080), Forward(port=53, protocol=Protocol.UDP))
+    how, why = lines(replace(PLACE, job=replace(JOB, network=Network(type=NetworkType.USER, forwards=forwards))))[
+        "network"
+    ]
+    assert how.endswith("tcp 8080 of the host leads to 80, udp a free port of the host leads to 53")
+    assert why.endswith("it reaches nothing outside the machine")

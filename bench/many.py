@@ -1,0 +1,121 @@
+"""Fifty tiny guests on one host, eight at once, against one alone: what a job costs vmf itself, and `vmf ps` meanwhile.
+
+Prints vmf's own CPU time for each job, its memory, and how long `vmf ps` takes, each against the yardstick of one job
+or its target. Guests and daemon are no part of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from vmf.cli.session import home
+
+MANY = 50
+AT_ONCE = 8
+PS_TARGET = 0.2
+PATIENCE_SECONDS = 10.0
+JOB = """\
+apiVersion: vmf/v1
+kind: Job
+metadata: {{name: many}}
+spec: {{image: tiny, memory: 256MiB, run: "echo $RUN >out", results: {{files: [out]}}, queue: {{count: {count}}}}}
+"""
+HOST = f"""\
+apiVersion: vmf/v1
+kind: Host
+metadata: {{name: bench}}
+spec: {{type: kvm, cpus: {AT_ONCE}}}
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    work = Path(tempfile.mkdtemp(prefix="vmf", dir="/tmp"))
+    work.chmod(0o711)
+    try:
+        _measure(work)
+    finally:
+        _end_daemon(work)
+        shutil.rmtree(work)
+
+
+def _measure(work: Path) -> None:
+    (work / "home").mkdir(mode=0o711)
+    (work / "home" / "images").symlink_to(home(os.environ).images)
+    (work / "host.yaml").write_text(HOST)
+    _run(work, 1)
+    alone = _run(work, 1)
+    asked: list[float] = []
+    over = threading.Event()
+    asking = threading.Thread(target=_ask, args=(work, asked, over))
+    asking.start()
+    began = time.perf_counter()
+    many = _run(work, MANY)
+    took = time.perf_counter() - began
+    over.set()
+    asking.join()
+    ps = statistics.median(asked)
+    print(
+        f"{MANY} guests, {AT_ONCE} at once: {took:.0f} s; vmf's own CPU {many[0] / MANY:.3f} s a job, alone"
+        f" {alone[0]:.3f} s: {many[0] / MANY / alone[0]:.2f} x; its memory {many[1] / alone[1]:.2f} x;"
+        f" vmf ps {1000 * ps:.0f} ms (median of {len(asked)}, most {1000 * max(asked):.0f} ms),"
+        f" target <= {1000 * PS_TARGET:.0f} ms: {ps / PS_TARGET:.2f} x"
+    )
+
+
+def _run(work: Path, count: int) -> tuple[float, int]:
+    """Run so many guests; the CPU seconds and the most memory in KiB of the vmf process."""
+    job = work / "many.yaml"
+    job.write_text(JOB.format(count=count))
+    command = [sys.executable, "-m", "vmf", "run", "--hosts", work / "host.yaml", "--format", "json", job]
+    with (work / "said").open("wb") as said:
+        vmf = subprocess.Popen(command, cwd=work, env=_environment(work), stdout=said)
+    _, status, used = os.wait4(vmf.pid, 0)
+    vmf.returncode = os.waitstatus_to_exitcode(status)
+    results = list(work.glob("many*.results"))
+    good = [each for each in results if json.loads((each / "result.json").read_text())["exit_code"] == 0]
+    if vmf.returncode or len(good) != count:
+        raise SystemExit(f"of {count} guests, {len(good)} ended right: nothing is measured")
+    for each in results:
+        shutil.rmtree(each)
+    return _cpu(used), used.ru_maxrss
+
+
+def _cpu(used: resource.struct_rusage) -> float:
+    return used.ru_utime + used.ru_stime
+
+
+def _ask(work: Path, asked: list[float], over: threading.Event) -> None:
+    while not over.wait(1.0):
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "vmf", "ps"]
+        subprocess.run(command, cwd=work, env=_environment(work), check=True, stdout=subprocess.DEVNULL)
+        asked.append(time.perf_counter() - began)
+
+
+def _environment(work: Path) -> dict[str, str]:
+    return {**os.environ, "VMF_HOME": str(work / "home")}
+
+
+def _end_daemon(work: Path) -> None:
+    """End the daemon and see it gone: it removes files of its own at its end."""
+    for pid in work.glob("home/hosts/*/run/libvirt/*.pid"):
+        daemon = os.pidfd_open(int(pid.read_text()))
+        signal.pidfd_send_signal(daemon, signal.SIGTERM)
+        select.select([daemon], [], [], PATIENCE_SECONDS)
+        os.close(daemon)
+
+
+main()

@@ -1,0 +1,126 @@
+"""The machine that a placement becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from vmf.ads import default_network
+from vmf.model import (
+    Access,
+    Bus,
+    Disk,
+    DiskFormat,
+    Forward,
+    Host,
+    Job,
+    Machine,
+    MachineCdrom,
+    MachineDisk,
+    MachineNic,
+    MachineShare,
+    NetworkType,
+    Placement,
+)
+
+KERNEL, INITRD, CDROM, FILES, SEED, RESULTS = "kernel", "initrd", "cdrom", "files", "seed", "results"
+"""Names of the files that are put into a machine's folder."""
+
+
+NO_TOKEN = "0" * 12
+"""Stands for a job's token where there is no job yet."""
+
+
+def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Machine:
+    """The machine, called `name`, that a placement becomes.
+
+    `token` are hexadecimal digits that no other job has; its MAC address is made of them, if the job names none: the
+    same on every host.
+    """
+    job, host, image = placement.job, placement.host, placement.job.bundle
+    return Machine(
+        name=name,
+        memory=job.memory,
+        cpus=job.cpus,
+        accelerator=placement.facts.accelerator,
+        kernel=KERNEL if image.kernel else None,
+        initrd=INITRD if image.initrd else None,
+        kernel_parameters=image.kernel_parameters,
+        firmware=job.boot.firmware,
+        clock=job.clock,
+        disks=tuple(_disk(disk, _growth(job, host)) for disk in image.disks),
+        results=None
+        if job.run is None
+        else MachineDisk(file=RESULTS, format=DiskFormat.RAW, access=Access.IN_PLACE, bus=_bus(image.disks)),
+        cdroms=tuple(_cdroms(job, _bus(image.disks))),
+        nic=_nic(placement, token),
+        shares=tuple(_shares(job, host)),
+        agent=job.agent,
+        vnc=job.vnc,
+        limits=host.limits,
+        reboots=job.run is None,  # a job with a script is not run twice
+    )
+
+
+def _disk(disk: Disk, growth: int | None) -> MachineDisk:
+    return MachineDisk(
+        file=str(disk.file.path),
+        part=disk.file.part,
+        format=disk.layout,
+        access=disk.access,
+        bus=disk.bus,
+        device=disk.device,
+        growth=growth if disk.access is Access.SNAPSHOT else None,
+    )
+
+
+def _growth(job: Job, host: Host) -> int | None:
+    return min((each for each in (job.disk_space, host.limits.disk_growth) if each is not None), default=None)
+
+
+def _bus(disks: Sequence[Disk]) -> Bus | None:
+    """What vmf's own drives are attached to: a guest that has a driver for its first disk has one for them."""
+    return disks[0].bus if disks else None
+
+
+def _cdroms(job: Job, bus: Bus | None) -> Iterator[MachineCdrom]:
+    if job.run is not None:
+        yield MachineCdrom(file=CDROM, bus=bus)
+    if job.cdrom is not None:
+        yield MachineCdrom(file=FILES, bus=bus, device=job.cdrom.device)
+    if job.cloud_init is not None:
+        yield MachineCdrom(file=SEED, bus=bus)
+
+
+def _nic(placement: Placement, token: str) -> MachineNic | None:
+    job, networks = placement.job, placement.host.networks
+    type_ = job.network.type
+    if type_ is NetworkType.DEFAULT:
+        type_ = default_network(placement.host, placement.capabilities)
+    if type_ is NetworkType.NONE:
+        return None
+    ssh = () if job.ssh is None or _forwarded(job, job.ssh.port) else (Forward(port=job.ssh.port),)
+    return MachineNic(
+        type=type_,
+        mac=job.network.mac or _mac(token),
+        model=job.network.model,
+        forwards=(*job.network.forwards, *ssh),
+        bridge=networks.bridge if type_ is NetworkType.BRIDGE else None,
+        outside=networks.outside,
+        together=networks.together,
+    )
+
+
+def _mac(token: str) -> str:
+    """A MAC address for one card, administered locally; no two jobs have the same, by 46 bits of chance."""
+    first, *others = bytes.fromhex(token[:12])
+    return ":".join(f"{byte:02x}" for byte in ((first & 0xFC) | 0x02, *others))
+
+
+def _forwarded(job: Job, port: int) -> bool:
+    return any(each.port == port for each in job.network.forwards)
+
+
+def _shares(job: Job, host: Host) -> Iterator[MachineShare]:
+    for share in job.shares:
+        folder = host.folders[share.name]
+        yield MachineShare(name=share.name, folder=str(folder.path), write=share.write and folder.write)

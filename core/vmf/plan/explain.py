@@ -1,0 +1,154 @@
+"""A plan as lines for a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from vmf.model import Access, Clock, Disk, Forward, Job, Machine, MachineNic, NetworkType, Placement, ResultDisks
+from vmf.plan.blueprint import blueprint
+from vmf.units import format_count, format_size
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One thing that would be done."""
+
+    what: str
+    how: str
+    why: str
+
+
+def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ()) -> tuple[Line, ...]:
+    """The plan of one job as lines for a reader."""
+    job, image, facts = placement.job, placement.job.bundle, placement.facts
+    boot = f"kernel {image.kernel}" if image.kernel else "the first disk"
+    lines = [
+        Line(what="host", how=placement.host.name, why="; ".join(placement.reasons)),
+        Line(what="accelerator", how=machine.accelerator, why=facts.note or "the fastest that the host has proved"),
+        Line(
+            what="machine",
+            how=f"{format_size(machine.memory)}, {format_count(machine.cpus, 'cpu')}",
+            why="the job says so",
+        ),
+        Line(what="boot", how=boot, why=f"image {job.image.name}" if job.image else "the job says so"),
+        *_command_line(job),
+        *_settings(job),
+        *(_disk(number, disk, machine) for number, disk in enumerate(image.disks)),
+        *_drives(job),
+        *_network(job, machine),
+        *_shares(machine),
+        *_exchange(job),
+        *_idle_blocks(placement),
+    ]
+    if amended:
+        changes = "; ".join(_changes(blueprint(placement, machine.name), machine))
+        lines.append(Line(what="amended", how=changes, why=f"plugins changed the machine: {', '.join(amended)}"))
+    return tuple(lines)
+
+
+def _settings(job: Job) -> Iterator[Line]:
+    """What a machine usually is not."""
+    for what, how in (
+        ("firmware", job.boot.firmware),
+        ("clock", None if job.clock is Clock.UTC else f"{job.clock} time"),
+        ("screen", "by VNC" if job.vnc else None),
+        ("agent", "the QEMU guest agent" if job.agent else None),
+    ):
+        if how:
+            yield Line(what=what, how=how, why="the job says so")
+
+
+_ACCESS = MappingProxyType({
+    Access.SNAPSHOT: ("overlay over {}", "originals stay as they are"),
+    Access.READ: ("{}, which the guest cannot write", "the job says so"),
+    Access.IN_PLACE: ("{}, which the guest changes itself", "the job says so; nobody else can use it meanwhile"),
+})  # fmt: skip
+
+
+def _disk(number: int, disk: Disk, machine: Machine) -> Line:
+    how, why = _ACCESS[disk.access]
+    growth = machine.disks[number].growth if number < len(machine.disks) else None
+    limit = "" if growth is None else f", which may grow to {format_size(growth)}"
+    bus = "" if disk.bus is None else f", {disk.bus}"
+    return Line(what=f"disk {number}", how=f"{how.format(disk.file)} ({disk.layout}{bus}){limit}", why=why)
+
+
+def _drives(job: Job) -> Iterator[Line]:
+    if job.cdrom is not None:
+        files = ', '.join(file.path.name for file in job.cdrom.files)
+        yield Line(what="cdrom", how=str(job.cdrom.iso) if job.cdrom.iso else files, why="the job says so")
+    if job.cloud_init is not None:
+        yield Line(what="cdrom", how="the seed for cloud-init", why="the job says so")
+
+
+def _network(job: Job, machine: Machine) -> Iterator[Line]:
+    nic = machine.nic
+    if nic is None:
+        return
+    mac = job.network.mac or "a MAC address of vmf's making"
+    forwards = "".join(f", {_forward(each)}" for each in nic.forwards)
+    named = f" {nic.bridge}" if nic.bridge else ""
+    why = "the job says so" if nic.type is job.network.type else "it is the host's default"
+    yield Line(what="network", how=f"{nic.type}{named}, {mac}{forwards}", why=f"{why}; {_reach(nic)}")
+
+
+def _forward(forward: Forward) -> str:
+    to = forward.host_port or "a free port"
+    return f"{forward.protocol} {to} of the host leads to {forward.port}"
+
+
+def _reach(nic: MachineNic) -> str:
+    if nic.type is NetworkType.USER:
+        return "it reaches what is beyond the host" if nic.outside else "it reaches nothing outside the machine"
+    return "it reaches other machines there" if nic.together else "it does not reach other machines there"
+
+
+def _shares(machine: Machine) -> Iterator[Line]:
+    for share in machine.shares:
+        how = f"{share.folder} of the host, {'read and written' if share.write else 'read'}"
+        yield Line(what=f"folder {share.name}", how=how, why="the job asks for it and the host allows it")
+
+
+def _command_line(job: Job) -> Iterator[Line]:
+    """What the kernel is told; one that is in a disk is told by the boot loader there."""
+    if job.bundle.kernel and job.bundle.kernel_parameters:
+        image = f"image {job.image.name}" if job.image and job.image.kernel_parameters else ""
+        whose = [each for each in (image, "the job" if job.boot.root or job.boot.parameters else "") if each]
+        why = f"the words of {' and '.join(whose)}"
+        yield Line(what="command line", how=job.bundle.kernel_parameters, why=why)
+
+
+def _idle_blocks(placement: Placement) -> Iterator[Line]:
+    """The job's blocks that other hypervisors would read."""
+    for name in sorted(placement.job.settings.keys() - {placement.host.type}):
+        how = f"does not count on a host of type {placement.host.type}"
+        yield Line(what=f"block {name}", how=how, why="a hypervisor reads the block of its own type only")
+
+
+def _changes(before: Machine, after: Machine) -> Iterator[str]:
+    """What is different, as it is now."""
+    for name in after.__struct_fields__:
+        if getattr(after, name) != getattr(before, name):
+            yield f"{name.replace('_', ' ')}: {getattr(after, name)}"
+
+
+_DISKS = {ResultDisks.CHANGED: "changed disks", ResultDisks.WHOLE: "whole disks", ResultDisks.NONE: ""}
+
+
+def _exchange(job: Job) -> tuple[Line, ...]:
+    disks = _DISKS[job.result_disks]
+    if job.run is None:
+        how = disks or "the console only"
+        return (Line(what="results", how=how, why="the job gives no script; its end is its shutdown"),)
+    wanted = ", ".join(each for each in (*job.results.files, disks) if each) or "exit code and console only"
+    folder = job.results.folder or f"./{job.name}.results"
+    return (
+        Line(
+            what="cdrom",
+            how=f"the script and {format_count(len(job.env) + len(job.secrets), 'variable')}",
+            why="the guest contract's input",
+        ),
+        Line(what="results", how=f"{wanted}, into {folder}", why=f"a volume of {format_size(job.results.size)}"),
+    )
