@@ -296,7 +296,12 @@ class Hypervisor:
 
     def read(self, path: Path) -> IO[bytes]:
         """See `vmf.hookspecs.read`."""
-        return self._stream("read", path=path)
+        try:
+            return self._stream("read", path=path)
+        except PluginFailed as error:
+            if isinstance(error.__cause__, OSError):  # tells of the file, not of the plugin
+                raise error.__cause__ from None
+            raise
 
     def create(self, machine: Machine) -> Handle:
         """See `vmf.hookspecs.create`. If a wrapper fails although the machine is in being, the machine counts."""

@@ -31,6 +31,7 @@ from urllib.parse import quote
 import msgspec
 
 from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.files.access import open_disk
 from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Address, Facts, Handle, Host, Machine, MachineFacts, MachineState, Power, Stop
 from vmf.testing import disc
@@ -99,7 +100,7 @@ def put(connection: World, machine: str, name: str, source: Path, report: Callab
 def read(connection: World, path: Path) -> IO[bytes]:
     """Open a file of this computer."""
     connection.stumble("read")
-    return path.open("rb")
+    return open_disk(path)
 
 
 @hookimpl
