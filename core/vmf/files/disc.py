@@ -1,0 +1,240 @@
+"""Discs: ISO 9660 with Rock Ridge for every name that Linux allows, and Joliet for those that it can hold.
+
+The names of plain ISO 9660 are numbers, since little else fits eight capital letters. A disc is read back and compared
+with what it was made of before it counts.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import IO, BinaryIO, TypeAlias, cast
+
+from pycdlib import PyCdlib
+from pycdlib.pycdlibexception import PyCdlibException
+
+from vmf.errors import HoldCode, JobFault, VmfError
+from vmf.files.beside import replacing
+from vmf.files.console import one_line
+from vmf.files.layout import MOVED, layout
+from vmf.files.source import Source
+
+Content: TypeAlias = bytes | Source | None
+"""Of a file; None: a folder, which need not hold anything."""
+Report: TypeAlias = Callable[[int, int], None]
+
+PIECE = 2**20
+SECTOR = 2048
+_START, _MAGIC = 16 * SECTOR + 1, b"CD001"
+_NAME_MOST = 253
+"""Bytes of a name: Linux cuts off what a disc holds beyond."""
+_MOVED_MOST = 150
+"""Bytes of a folder's name that lies so deep that it is kept elsewhere: more, and pycdlib cannot read it back."""
+_LEVELS = 8
+"""Of folders that ISO 9660 allows, one below the other."""
+_JOLIET_MOST = 64
+"""UTF-8 bytes of a name: pycdlib counts these, Joliet two-byte units."""
+_NOT_JOLIET = frozenset("*/:;?\\")
+_HINT = "the disk may be failing; if it is not, please report this"
+
+
+def objection(path: str) -> str:
+    """Why a disc cannot hold this path, whose last part is a folder's or a file's name; nothing if it can."""
+    folders = path.split("/")
+    for level, name in enumerate(folders, 1):
+        try:
+            size = len(name.encode())
+        except UnicodeEncodeError:
+            return "its name is not UTF-8"
+        if name in {"", ".", ".."} or "\0" in name:
+            return "it has no name of its own"
+        if size > _NAME_MOST:
+            return f"its name has {size} bytes; Linux reads {_NAME_MOST} of a name on a CD-ROM"
+        if size > _MOVED_MOST and level % _LEVELS == 0 and level < len(folders):
+            return f"the folder {level} levels deep has a name of {size} bytes; there it may have {_MOVED_MOST}"
+    return ""
+
+
+def _nobody(_done: int, _total: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
+def write(path: Path, contents: Mapping[str, Content], *, label: str, report: Report = _nobody) -> None:
+    """Write a disc, complete or not at all, and read it back.
+
+    Args:
+        path: the disc's file; it is the owner's alone.
+        contents: by paths on the disc, with slashes and none at the start; folders on the way need no entry.
+        label: at most 32 capital letters, digits and underscores, or `cidata`.
+        report: is told how many bytes are written, and of how many; what it raises breaks the work off.
+
+    Raises:
+        JobFault: if a source changed meanwhile, or cannot be read any more.
+        VmfError: if the disc cannot be made or does not hold what was given; `path` is then as it was.
+        OSError: if it cannot be written.
+    """
+    try:
+        with replacing(path) as file:
+            disc = _Disc(contents, label)
+            disc.write(file, report)
+            file.flush()
+            disc.compare(file, report)
+    except (PyCdlibException, AttributeError) as error:  # its reader stumbles over what it did not expect
+        raise VmfError(f"{path}: the disc could not be made: {error}", hint="please report this") from error
+
+
+def inspect(source: Source) -> None:
+    """See that a file is an ISO 9660 disc.
+
+    Raises:
+        JobFault: if it is none.
+    """
+    with source.open() as file:
+        file.seek(_START)
+        if file.read(len(_MAGIC)) != _MAGIC:
+            hint = "name an ISO; what is to be put on a CD-ROM is named in `files:`"
+            raise JobFault(f"{source.name} is no ISO 9660 disc", code=HoldCode.IMAGE_INVALID, hint=hint)
+
+
+class _Disc:
+    """A disc under construction."""
+
+    def __init__(self, contents: Mapping[str, Content], label: str) -> None:
+        self._contents = contents
+        self._folders: dict[str, tuple[str, str | None]] = {"": ("", "")}
+        """Their paths in ISO 9660 and in Joliet, where they are in it, by their own."""
+        self._joliet: set[str] = set()
+        self._names: set[str] = set()
+        self._iso = PyCdlib()
+        self._iso.new(interchange_level=3, vol_ident=label, joliet=3, rock_ridge="1.09")
+        if any(name.count("/") >= _LEVELS - 1 for name in contents):
+            taken = {name.split("/")[0] for name in contents}
+            free = (name for number in range(len(taken) + 1) if (name := f"rr_moved{number or ''}") not in taken)
+            self._iso.set_relocated_name(MOVED.decode(), next(free))
+        for name in sorted(contents):  # so that the disc does not depend on the mapping's order
+            self._add(name, contents[name])
+
+    def write(self, file: BinaryIO, report: Report) -> None:
+        """Write it; `report` as for the function `write`."""
+        self._iso.write_fp(file, blocksize=PIECE, progress_cb=lambda done, total, _: report(done, total))
+        self._iso.close()
+
+    def compare(self, file: BinaryIO, report: Report) -> None:
+        """See that a file holds it: the names in both trees, and every byte."""
+        back = PyCdlib()
+        back.open_fp(file)
+        rock_ridge, joliet = layout(back, "rr_path"), layout(back, "joliet_path")
+        back.close()
+        if rock_ridge.keys() != self._names or joliet != {name: rock_ridge[name] for name in self._joliet}:
+            raise VmfError("the disc does not hold the files that were written to it", hint=_HINT)
+        size = file.seek(0, 2)
+        for name, (start, length) in rock_ridge.items():
+            content = self._contents.get(name)
+            report(size, size)
+            if content is not None:
+                file.seek(start * SECTOR)
+                _compare(file, length, content, name)
+
+    def _add(self, name: str, content: Content) -> None:
+        if reason := objection(name):
+            raise VmfError(f"{one_line(name.encode(errors='replace'))} cannot be on a disc: {reason}")
+        above, _, own = name.rpartition("/")
+        self._enter(above)
+        if content is None:
+            self._enter(name)
+            return
+        if name in self._names:
+            raise VmfError(f"{one_line(name.encode())} is a file and a folder")
+        size = len(content) if isinstance(content, bytes) else content.size
+        executable = isinstance(content, Source) and content.executable
+        stream = BytesIO(content) if isinstance(content, bytes) else cast(BinaryIO, _Stream(content))
+        self._iso.add_fp(
+            stream,
+            size,
+            iso_path=f"{self._folders[above][0]}/A{self._number:07}.;1",
+            rr_name=own,
+            joliet_path=self._in_joliet(above, own),
+            file_mode=stat.S_IFREG | (0o555 if executable else 0o444),
+        )
+        self._names.add(name)
+
+    def _enter(self, name: str) -> None:
+        """Make a folder, unless it is there, and those above it."""
+        if name in self._folders:
+            return
+        above, _, own = name.rpartition("/")
+        self._enter(above)
+        if name in self._names:
+            raise VmfError(f"{one_line(name.encode())} is a file and a folder")
+        self._folders[name] = f"{self._folders[above][0]}/D{self._number:07}", self._in_joliet(above, own)
+        iso_path, joliet_path = self._folders[name]
+        self._iso.add_directory(iso_path, rr_name=own, joliet_path=joliet_path, file_mode=stat.S_IFDIR | 0o555)
+        self._names.add(name)
+
+    @property
+    def _number(self) -> int:
+        return len(self._names)
+
+    def _in_joliet(self, above: str, name: str) -> str | None:
+        """The path in Joliet; None if Joliet cannot hold the name, or not the folder's."""
+        folder = self._folders[above][1]
+        if folder is None or not _fits_joliet(name):
+            return None
+        self._joliet.add(f"{above}/{name}" if above else name)
+        return f"{folder}/{name}"
+
+
+class _Stream:
+    """A source as pycdlib reads it: open only while it is read, so that a disc can hold any number of files."""
+
+    mode = "rb"  # pycdlib asks for it
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._file: IO[bytes] | None = None
+
+    def seek(self, offset: int) -> int:
+        """Go to a place; opens the file."""
+        if self._file is None:
+            self._file = self._source.open()
+        return self._file.seek(offset)
+
+    def read(self, size: int) -> bytes:
+        """Read on; closes the file at its end, which is also where it is shorter than it was."""
+        file = self._file
+        if file is None:
+            return b""
+        data = file.read(size)
+        if len(data) < size or file.tell() >= self._source.size:
+            file.close()
+            self._file = None
+        return data
+
+
+def _fits_joliet(name: str) -> bool:
+    return (
+        len(name.encode()) <= _JOLIET_MOST
+        and _NOT_JOLIET.isdisjoint(name)
+        and min(name) >= " "
+        and max(name) <= "\uffff"
+    )
+
+
+def _compare(file: BinaryIO, length: int, content: bytes | Source, name: str) -> None:
+    """See that the next bytes of a disc are a file's content, of this moment."""
+    if isinstance(content, bytes):
+        if file.read(length) != content:
+            raise VmfError(f"the disc holds {one_line(name.encode())} otherwise than it was written", hint=_HINT)
+        return
+    with content.open() as source:
+        left = length
+        while left:
+            piece = source.read(min(PIECE, left))
+            if not piece or file.read(len(piece)) != piece:
+                break
+            left -= len(piece)
+        if left or length != content.size or source.read(1):
+            hint = "run the job again when nothing writes to it"
+            raise JobFault(f"{content.name} changed while it was read", code=HoldCode.IMAGE_INVALID, hint=hint)

@@ -1,0 +1,93 @@
+"""Files that a guest is given: of this computer, or already on its host, each opened when its turn comes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import IO, TypeAlias
+
+from msgspec import Struct
+
+from vmf.errors import HoldCode, JobFault
+from vmf.files.console import one_line
+from vmf.model import File
+
+Read: TypeAlias = Callable[[Path], IO[bytes]]
+"""Opens a file of the host by its full path, as `vmf.hookspecs.read` does."""
+
+_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+_PATH_MAX = 4096
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """A file whose content travels."""
+
+    name: str
+    """What it is called in messages."""
+    open: Callable[[], IO[bytes]]
+    """Raises `JobFault` if it cannot be opened, or is no plain file any more."""
+    size: int
+    executable: bool = False
+
+
+def find(file: File, read: Read) -> Source:
+    """A file that a job names.
+
+    Raises:
+        JobFault: if it is not there, is no plain file, or may not be read.
+    """
+    if not file.on_host:
+        return here(file.path)
+    name = f"{shown(file.path)} of the host"
+    opened = partial(_opened, file.path, name, read)
+    with opened() as stream:
+        return Source(name=name, open=opened, size=stream.seek(0, os.SEEK_END))
+
+
+def here(path: Path) -> Source:
+    """A file of this computer; a link stands for the file that it leads to.
+
+    Raises:
+        JobFault: as `find`.
+    """
+    name = shown(path)
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        raise unreadable(name, error) from error
+    if not stat.S_ISREG(found.st_mode):  # before anybody opens it: a pipe would wait, a device might act
+        raise JobFault(f"{name} is no plain file", code=HoldCode.IMAGE_INVALID, hint="name a file")
+    if not os.access(path, os.R_OK, effective_ids=True):
+        raise unreadable(name, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    opened = partial(_opened, path, name, _open_plain)
+    return Source(name=name, open=opened, size=found.st_size, executable=bool(found.st_mode & 0o111))
+
+
+def shown(path: Path) -> str:
+    """A path for messages."""
+    return one_line(str(path).encode(errors="backslashreplace"), limit=_PATH_MAX)
+
+
+def unreadable(name: str, error: OSError | ValueError) -> JobFault:
+    """What the system objects to a file, as the job's fault."""
+    if not isinstance(error, OSError) or error.errno in _MISSING:  # no file has a NUL or half a character in its name
+        return JobFault(f"{name} is not there", code=HoldCode.IMAGE_MISSING, hint="check the path")
+    reason = (error.strerror or "unreadable").lower()
+    hint = "give this user access to it, or put it elsewhere"
+    return JobFault(f"{name} cannot be read: {reason}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
+
+
+def _opened(path: Path, name: str, read: Read) -> IO[bytes]:
+    try:
+        return read(path)
+    except OSError as error:
+        raise unreadable(name, error) from error
+
+
+def _open_plain(path: Path) -> IO[bytes]:
+    """Open a file that was a plain one a moment ago; a pipe in its place is not waited for."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
