@@ -1,14 +1,17 @@
 """The wide guest: like the tiny one, with drivers for every device that a machine can have, and programs.
 
 Its DHCP client runs on each card, `dropbear` lets those in whose keys are in `/root/.ssh/authorized_keys`, and
-`qemu-ga` answers where its port is.
+`qemu-ga` answers where its port is. Beside the bundle's own files there is `boot.raw`, a disk that boots all of it by
+itself, by BIOS and by UEFI.
 """
 
 from __future__ import annotations
 
+import lzma
 import subprocess
 from pathlib import Path
 
+from guests.boot_disk import PACKAGES, boot_disk
 from vmf.errors import SetupError
 from vmf.warehouse import bundle, cpio
 from vmf.warehouse.bundle import Recipe
@@ -30,6 +33,8 @@ LOADER = "ld-linux-x86-64.so.2"
 LIBRARIES = "lib/x86_64-linux-gnu"
 """Where that loader looks without being told."""
 
+SOURCES = ("boot_disk.py", "udhcpc.sh", "wide.py", "wide.sh")
+XZ = b"\xfd7zXZ\0"
 PASSWD = b"root::0:0:root:/root:/bin/sh\n"
 SCRATCH = b"vmf wide scratch disk\n".ljust(2**20, b"\0")
 
@@ -50,6 +55,22 @@ def more(packages):
     yield from (cpio.file(f"{LIBRARIES}/{name}", path.read_bytes(), mode=0o755) for name, path in libraries.items())
 
 
+def beside(packages, files):
+    """The bundle's files: with a disk that boots by itself, and a kernel that boots two seconds sooner under emulation.
+
+    UEFI boots the kernel of the disk only: the other one has lost its stub with its compression.
+    """
+    kernel, initrd = files["vmlinuz"], files["initrd.img"]
+    disk = boot_disk(packages, kernel=kernel, initrd=initrd, parameters=PARAMETERS)
+    return {**files, "vmlinuz": uncompressed(kernel), "boot.raw": disk}
+
+
+def uncompressed(kernel):
+    """The ELF file in a kernel that is compressed with xz; another kernel as it is."""
+    start = kernel.find(XZ)
+    return kernel if start < 0 else lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(kernel[start:])
+
+
 def linked(program, packages):
     """The libraries that a program needs, as the packages' own loader finds them."""
     path = ":".join(str(each) for each in sorted(packages.root.glob(f"**/{LIBRARIES}")))
@@ -67,9 +88,10 @@ RECIPE = Recipe(
     modules=MODULES,
     parameters=PARAMETERS,
     scratch=SCRATCH,
-    packages=tuple(PROGRAMS.values()),
+    packages=(*PROGRAMS.values(), *PACKAGES),
     more=more,
-    source=b"\0".join((HERE / name).read_bytes() for name in ("wide.py", "wide.sh", "udhcpc.sh")),
+    beside=beside,
+    source=b"\0".join((HERE / name).read_bytes() for name in SOURCES),
 )
 
 

@@ -49,6 +49,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """More packages, each fetched with the libraries that it depends on."""
     more: Callable[[Unpacked], Iterable[cpio.Entry]] = lambda _: ()
     """What of all packages is in the initial RAM disk beside kernel and busybox; what has a name again replaces it."""
+    beside: Callable[[Unpacked, Mapping[str, bytes]], Mapping[str, bytes]] = lambda _, files: files
+    """Makes the bundle's files by name of those that every bundle has."""
     source: bytes
     """The text that the recipe is written in: when it changes, the bundle is built again."""
 
@@ -172,13 +174,14 @@ def _kernel(recipe: Recipe) -> str:
     )
 
 
-def _files(recipe: Recipe, unpacked: Unpacked) -> dict[str, bytes]:
-    return {
+def _files(recipe: Recipe, unpacked: Unpacked) -> Mapping[str, bytes]:
+    files = {
         "vmlinuz": unpacked.find("boot/vmlinuz-*").read_bytes(),
         "initrd.img": initrd(unpacked, recipe.modules, recipe.more(unpacked)),
         "scratch.raw": recipe.scratch,
         f"{recipe.name}.image.yaml": _description(recipe).encode(),
     }
+    return recipe.beside(unpacked, files)
 
 
 def _description(recipe: Recipe) -> str:
