@@ -31,7 +31,7 @@ _START, _MAGIC = 16 * SECTOR + 1, b"CD001"
 _NAME_MOST = 253
 """Bytes of a name: Linux cuts off what a disc holds beyond."""
 _MOVED_MOST = 150
-"""Bytes of a folder's name that lies so deep that it is kept elsewhere: more, and pycdlib cannot read it back."""
+"""Bytes of a name where a folder would lie too deep and is kept elsewhere: more, and pycdlib cannot read it back."""
 _LEVELS = 8
 """Of folders that ISO 9660 allows, one below the other."""
 _JOLIET_MOST = 64
@@ -41,9 +41,8 @@ _HINT = "the disk may be failing; if it is not, please report this"
 
 
 def objection(path: str) -> str:
-    """Why a disc cannot hold this path, whose last part is a folder's or a file's name; nothing if it can."""
-    folders = path.split("/")
-    for level, name in enumerate(folders, 1):
+    """Why a disc cannot hold a file or folder of this path; nothing if it can."""
+    for level, name in enumerate(path.split("/"), 1):
         try:
             size = len(name.encode())
         except UnicodeEncodeError:
@@ -51,9 +50,9 @@ def objection(path: str) -> str:
         if name in {"", ".", ".."} or "\0" in name:
             return "it has no name of its own"
         if size > _NAME_MOST:
-            return f"its name has {size} bytes; Linux reads {_NAME_MOST} of a name on a CD-ROM"
-        if size > _MOVED_MOST and level % _LEVELS == 0 and level < len(folders):
-            return f"the folder {level} levels deep has a name of {size} bytes; there it may have {_MOVED_MOST}"
+            return f"its name has {size} bytes, and Linux reads {_NAME_MOST} of a name on a CD-ROM"
+        if size > _MOVED_MOST and level % _LEVELS == 0:
+            return f"its name has {size} bytes; {level} levels deep it may have {_MOVED_MOST}"
     return ""
 
 
