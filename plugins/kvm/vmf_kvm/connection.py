@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -12,21 +13,23 @@ from pathlib import Path
 from typing import IO
 
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.files.images import unreadable
+from vmf.files.access import open_disk, unreadable
 from vmf.model import Ending, Machine, MachineFacts, MachineState, Power, Stop
 from vmf_kvm import account, daemon
 from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
-from vmf_kvm.domain import CONSOLE, Place, in_place, overlays, xml
+from vmf_kvm.disks import in_place, overlays
+from vmf_kvm.domain import xml
 from vmf_kvm.faults import sentences, unopened
 from vmf_kvm.folder import PLAIN, Folder, beneath
+from vmf_kvm.place import CONSOLE, Place, Socket
 from vmf_libvirt.client import Client
 from vmf_libvirt.errors import LibvirtFault, blaming_job
 from vmf_libvirt.states import DomainState, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
 
-CONSOLES = ("run", "console")
+SOCKETS = ("run", "console")
 LOGS = ("cache", "libvirt", "qemu", "log")
-"""Folders, one below the other, of the consoles' sockets and of QEMU's own log of each machine."""
+"""Folders, one below the other, of the machines' sockets and of QEMU's own log of each machine."""
 CONSOLE_MOST = 64 * 1024
 LOG_TAIL = 4096
 STOPPED = re.compile(rb"shutting down, reason=(\w+)")
@@ -57,9 +60,9 @@ class Connection:
         found = self.client.found(machine.name)
         if found and self._was_started(machine.name, *found):
             return
-        place = self._place(machine.name)
+        place = self._place(machine.name, devices=self._check_files(machine))
         description = xml(machine, place)
-        self._check_readable(machine)
+        self._check_shares(machine)
         self.folder(machine.name).make()
         with blaming_job(sentences(in_place(machine))):
             with self._overlaying(machine, place):  # takes as long as defining does
@@ -80,7 +83,7 @@ class Connection:
         account = self.daemon.account
         if blocker := unreadable(path, uid=account.uid, gids=account.groups):
             raise PermissionError(errno.EACCES, f"user {account.name} may not read it", str(blocker))
-        return path.open("rb")
+        return open_disk(path)
 
     def facts(self, machine: str) -> MachineFacts:
         """What libvirt and QEMU know of a machine that runs."""
@@ -116,11 +119,12 @@ class Connection:
 
         Whatever is left by a caller that dies on the way is found by `machines` and removed by the next one.
         """
-        folder, socket = self.folder(machine), self._place(machine).console_socket(machine)
+        folder, place = self.folder(machine), self._place(machine)
         self.client.force_off(machine)
         self.client.undefine(machine)
         self._remove(f"{machine}.log", LOGS)
-        self._remove(Path(socket).name, CONSOLES)
+        for use in Socket:
+            self._remove(Path(place.socket(machine, use)).name, SOCKETS)
         folder.remove()
         return MachineState(power=Power.ABSENT)
 
@@ -128,8 +132,9 @@ class Connection:
         """Every machine that vmf made, and every folder of one."""
         return tuple(sorted({*self.client.machines(), *(each.name for each in self.daemon.machines.iterdir())}))
 
-    def _place(self, machine: str) -> Place:
-        return Place(folder=self.folder(machine).path, sockets=self.daemon.folder.joinpath(*CONSOLES))
+    def _place(self, machine: str, *, devices: frozenset[str] = frozenset()) -> Place:
+        sockets = self.daemon.folder.joinpath(*SOCKETS)
+        return Place(folder=self.folder(machine).path, sockets=sockets, devices=devices)
 
     def _was_started(self, machine: str, state: int, reason: int) -> bool:
         """False for a machine whose maker was killed, or failed, between defining and starting it.
@@ -141,19 +146,47 @@ class Connection:
         failed = ShutoffReason.FAILED in {reason, self._logged_reason(machine)}
         return not failed and self.folder(machine).has(CONSOLE)
 
-    def _check_readable(self, machine: Machine) -> None:
-        account = self.daemon.account
-        for path in map(Path, in_place(machine)):
+    def _check_files(self, machine: Machine) -> frozenset[str]:
+        """See that those who run the guests may read the machine's files; those of them that are block devices."""
+        devices = set()
+        for file in in_place(machine):
+            path = Path(file)
             try:
-                blocker = unreadable(path, uid=account.uid, gids=account.groups)
+                blocker = self._blocker(path)
+                if path.is_block_device():
+                    devices.add(file)
             except OSError as error:
                 raise unopened(path, error) from error
             if blocker:
                 raise JobFault(
-                    f"{path}: user {account.name}, who runs the guests, is stopped at {blocker}",
+                    f"{path}: {self._stopped(blocker)}",
                     code=HoldCode.IMAGE_UNREADABLE,
-                    hint=f"`chmod o+{'x' if blocker.is_dir() else 'r'} {blocker}`, or move the image",
+                    hint=f"{_chmod(blocker)}, or move the image",
                 )
+        return frozenset(devices)
+
+    def _check_shares(self, machine: Machine) -> None:
+        """See that the folders that the host's owner lets machines share are there: they are no job's fault."""
+        for path in (Path(share.folder) for share in machine.shares):
+            try:
+                if not stat.S_ISDIR(path.lstat().st_mode):
+                    raise HostFault(
+                        f"shared folder {path}: it is no folder, or a link to one", hint="name the folder itself"
+                    )
+                blocker = self._blocker(path)
+            except OSError as error:
+                raise HostFault(
+                    f"shared folder {path}: {error.strerror}", hint="correct the host's `folders`"
+                ) from error
+            if blocker:
+                raise HostFault(f"shared folder {path}: {self._stopped(blocker)}", hint=_chmod(blocker))
+
+    def _blocker(self, path: Path) -> Path | None:
+        account = self.daemon.account
+        return unreadable(path, uid=account.uid, gids=account.groups)
+
+    def _stopped(self, blocker: Path) -> str:
+        return f"user {self.daemon.account.name}, who runs the guests, is stopped at {blocker}"
 
     @contextmanager
     def _overlaying(self, machine: Machine, place: Place) -> Iterator[None]:
@@ -162,13 +195,16 @@ class Connection:
             raise HostFault(f"{QEMU_IMG} is not installed", hint=f"install {PACKAGES[QEMU_IMG]}")
         with ExitStack() as stack:
             making = [
-                stack.enter_context(each.start(self.daemon.account, program)) for each in overlays(machine, place)
+                (each, stack.enter_context(each.start(self.daemon.account, program)))
+                for each in overlays(machine, place)
             ]
             yield
-            for process in making:
+            for overlay, process in making:
                 _, words = process.communicate()
                 if process.returncode:
                     raise LibvirtFault(words.decode(errors="replace"))
+                if overlay.room is not None:
+                    self.folder(machine.name).lengthen(Path(overlay.file).name, overlay.room)
 
     def _logged_reason(self, machine: str) -> ShutoffReason | None:
         """Why the machine is off, by QEMU's log: libvirt's daemon forgets it when it ends itself.
@@ -190,3 +226,7 @@ class Connection:
     def _remove(self, name: str, folders: tuple[str, ...]) -> None:
         with suppress(FileNotFoundError), beneath(self.daemon.folder, *folders) as folder:
             os.unlink(name, dir_fd=folder)
+
+
+def _chmod(blocker: Path) -> str:
+    return f"`chmod o+{'x' if blocker.is_dir() else 'r'} {blocker}`"

@@ -13,6 +13,7 @@ from vmf.errors import HoldCode, HostFault, JobFault
 from vmf_libvirt.errors import Sentence
 
 _COPY = "get a good copy of the image, and state the format that it has"
+_ALONE = "wait until nobody uses the disk in place, or let `access` be snapshot over a copy of it"
 _ACCESS = "let the user who runs the guests read it, or put it elsewhere"
 
 CONTENTS = (
@@ -22,6 +23,10 @@ CONTENTS = (
     Sentence(words="invalid kernel header", code=HoldCode.IMAGE_INVALID, hint="name a vmlinuz as the kernel"),
     Sentence(words="linux kernel too old", code=HoldCode.IMAGE_INVALID, hint="name a vmlinuz as the kernel"),
     Sentence(words="could not load kernel", code=HoldCode.IMAGE_INVALID, hint="name a vmlinuz as the kernel"),
+    Sentence(words="image size is too large", code=HoldCode.IMAGE_INVALID, hint=_COPY),
+    Sentence(words="Could not assign backing file", code=HoldCode.IMAGE_INVALID, hint="shorten the image's path"),
+    Sentence(words='Failed to get "write" lock', code=HoldCode.DISK_IN_USE, hint=_ALONE),
+    Sentence(words='Failed to get shared "write" lock', code=HoldCode.DISK_IN_USE, hint=_ALONE),
     Sentence(words="initrd is too large", code=HoldCode.MACHINE_INVALID, hint="raise the job's memory"),
 )
 """What is in a file, or how much of it there is: QEMU looks into nothing but the machine's files."""

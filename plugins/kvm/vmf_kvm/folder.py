@@ -13,15 +13,15 @@ import re
 import secrets
 import shutil
 import stat
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
-from vmf.errors import HostFault
+from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.model import NAME
+from vmf.units import format_size
 from vmf_kvm.account import Account
 from vmf_kvm.faults import unopened
 
@@ -101,6 +101,27 @@ class Folder(Struct, frozen=True, kw_only=True):
         file.close()
         raise HostFault(f"{self.path / name} is not a plain file")
 
+    def lengthen(self, name: str, size: int) -> None:
+        """Give a file the size that it may have at the most; what is added is a hole.
+
+        Raises:
+            JobFault: if it is longer already.
+            HostFault: if it cannot be done here.
+        """
+        _check(name)
+        with _blaming_host(self.path / name), beneath(self.machines, self.name) as folder:
+            file = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                if (least := os.fstat(file).st_size) > size:
+                    raise JobFault(
+                        f"{name} may grow to {format_size(size)}, and begins with {format_size(least)}",
+                        code=HoldCode.MACHINE_INVALID,
+                        hint="raise the job's `disk_space`, or ask the host's owner to raise `limits.disk_growth`",
+                    )
+                os.ftruncate(file, size)
+            finally:
+                os.close(file)
+
     def has(self, name: str) -> bool:
         """Whether there is anything of this name."""
         return os.path.lexists(self.path / name)
@@ -126,21 +147,6 @@ class Folder(Struct, frozen=True, kw_only=True):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(new, dir_fd=folder)
                 raise
-
-
-class Overlay(Struct, frozen=True, kw_only=True):
-    """A disk over another one, which stays as it is."""
-
-    file: str
-    base: str
-    format: str
-
-    def start(self, account: Account, program: str) -> subprocess.Popen[bytes]:
-        """Begin to create it as the user who will write it; what was there is lost."""
-        return subprocess.Popen(
-            (program, "create", "-q", "-f", "qcow2", "-F", self.format, "-b", self.base, self.file),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **account.process(),
-        )  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """A machine's network card as libvirt's XML, or as words for QEMU. Pure; `domain` puts it among the other devices.
 
     element = nics.card(devices, machine.nic)       types nat and bridge: an `interface`; `domain` adds its address
-    nics.command_line(domain, machine.nic, slot)    type user: words for QEMU itself, at the end of the domain
+    nics.command_line(domain, machine.nic, board)   type user: words for QEMU itself, at the end of the domain
 
 Each does nothing for a card of the other kind. Type user goes around libvirt, whose XML knows neither `restrict` nor
 forwards: without `restrict` a guest reaches whatever listens on this computer's loopback, at 10.0.2.2.
@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Address, Forward, MachineNic, NetworkType, NicModel, Protocol
 from vmf_kvm.network import APART, NETWORK, OWN_MAC
+from vmf_kvm.pci import Board
 
 LOOPBACK = "127.0.0.1"
 NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -52,19 +53,18 @@ def card(devices: ET.Element, nic: MachineNic | None) -> ET.Element | None:
     return element
 
 
-def command_line(domain: ET.Element, nic: MachineNic | None, slot: int | None) -> None:
-    """Add a card that QEMU itself connects, at a slot of the PCI bus: its guest reaches nothing, and is only called.
+def command_line(domain: ET.Element, nic: MachineNic | None, board: Board) -> None:
+    """Add a card that QEMU itself connects, in the board's slot for one: its guest reaches nothing, and is called only.
 
     A forward listens on this computer's loopback only.
     """
     if nic is None or nic.type is not NetworkType.USER:
         return
     network = ",".join(("user,id=vmf,ipv6=off,restrict=on", *map(_forward, nic.forwards)))
-    place = "" if slot is None else f",addr=0x{slot:02x}"
     model = QEMU_MODELS[nic.model or NicModel.VIRTIO]
-    words = ("-netdev", network, "-device", f"{model},netdev=vmf,mac={nic.mac},romfile=,bus=pcie.0{place}")
+    card = f"{model},netdev=vmf,mac={nic.mac},romfile=,bus={board.bus},addr=0x{board.card:02x}"
     line = ET.SubElement(domain, "qemu:commandline", {"xmlns:qemu": NAMESPACE})
-    for word in words:
+    for word in ("-netdev", network, "-device", card):
         ET.SubElement(line, "qemu:arg", value=word)
 
 

@@ -4,15 +4,35 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault
-from vmf.model import Access, DiskFormat, Machine, MachineCdrom, MachineDisk
-from vmf_kvm.domain import Place, overlays, xml
+from vmf.model import (
+    Access,
+    Bus,
+    Clock,
+    DiskFormat,
+    Firmware,
+    Forward,
+    Limits,
+    Machine,
+    MachineCdrom,
+    MachineDisk,
+    MachineNic,
+    MachineShare,
+    NetworkType,
+    Slice,
+)
+from vmf_kvm.disks import overlays
+from vmf_kvm.domain import xml
+from vmf_kvm.place import Place, Socket
 
 GOLDEN = Path(__file__).with_name("golden")
-PLACE = Place(folder=Path("/host/machines/job"), sockets=Path("/host/run/console"))
+PLACE = Place(folder=Path("/host/machines/job"), sockets=Path("/host/run/console"), devices=frozenset({"/dev/sda9"}))
 RAW = MachineDisk(file="/images/tiny/scratch.raw", format=DiskFormat.RAW)
 QCOW2 = MachineDisk(file="/images/big.qcow2", format=DiskFormat.QCOW2)
+KEPT = MachineDisk(file="/data/kept.raw", format=DiskFormat.RAW, access=Access.IN_PLACE)
+RESULTS = MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE)
 
 MACHINES = {
     "kernel": Machine(
@@ -25,15 +45,63 @@ MACHINES = {
         kernel_parameters="console=ttyS0 quiet",
         disks=(RAW,),
         cdroms=(MachineCdrom(file="cdrom"),),
-        results=MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE),
+        results=RESULTS,
         reboots=False,
     ),
-    "disks": Machine(
-        name="disks-1",
+    "disks": Machine(name="disks-1", memory=2**30, cpus=4, accelerator="kvm", disks=(QCOW2, KEPT)),
+    "layers": Machine(
+        name="layers-1",
         memory=2**30,
-        cpus=4,
+        cpus=1,
+        accelerator="tcg",
+        disks=(
+            replace(QCOW2, growth=2**30 + 1),
+            MachineDisk(file="/x.ova", format=DiskFormat.VMDK, part=Slice(offset=1536, size=70_001), growth=2**20),
+            MachineDisk(file="/dev/sda9", format=DiskFormat.RAW),
+            MachineDisk(file="/data/reference.qcow2", format=DiskFormat.QCOW2, access=Access.READ),
+        ),
+        results=RESULTS,
+        limits=Limits(disk_rate=50 * 2**20, disk_operations=400),
+    ),
+    "ide": Machine(
+        name="old-1",
+        memory=2**30,
+        cpus=1,
+        accelerator="tcg",
+        clock=Clock.LOCAL,
+        firmware=Firmware.BIOS,
+        disks=(
+            replace(QCOW2, bus=Bus.IDE),
+            replace(RAW, bus=Bus.SATA),
+            replace(RAW, bus=Bus.SCSI, device="sdq"),
+            replace(RAW, device="vdc"),
+            replace(RAW, device="vda"),
+        ),
+        results=replace(RESULTS, bus=Bus.IDE),
+        cdroms=(MachineCdrom(file="cdrom", bus=Bus.IDE), MachineCdrom(device="hdd"), MachineCdrom(bus=Bus.VIRTIO)),
+    ),
+    "devices": Machine(
+        name="devices-1",
+        memory=2**30,
+        cpus=1,
         accelerator="kvm",
-        disks=(QCOW2, MachineDisk(file="/data/kept.raw", format=DiskFormat.RAW, access=Access.IN_PLACE)),
+        firmware=Firmware.UEFI,
+        disks=(RAW,),
+        nic=MachineNic(type=NetworkType.NAT, mac="02:00:00:00:00:01"),
+        shares=(
+            MachineShare(name="data", folder="/srv/data"),
+            MachineShare(name="out", folder="/srv/out", write=True),
+        ),
+        agent=True,
+        vnc=True,
+    ),
+    "calls": Machine(
+        name="calls-1",
+        memory=2**30,
+        cpus=1,
+        accelerator="kvm",
+        kernel="kernel",
+        nic=MachineNic(type=NetworkType.USER, mac="02:00:00:00:00:02", forwards=(Forward(port=22),)),
     ),
     "hostile": Machine(
         name="hostile-1",
@@ -86,10 +154,10 @@ def test_each_disk_that_is_not_kept_has_an_overlay():
     ]
 
 
-def test_a_consoles_socket_fits_whatever_the_machine_is_called():
-    longest = PLACE.console_socket("x" * 63)
-    assert len(longest) == len(PLACE.console_socket("x"))
-    assert longest != PLACE.console_socket("x" * 62)
+def test_a_socket_fits_whatever_the_machine_is_called():
+    longest = PLACE.socket("x" * 63, Socket.CONSOLE)
+    assert len(longest) == len(PLACE.socket("x", Socket.CONSOLE))
+    assert longest != PLACE.socket("x" * 62, Socket.CONSOLE)
 
 
 def test_more_disks_than_slots_are_left_to_libvirt():
@@ -104,7 +172,7 @@ def test_more_disks_than_slots_are_left_to_libvirt():
     )
     devices = ET.fromstring(xml(machine, PLACE)).find("devices")  # noqa: S314  # our own
     slots = [each.get("slot") for each in devices.iter("address")]
-    assert len(slots) == len(set(slots)) == 30
+    assert len(slots) == len(set(slots)) == 29
     names = [each.get("dev") for each in devices.iterfind("disk/target")]
     assert names[25:28] == ["vdz", "vdaa", "vdab"]
     assert len(set(names)) == 41

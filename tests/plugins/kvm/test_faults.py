@@ -8,7 +8,7 @@ import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.model import Access, DiskFormat, Machine, MachineCdrom, MachineDisk
-from vmf_kvm.domain import in_place
+from vmf_kvm.disks import in_place
 from vmf_kvm.faults import sentences, unopened
 from vmf_libvirt.errors import LibvirtFault, blaming_job
 
@@ -77,4 +77,4 @@ def test_why_a_file_of_the_jobs_cannot_be_opened_decides_whose_fault_it_is(numbe
 
 
 def test_files_are_looked_for_where_the_job_has_them():
-    assert in_place(MACHINE) == ("/boot/vmlinuz", "/boot/initrd", "/images/seed.iso", "/images/big.raw")
+    assert in_place(MACHINE) == ("/boot/vmlinuz", "/boot/initrd", "/images/big.raw", "/images/seed.iso")

@@ -1,0 +1,128 @@
+"""Drives in the description of a machine, and the overlays that it expects. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree import ElementTree as ET
+
+from msgspec import Struct
+
+from vmf.model import Access, Bus, DiskFormat, Limits, Machine, MachineCdrom, MachineDisk, Slice
+from vmf_kvm.drives import Drive, overlay
+from vmf_kvm.overlays import SECTOR, Overlay
+from vmf_kvm.pci import Slots, seat
+from vmf_kvm.place import Place
+
+UNITS = 15
+"""Drives that libvirt attaches to one SCSI controller."""
+
+
+class Layer(Struct, frozen=True, kw_only=True):
+    """One file of the chain that a disk is made of."""
+
+    file: str
+    format: DiskFormat
+    part: Slice | None = None
+
+
+def in_place(machine: Machine) -> tuple[str, ...]:
+    """The files that the machine uses where they are; all others have been put into its folder."""
+    disks = (disk.file for disk in machine.disks)
+    files = (machine.kernel, machine.initrd, *disks, *(drive.file for drive in machine.cdroms))
+    return tuple(file for file in files if file and file.startswith("/"))
+
+
+def overlays(machine: Machine, place: Place) -> tuple[Overlay, ...]:
+    """The overlays that the description expects: `disk0`, …, in the machine's folder."""
+    return tuple(
+        Overlay(
+            file=place.file(overlay(number)),
+            base=place.file(disk.file),
+            format=disk.format,
+            part=disk.part,
+            room=room(disk),
+        )
+        for number, disk in enumerate(machine.disks)
+        if disk.access is Access.SNAPSHOT
+    )
+
+
+def room(disk: MachineDisk) -> int | None:
+    """The bytes that a disk's overlay may take: whole sectors of what is allowed."""
+    return None if disk.growth is None else disk.growth - disk.growth % SECTOR
+
+
+def attach(devices: ET.Element, drives: Sequence[Drive], place: Place, limits: Limits, slots: Slots) -> None:
+    """Describe the drives in the order that the guest sees, and the controllers that libvirt would choose otherwise."""
+    ordered = sorted(drives, key=lambda drive: (drive.bus, drive.number))
+    for drive in ordered:
+        if isinstance(drive.media, MachineDisk):
+            element = _disk(devices, drive, drive.media, place)
+            _throttle(element, limits)
+            if drive.bus is Bus.VIRTIO:
+                seat(element, slots)
+    for index in range(1 + max((each.number // UNITS for each in ordered if each.bus is Bus.SCSI), default=-1)):
+        seat(ET.SubElement(devices, "controller", type="scsi", model="virtio-scsi", index=str(index)), slots)
+    for drive in ordered:
+        if isinstance(drive.media, MachineCdrom):
+            _cdrom(devices, drive, drive.media, place)
+
+
+def _disk(devices: ET.Element, drive: Drive, disk: MachineDisk, place: Place) -> ET.Element:
+    layers = [Layer(file=place.file(disk.file), format=disk.format, part=_sectors(disk.part))]
+    if drive.overlay:
+        limit = room(disk)
+        part = None if limit is None else Slice(offset=0, size=limit)
+        layers.insert(0, Layer(file=place.file(drive.overlay), format=DiskFormat.QCOW2, part=part))
+    element = ET.SubElement(devices, "disk", device="disk")
+    ET.SubElement(element, "driver", name="qemu", type=layers[0].format, cache="writeback", discard="unmap")
+    _chain(element, layers, place)
+    _target(element, drive)
+    if disk.access is Access.READ:
+        ET.SubElement(element, "readonly")
+        ET.SubElement(element, "shareable")
+    return element
+
+
+def _cdrom(devices: ET.Element, drive: Drive, cdrom: MachineCdrom, place: Place) -> None:
+    element = ET.SubElement(devices, "disk", type="file", device="cdrom")
+    ET.SubElement(element, "driver", name="qemu", type=DiskFormat.RAW)
+    if cdrom.file is not None:
+        _chain(element, [Layer(file=place.file(cdrom.file), format=DiskFormat.RAW)], place)
+    _target(element, drive)
+    ET.SubElement(element, "readonly")
+
+
+def _chain(element: ET.Element, layers: Sequence[Layer], place: Place) -> None:
+    """Add the files, topmost first; the chain ends with the last, whatever the headers say."""
+    first, *below = layers
+    is_device = first.file in place.devices
+    element.set("type", "block" if is_device else "file")
+    source = ET.SubElement(element, "source", {"dev" if is_device else "file": first.file})
+    if first.part is not None:
+        slices = ET.SubElement(source, "slices")
+        ET.SubElement(slices, "slice", type="storage", offset=str(first.part.offset), size=str(first.part.size))
+    backing = ET.SubElement(element, "backingStore")
+    if below:
+        ET.SubElement(backing, "format", type=below[0].format)
+        _chain(backing, below, place)
+
+
+def _sectors(part: Slice | None) -> Slice | None:
+    """A stretch to the end of its last sector: archives fill theirs up."""
+    return None if part is None else Slice(offset=part.offset, size=part.size + -part.size % SECTOR)
+
+
+def _target(element: ET.Element, drive: Drive) -> None:
+    ET.SubElement(element, "target", dev=drive.device, bus=drive.bus)
+    if drive.boot is not None:
+        ET.SubElement(element, "boot", order=str(drive.boot))
+
+
+def _throttle(element: ET.Element, limits: Limits) -> None:
+    caps = {"total_bytes_sec": limits.disk_rate, "total_iops_sec": limits.disk_operations}
+    if any(caps.values()):
+        tune = ET.SubElement(element, "iotune")
+        for name, most in caps.items():
+            if most is not None:
+                ET.SubElement(tune, name).text = str(most)

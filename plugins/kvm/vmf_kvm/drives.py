@@ -1,0 +1,162 @@
+"""What each disk and CD-ROM of a machine is attached to, and what it is called. Pure.
+
+A CD-ROM is a SCSI one unless its job says otherwise, because Debian's cloud kernel has no driver for q35's SATA.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from types import MappingProxyType
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from vmf.errors import HoldCode, JobFault
+from vmf.model import Access, Bus, DiskFormat, Machine, MachineCdrom, MachineDisk
+
+Media: TypeAlias = MachineDisk | MachineCdrom
+
+PREFIXES: Mapping[Bus, str] = MappingProxyType({
+    Bus.VIRTIO: "vd",
+    Bus.SCSI: "sd",
+    Bus.SATA: "sd",
+    Bus.IDE: "hd",
+})  # fmt: skip
+"""What the names of a bus's drives begin with; where a name alone is given, the first bus of such names is meant."""
+_LETTERS = 26
+_ALWAYS_WRITABLE = frozenset({Bus.SATA, Bus.IDE})
+
+
+class Drive(Struct, frozen=True, kw_only=True):
+    """A disk or CD-ROM where it is attached."""
+
+    media: Media
+    bus: Bus
+    device: str
+    """`vda`, `sdb`, …: unique in the machine."""
+    overlay: str = ""
+    """The name of the file that the guest writes to instead of the disk's; empty: there is none."""
+    boot: int | None = None
+    """Its turn when the firmware looks for something to start; None: never."""
+
+    @property
+    def number(self) -> int:
+        """Its place on its bus, from 0."""
+        place = 0
+        for letter in self.device[2:]:
+            place = _LETTERS * place + ord(letter) - ord("a") + 1
+        return place - 1
+
+
+def drives(machine: Machine) -> tuple[Drive, ...]:
+    """Every drive, in the order in which the machine has them: disks, results volume, CD-ROMs.
+
+    Raises:
+        JobFault: if one cannot be had on this hypervisor.
+    """
+    results = () if machine.results is None else (machine.results,)
+    several: tuple[Media, ...] = (*machine.disks, *results, *machine.cdroms)
+    asked = {each.device for each in several}
+    free = {prefix: (name for name in _names(prefix) if name not in asked) for prefix in PREFIXES.values()}
+    turns = _turns(machine, len(several))
+    found = []
+    for number, media in enumerate(several):
+        bus = _bus(media)
+        _check(media, bus)
+        found.append(
+            Drive(
+                media=media,
+                bus=bus,
+                device=media.device or next(free[PREFIXES[bus]]),
+                overlay=overlay(number) if _is_overlaid(media) else "",
+                boot=turns.get(number),
+            )
+        )
+    return tuple(found)
+
+
+def overlay(number: int) -> str:
+    """The name of a disk's overlay in the machine's folder."""
+    return f"disk{number}"
+
+
+def _is_overlaid(media: Media) -> bool:
+    return isinstance(media, MachineDisk) and media.access is Access.SNAPSHOT
+
+
+def _turns(machine: Machine, total: int) -> Mapping[int, int]:
+    """Number of a drive to its turn to boot: the first disk, then the CD-ROMs; a kernel needs none of them."""
+    if machine.kernel is not None:
+        return {}
+    bootable = (*range(min(1, len(machine.disks))), *range(total - len(machine.cdroms), total))
+    return {number: turn for turn, number in enumerate(bootable, 1)}
+
+
+def _bus(media: Media) -> Bus:
+    if media.bus is None and media.device is not None:
+        return next((bus for bus, prefix in PREFIXES.items() if media.device.startswith(prefix)), Bus.VIRTIO)
+    if isinstance(media, MachineCdrom) and media.bus in {None, Bus.VIRTIO}:  # there is no virtio CD-ROM
+        return Bus.SCSI
+    return media.bus or Bus.VIRTIO
+
+
+def _names(prefix: str) -> Iterator[str]:
+    return (f"{prefix}{_letters(number)}" for number in count())
+
+
+def _letters(number: int) -> str:
+    """Count as Linux names disks: a … z, aa …."""
+    more, last = divmod(number, _LETTERS)
+    return (_letters(more - 1) if more else "") + chr(ord("a") + last)
+
+
+def _is_misnamed(media: Media, bus: Bus) -> bool:
+    return media.device is not None and not re.fullmatch(f"{PREFIXES[bus]}[a-z]{{1,2}}", media.device)
+
+
+# In this order: a row may count on those before it.
+_WRONG: tuple[tuple[Callable[[Media, Bus], bool], str, str], ...] = (
+    (lambda _, bus: bus not in PREFIXES, "KVM has no such bus", "attach it to virtio, scsi, sata or ide"),
+    (
+        lambda media, _: media.device is not None and media.device[-1:].isdigit(),
+        "KVM attaches whole disks, and `device` means one partition",
+        "leave out the number at its end",
+    ),
+    (
+        _is_misnamed,
+        "its `device` is none of its bus",
+        "drives are called vda, vdb, … on virtio, sda, … on scsi and sata, hda, … on ide",
+    ),
+)
+_WRONG_DISKS: tuple[tuple[Callable[[MachineDisk, Bus], bool], str, str], ...] = (
+    (
+        lambda disk, _: disk.access is Access.IN_PLACE and disk.format is DiskFormat.VMDK,
+        "a vmdk cannot be written in place",
+        "let `access` be snapshot, or convert it: `qemu-img convert -O qcow2 OLD NEW`",
+    ),
+    (
+        lambda disk, _: disk.access is Access.IN_PLACE and disk.part is not None,
+        "a part of a file cannot be written in place",
+        "let `access` be snapshot, or take it out of the file first",
+    ),
+    (
+        lambda disk, bus: disk.access is Access.READ and bus in _ALWAYS_WRITABLE,
+        "a disk on sata or ide cannot be one that is only read",
+        "attach it to virtio or scsi, or let `access` be snapshot",
+    ),
+)
+
+
+def _check(media: Media, bus: Bus) -> None:
+    for is_wrong, what, hint in _WRONG:
+        if is_wrong(media, bus):
+            raise _refusal(media, what, hint)
+    for is_unfit, what, hint in _WRONG_DISKS:
+        if isinstance(media, MachineDisk) and is_unfit(media, bus):
+            raise _refusal(media, what, hint)
+
+
+def _refusal(media: Media, what: str, hint: str) -> JobFault:
+    return JobFault(f"{media.file or 'an empty CD-ROM drive'}: {what}", code=HoldCode.MACHINE_INVALID, hint=hint)

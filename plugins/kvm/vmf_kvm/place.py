@@ -1,0 +1,55 @@
+"""Where a machine's things are on the host. Pure: nothing is looked at."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from pathlib import Path
+
+from msgspec import Struct
+
+from vmf.errors import HoldCode, JobFault
+
+CONSOLE = "console.log"
+NVRAM = "nvram"
+
+
+class Socket(StrEnum):
+    """What a machine is reached by; the values end the names of the sockets."""
+
+    CONSOLE = ""
+    SCREEN = ".vnc"
+    AGENT = ".agent"
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a machine's things are on the host."""
+
+    folder: Path
+    """The machine's own folder."""
+    sockets: Path
+    """A folder with a short path, for the sockets that the machine is reached by."""
+    devices: frozenset[str] = frozenset()
+    """Paths that are block devices; any other is a plain file."""
+
+    def file(self, name: str) -> str:
+        """The path of a machine's file: in its folder if it has no slash, else as it is.
+
+        Raises:
+            JobFault: if the name could lead anywhere else.
+        """
+        if ("/" in name and not name.startswith("/")) or name in {"", ".", ".."}:
+            raise JobFault(f"{name!r} is neither a file's name nor an absolute path", code=HoldCode.MACHINE_INVALID)
+        return str(self.folder / name)
+
+    def console_log(self) -> str:
+        """What the guest has written to its serial console."""
+        return str(self.folder / CONSOLE)
+
+    def nvram(self) -> str:
+        """What UEFI keeps between two starts."""
+        return str(self.folder / NVRAM)
+
+    def socket(self, machine: str, use: Socket) -> str:
+        """The path of a socket: a machine's name may be longer than that can bear."""
+        return str(self.sockets / (hashlib.sha256(machine.encode()).hexdigest()[:16] + use))
