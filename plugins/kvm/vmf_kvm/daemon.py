@@ -53,11 +53,20 @@ class Daemon(Struct, frozen=True, kw_only=True):
     folder: Path
     account: Account
     program: str
+    prefix: str = ""
+    """What the names of this host's machines begin with in libvirt."""
+    label: str = ""
+    """Whom QEMU runs as, if not as the daemon."""
 
     @property
     def machines(self) -> Path:
         """Where every machine has its folder."""
         return self.folder / "machines"
+
+    @property
+    def logs(self) -> tuple[Path, *tuple[str, ...]]:
+        """Folders, one below the other, of QEMU's own log of each machine."""
+        return self.folder, "cache", "libvirt", "qemu", "log"
 
     @property
     def uri(self) -> str:
@@ -72,7 +81,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
             SetupError: if this computer lacks what the daemon needs, or the folder's path will not do.
             HostLost: if the daemon does not come up.
         """
-        self._check_spelling()
+        check_spelling(self.folder)
         try:
             return client.dial(self.uri)
         except HostLost:
@@ -84,37 +93,15 @@ class Daemon(Struct, frozen=True, kw_only=True):
                 self._launch()
             return self._await()
 
-    def _check_spelling(self) -> None:
-        path = str(self.folder)
-        if unfit := UNFIT.search(path):
-            raise SetupError(
-                f"{path!r}: libvirt and QEMU cannot work in a folder with {unfit[0]!r} in its path",
-                hint="set VMF_HOME to a folder with plainer characters in its path",
-            )
-
     def _prepare(self) -> None:
         for name in (QEMU, QEMU_IMG):
             if find_program(name) is None:
                 raise SetupError(f"{name} is not installed", hint=f"install {PACKAGES[name]}")
-        if len(str(self.folder / DEEPEST)) > SOCKET_PATH_MAX:
-            most = SOCKET_PATH_MAX - len(DEEPEST) - 1
-            raise SetupError(
-                f"{self.folder}: the path is too long for the sockets in it; {most} characters are the most",
-                hint="set VMF_HOME to a folder with a shorter path",
-            )
+        check_length(self.folder, DEEPEST)
+        make_machines(self.folder, self.account)
         with _blaming_setup():
-            self._make_folders()
-
-    def _make_folders(self) -> None:
-        self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-        if blocker := unreadable(self.folder, uid=self.account.uid, gids=self.account.groups):
-            raise SetupError(
-                f"{blocker}: user {self.account.name}, who runs the guests, may not pass through this folder",
-                hint=f"`chmod o+x {blocker}`, or set VMF_HOME to another folder",
-            )
-        self.machines.mkdir(mode=0o711, exist_ok=True)
-        for name in ("run", "conf", "cache", "data"):
-            self._give(self.folder / name)
+            for name in ("run", "conf", "cache", "data"):
+                self._give(self.folder / name)
 
     def _give(self, path: Path) -> None:
         """Make a folder of the daemon's user; a race for it has no loser."""
@@ -175,6 +162,49 @@ def daemon(folder: Path, account: Account) -> Daemon:
     if not found:
         raise SetupError("libvirt's daemon is not installed", hint=f"install {PACKAGES['libvirtd']}")
     return Daemon(folder=folder.absolute(), account=account, program=found[0])
+
+
+def check_spelling(folder: Path) -> None:
+    """Refuse a folder that libvirt and QEMU cannot work in.
+
+    Raises:
+        SetupError: naming the character.
+    """
+    if unfit := UNFIT.search(str(folder)):
+        raise SetupError(
+            f"{str(folder)!r}: libvirt and QEMU cannot work in a folder with {unfit[0]!r} in its path",
+            hint="set VMF_HOME to a folder with plainer characters in its path",
+        )
+
+
+def check_length(folder: Path, deepest: str) -> None:
+    """Refuse a folder below which a socket would have too long a path.
+
+    Raises:
+        SetupError: saying how long the folder's may be.
+    """
+    if len(str(folder / deepest)) > SOCKET_PATH_MAX:
+        most = SOCKET_PATH_MAX - len(deepest) - 1
+        raise SetupError(
+            f"{folder}: the path is too long for the sockets in it; {most} characters are the most",
+            hint="set VMF_HOME to a folder with a shorter path",
+        )
+
+
+def make_machines(folder: Path, account: Account) -> None:
+    """Make the folder of the machines' folders, where the user who runs the guests can pass.
+
+    Raises:
+        SetupError: naming the folder that is in the way.
+    """
+    with _blaming_setup():
+        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        if blocker := unreadable(folder, uid=account.uid, gids=account.groups):
+            raise SetupError(
+                f"{blocker}: user {account.name}, who runs the guests, may not pass through this folder",
+                hint=f"`chmod o+x {blocker}`, or set VMF_HOME to another folder",
+            )
+        folder.joinpath("machines").mkdir(mode=0o711, exist_ok=True)
 
 
 @contextmanager

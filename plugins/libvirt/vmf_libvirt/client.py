@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import libvirt
+import libvirt_qemu
 
 from vmf.errors import HostFault, HostLost
 from vmf.model import MachineFacts, MachineState, Power
@@ -108,13 +109,15 @@ class Client:
     What was asked when it broke may have been done or not, and is asked again: so everything that is asked here comes
     to the same whether it is done once or twice.
 
-    `open_link` makes sure that a daemon is there and dials it. Every method may be called on any thread and raises
+    `open_link` makes sure that a daemon is there and dials it. `prefix` is what the names of this client's machines
+    begin with in libvirt: no others are there for it. Every method may be called on any thread and raises
     `LibvirtFault`, or `HostLost` if there is no daemon any more, or one that hangs; when that one goes on, so does the
     client.
     """
 
-    def __init__(self, open_link: Callable[[], Link]) -> None:
+    def __init__(self, open_link: Callable[[], Link], prefix: str = "") -> None:
         self._open_link = open_link
+        self._prefix = prefix
         self._lock = threading.Lock()
         self._watchers: tuple[Subscription, ...] = ()
         self._lines = Keeper(self._open, Line.detach)
@@ -159,7 +162,7 @@ class Client:
 
         def find(link: Link) -> T | None:
             try:
-                return ask(link.lookupByName(machine))
+                return ask(link.lookupByName(self._prefix + machine))
             except libvirt.libvirtError as error:
                 if error.get_error_code() == Code.NO_DOMAIN:
                     return None
@@ -180,6 +183,10 @@ class Client:
         """What is known of a machine that runs."""
         return self.on(machine, _facts) or MachineFacts()
 
+    def monitor(self, machine: str, command: str) -> str:
+        """What a running machine's QEMU answers to a command of its human monitor; empty if none runs."""
+        return self.on(machine, lambda domain: _monitor(domain, command)) or ""
+
     def define(self, machine: str, xml: str) -> None:
         """Define a machine, which is off then; one of this name that carries vmf's mark stays as it is."""
 
@@ -187,7 +194,7 @@ class Client:
             try:
                 link.defineXML(xml)
             except libvirt.libvirtError:
-                if machine not in _ours(link):
+                if machine not in self._ours(link):
                     raise
 
         self.call(define)
@@ -220,7 +227,7 @@ class Client:
 
     def machines(self) -> tuple[str, ...]:
         """The names of all machines that carry vmf's mark."""
-        return self.call(_ours)
+        return self.call(self._ours)
 
     def versions(self) -> dict[str, int]:
         """The versions of the hypervisor and of the daemon's libvirt, as libvirt packs them: 9.1.2 is 9001002."""
@@ -234,12 +241,20 @@ class Client:
         with self._lock:
             self._watchers = tuple(each for each in self._watchers if each is not watcher)
 
+    def _ours(self, link: Link) -> tuple[str, ...]:
+        marked = (each.name() for each in link.listAllDomains() if _marked(each))
+        return tuple(name.removeprefix(self._prefix) for name in marked if name.startswith(self._prefix))
+
+    def _tell_of(self, domain: str) -> None:
+        if domain.startswith(self._prefix) or not domain:
+            self._tell(domain.removeprefix(self._prefix))
+
     def _tell(self, machine: str) -> None:
         for watcher in self._watchers:
             watcher.tell(machine)
 
     def _open(self) -> Line:
-        line = Line(self._open_link(), self._tell)
+        line = Line(self._open_link(), self._tell_of)
         self._tell("")  # what happened meanwhile was not told
         return line
 
@@ -276,10 +291,6 @@ def _facts(domain: Domain) -> MachineFacts:
     return MachineFacts(cpu_seconds=nanoseconds / NANOSECONDS, memory=memory * KIBIBYTE)
 
 
-def _ours(link: Link) -> tuple[str, ...]:
-    return tuple(each.name() for each in link.listAllDomains() if _marked(each))
-
-
 def _start(domain: Domain) -> None:
     try:
         domain.create()
@@ -300,6 +311,15 @@ def _unless_off(domain: Domain) -> Iterator[None]:
 def _ask_off(domain: Domain) -> None:
     with _unless_off(domain), _despite(Code.OPERATION_INVALID):  # a paused guest has nobody who would hear it
         domain.shutdown()
+
+
+def _monitor(domain: Domain, command: str) -> str:
+    try:
+        return str(libvirt_qemu.qemuMonitorCommand(domain, command, libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP))
+    except libvirt.libvirtError:
+        if domain.isActive():
+            raise
+        return ""
 
 
 def _force_off(domain: Domain) -> None:
