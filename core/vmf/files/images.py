@@ -16,6 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TypeAlias
 
+from msgspec.structs import replace
+
 from vmf.errors import HoldCode, JobFault, Refused
 from vmf.files import qcow2, vmdk
 from vmf.files.access import open_disk, open_file, outside, unreadable
@@ -27,7 +29,8 @@ from vmf.model import Disk, DiskFormat, File, Host, Image, Slice
 Open: TypeAlias = Callable[[Path], IO[bytes]]
 """Opens a file by its full path, for reading and seeking; raises `OSError`."""
 
-PIECE = 2**22
+Sum: TypeAlias = Callable[[IO[bytes], File], str]
+"""The SHA-256, in hexadecimal, of what is meant of a file; it is open, all of it."""
 
 _SECTOR = 512
 _PATH_MAX = 4096
@@ -68,10 +71,10 @@ def inspect_image(image: Image, *, on_host: Open | None = None) -> None:
     for disk in image.disks:
         inspect(disk, on_host=on_host)
     if image.kernel:
-        with _opened(image.kernel, "kernel", open_file, on_host) as file:
+        with opened(image.kernel, "kernel", open_file, on_host) as file:
             _check_kernel(file)
     if image.initrd:
-        with _opened(image.initrd, "initial RAM disk", open_file, on_host) as file:
+        with opened(image.initrd, "initial RAM disk", open_file, on_host) as file:
             if not file.read(1):
                 raise Unfit("it is empty", "build it anew")
 
@@ -82,23 +85,42 @@ def inspect(disk: Disk, *, on_host: Open | None = None) -> None:
     Raises:
         JobFault: with the hold code, and a hint that says what to do.
     """
-    with _opened(disk.file, "disk", open_disk, on_host) as file:
+    with opened(disk.file, "disk", open_disk, on_host) as file:
         _check_magic(file, disk.layout)
         _CHECKS[disk.layout](file)
 
 
-def verify_image(image: Image, *, check: Callable[[], None], on_host: Open | None = None) -> None:
-    """Compare the disks with their checksums, where these are given; every byte is read.
-
-    `check` is called between pieces; what it raises breaks the reading off. `on_host` is as in `inspect_image`.
+def verify_image(image: Image, *, checksum: Sum, on_host: Open | None = None) -> None:
+    """Compare the disks with their checksums, where these are given. `on_host` is as in `inspect_image`.
 
     Raises:
         JobFault: for the first disk that differs, with both checksums.
     """
     for disk in image.disks:
         if disk.sha256:
-            with _opened(disk.file, "disk", open_disk, on_host) as file:
-                _compare(file, disk.sha256, check)
+            with opened(replace(disk.file, part=None), "disk", open_disk, on_host) as whole:
+                _compare(checksum(whole, disk.file), disk.sha256)
+
+
+@contextmanager
+def opened(file: File, what: str, here: Open = open_file, on_host: Open | None = None) -> Iterator[IO[bytes]]:
+    """What is meant of a file, for reading.
+
+    `what` it is to be, in words; `here` opens it if it is of this computer, `on_host` if it is on the host.
+
+    Raises:
+        JobFault: for whatever the system or a reader objects.
+    """
+    opening = on_host if file.on_host and on_host else here
+    if not file.path.is_absolute():  # QEMU takes `json:…` and `nbd:…` for orders
+        raise _invalid(file, what, "its path is not absolute", "name it from / on")
+    try:
+        with opening(file.path) as whole:
+            yield whole if file.part is None else _stretch(whole, file.part)
+    except Unfit as error:
+        raise _invalid(file, what, str(error), error.hint) from error
+    except OSError as error:
+        raise _fault(file, what, error) from error
 
 
 def check_roots(files: Iterable[File], host: Host) -> None:
@@ -117,21 +139,6 @@ def check_roots(files: Iterable[File], host: Host) -> None:
             hint = f"put the file there: {allowed}" if roots else "ask the host's owner"
             what = f"{_shown(file)}: it lies at {_name(real)}, outside the folders that host {host.name} allows"
             raise Refused(what, hint=hint)
-
-
-@contextmanager
-def _opened(file: File, what: str, here: Open, on_host: Open | None) -> Iterator[IO[bytes]]:
-    """What is meant of a file, for reading; whatever the system or a reader objects is a `JobFault`."""
-    opening = on_host if file.on_host and on_host else here
-    if not file.path.is_absolute():  # QEMU takes `json:…` and `nbd:…` for orders
-        raise _invalid(file, what, "its path is not absolute", "name it from / on")
-    try:
-        with opening(file.path) as whole:
-            yield whole if file.part is None else _stretch(whole, file.part)
-    except Unfit as error:
-        raise _invalid(file, what, str(error), error.hint) from error
-    except OSError as error:
-        raise _fault(file, what, error) from error
 
 
 def _stretch(whole: IO[bytes], part: Slice) -> IO[bytes]:
@@ -197,17 +204,9 @@ _CHECKS: Mapping[DiskFormat, Callable[[IO[bytes]], None]] = MappingProxyType({
 })  # fmt: skip
 
 
-def _compare(file: IO[bytes], sha256: str, check: Callable[[], None]) -> None:
-    import hashlib  # noqa: PLC0415  # slow to import, and most images have no checksum
-
-    file.seek(0)
-    found = hashlib.sha256()
-    while piece := file.read(PIECE):
-        check()
-        found.update(piece)
-    if found.hexdigest() != sha256:
-        reason = f"its SHA-256 is {found.hexdigest()} and should be {sha256}"
-        raise Unfit(reason, "get the image again, or correct `sha256`")
+def _compare(found: str, stated: str) -> None:
+    if found != stated:
+        raise Unfit(f"its SHA-256 is {found} and should be {stated}", "get the image again, or correct `sha256`")
 
 
 def _check_kernel(file: IO[bytes]) -> None:

@@ -7,6 +7,7 @@ it is read here, with every length bounded before it is used.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from vmf.files.console import one_line
 BLOCK = 512
 CHUNK = 2**20
 EXTENSION_MAX = 64 * 1024
+EXTENSIONS_MAX = 64
 SIZE_MAX = 2**63
 FILE = "a file"
 FOLDER = "a folder"
@@ -102,6 +104,11 @@ class Tar:
         while (member := self._next()) is not None:
             yield member
 
+    @property
+    def at(self) -> int:
+        """How many bytes of the stream have been read or passed over: where the current member's content goes on."""
+        return self._at
+
     def content(self) -> Iterator[bytes]:
         """The content of the current member in pieces, once.
 
@@ -117,7 +124,9 @@ class Tar:
 
     def _next(self) -> Member | None:
         extensions: dict[bytes, bytes] = {}
-        while (block := self._header()) is not None:
+        for _ in range(EXTENSIONS_MAX):
+            if (block := self._header()) is None:
+                return None
             try:
                 member = _member(block, extensions)
                 if (extend := _EXTENSIONS.get(block[156:157])) is None:
@@ -125,17 +134,20 @@ class Tar:
                 extensions |= extend(self._extension(member.size))
             except ValueError as error:
                 raise Broken(self._what, str(error)) from error
-        return None
+        raise Broken(self._what, f"it has more than {EXTENSIONS_MAX} extended headers")
 
     def _header(self) -> bytes | None:
         """The next header; None at the end."""
-        for _ in self.content():
-            pass
+        self._pass_over()
         self._block(self._padding)
         self._padding = 0
         self._what = f"byte {self._at}"
         block = self._block(BLOCK)
         return None if block in {b"", bytes(BLOCK)} else block
+
+    def _pass_over(self) -> None:
+        for _ in self.content():
+            pass
 
     def _begin(self, member: Member, *, more: int) -> Member:
         self._what = member.shown
@@ -164,6 +176,21 @@ class Tar:
         piece = piece or self._stream.read(size)
         self._at += len(piece)
         return piece
+
+
+class TarFile(Tar):
+    """The same of a file, in which content can be passed over without being read, however large it is."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._end = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        super().__init__(file)
+
+    def _pass_over(self) -> None:
+        if self._left > self._end - self._at:
+            raise Broken(self._what, "the file ends in the middle of it")
+        self._at = self._stream.seek(self._at + self._left)
+        self._left = 0
 
 
 def _member(block: bytes, extensions: Mapping[bytes, bytes]) -> Member:
