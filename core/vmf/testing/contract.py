@@ -16,8 +16,9 @@
 
 Every promise of `vmf.hookspecs` is tried through the façade that the engine uses, on machines that run. The host is
 to have no other machines of vmf; all that are made are destroyed at the end. For failures that say what was compared,
-a `conftest.py` calls `pytest.register_assert_rewrite("vmf.testing")`. `CAPABILITIES` names the tests of what not all
-hypervisors can: they are run for a plugin that declares it.
+a `conftest.py` calls `pytest.register_assert_rewrite("vmf.testing")`. What not all hypervisors can is tried where the
+plugin declares it: `CAPABILITIES` names the tests, and `@tries("my-ability")` ties one of the subclass to an ability of
+the plugin's own.
 """
 # ruff: noqa: S101  # these are tests, and assert is what tests do
 
@@ -37,6 +38,7 @@ from vmf.model import Ending, Handle, Host, Image, Machine, MachineState, Power,
 from vmf.plugins import Plugins
 from vmf.result import Said, Word
 from vmf.testing import contract_guests
+from vmf.testing.abilities import tried, tried_by
 from vmf.testing.bench import MADE, READY, Bench, Guests
 
 __all__ = ["Guests", "HypervisorContract"]
@@ -47,8 +49,6 @@ CONSOLE_MOST = 64 * 1024
 ENDED = MachineState(power=Power.OFF, ending=Ending.SHUTDOWN)
 KILLED = MachineState(power=Power.OFF, ending=Ending.KILLED)
 ABSENT = MachineState(power=Power.ABSENT)
-CAPABILITIES: Mapping[str, str] = MappingProxyType({**contract_guests.CAPABILITIES})
-"""Each capability that a plugin may declare, and the test that tries it."""
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -91,9 +91,9 @@ class HypervisorContract(contract_guests.GuestsContract):
     @classmethod
     def declared(cls, request: pytest.FixtureRequest, plugins: Plugins, host: Host) -> None:
         """Pass over the test of a capability that the plugin does not declare."""
-        tried = {ability for ability, test in CAPABILITIES.items() if test == request.function.__name__}
-        if tried and not tried & plugins.types[host.type].capabilities.keys():
-            pytest.skip(f"{host.type} does not declare {' or '.join(sorted(tried))}")
+        tied = tried_by(request.function)
+        if tied and not set(tied) & plugins.types[host.type].capabilities.keys():
+            pytest.skip(f"{host.type} does not declare {' or '.join(tied)}")
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -147,9 +147,8 @@ class HypervisorContract(contract_guests.GuestsContract):
         assert issubclass(said.settings, Struct)
 
     def test_every_capability_is_tried(self, plugins: Plugins, host: Host) -> None:
-        """A capability that this suite does not know cannot be promised to anybody."""
-        assert set(plugins.types[host.type].capabilities) <= set(CAPABILITIES)
-        assert all(hasattr(self, test) for test in CAPABILITIES.values())
+        """A capability that no test tries cannot be promised to anybody."""
+        assert set(plugins.types[host.type].capabilities) <= tried(type(self)).keys()
 
     def test_a_probe_finds_a_host(self, bench: Bench, guests: Guests) -> None:
         """Facts are numbers that a match can use, and say what they hold for."""
@@ -296,3 +295,7 @@ class HypervisorContract(contract_guests.GuestsContract):
         assert bench.hypervisor.state(handle) == ABSENT
         assert bench.hypervisor.destroy(handle) == ABSENT
         assert bench.names() == others
+
+
+CAPABILITIES: Mapping[str, str] = MappingProxyType(tried(HypervisorContract))
+"""Each capability that a plugin may declare, and the test that tries it."""

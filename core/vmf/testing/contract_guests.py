@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import io
 import selectors
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 from msgspec.structs import replace
@@ -18,14 +17,9 @@ from vmf.errors import HostFault, JobFault, VmfError
 from vmf.files import cdrom
 from vmf.hookspecs import Terminal
 from vmf.model import Handle, Machine, MachineCdrom, MachineFacts, MachineState, Power
+from vmf.testing.abilities import tries
 from vmf.testing.bench import Bench, Guests
 
-CAPABILITIES: Mapping[str, str] = MappingProxyType({
-    "console-writable": "test_a_guest_hears_what_is_typed_on_its_console",
-    "guest-agent": "test_files_go_into_a_guest_and_come_out_of_it",
-    "guest-files": "test_files_go_into_a_guest_and_come_out_of_it",
-    "media-change": "test_discs_change_while_the_guest_runs",
-})  # fmt: skip
 COPIED = "/tmp/vmf-copied"  # noqa: S108  # in the guest
 HEARD = b"heard is anybody there"
 FEW_BYTES = b"a few bytes, \0 and \xff among them"
@@ -58,6 +52,7 @@ class GuestsContract:
         absent = Handle(host=running.host, machine=bench.new_name())
         assert bench.hypervisor.facts(absent) == MachineFacts()
 
+    @tries("media-change")
     def test_discs_change_while_the_guest_runs(self, bench: Bench, guests: Guests, tmp_path: Path) -> None:
         """What is put into the second drive is read; what the guest holds on to stays, and so does the machine."""
         handle = bench.run(guests.discs, amend=_with_an_empty_drive)
@@ -75,6 +70,7 @@ class GuestsContract:
         assert bench.hypervisor.state(handle) == RUNNING
         bench.hypervisor.destroy(handle)
 
+    @tries("console-writable")
     def test_a_guest_hears_what_is_typed_on_its_console(self, bench: Bench, guests: Guests) -> None:
         """One who types is heard, and hears the guest to its end; a second one is told; `console` goes on beside it."""
         handle = bench.run(guests.hears)
@@ -89,6 +85,7 @@ class GuestsContract:
         with pytest.raises(VmfError):
             bench.hypervisor.open_console(handle)
 
+    @tries("guest-agent", "guest-files")
     def test_files_go_into_a_guest_and_come_out_of_it(self, bench: Bench, talking: Handle, running: Handle) -> None:
         """Byte for byte; a shorter one leaves nothing of a longer one. A guest without an agent has no such way."""
         for content in (MANY_BYTES, FEW_BYTES, b""):
