@@ -6,30 +6,44 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
+
+from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import open_disk, unreadable
-from vmf.model import Ending, Machine, MachineFacts, MachineState, Power, Stop
-from vmf_kvm import account, daemon
+from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
+from vmf_kvm import account, daemon, network, nics, system
+from vmf_kvm.account import Account
 from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
 from vmf_kvm.disks import in_place, overlays
 from vmf_kvm.domain import xml
 from vmf_kvm.faults import sentences, unopened
 from vmf_kvm.folder import PLAIN, Folder, beneath
 from vmf_kvm.place import CONSOLE, Place, Socket
+from vmf_kvm.settings import DaemonKind
+from vmf_kvm.system import System
+from vmf_libvirt import networks
 from vmf_libvirt.client import Client
 from vmf_libvirt.errors import LibvirtFault, blaming_job
+from vmf_libvirt.networks import Card
 from vmf_libvirt.states import DomainState, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
 
 SOCKETS = ("run", "console")
-LOGS = ("cache", "libvirt", "qemu", "log")
-"""Folders, one below the other, of the machines' sockets and of QEMU's own log of each machine."""
+"""Folders, one below the other, of the machines' sockets."""
+NEIGHBOURS = Path("/proc/net/arp")
+DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Daemon | System]] = MappingProxyType({
+    DaemonKind.PRIVATE: daemon.daemon,
+    DaemonKind.SYSTEM: system.system,
+})  # fmt: skip
+ROTATED = f"{CONSOLE}.0"
+"""Where virtlogd moves a console's log that has become long for it."""
 CONSOLE_MOST = 64 * 1024
 LOG_TAIL = 4096
 STOPPED = re.compile(rb"shutting down, reason=(\w+)")
@@ -43,9 +57,9 @@ class Connection:
         HostLost: if the daemon does not come up.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.daemon: Daemon = daemon.daemon(folder, account.find())
-        self.client = Client(self.daemon.link)
+    def __init__(self, folder: Path, kind: DaemonKind = DaemonKind.PRIVATE) -> None:
+        self.daemon = DAEMONS[kind](folder, account.find())
+        self.client = Client(self.daemon.link, self.daemon.prefix)
 
     def close(self) -> None:
         """Let go of the host; its machines stay."""
@@ -63,6 +77,7 @@ class Connection:
         place = self._place(machine.name, devices=self._check_files(machine))
         description = xml(machine, place)
         self._check_shares(machine)
+        self._connect(machine.nic)
         self.folder(machine.name).make()
         with blaming_job(sentences(in_place(machine))):
             with self._overlaying(machine, place):  # takes as long as defining does
@@ -87,14 +102,25 @@ class Connection:
 
     def facts(self, machine: str) -> MachineFacts:
         """What libvirt and QEMU know of a machine that runs."""
-        return self.client.facts(machine)
+        forwards = nics.forwards(self.client.monitor(machine, "info usernet"))
+        addresses = (address for card in networks.cards(self.client, machine) for address in _addresses(card))
+        return replace(self.client.facts(machine), addresses=tuple(addresses), forwards=tuple(forwards))
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:
         """Tell of every machine that may have changed."""
         return self.client.watch(notify)
 
     def console(self, machine: str, offset: int) -> bytes:
-        """What the guest wrote to its console from `offset` on, at most 64 KiB."""
+        """What the guest wrote to its console from `offset` on, at most 64 KiB.
+
+        Raises:
+            HostFault: if it is not all there any more, so that offsets mean nothing.
+        """
+        if self.folder(machine).has(ROTATED):
+            raise HostFault(
+                "virtlogd has cut the console",
+                hint='`stdio_handler = "file"` in /etc/libvirt/qemu.conf keeps all, without a bound',
+            )
         try:
             with self.folder(machine).open(CONSOLE) as log:
                 log.seek(offset)
@@ -122,9 +148,9 @@ class Connection:
         folder, place = self.folder(machine), self._place(machine)
         self.client.force_off(machine)
         self.client.undefine(machine)
-        self._remove(f"{machine}.log", LOGS)
+        self._remove(self._log(machine), self.daemon.logs)
         for use in Socket:
-            self._remove(Path(place.socket(machine, use)).name, SOCKETS)
+            self._remove(Path(place.socket(machine, use)).name, (self.daemon.folder, *SOCKETS))
         folder.remove()
         return MachineState(power=Power.ABSENT)
 
@@ -134,7 +160,22 @@ class Connection:
 
     def _place(self, machine: str, *, devices: frozenset[str] = frozenset()) -> Place:
         sockets = self.daemon.folder.joinpath(*SOCKETS)
-        return Place(folder=self.folder(machine).path, sockets=sockets, devices=devices)
+        return Place(
+            folder=self.folder(machine).path,
+            sockets=sockets,
+            devices=devices,
+            prefix=self.daemon.prefix,
+            label=self.daemon.label,
+        )
+
+    def _connect(self, nic: MachineNic | None) -> None:
+        """Have there what a card is connected to, and what keeps machines apart."""
+        if nic is None or nic.type is NetworkType.USER:
+            return
+        for name, description in network.filters().items():
+            networks.adopt_filter(self.client, name, description)
+        if nic.type is NetworkType.NAT:
+            networks.adopt_network(self.client, network.NETWORK, network.network())
 
     def _was_started(self, machine: str, state: int, reason: int) -> bool:
         """False for a machine whose maker was killed, or failed, between defining and starting it.
@@ -213,8 +254,8 @@ class Connection:
         """
         try:
             with (
-                beneath(self.daemon.folder, *LOGS) as logs,
-                os.fdopen(os.open(f"{machine}.log", PLAIN, dir_fd=logs), "rb") as log,
+                beneath(*self.daemon.logs) as logs,
+                os.fdopen(os.open(self._log(machine), PLAIN, dir_fd=logs), "rb") as log,
             ):
                 size = os.fstat(log.fileno()).st_size
                 told = STOPPED.findall(os.pread(log.fileno(), LOG_TAIL, max(0, size - LOG_TAIL)))
@@ -223,9 +264,17 @@ class Connection:
         reasons = {reason.name.lower().encode(): reason for reason in ShutoffReason}
         return reasons.get(told[-1]) if told else None
 
-    def _remove(self, name: str, folders: tuple[str, ...]) -> None:
-        with suppress(FileNotFoundError), beneath(self.daemon.folder, *folders) as folder:
+    def _log(self, machine: str) -> str:
+        return f"{self.daemon.prefix}{machine}.log"
+
+    def _remove(self, name: str, folders: tuple[Path, *tuple[str, ...]]) -> None:
+        with suppress(FileNotFoundError), beneath(*folders) as folder:
             os.unlink(name, dir_fd=folder)
+
+
+def _addresses(card: Card) -> tuple[str, ...]:
+    """A card's addresses: by its lease, else as the kernel's neighbours have told."""
+    return card.leased or network.neighbours(NEIGHBOURS.read_text(), card.mac)
 
 
 def _chmod(blocker: Path) -> str:

@@ -54,7 +54,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     account: Account
     program: str
     prefix: str = ""
-    """What the names of this host's machines begin with in libvirt."""
+    """What the names of this host's machines begin with in libvirt: it has no others."""
     label: str = ""
     """Whom QEMU runs as, if not as the daemon."""
 

@@ -35,7 +35,7 @@ def xml(machine: Machine, place: Place) -> str:
     attached = drives(machine)
     board = PC if any(drive.bus is Bus.IDE for drive in attached) else Q35
     domain = ET.Element("domain", type=type_)
-    _text(domain, "name", machine.name)
+    _text(domain, "name", place.prefix + machine.name)
     mark(domain)
     _text(domain, "memory", str(machine.memory), unit="b")
     _text(domain, "vcpu", str(machine.cpus))
@@ -61,6 +61,8 @@ def xml(machine: Machine, place: Place) -> str:
         devices.screen(inside, machine.name, place, slots)
     devices.serial(inside, machine.name, place)
     ET.SubElement(inside, "memballoon", model="none")
+    if place.label:
+        _text(ET.SubElement(domain, "seclabel", type="static", model="dac", relabel="no"), "label", place.label)
     nics.command_line(domain, machine.nic, board)
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode") + "\n"

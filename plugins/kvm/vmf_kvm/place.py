@@ -31,6 +31,10 @@ class Place(Struct, frozen=True, kw_only=True):
     """A folder with a short path, for the sockets that the machine is reached by."""
     devices: frozenset[str] = frozenset()
     """Paths that are block devices; any other is a plain file."""
+    prefix: str = ""
+    """What the machine's name begins with in libvirt."""
+    label: str = ""
+    """User and group, as `+64055:+64055`, that QEMU runs as; nothing changes its owner. Empty: as the daemon."""
 
     def file(self, name: str) -> str:
         """The path of a machine's file: in its folder if it has no slash, else as it is.

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Stop
 from vmf_kvm.abilities import ABILITIES
-from vmf_kvm.settings import KvmHost
+from vmf_kvm.settings import KvmHost, settings
 
 if TYPE_CHECKING:
     from vmf_kvm.connection import Connection
@@ -24,11 +24,11 @@ def hypervisor() -> HypervisorType:
 
 
 @hookimpl
-def connect(folder: Path) -> Connection:
-    """Find or start the host's own libvirt daemon."""
+def connect(host: Host, folder: Path) -> Connection:
+    """Find or start the host's own libvirt daemon, or find the system's."""
     from vmf_kvm.connection import Connection  # noqa: PLC0415  # libvirt is slow to import, and to read specs needs none
 
-    return Connection(folder)
+    return Connection(folder, settings(host).daemon)
 
 
 @hookimpl

@@ -69,3 +69,8 @@ class System(Struct, frozen=True, kw_only=True):
         except HostLost as error:
             hint = "is it installed, and running? `systemctl start libvirtd`"
             raise HostLost(error.brief, hint=hint) from error
+
+
+def system(folder: Path, account: Account) -> System:
+    """The system's daemon for the host that keeps its things in `folder`."""
+    return System(folder=folder.absolute(), account=account)
