@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vmf.cli.places import configuration, home
 from vmf.cli.say import say
 from vmf.errors import Fault, SetupError, SpecError
-from vmf.files import images
+from vmf.files import images, ova
 from vmf.model import TINY, Home, Host, Image, Job
 from vmf.plugins import Plugins
 from vmf.run import Hosts
@@ -74,7 +74,9 @@ class Session:
         from vmf import spec  # noqa: PLC0415  # as below
 
         settings = {name: each.job_settings for name, each in self.plugins.types.items()}
-        return spec.JobWords(images=self.home.images, settings=settings, inspect=images.inspect_image)
+        return spec.JobWords(
+            images=self.home.images, settings=settings, inspect=images.inspect_image, appliance=ova.disks
+        )
 
     def configured(self) -> tuple[Host, ...]:
         """The hosts of `--hosts`, else of the user's configuration folder, else the built-in one."""

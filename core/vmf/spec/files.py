@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,9 @@ from vmf.spec import nodes, refusals
 from vmf.spec.faults import printable, shown
 from vmf.spec.given import Given
 from vmf.spec.read import Custom, read, read_path, type_info
+
+APPLIANCE = ".ova"
+"""How the name of an appliance ends: an archive of disks and of a machine's description."""
 
 _TYPES = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK})
 _PATH_SHOWN = 1000
@@ -56,7 +61,10 @@ def absence(path: Path) -> str:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        return (error.strerror or "unreadable").lower()
+        reason = (error.strerror or "unreadable").lower()
+        if error.errno == errno.ENOENT and path.is_symlink():
+            return f"a link to {shown(os.path.realpath(path), width=_PATH_SHOWN)}: {reason}"
+        return reason
     return "" if stat.S_IFMT(mode) in _TYPES else "neither a file nor a folder"
 
 
@@ -71,6 +79,9 @@ def _full(given: Given) -> Path:
 def _read_disk(files: Custom, given: Given) -> Disk:
     """A disk whose format is known: the spec says it, or the suffix of the file's name."""
     disk: Disk = read(given, type_info(Disk), files)
+    if disk.file.path.suffix.lower() == APPLIANCE:
+        what = f"{shown(disk.file.path.name)} is an appliance, which is an image of its own"
+        raise given.at("file").wrong(what, hint="name it with `image:`", rule=refusals.UNTOLD_FORMAT)
     layout = disk.format or FORMATS.get(disk.file.path.suffix.lower())
     if layout is None:
         what = f"the format of {shown(disk.file.path.name)} cannot be told by its name"

@@ -1,24 +1,27 @@
-"""What a job's `image:` names: a folder, a description, a disk's file, or an image in the warehouse.
+"""What a job's `image:` names: a folder, a description, a disk's file, an appliance, or an image in the warehouse.
 
-Only names are looked at here; what is inside a disk is judged by the warehouse.
+Only names are looked at here; what is inside a disk or an appliance is for others to say.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec import Struct
 
+from vmf.errors import HoldCode, JobFault
 from vmf.model import FORMATS, NAME, TINY, Disk, File, Image
 from vmf.rules import Rule
 from vmf.spec import nodes, refusals
 from vmf.spec.contradictions import ERRORS
 from vmf.spec.documents import Draft, draft, shape
 from vmf.spec.faults import Faults, Place, Source, shown, suggestion
-from vmf.spec.files import absence, reading
+from vmf.spec.files import APPLIANCE, absence, reading
 from vmf.spec.given import Given
 from vmf.spec.nodes import Node, scalar
 
@@ -27,6 +30,10 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _NAME_LIMIT = 63
 _LISTED = 8
 _PATH_SHOWN = 1000
+_RULES = MappingProxyType({
+    HoldCode.IMAGE_INVALID: refusals.BAD_IMAGE,
+    HoldCode.IMAGE_UNREADABLE: refusals.UNREADABLE_IMAGE,
+})  # fmt: skip
 
 
 class Shelves(Struct, frozen=True, kw_only=True):
@@ -34,6 +41,8 @@ class Shelves(Struct, frozen=True, kw_only=True):
 
     beside: Path
     images: Path
+    appliance: Callable[[Path], tuple[Disk, ...]] = lambda _: ()
+    """Finds the disks of an appliance (OVA); raises `JobFault`."""
 
 
 def load_image(reference: str, *, beside: Path, images: Path) -> Image:
@@ -58,7 +67,7 @@ def read_image(shelves: Shelves, given: Given) -> Image:
         path = _description(given, path)
     if path.name.endswith(_DESCRIPTION):
         return _described(path)
-    return _single_disk(given, path)
+    return _bare(shelves, given, path)
 
 
 def _located(shelves: Shelves, given: Given) -> Path:
@@ -140,11 +149,26 @@ def _single(read_file: Callable[[Given], File], given: Given) -> File:
     return file
 
 
-def _single_disk(given: Given, path: Path) -> Image:
-    layout = FORMATS.get(path.suffix.lower())
+def _bare(shelves: Shelves, given: Given, path: Path) -> Image:
+    """The image that is a file without a description."""
+    name = _NOT_IN_NAMES.sub("-", path.stem).lstrip("._-")[:_NAME_LIMIT] or "disk"
+    suffix = path.suffix.lower()
+    if suffix == APPLIANCE:
+        with blaming(given):
+            return Image(name=name, disks=shelves.appliance(path))
+    layout = FORMATS.get(suffix)
     if layout is None:
         what = f"the format of {shown(path.name)} cannot be told by its name"
-        hint = f"describe it in a file NAME{_DESCRIPTION}; a single disk ends with {', '.join(FORMATS)}"
+        ends = f"a single disk ends with {', '.join(FORMATS)}, an appliance with {APPLIANCE}"
+        hint = f"describe it in a file NAME{_DESCRIPTION}; {ends}"
         raise given.wrong(what, hint=hint, rule=refusals.UNTOLD_FORMAT)
-    name = _NOT_IN_NAMES.sub("-", path.stem).lstrip("._-")[:_NAME_LIMIT] or "disk"
     return Image(name=name, disks=(Disk(file=File(path=path), format=layout),))
+
+
+@contextmanager
+def blaming(given: Given) -> Iterator[None]:
+    """Tell what a look into files has found where these are named."""
+    try:
+        yield
+    except JobFault as fault:
+        raise given.wrong(fault.brief, hint=fault.hint, rule=_RULES.get(fault.code, refusals.NO_IMAGE)) from fault

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.errors import Fault, HoldCode, JobFault
+from vmf.errors import Fault
 from vmf.model import Boot, Disk, File, Image, Job
 from vmf.spec import nodes, refusals
 from vmf.spec.attributes import own_attributes
@@ -21,7 +21,7 @@ from vmf.spec.documents import Draft, Names, Shape, draft, each_document, shape
 from vmf.spec.faults import Faults, shown
 from vmf.spec.files import reading
 from vmf.spec.given import Given
-from vmf.spec.image import Shelves, read_image
+from vmf.spec.image import Shelves, blaming, read_image
 from vmf.spec.nodes import Node, Scalar, find
 from vmf.spec.queue import RUNS_MOST, runs
 from vmf.spec.read import Custom, read, read_path, type_info
@@ -29,10 +29,6 @@ from vmf.spec.versions import today
 
 _RESERVED = frozenset({("exit-code",), ("vmf-end",)})
 _NAME = ("metadata", "name")
-_RULES = MappingProxyType({
-    HoldCode.IMAGE_INVALID: refusals.BAD_IMAGE,
-    HoldCode.IMAGE_UNREADABLE: refusals.UNREADABLE_IMAGE,
-})  # fmt: skip
 _QUEUE = ("spec", "queue")
 
 
@@ -45,6 +41,8 @@ class JobWords(Struct, frozen=True, kw_only=True):
     """Hypervisor type to the struct that reads the block of that name."""
     inspect: Callable[[Image], None] = lambda _: None
     """Looks into the files of an image and raises `JobFault`, which is told where the image is named."""
+    appliance: Callable[[Path], tuple[Disk, ...]] = lambda _: ()
+    """Finds the disks of an appliance (OVA); raises `JobFault`, as above."""
 
     @property
     def shape(self) -> Shape[Job]:
@@ -114,7 +112,7 @@ def drafts(
 def _reading(folder: Path, words: JobWords) -> Custom:
     """How to read a job's files, each looked into where it is named."""
     files = reading(folder)
-    shelves = Shelves(beside=folder, images=words.images)
+    shelves = Shelves(beside=folder, images=words.images, appliance=words.appliance)
     known: dict[str, Image] = {}
 
     def image(given: Given) -> Image:
@@ -139,10 +137,8 @@ def _reading(folder: Path, words: JobWords) -> Custom:
 
 
 def _inspected(given: Given, words: JobWords, image: Image) -> Image:
-    try:
+    with blaming(given):
         words.inspect(_here(image))
-    except JobFault as fault:
-        raise given.wrong(fault.brief, hint=fault.hint, rule=_RULES.get(fault.code, refusals.NO_IMAGE)) from fault
     return image
 
 

@@ -156,7 +156,7 @@ NO_IMAGE = Rule(
     id="VMF402",
     title="an image that cannot be used",
     why="Its folder, its description or one of its files is missing or not what it should be.",
-    mend="Name a disk's file, a NAME.image.yaml, a folder with one, or an image of the warehouse.",
+    mend="Name a disk's file, an appliance (.ova), a NAME.image.yaml, a folder with one, or an image of the warehouse.",
 )
 NOT_IN_WAREHOUSE = Rule(
     id="VMF403",
