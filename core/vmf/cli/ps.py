@@ -9,11 +9,12 @@ import msgspec
 
 from vmf.ads import job_ad
 from vmf.cli.ads import add_long, show_ads
+from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format
 from vmf.store import Record, owned
 from vmf.units import format_duration
 
-COLUMNS = ("ID", "NAME", "STATE", "HOST", "ELAPSED", "OUTCOME")
+COLUMNS = ("ID", "NAME", "STATE", "HOST", "ELAPSED", "ADDRESS", "OUTCOME")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +36,7 @@ def act(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(msgspec.json.encode(rows, enc_hook=str).decode())
         return 0
-    cells = [COLUMNS, *(_cells(row) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
-    for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    show("\n".join(table(COLUMNS, map(_cells, rows))))
     return 0
 
 
@@ -51,6 +49,7 @@ def _row(session: Session, record: Record) -> dict[str, object]:
         "orphaned": not record.ended and not owned(session.home, record.id),
         "host": record.placement.host.name if record.placement else "",
         "elapsed": end - record.created,
+        "address": record.address,
         "outcome": record.verdict.outcome if record.verdict else "",
         "reason": record.verdict.reason if record.verdict else "",
         "exit_code": record.verdict.exit_code if record.verdict else None,
@@ -62,4 +61,4 @@ def _cells(row: dict[str, object]) -> tuple[str, ...]:
     state = f"{row['state']}, orphaned" if row["orphaned"] else str(row["state"])
     outcome = " ".join(str(part) for part in (row["outcome"], row["exit_code"]) if part not in {"", None})
     elapsed = format_duration(float(str(row["elapsed"])))
-    return str(row["id"]), str(row["name"]), state, str(row["host"]), elapsed, outcome
+    return str(row["id"]), str(row["name"]), state, str(row["host"]), elapsed, str(row["address"]), outcome

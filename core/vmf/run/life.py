@@ -10,14 +10,18 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from vmf import plan
-from vmf.errors import HostFault, HostLost, JobFault
-from vmf.model import Ending, Handle, Machine, MachineState, Outcome, Placement, Power, Stop, Verdict
+from vmf.errors import HostFault, HostLost, JobFault, VmfError
+from vmf.model import Ending, Handle, Machine, MachineState, NetworkType, Outcome, Placement, Power, Stop, Verdict
 from vmf.plugins import Hypervisor, Plugins
 from vmf.result import Said, Word, judge, verdict
+from vmf.run.address import address
 from vmf.run.follower import Follower
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark
@@ -129,6 +133,7 @@ class Life:
             if state.power in {Power.OFF, Power.ABSENT}:
                 return _ended(state)
             self._tell_pause(state)
+            self._learn_address()
             self._wait(POLL_SECONDS)
         return None
 
@@ -269,6 +274,14 @@ class Life:
         if told != self._told:
             self._remark(told or "its machine runs again")
             self._told = told
+
+    def _learn_address(self) -> None:
+        """Keep where the guest is reached, as soon as its host knows; that it does not know is no news."""
+        if self.record.address or self.record.job.network.type is NetworkType.NONE:
+            return
+        with suppress(VmfError):
+            if found := address(self._hypervisor().facts(self._handle())):
+                self.record = self._store.update(replace(self.record, address=found))
 
     def _show(self, data: bytes) -> None:
         self._tell(Console(record=self.record, data=data))

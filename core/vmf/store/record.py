@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.model import Ending, Handle, Host, Job, Placement, Verdict
-from vmf.state import ENDED, Created, Ended, Event, Judged, Placed, Requeued, State
+from vmf.state import ENDED, Created, Ended, Event, Judged, LimitHit, Placed, Requeued, State
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -33,10 +35,14 @@ class Record(Struct, frozen=True, kw_only=True):
     attempt: int = 0
     placement: Placement | None = None
     handle: Handle | None = None
+    address: str = ""
+    """Where its guest is reached, once that is known and while it runs."""
     token: str
     """Random: what makes the job's results volumes its own."""
     ending: Ending | None = None
     """How this attempt's machine ended."""
+    limit: str = ""
+    """Which of its limits this attempt's guest has hit; empty: none."""
     verdict: Verdict | None = None
     engine: str = ""
     """The socket of the engine that owns the job, or last did."""
@@ -68,18 +74,27 @@ class Moment(Struct, frozen=True, kw_only=True):
 
 def after(record: Record, event: Event) -> Record:
     """The record that an event leaves, but for its state."""
+    changes: dict[str, Any] = {}
     match event:
         case Placed():
-            return replace(record, attempt=record.attempt + 1, handle=None, ending=None, verdict=None)
+            changes = {"attempt": record.attempt + 1, **_FRESH}
         case Created(handle=handle):
-            return replace(record, handle=handle)
+            changes = {"handle": handle}
+        case LimitHit(limit=limit):
+            changes = {"limit": limit}
         case Ended(ending=ending):
-            return replace(record, ending=ending)
+            changes = {"address": "", "ending": ending}
         case Judged(verdict=verdict, results=results):
-            return replace(record, verdict=verdict, results=Path(results) if results else None)
+            changes = {"verdict": verdict, "results": Path(results) if results else None}
         case Requeued():
             return _without_its_host(record)
-    return record
+    return replace(record, **changes)
+
+
+_FRESH: Mapping[str, Any] = MappingProxyType({
+    "handle": None, "address": "", "ending": None, "limit": "", "verdict": None,
+})  # fmt: skip
+"""What an attempt begins with."""
 
 
 def _without_its_host(record: Record) -> Record:
