@@ -14,7 +14,7 @@ from rich.text import Text
 
 from vmf.cli.screen import ending, sentence
 from vmf.files.console import Escaper
-from vmf.run import Advanced, Console, Notice
+from vmf.run import Advanced, Console, Notice, Staging
 from vmf.state import State
 from vmf.store import Record
 from vmf.units import format_duration
@@ -35,6 +35,8 @@ class Live:
         self._console = console
         self._terminal = Terminal(highlight=False)
         self._records: dict[int, Record] = {}
+        self._staging: dict[int, str] = {}
+        """How far a job's files are, while that is so."""
         self._pending: dict[int, tuple[Escaper, str]] = {}
         self._lock = threading.Lock()
         self._refresh = Refresh(
@@ -55,9 +57,14 @@ class Live:
         """Show one notice."""
         with self._lock:
             self._records[notice.record.id] = notice.record
+            if isinstance(notice, Staging):
+                self._staging[notice.record.id] = sentence(notice)
+                return
             if isinstance(notice, Console):
                 self._scroll(notice)
-            elif not isinstance(notice, Advanced) or notice.record.state is State.STARTING:
+                return
+            self._staging.pop(notice.record.id, None)
+            if not isinstance(notice, Advanced) or notice.record.state is State.STARTING:
                 self._terminal.print(Text(f"{notice.record.job.name}: {sentence(notice)}"))
 
     def _scroll(self, notice: Console) -> None:
@@ -75,7 +82,8 @@ class Live:
         for record in list(self._records.values()):
             host = record.placement.host.name if record.placement else ""
             elapsed = format_duration(time.time() - record.created)
-            state = Text(str(record.state), style=COLOURS.get(record.state, ""))
+            doing = self._staging.get(record.id, str(record.state))
+            state = Text(doing, style=COLOURS.get(record.state, ""))
             busy = Text("") if record.ended else Spinner("dots")
             table.add_row(busy, record.job.name, state, host, elapsed)
         return table

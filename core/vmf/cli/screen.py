@@ -15,15 +15,17 @@ from typing import Protocol, Self, TextIO
 import msgspec
 
 from vmf.errors import VmfError
-from vmf.files.console import Escaper
+from vmf.files.console import Escaper, one_line
 from vmf.model import Placement
 from vmf.result import MEANING
-from vmf.run import Advanced, Console, Notice, Remark, Stuck
+from vmf.run import Advanced, Console, Notice, Remark, Staging, Stuck
 from vmf.state import State
 from vmf.store import Record
-from vmf.units import format_duration
+from vmf.units import format_duration, format_size
 
 TAIL_LINES = 10
+STAGING_SECONDS = 5.0
+"""Between two lines that tell how far one job's files are."""
 
 
 class Screen(Protocol):
@@ -47,6 +49,8 @@ class Plain:
         self._out = out
         self._lock = threading.Lock()
         self._escapers: dict[int, Escaper] = {}
+        self._staged: dict[int, float] = {}
+        """When it was last told how far a job's files are."""
 
     def __enter__(self) -> Self:
         return self
@@ -61,8 +65,16 @@ class Plain:
                 if self._console:
                     escaper = self._escapers.setdefault(notice.record.id, Escaper())
                     self._write(escaper.feed(notice.data))
-            else:
+            elif not isinstance(notice, Staging) or self._is_time(notice.record):
                 self._write(f"{notice.record.job.name}: {sentence(notice)}\n")
+
+    def _is_time(self, record: Record) -> bool:
+        """Whether it is long enough ago that it was told how far the job's files are."""
+        now = time.monotonic()
+        if now - self._staged.get(record.id, -STAGING_SECONDS) < STAGING_SECONDS:
+            return False
+        self._staged[record.id] = now
+        return True
 
     def _write(self, text: str) -> None:
         self._out.write(text)
@@ -111,10 +123,14 @@ def _is_terminal() -> bool:
     )
 
 
-def sentence(notice: Advanced | Remark | Stuck) -> str:
+def sentence(notice: Advanced | Remark | Staging | Stuck) -> str:
     """A notice in words."""
     if isinstance(notice, Remark):
         return notice.text
+    if isinstance(notice, Staging):
+        whole = f" of {format_size(notice.total)}" if notice.total else ""
+        far = f"{format_size(notice.done)}{whole}, {format_size(notice.rate)}/s"
+        return f"staging {one_line(notice.file.encode(errors='replace'))} {far}"
     if isinstance(notice, Stuck):
         name = notice.record.job.name
         return f"{fault(notice.error)}; the job is kept: `vmf wait {name}` carries it on, `vmf rm {name}` removes it"
@@ -184,4 +200,6 @@ def _details(notice: Notice) -> dict[str, object]:
         return {"console": notice.data.decode(errors="replace")}
     if isinstance(notice, Remark):
         return {"remark": notice.text}
+    if isinstance(notice, Staging):
+        return {"staging": {name: getattr(notice, name) for name in ("file", "done", "total", "rate")}}
     return {"stuck": fault(notice.error)}

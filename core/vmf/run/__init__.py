@@ -2,8 +2,8 @@
 
 from vmf.run.engine import Engine
 from vmf.run.hosts import Hosts
-from vmf.run.notices import Advanced, Console, Notice, Remark, Stuck
+from vmf.run.notices import Advanced, Console, Notice, Remark, Staging, Stuck
 from vmf.run.results import says_nothing
 from vmf.run.world import world
 
-__all__ = ["Advanced", "Console", "Engine", "Hosts", "Notice", "Remark", "Stuck", "says_nothing", "world"]
+__all__ = ["Advanced", "Console", "Engine", "Hosts", "Notice", "Remark", "Staging", "Stuck", "says_nothing", "world"]

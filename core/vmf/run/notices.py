@@ -31,6 +31,20 @@ class Remark(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Staging(Struct, frozen=True, kw_only=True):
+    """A file of the job is being made, or brought to the host, and takes its time."""
+
+    record: Record
+    file: str
+    """What it is called; a stranger's name, not to be shown unescaped."""
+    done: int
+    """Bytes."""
+    total: int
+    """Bytes; 0 if nobody knows."""
+    rate: int
+    """Bytes per second, since its beginning."""
+
+
 class Stuck(Struct, frozen=True, kw_only=True):
     """This engine cannot carry the job on; it stays as it is, to be adopted."""
 
@@ -38,4 +52,4 @@ class Stuck(Struct, frozen=True, kw_only=True):
     error: Exception
 
 
-Notice: TypeAlias = Advanced | Console | Remark | Stuck
+Notice: TypeAlias = Advanced | Console | Remark | Staging | Stuck

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from vmf.errors import VmfError
+
 
 class Orders:
     """Set on any thread, heeded by the life's own; an order is never taken back."""
@@ -32,5 +34,8 @@ class Orders:
             raise Interrupted
 
 
-class Interrupted(Exception):
-    """Long work is broken off: an order came."""
+class Interrupted(VmfError):
+    """Long work is broken off: an order came. One of vmf's own, so that it passes through a plugin's verb as it is."""
+
+    def __init__(self) -> None:
+        super().__init__("broken off by an order")

@@ -2,44 +2,152 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from msgspec import Struct
+
 from vmf import plan
-from vmf.files import cdrom, images, volume
+from vmf.files import cdrom, disc, gathering, images, secret, seed, sparse, sshkey, volume
 from vmf.files.beside import naming
+from vmf.files.disc import Content
+from vmf.files.source import find
+from vmf.model import File, Job
 from vmf.plugins import Hypervisor
+from vmf.run.checksums import Checksums
+from vmf.run.notices import Notice
+from vmf.run.progress import Progress
 from vmf.store import Record
 
+FILES_LABEL = "VMF_FILES"
+"""Of the disc that is made of `cdrom.files`."""
+_WORKSHOP, _KEYS = "workshop", "ssh"
+"""Folders in a job's own."""
 
-def furnish(hypervisor: Hypervisor, record: Record, workshop: Path, *, check: Callable[[], None]) -> None:
-    """Inspect what the job names, and put its files into its machine's folder.
+
+class _Disc(Struct, frozen=True):
+    """A disc to be made."""
+
+    label: str
+    contents: Mapping[str, Content]
+
+
+def furnish(
+    hypervisor: Hypervisor,
+    record: Record,
+    folder: Path,
+    *,
+    checksums: Checksums,
+    check: Callable[[], None],
+    tell: Callable[[Notice], None],
+) -> None:
+    """Inspect all that the job names, then put its files into its machine's folder.
 
     Args:
         hypervisor: the host.
         record: the job.
-        workshop: a folder for the files that are made here.
+        folder: the job's own, for what is made here; `clear` empties it.
+        checksums: tells those of the disks.
         check: is called often; what it raises breaks the work off.
+        tell: is told how far it is, if it takes longer than a moment.
 
     Raises:
-        JobFault: if a file is not what the job says, or must not be used.
+        JobFault: if a file is not what the job says, cannot be given to a guest, or must not be used.
     """
-    image = record.job.bundle
-    images.inspect_image(image)
-    images.verify_image(image, check=check)
-    for file, source in ((plan.KERNEL, image.kernel), (plan.INITRD, image.initrd)):
-        if source is not None:
-            hypervisor.put(record.machine, file, source.path)
-    if record.job.run is not None:
-        _exchange(hypervisor, record, workshop)
+    job, image = record.job, record.job.bundle
+    images.check_roots(_used_there(job), hypervisor.host)
+    images.inspect_image(image, on_host=hypervisor.read)
+    images.verify_image(image, checksum=partial(checksums.of, check=check), on_host=hypervisor.read)
+    whole = {name: file for name, file in ((plan.KERNEL, image.kernel), (plan.INITRD, image.initrd)) if file}
+    if job.cdrom and job.cdrom.iso:
+        disc.inspect(find(job.cdrom.iso, hypervisor.read))
+        whole[plan.FILES] = job.cdrom.iso
+    discs = dict(_discs(hypervisor, record, folder))
+    with _workshop(folder) as workshop:
+        carrier = _Carrier(hypervisor, record.machine, workshop, Progress(record, check=check, tell=tell))
+        for name, file in whole.items():
+            carrier.bring(name, file)
+        for name, made in discs.items():
+            carrier.make(name, made)
+        if job.run is not None:
+            volume.make(workshop / plan.RESULTS, size=job.results.size, magic=volume.magic(record.nonce))
+            carrier.put(plan.RESULTS, workshop / plan.RESULTS, called="results volume")
 
 
-def _exchange(hypervisor: Hypervisor, record: Record, workshop: Path) -> None:
-    """Make the guest contract's CD and results volume, and put them on the host."""
-    job, magic = record.job, volume.magic(record.nonce)
-    with naming(workshop):
-        workshop.mkdir(mode=0o700, exist_ok=True)
-        cdrom.write(workshop / plan.CDROM, cdrom.contents(job, magic))
-        volume.make(workshop / plan.RESULTS, size=job.results.size, magic=magic)
-    for file in (plan.CDROM, plan.RESULTS):
-        hypervisor.put(record.machine, file, workshop / file)
+def clear(folder: Path) -> None:
+    """Remove what was made for a job in its folder: discs that were never brought away, and its keys."""
+    for name in (_WORKSHOP, _KEYS):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+@contextmanager
+def _workshop(folder: Path) -> Iterator[Path]:
+    """A folder for what is made here on its way to the host; it may hold secrets, and does not stay."""
+    workshop = folder / _WORKSHOP
+    shutil.rmtree(workshop, ignore_errors=True)  # of an engine that was killed
+    try:
+        with naming(workshop):
+            workshop.mkdir(mode=0o700)
+            yield workshop
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _used_there(job: Job) -> Iterator[File]:
+    """The files that a host's owner has a say in: those that a machine uses in place, and all that lie on the host."""
+    image, discs, cloud = job.bundle, job.cdrom, job.cloud_init
+    yield from (each for each in (image.kernel, image.initrd, discs and discs.iso) if each)
+    yield from (disk.file for disk in image.disks)
+    seeds = (cloud.user_data, cloud.meta_data, cloud.network_config) if cloud else ()
+    read = (*(discs.files if discs else ()), *job.secrets.values(), *seeds)
+    yield from (file for file in read if file and file.on_host)
+
+
+def _discs(hypervisor: Hypervisor, record: Record, folder: Path) -> Iterator[tuple[str, _Disc]]:
+    """The discs to be made, with all that is to be on them; nothing is written but the job's keys."""
+    job = record.job
+    key = sshkey.make(folder / _KEYS) if job.ssh else ""
+    if job.run is not None:
+        secrets = secret.read_all(job.secrets, hypervisor.read)
+        contents = cdrom.contents(job, volume.magic(record.nonce), secrets=secrets, key=key)
+        yield plan.CDROM, _Disc(cdrom.LABEL, contents)
+    if job.cdrom and job.cdrom.files:
+        yield plan.FILES, _Disc(FILES_LABEL, gathering.gather(job.cdrom.files, hypervisor.read))
+    if job.cloud_init:
+        given = seed.contents(job.cloud_init, hypervisor.read, name=job.name, token=record.token, key=key)
+        yield plan.SEED, _Disc(seed.LABEL, given)
+
+
+class _Carrier:
+    """Brings files into the folder of one job's machine."""
+
+    def __init__(self, hypervisor: Hypervisor, machine: str, workshop: Path, progress: Progress) -> None:
+        self._hypervisor = hypervisor
+        self._machine = machine
+        self._workshop = workshop
+        self._progress = progress
+
+    def put(self, name: str, path: Path, *, called: str) -> None:
+        """Bring a file of this computer."""
+        self._hypervisor.put(self._machine, name, path, self._progress.of(called))
+
+    def bring(self, name: str, file: File) -> None:
+        """Bring a file as it is; one of the host goes by way of this computer, for only its files can be put."""
+        if not file.on_host:
+            self.put(name, file.path, called=file.path.name)
+            return
+        copy = self._workshop / name
+        with find(file, self._hypervisor.read).open() as stream, copy.open("xb") as target:
+            sparse.copy(stream, target, self._progress.of(file.path.name))
+        self.put(name, copy, called=file.path.name)
+        copy.unlink()
+
+    def make(self, name: str, made: _Disc) -> None:
+        """Make a disc, and bring it."""
+        path, called = self._workshop / name, f"disc {made.label}"
+        disc.write(path, made.contents, label=made.label, report=self._progress.of(called))
+        self.put(name, path, called=called)
+        path.unlink()
