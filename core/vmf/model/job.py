@@ -42,9 +42,7 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = field(default=(), name="type")
     image: Annotated[
         Image | None,
-        Meta(
-            description="A folder or *.image.yaml, a disk's or an appliance's file, or an image's name in the warehouse."
-        ),
+        Meta(description="A folder or *.image.yaml, a disk's or an appliance's file, or a name in the warehouse."),
     ] = None
     memory: Annotated[Size, Meta(description="The guest's memory.")]
     cpus: Annotated[int, Meta(description="The guest's processors.", ge=1, le=1024)] = 1
