@@ -36,6 +36,7 @@ class Exit(IntEnum):
     USAGE = 78, "the command line or a spec is wrong; nothing was started"
     SETUP = 79, "this machine lacks something that vmf needs"
     LEFT = 80, "vmf was told to leave (SIGTERM, SIGHUP); the job is orphaned and can be adopted"
+    LIMIT = 81, "the guest took all that it was allowed, and was ended"
 
 
 class HoldCode(StrEnum):

@@ -84,6 +84,11 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
         exit=Exit.CRASHED,
         advice="Ask whoever looks after the host; run the job again.",
     ),
+    Outcome.LIMIT: Meaning(
+        sentence="The guest took all that it was allowed of something, and was ended.",
+        exit=Exit.LIMIT,
+        advice="The reason names the limit, and the field to raise.",
+    ),
     Outcome.STOPPED: Meaning(
         sentence="The job's owner stopped or removed it.",
         exit=Exit.STOPPED,
@@ -118,7 +123,7 @@ _SILENT: Mapping[Ending, Outcome] = MappingProxyType({
 })  # fmt: skip
 
 
-def judge(*, contract: bool, stopped: bool, ending: Ending, word: Word) -> Verdict:
+def judge(*, contract: bool, stopped: bool, ending: Ending, word: Word, limit: str = "") -> Verdict:
     """Settle how an attempt ended.
 
     Args:
@@ -126,13 +131,14 @@ def judge(*, contract: bool, stopped: bool, ending: Ending, word: Word) -> Verdi
         stopped: the owner asked for the end.
         ending: what the hypervisor saw.
         word: what the results volume says.
+        limit: which of its limits the guest hit, and was ended for; empty: none.
     """
     if word.said is Said.ALL:
         if word.refused:
             return verdict(Outcome.UNSAFE_RESULTS, reason=f"{word.refused[0].name}: {word.refused[0].reason}")
         return verdict(Outcome.COMPLETED, exit_code=word.exit_code or 0)
-    if stopped:
-        return verdict(Outcome.STOPPED)
+    if limit or stopped:
+        return verdict(Outcome.LIMIT if limit else Outcome.STOPPED, reason=limit)
     if not contract and ending in {Ending.SHUTDOWN, Ending.UNKNOWN}:
         return verdict(Outcome.COMPLETED)
     if word.said is Said.PART:

@@ -34,7 +34,7 @@ MEANING = MappingProxyType({
     State.IDLE: "waits for a host with room",
     State.STARTING: "has a host; its machine is being made",
     State.RUNNING: "its guest runs",
-    State.STOPPING: "its guest has been told to stop",
+    State.STOPPING: "its guest is to stop",
     State.COLLECTING: "its guest has ended; results are on their way",
     State.CLEANING: "its end is known; its machine is being removed",
     State.COMPLETED: "has ended by itself; the outcome says how",
@@ -63,6 +63,13 @@ class Created(Struct, frozen=True, kw_only=True, tag="created"):
     """The machine is in being."""
 
     handle: Handle
+
+
+class LimitHit(Struct, frozen=True, kw_only=True, tag="limit-hit"):
+    """The guest has taken all that it may, and can do nothing any more."""
+
+    limit: str
+    """A sentence that says of what, and what to raise."""
 
 
 class StopAsked(Struct, frozen=True, kw_only=True, tag="stop-asked"):
@@ -104,7 +111,9 @@ class Removed(Struct, frozen=True, kw_only=True, tag="removed"):
     """Nothing of the machine is left; the owner wanted the end."""
 
 
-Event: TypeAlias = Placed | Created | StopAsked | Ended | Judged | Completed | Held | Requeued | Failed | Removed
+Event: TypeAlias = (
+    Placed | Created | LimitHit | StopAsked | Ended | Judged | Completed | Held | Requeued | Failed | Removed
+)
 
 TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyType({
     (State.IDLE, Placed): State.STARTING,
@@ -113,6 +122,7 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.STARTING, Created): State.RUNNING,
     (State.STARTING, StopAsked): State.STOPPING,
     (State.STARTING, Judged): State.CLEANING,
+    (State.RUNNING, LimitHit): State.STOPPING,
     (State.RUNNING, StopAsked): State.STOPPING,
     (State.RUNNING, Ended): State.COLLECTING,
     (State.STOPPING, Ended): State.COLLECTING,

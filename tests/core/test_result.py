@@ -52,6 +52,14 @@ def test_how_an_attempt_ended(said, contract, stopped, ending, outcome):
         assert (found.source, found.exit_code) == ("vmf", MEANING[outcome].exit)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_a_limit_that_was_hit_is_told_unless_the_guest_had_finished(case):
+    said, contract, stopped, ending, _ = case
+    found = judge(contract=contract, stopped=stopped, ending=ending, word=word(said), limit="disk0 is full")
+    told = (Outcome.COMPLETED, "") if said is Said.ALL else (Outcome.LIMIT, "disk0 is full")
+    assert (found.outcome, found.reason) == told
+
+
 @pytest.mark.parametrize(("ending", "stopped"), list(product(Ending, (True, False))))
 def test_what_must_not_be_unpacked_is_named(ending, stopped):
     refused = (Refusal(name="../etc/passwd", reason="outside the folder"), Refusal(name="x", reason="y"))

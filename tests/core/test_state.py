@@ -19,6 +19,7 @@ from vmf.state import (
     Held,
     IllegalEvent,
     Judged,
+    LimitHit,
     Placed,
     Removed,
     Requeued,
@@ -31,6 +32,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 EVENTS = (
     Placed(host="h"),
     Created(handle=Handle(host="h", machine="m")),
+    LimitHit(limit="disk0 is full"),
     StopAsked(),
     Ended(ending=Ending.SHUTDOWN),
     Judged(verdict=verdict(Outcome.COMPLETED)),
@@ -49,6 +51,7 @@ LIVES = {
     "is stopped before it has a host": (StopAsked, Judged, Removed, State.REMOVED),
     "is stopped before there is a machine": (Placed, StopAsked, Judged, Removed, State.REMOVED),
     "is stopped while it runs": (*TO_RUNNING, StopAsked, Ended, Judged, Removed, State.REMOVED),
+    "takes more than it may": (*TO_RUNNING, LimitHit, Ended, Judged, Completed, State.COMPLETED),
     "ends by itself although it was told to stop": (*TO_RUNNING, StopAsked, Ended, Judged, Completed, State.COMPLETED),
     "is tried on another host": (Placed, Judged, Requeued, *TO_RUNNING, Ended, Judged, Completed, State.COMPLETED),
     "has no host left": (Placed, Judged, Requeued, Placed, Judged, Failed, State.FAILED),

@@ -175,6 +175,8 @@ class MachineState(Struct, frozen=True, kw_only=True):
     ending: Ending | None = None
     """How it ended; given exactly when `power` is OFF."""
     detail: str = ""
+    limit: str = ""
+    """Which of its own limits a machine has reached that is PAUSED for ever; empty: none."""
 
 
 class Stop(StrEnum):

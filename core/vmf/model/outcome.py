@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     UNSAFE_RESULTS = "unsafe-results"
     CRASHED = "crashed"
     KILLED = "killed"
+    LIMIT = "limit"
     STOPPED = "stopped"
     JOB_FAULT = "job-fault"
     HOST_FAULT = "host-fault"

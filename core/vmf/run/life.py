@@ -36,6 +36,7 @@ from vmf.state import (
     Failed,
     Held,
     Judged,
+    LimitHit,
     Removed,
     Requeued,
     State,
@@ -132,6 +133,8 @@ class Life:
             state = self._look()
             if state.power in {Power.OFF, Power.ABSENT}:
                 return _ended(state)
+            if state.limit:
+                return LimitHit(limit=f"{state.limit}; {_remedy(self._placement())}")
             self._tell_pause(state)
             self._learn_address()
             self._wait(POLL_SECONDS)
@@ -163,6 +166,7 @@ class Life:
             stopped=State.STOPPING in self.record.entered,
             ending=self.record.ending or Ending.UNKNOWN,
             word=word,
+            limit=self.record.limit,
         )
         if word.said is Said.ALL and word.missing:
             self._remark(f"asked for, but not made by the guest: {', '.join(word.missing)}")
@@ -181,6 +185,8 @@ class Life:
     def _powering_off(self) -> MachineState:
         """The machine when it is off; or as it is, if it is to be left."""
         hypervisor, handle = self._hypervisor(), self._handle()
+        if self.record.limit:
+            return hypervisor.shut_down(handle, Stop.FORCE)
         deadline = time.monotonic() + GRACE_SECONDS
         state = MachineState(power=Power.UNKNOWN) if self.orders.force else hypervisor.shut_down(handle, Stop.ASK)
         while state.power not in {Power.OFF, Power.ABSENT}:
@@ -317,6 +323,14 @@ def _ended(state: MachineState) -> Ended:
     if state.power is Power.ABSENT:
         return Ended(ending=Ending.KILLED, detail="the machine is gone from the host")
     return Ended(ending=state.ending or Ending.UNKNOWN, detail=state.detail)
+
+
+def _remedy(placement: Placement) -> str:
+    """What to raise, of the two that bound how much an overlay may grow."""
+    ours, theirs = placement.job.disk_space, placement.host.limits.disk_growth
+    if ours is not None and (theirs is None or ours <= theirs):
+        return "raise the job's `disk_space`"
+    return f"ask the owner of host {placement.host.name} to raise its `limits.disk_growth`"
 
 
 ACTIONS: Mapping[State, Callable[[Life], Event | None]] = MappingProxyType({

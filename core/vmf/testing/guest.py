@@ -8,6 +8,7 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     sleep SECONDS     stay busy
     hang              stay until asked to power off
     deaf              from now on, ignore being asked
+    fill              fill the first disk: the machine stays paused until it is forced
     hear              wait for a line to be typed on the console, and say it
     discs N           say the file `word` of the disc in drive N, again and again, until asked to power off
     exit N            hand over the results with this exit code, and power off
@@ -69,7 +70,7 @@ class Guest:
         """
         words = {
             "echo": self.echo, "write": self.write, "sleep": self.sleep, "hang": self.hang, "deaf": self.deaf,
-            "hear": self.hear, "discs": self.discs,
+            "fill": self.fill, "hear": self.hear, "discs": self.discs,
             "exit": self.exit, "cut": self.cut, "silent": self.silent, "crash": self.crash,
             "reboot": self.reboot,
         }  # fmt: skip
@@ -104,6 +105,12 @@ class Guest:
         """Ignore being asked."""
         self._heeds = set()
         self.echo("deaf")
+
+    def fill(self, _: str) -> None:
+        """Fill the first disk, and hang: a machine whose disk takes nothing more hears nobody."""
+        (self._folder / "full").touch()
+        self._heeds = set()
+        self.hang("")
 
     def hear(self, _: str) -> None:
         """Wait for a line to be typed on the console, and say it."""

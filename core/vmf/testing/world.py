@@ -21,6 +21,7 @@ from msgspec import Struct
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
 from vmf.model import Access, Ending, Machine, MachineState, Power, Stop
 from vmf.testing import disc
+from vmf.units import format_size
 
 WATCH_SECONDS = 0.02
 
@@ -73,7 +74,7 @@ class World:
         if not (folder / "started").exists():
             return MachineState(power=Power.OFF, ending=Ending.UNKNOWN, detail="defined, and not started yet")
         if _alive(folder):
-            return MachineState(power=Power.RUNNING)
+            return _full(folder) if (folder / "full").exists() else MachineState(power=Power.RUNNING)
         try:
             end = msgspec.json.decode((folder / "ending").read_bytes(), type=_End)
         except FileNotFoundError:
@@ -185,6 +186,15 @@ def _start(folder: Path, lock: int) -> None:
             check=True, cwd="/", start_new_session=True, pass_fds=(lock,),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=console,
         )  # fmt: skip
+
+
+def _full(folder: Path) -> MachineState:
+    """A machine whose guest has filled its first disk: up to its limit, if it has one, else the host's."""
+    disks = msgspec.json.decode((folder / "machine.json").read_bytes(), type=Machine).disks
+    if not disks or disks[0].growth is None:
+        return MachineState(power=Power.PAUSED, detail="the host is out of space")
+    limit = f"disk0 has taken the {format_size(disks[0].growth)} that it may"
+    return MachineState(power=Power.PAUSED, detail=limit, limit=limit)
 
 
 def _alive(folder: Path) -> bool:
