@@ -34,6 +34,8 @@ _EXTERNAL_DATA = 1 << 2
 _EXTENDED_L2 = 1 << 4
 _KNOWN = 0b11111  # dirty, corrupt, external data file, compression type, extended L2 entries
 _CLUSTER_BITS = range(9, 22)
+_BACKING = range(8, 20)
+"""The bytes of a header that say where in the file the name of the one beneath is, and how long."""
 _BACKING_NAME_MAX = 1023
 _L1_MAX = 32 * 2**20
 _REFCOUNTS_MAX = 8 * 2**20
@@ -126,6 +128,13 @@ def check_overlay(file: IO[bytes]) -> Header:
         raise Unfit("it is no overlay: it stands alone", "use it as it is")
     _check(file, header)
     return header
+
+
+def forget_backing(file: IO[bytes]) -> None:
+    """Take the name of the file beneath out of the header of an overlay, which is open to write."""
+    file.seek(_BACKING.start)
+    file.write(bytes(len(_BACKING)))
+    file.flush()
 
 
 def _check(file: IO[bytes], header: Header) -> None:

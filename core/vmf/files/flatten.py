@@ -1,0 +1,107 @@
+"""One disk made of an overlay and what it lies on, by qemu-img.
+
+What the overlay's header says of the file beneath is never followed: the whole chain is stated, by descriptors of
+files that are open, so that neither a name nor a link can lead anywhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+
+from msgspec import Struct
+
+from vmf.files import qcow2, sparse
+from vmf.model import DiskFormat, Slice
+
+_WORDS_MOST = 4096
+
+
+class Base(Struct, frozen=True, kw_only=True):
+    """What lies beneath an overlay: an open file, and how it is to be read."""
+
+    file: IO[bytes]
+    format: DiskFormat
+    part: Slice | None = None
+
+
+class QemuImg(Struct, frozen=True, kw_only=True):
+    """The program, and how it is to be run."""
+
+    program: str
+    """Its full path."""
+    scratch: Callable[[], IO[bytes]]
+    """Makes an empty file where there is room for a copy of an overlay."""
+    process: Mapping[str, Any] = {}
+    """Arguments of `subprocess`, such as the user who is to do it; it has to be able to read and write the files
+    themselves, whatever folders they lie in."""
+
+
+class Unmade(Exception):
+    """The disk could not be made; the text has qemu-img's words."""
+
+
+def flatten(
+    qemu_img: QemuImg, overlay: IO[bytes], base: Base, *, new: IO[bytes], layout: DiskFormat = DiskFormat.QCOW2
+) -> None:
+    """Make one disk, raw or qcow2, of an overlay and its base in the file `new`; what was in it is lost.
+
+    The overlay is open to read and is looked at here before qemu-img is; the base has been looked at. `new` is open to
+    read and write.
+
+    Raises:
+        Unfit: if the overlay is none, or must not be used.
+        Unmade: if qemu-img fails, such as for want of room.
+    """
+    qcow2.check_overlay(overlay)
+    with _stating(overlay, base, qemu_img.scratch) as (chain, files):
+        done = subprocess.run(
+            (qemu_img.program, "convert", "-O", layout, f"json:{json.dumps(chain)}", _named(new)),
+            check=False,
+            pass_fds=[each.fileno() for each in (*files, new)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            **qemu_img.process,
+        )
+    if done.returncode:
+        words = done.stderr[-_WORDS_MOST:].decode(errors="replace").strip()
+        raise Unmade(words or f"qemu-img ended with code {done.returncode}")
+
+
+@contextmanager
+def _stating(
+    overlay: IO[bytes], base: Base, scratch: Callable[[], IO[bytes]]
+) -> Iterator[tuple[dict[str, Any], tuple[IO[bytes], ...]]]:
+    """The chain in QEMU's words, and the files that it names."""
+    beneath = _opening(base.file)
+    part = {"offset": base.part.offset, "size": base.part.size} if base.part else {}
+    if base.format is DiskFormat.RAW:
+        yield _over(overlay, {"driver": "raw", "file": beneath, **part}), (overlay, base.file)
+    elif not part:
+        yield _over(overlay, {"driver": base.format, "file": beneath, "backing": None}), (overlay, base.file)
+    else:
+        # If the base's own file has no plain name, QEMU looks for one in the overlay's header: so that has none.
+        with scratch() as nameless:
+            sparse.copy(overlay, nameless, lambda _done, _size: None)
+            qcow2.forget_backing(nameless)
+            inner = {"driver": "raw", "file": beneath, **part}
+            yield _over(nameless, {"driver": base.format, "file": inner, "backing": None}), (nameless, base.file)
+
+
+def _over(overlay: IO[bytes], beneath: dict[str, Any]) -> dict[str, Any]:
+    return {"driver": "qcow2", "file": _opening(overlay), "backing": beneath}
+
+
+def _opening(file: IO[bytes]) -> dict[str, str]:
+    block = stat.S_ISBLK(os.fstat(file.fileno()).st_mode)
+    return {"driver": "host_device" if block else "file", "filename": _named(file)}
+
+
+def _named(file: IO[bytes]) -> str:
+    return f"/proc/self/fd/{file.fileno()}"

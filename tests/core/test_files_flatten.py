@@ -1,0 +1,118 @@
+"""A disk is made whole with the chain that is stated, whatever headers and names say."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+
+import pytest
+
+from vmf.files import qcow2
+from vmf.files.flatten import Base, QemuImg, Unmade, flatten
+from vmf.files.unfit import Unfit
+from vmf.model import DiskFormat, Slice
+
+SIZE = 32 * 2**20
+
+
+def qemu_img(*words):
+    return subprocess.run(("qemu-img", *map(str, words)), check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def base(tmp_path):
+    path = tmp_path / "base.raw"
+    path.write_bytes(b"base" * (SIZE // 4))
+    return path
+
+
+@pytest.fixture
+def changed(base):
+    """An overlay in which 5 MiB from byte 3 MiB on are 7."""
+    path = base.with_name("disk0.qcow2")
+    qemu_img("create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, path)
+    order = ("qemu-io", "-f", "qcow2", "-c", "write -P 7 3M 5M", path)
+    subprocess.run(order, check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+def content(base):
+    original = base.read_bytes()
+    return original[: 3 * 2**20] + b"\7" * 5 * 2**20 + original[8 * 2**20 :]
+
+
+def made_whole(changed, base, out, layout=DiskFormat.RAW, program="qemu-img"):
+    """What is made of an overlay and its base."""
+    before = changed.read_bytes()
+    with changed.open("rb") as top, out.open("w+b") as new:
+        tool = QemuImg(program=str(program), scratch=tempfile.TemporaryFile, process={"cwd": "/"})
+        flatten(tool, top, base, new=new, layout=layout)
+    assert changed.read_bytes() == before
+    return out
+
+
+FORMS = {
+    "raw": (DiskFormat.RAW, ()),
+    "qcow2": (DiskFormat.QCOW2, ()),
+    "vmdk": (DiskFormat.VMDK, ("-o", "subformat=streamOptimized")),
+}
+
+
+@pytest.mark.parametrize("part", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_an_overlay_is_made_whole_over_every_kind_of_base(base, changed, tmp_path, form, part):
+    """The name in its header leads nowhere any more, and is not looked at."""
+    expected = content(base)
+    format_, options = FORMS[form]
+    lies = tmp_path / 'a,b"c:d {} é.img'
+    qemu_img("convert", "-O", form, *options, base, lies)
+    base.unlink()
+    size = lies.stat().st_size
+    stretch = Slice(offset=1536, size=size) if part else None
+    if part:
+        lies.write_bytes(b"x" * 1536 + lies.read_bytes() + b"x" * 1024)
+    with lies.open("rb") as file:
+        whole = made_whole(changed, Base(file=file, format=format_, part=stretch), tmp_path / 'w,"x:y')
+    assert whole.read_bytes() == expected
+
+
+def test_a_whole_qcow2_needs_no_other_file(base, changed, tmp_path):
+    with base.open("rb") as file:
+        whole = made_whole(changed, Base(file=file, format=DiskFormat.RAW), tmp_path / "whole", DiskFormat.QCOW2)
+    expected = content(base)
+    base.unlink()
+    with whole.open("rb") as file:
+        qcow2.check(file)
+    qemu_img("convert", "-O", "raw", whole, tmp_path / "raw")
+    assert (tmp_path / "raw").read_bytes() == expected
+
+
+def test_a_base_that_names_another_file_is_not_followed(base, changed, tmp_path):
+    """Its header was looked at before; should it have changed since, the chain ends all the same."""
+    hostile = tmp_path / "hostile.qcow2"
+    qemu_img("create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, hostile)
+    with hostile.open("rb") as file:
+        whole = made_whole(changed, Base(file=file, format=DiskFormat.QCOW2), tmp_path / "whole")
+    assert b"base" not in whole.read_bytes()
+
+
+def test_an_overlay_that_leads_elsewhere_is_refused_before_qemu_sees_it(base, changed, tmp_path):
+    with changed.open("r+b") as file:
+        file.seek(79)
+        file.write(b"\4")  # its data is in another file
+    with base.open("rb") as file, pytest.raises(Unfit, match="in another file"):
+        made_whole(changed, Base(file=file, format=DiskFormat.RAW), tmp_path / "whole", program="/none")
+
+
+def test_what_qemu_img_objects_to_is_told(base, changed, tmp_path):
+    base.write_bytes(b"no qcow2 at all" * 1000)
+    with base.open("rb") as file, pytest.raises(Unmade, match="not in qcow2 format"):
+        made_whole(changed, Base(file=file, format=DiskFormat.QCOW2), tmp_path / "whole")
+
+
+def test_one_that_is_killed_is_told(base, changed, tmp_path):
+    killed = tmp_path / "killed"
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o755)
+    with base.open("rb") as file, pytest.raises(Unmade, match="code -9"):
+        made_whole(changed, Base(file=file, format=DiskFormat.RAW), tmp_path / "whole", program=killed)
