@@ -13,7 +13,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from vmf.errors import Exit
-from vmf.model import Ending, Outcome, Verdict
+from vmf.model import DiskFormat, Ending, Outcome, Slice, Verdict
 
 EXIT_CODE_MAX = 255
 
@@ -146,6 +146,30 @@ def judge(*, contract: bool, stopped: bool, ending: Ending, word: Word, limit: s
     return verdict(_SILENT[ending])
 
 
+class Base(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a disk that came back lies on: the original, which was not changed."""
+
+    file: str
+    """Its full path."""
+    on_host: bool = False
+    """Whether that is a path of the job's host, not of the submitting computer."""
+    format: DiskFormat
+    part: Slice | None = None
+    """The stretch of the file that is the disk; None: all of it."""
+    sha256: str | None = None
+    """Of the file, or of the stretch; None: it could not be read in the end."""
+
+
+class ReturnedDisk(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A disk that came back, as a file of the results folder."""
+
+    file: str
+    size: int
+    """Bytes of the file, holes included."""
+    base: Base | None = None
+    """None: the file is the whole disk, and needs no other."""
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """`result.json`: everything a reader wants to know about how a job went."""
 
@@ -163,6 +187,7 @@ class Result(Struct, frozen=True, kw_only=True):
     files: tuple[str, ...]
     missing: tuple[str, ...]
     refused: tuple[Refusal, ...]
+    disks: tuple[ReturnedDisk, ...] = ()
     times: Mapping[str, float]
     """State to the time at which the job entered it, in seconds since 1970."""
     versions: Mapping[str, str]

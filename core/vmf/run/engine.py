@@ -16,8 +16,9 @@ from vmf.match import match
 from vmf.model import Claim, Offer, Placement
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
+from vmf.run.checksums import Checksums
 from vmf.run.hosts import Hosts
-from vmf.run.life import Life
+from vmf.run.life import Life, Means
 from vmf.run.notices import Advanced, Notice, Remark, Stuck
 from vmf.run.orders import Orders
 from vmf.run.world import world
@@ -38,6 +39,7 @@ class Engine:
         self._plugins = plugins
         self._hosts = hosts
         self._tell = tell
+        self._checksums = Checksums(store)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._orders: dict[int, Orders] = {}
         self._owned: dict[int, Ownership] = {}
@@ -107,14 +109,14 @@ class Engine:
             threading.Thread(target=self._live, args=(life,), name=record.machine, daemon=True).start()
 
     def _life(self, record: Record) -> Life:
-        return Life(
-            record,
-            orders=self._orders[record.id],
+        means = Means(
             hosts=self._hosts,
             store=self._store,
             plugins=self._plugins,
+            checksums=self._checksums,
             tell=self._tell,
         )
+        return Life(record, orders=self._orders[record.id], means=means)
 
     def _live(self, life: Life) -> None:
         try:

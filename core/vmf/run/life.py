@@ -7,13 +7,14 @@ adopts a job enters here at the state that it finds.
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import plan
@@ -22,12 +23,14 @@ from vmf.model import Ending, Handle, Machine, MachineState, NetworkType, Outcom
 from vmf.plugins import Hypervisor, Plugins
 from vmf.result import Said, Word, judge, verdict
 from vmf.run.address import address
+from vmf.run.bases import Bases
+from vmf.run.checksums import Checksums
 from vmf.run.follower import Follower
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark
 from vmf.run.orders import Interrupted, Orders
 from vmf.run.results import NO_WORD, Parcel
-from vmf.run.staging import furnish
+from vmf.run.staging import clear, furnish
 from vmf.state import (
     Completed,
     Created,
@@ -56,26 +59,29 @@ LONGEST_PAUSE_SECONDS = 30.0
 """Between two attempts to reach a host that does not answer."""
 
 
+class Means(Struct, frozen=True, kw_only=True):
+    """What an engine lends to each of its lives."""
+
+    hosts: Hosts
+    store: Store
+    plugins: Plugins
+    checksums: Checksums
+    tell: Callable[[Notice], None]
+
+
 class Life:
     """Carries one job whose place is claimed to its end, or back to idle."""
 
-    def __init__(
-        self,
-        record: Record,
-        *,
-        orders: Orders,
-        hosts: Hosts,
-        store: Store,
-        plugins: Plugins,
-        tell: Callable[[Notice], None],
-    ) -> None:
+    def __init__(self, record: Record, *, orders: Orders, means: Means) -> None:
         self.record = record
         self.orders = orders
-        self._hosts = hosts
-        self._store = store
-        self._plugins = plugins
-        self._tell = tell
+        self._hosts = means.hosts
+        self._store = means.store
+        self._plugins = means.plugins
+        self._checksums = means.checksums
+        self._tell = means.tell
         self._console = Follower(self._read, self._show, self._miss)
+        self._bases = Bases(record, checksums=means.checksums, read=self._read_file, orders=orders, remark=self._remark)
         self._told = ""
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
@@ -85,6 +91,12 @@ class Life:
         Raises:
             HostFault: if its host, which answers, fails it again and again.
         """
+        try:
+            return self._act()
+        finally:
+            self._bases.close()
+
+    def _act(self) -> Record:
         pause, faults = 0.0, 0
         self._hosts.wake(self.record.machine, self.orders.wake)
         while not (self.record.ended or self.record.state is State.IDLE or self.orders.leave):
@@ -113,7 +125,14 @@ class Life:
         try:
             hypervisor = self._hypervisor()
             if hypervisor.state(self._handle()).power is Power.ABSENT:
-                furnish(hypervisor, self.record, self._workshop(), check=self.orders.check)
+                furnish(
+                    hypervisor,
+                    self.record,
+                    self._folder(),
+                    checksums=self._checksums,
+                    check=self.orders.check,
+                    tell=self._tell,
+                )
             return Created(handle=hypervisor.create(self._machine()))
         except Interrupted:
             return None if self.orders.leave else StopAsked()
@@ -126,6 +145,7 @@ class Life:
 
     def watch(self) -> Event | None:
         """Wait until the machine is off or the owner wants something; None if the job is to be left."""
+        self._bases.begin()
         while not self.orders.leave:
             self.orders.wake.clear()
             if self.orders.stop:
@@ -149,12 +169,14 @@ class Life:
             return self._settle(verdict(Outcome.STOPPED))
         return None if self.orders.leave else _ended(state)
 
-    def collect(self) -> Event:
-        """Read what the guest left, settle how it ended, and deliver."""
+    def collect(self) -> Event | None:
+        """Read what the guest left, settle how it ended, and deliver; None if the job is to be left."""
         self._console.finish()
         try:
             parcel = Parcel(self.record)
-            word = parcel.unpack(self._hypervisor(), self._handle())
+            word = parcel.unpack(self._hypervisor(), self._handle(), self._bases, self._check_left)
+        except Interrupted:
+            return None
         except OSError as error:
             return self._give_up_results(error, verdict(Outcome.STOPPED))
         except HostFault as fault:
@@ -176,7 +198,7 @@ class Life:
         """Leave nothing of the machine, and close the attempt."""
         if self.record.placement is not None:
             self._hypervisor().destroy(self._handle())
-        shutil.rmtree(self._workshop(), ignore_errors=True)
+        clear(self._folder())
         outcome = self.record.verdict.outcome if self.record.verdict else Outcome.STOPPED
         if outcome is Outcome.HOST_FAULT:
             return Requeued() if self.record.placement and self._others() else Failed()
@@ -260,8 +282,8 @@ class Life:
     def _handle(self) -> Handle:
         return self.record.handle or Handle(host=self._placement().host.name, machine=self.record.machine)
 
-    def _workshop(self) -> Path:
-        return self._store.home.job(self.record.id) / "workshop"
+    def _folder(self) -> Path:
+        return self._store.home.job(self.record.id)
 
     def _look(self) -> MachineState:
         state = self._hypervisor().state(self._handle())
@@ -270,6 +292,13 @@ class Life:
 
     def _read(self, offset: int) -> bytes:
         return self._hypervisor().console(self._handle(), offset)
+
+    def _read_file(self, path: Path) -> IO[bytes]:
+        return self._hypervisor().read(path)
+
+    def _check_left(self, _file: str, _done: int, _total: int) -> None:
+        if self.orders.leave:
+            raise Interrupted
 
     def _miss(self, fault: HostFault) -> None:
         self._remark(f"the console cannot be read: {fault.brief}")

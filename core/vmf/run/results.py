@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count, dropwhile, takewhile
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import msgspec
 
 from vmf import __version__
-from vmf.files import volume
+from vmf.files import overlay, sparse, volume
 from vmf.files.beside import naming, sync_folder
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
-from vmf.result import Result, Said, Word
+from vmf.result import Base, Result, ReturnedDisk, Said, Word
+from vmf.run.bases import Bases, overlaid
 from vmf.state import State
 from vmf.store import Record
 
-CHUNK = 2**20
 RESULT_MOST = 2**22
+Report: TypeAlias = Callable[[str, int, int], None]
 NO_WORD = Word(said=Said.NOTHING)
 _OUR_FILES = frozenset({"result.json", "console.log"})
 
@@ -41,12 +43,18 @@ class Parcel:
         for place in (self.path, *void):
             shutil.rmtree(place, ignore_errors=True)
         self.path.mkdir(parents=True)
+        self._disks: list[ReturnedDisk] = []
 
-    def unpack(self, hypervisor: Hypervisor, handle: Handle) -> Word:
-        """Read the results volume into the parcel; where the job gave no script, the changed disks."""
+    def unpack(self, hypervisor: Hypervisor, handle: Handle, bases: Bases, report: Report) -> Word:
+        """Bring the disks that are to come back into the parcel, then what is on the results volume.
+
+        `report` is told of each disk how many bytes are here, and of how many; what it raises breaks the work off.
+        """
         record = self.record
-        if record.job.result_disks is ResultDisks.CHANGED:
-            self._fetch_disks(hypervisor, handle)
+        for fetched, file, base in self._coming(bases):
+            with hypervisor.fetch(handle, fetched) as stream, naming(self.path):
+                size = _copy(stream, self.path / file, partial(report, file))
+            self._disks.append(ReturnedDisk(file=file, size=size, base=base()))
         if record.job.run is None:
             return NO_WORD
         with hypervisor.fetch(handle, "results") as stream, naming(self.path):
@@ -60,7 +68,7 @@ class Parcel:
 
     def deliver(self, verdict: Verdict, word: Word, console: bytes) -> Path:
         """Add the console and `result.json`, and put the parcel in its place; where it is now."""
-        result = msgspec.json.format(msgspec.json.encode(_result(self.record, verdict, word)))
+        result = msgspec.json.format(msgspec.json.encode(_result(self.record, verdict, word, tuple(self._disks))))
         with naming(self.path):
             _write(self.path / "console.log", console)
             _write(self.path / "result.json", result + b"\n")
@@ -70,10 +78,19 @@ class Parcel:
         sync_folder(place.parent)
         return place
 
-    def _fetch_disks(self, hypervisor: Hypervisor, handle: Handle) -> None:
-        for number in range(len(self.record.job.bundle.disks)):
-            with hypervisor.fetch(handle, f"disk{number}") as stream, naming(self.path):
-                _copy_sparse(stream, self.path / f"disk{number}.qcow2")
+    def _coming(self, bases: Bases) -> Iterator[tuple[str, str, Callable[[], Base | None]]]:
+        """Of each disk that comes back: how the hypervisor calls it, its file, and what says what it lies on."""
+        kind = self.record.job.result_disks
+        for number, disk in overlaid(self.record.job).items():
+            file = f"disk{number}.qcow2"
+            if kind is ResultDisks.CHANGED:
+                yield f"disk{number}", file, partial(bases.describe, disk)
+            elif kind is ResultDisks.WHOLE:
+                yield f"whole{number}", file, _nothing
+
+
+def _nothing() -> None:
+    """What a whole disk lies on."""
 
 
 def _places(record: Record) -> Iterator[Path]:
@@ -113,7 +130,7 @@ def _told(place: Path) -> Result | None:
         return None
 
 
-def _result(record: Record, verdict: Verdict, word: Word) -> Result:
+def _result(record: Record, verdict: Verdict, word: Word, disks: tuple[ReturnedDisk, ...]) -> Result:
     placement = record.placement
     return Result(
         job=record.job.name,
@@ -129,6 +146,7 @@ def _result(record: Record, verdict: Verdict, word: Word) -> Result:
         files=word.files,
         missing=word.missing,
         refused=word.refused,
+        disks=disks,
         times={**record.entered, "delivered": time.time()},
         versions={"vmf": __version__, **(placement.facts.versions if placement else {})},
     )
@@ -140,16 +158,13 @@ def _write(path: Path, data: bytes) -> None:
         _flush(out)
 
 
-def _copy_sparse(stream: IO[bytes], target: Path) -> None:
-    """Copy a stream, leaving holes for what is zero."""
-    with target.open("xb") as out:
-        while chunk := stream.read(CHUNK):
-            if chunk.count(0) == len(chunk):
-                out.seek(len(chunk), os.SEEK_CUR)
-            else:
-                out.write(chunk)
-        out.truncate()
+def _copy(stream: IO[bytes], target: Path, report: Callable[[int, int], None]) -> int:
+    """Copy a disk as sparsely as it is, and an overlay no further than it goes; the bytes of the copy."""
+    with target.open("x+b") as out:
+        sparse.copy(stream, out, report)
+        overlay.trim(out)
         _flush(out)
+        return os.fstat(out.fileno()).st_size
 
 
 def _flush(out: IO[bytes]) -> None:

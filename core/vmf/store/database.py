@@ -26,7 +26,7 @@ from vmf.state import TAKES_ROOM, Event, Placed, State, advance
 from vmf.store.ownership import Ownership, own
 from vmf.store.record import Moment, Record, after
 
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 30.0
 
 _SCHEMA = f"""
@@ -50,6 +50,7 @@ CREATE TABLE IF NOT EXISTS claims (
     claim BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS facts (host TEXT PRIMARY KEY, facts BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS checksums (file BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);
 PRAGMA user_version = {VERSION};
 """
 
@@ -165,6 +166,16 @@ class Store:
         """Keep what a probe found."""
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (host, _encode(facts)))
+
+    def checksum(self, file: bytes, stamp: str) -> str | None:
+        """The SHA-256 that a file had when it bore this stamp."""
+        rows = self._rows("SELECT sha256 FROM checksums WHERE file = ? AND stamp = ?", file, stamp)
+        return str(rows[0][0]) if rows else None
+
+    def keep_checksum(self, file: bytes, stamp: str, sha256: str) -> None:
+        """Keep the SHA-256 of a file as it is now, in place of that of what it was."""
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO checksums VALUES (?, ?, ?)", (file, stamp, sha256))
 
     def _open(self) -> None:
         self._db.execute("PRAGMA foreign_keys = ON")

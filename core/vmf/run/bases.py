@@ -1,0 +1,121 @@
+"""What a job's overlays lie on: told with its checksum, which is worked out while the guest runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+from vmf.errors import VmfError
+from vmf.model import Access, Disk, Job, ResultDisks
+from vmf.result import Base
+from vmf.run.checksums import Checksums
+from vmf.run.orders import Interrupted, Orders
+from vmf.store import Record
+
+REMARK_SECONDS = 1.0
+"""A sum that is worked out within this is no news."""
+NICENESS = 19
+"""The guest goes first, and so does everything else."""
+
+log = logging.getLogger(__name__)
+
+
+def overlaid(job: Job) -> Mapping[int, Disk]:
+    """The disks that the guest changes in overlays, each by its number among the machine's disks."""
+    return {number: disk for number, disk in enumerate(job.bundle.disks) if disk.access is Access.SNAPSHOT}
+
+
+class Bases:
+    """The originals of one job's disks."""
+
+    def __init__(
+        self,
+        record: Record,
+        *,
+        checksums: Checksums,
+        read: Callable[[Path], IO[bytes]],
+        orders: Orders,
+        remark: Callable[[str], None],
+    ) -> None:
+        """`read` opens a file of the job's host."""
+        self._job = record.job
+        self._checksums = checksums
+        self._read = read
+        self._orders = orders
+        self._remark = remark
+        self._closed = threading.Event()
+        self._ahead: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Begin to work out the sums that will be wanted, unless that has begun."""
+        if self._ahead is None and self._job.result_disks is ResultDisks.CHANGED:
+            self._ahead = threading.Thread(target=self._sum_ahead, name="checksums", daemon=True)
+            self._ahead.start()
+
+    def close(self) -> None:
+        """Break off what is under way."""
+        self._closed.set()
+
+    def describe(self, disk: Disk) -> Base:
+        """What an overlay lies on; without a sum if that cannot be had, or its owner does not wait for it.
+
+        Raises:
+            Interrupted: if the job is to be left meanwhile.
+        """
+        return Base(
+            file=str(disk.file.path),
+            on_host=disk.file.on_host,
+            format=disk.layout,
+            part=disk.file.part,
+            sha256=disk.sha256 or self._sum_at_last(disk),  # what was stated has been verified before the start
+        )
+
+    def _sum_ahead(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        for disk in overlaid(self._job).values():
+            if not disk.sha256:
+                try:
+                    self._sum(disk, self._check_open)
+                except Interrupted:
+                    return
+                except (OSError, VmfError) as error:  # told at the end, if it is still so
+                    log.info("no checksum of %s yet: %s", disk.file, error)
+
+    def _sum_at_last(self, disk: Disk) -> str | None:
+        try:
+            return self._sum(disk, self._patience(disk))
+        except Interrupted:
+            if not self._orders.force:
+                raise
+            self._remark(f"{disk.file}: its checksum is given up")
+        except (OSError, VmfError) as error:
+            self._remark(f"{disk.file}: its checksum cannot be told: {error}")
+        return None
+
+    def _sum(self, disk: Disk, check: Callable[[], None]) -> str:
+        path = disk.file.path
+        with self._read(path) if disk.file.on_host else path.open("rb") as file:
+            return self._checksums.of(file, disk.file, check=check)
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise Interrupted
+
+    def _patience(self, disk: Disk) -> Callable[[], None]:
+        """Wait until the job is to be left, or forced to its end; say once what is waited for."""
+        news = time.monotonic() + REMARK_SECONDS
+
+        def check() -> None:
+            nonlocal news
+            if self._orders.leave or self._orders.force:
+                raise Interrupted
+            if time.monotonic() > news:
+                news = float("inf")
+                self._remark(f"{disk.file}: its checksum is still being worked out")
+
+        return check
