@@ -43,15 +43,15 @@ def guest(request, tmp_path):
         (tools / name).write_text(f"#!/bin/sh\n{lines}\n")
         (tools / name).chmod(0o755)
 
-    def run(script, *, results="", env="", late=0, begin=MAGIC):
-        files = {"magic": MAGIC, "run": script.encode(), "env": env.encode(), "results": results.encode()}
+    def run(script, *, results="", env="", late=0, begin=MAGIC, more=()):
+        files = {"magic": MAGIC, "run": script.encode(), "env": env.encode(), "results": results.encode(), **dict(more)}
         (tmp_path / "cd").mkdir()
         for name, content in {**files, "vmf-end": b"the end\n"}.items():
             (tmp_path / "cd" / name).write_bytes(content)
         volume = tmp_path / "volume"
         volume.write_bytes(begin + bytes(2**20))
         stand_ins = {"HERE": tmp_path, "LATE": late, "HEAD": shutil.which("head"), "TAR": shutil.which("tar")}
-        settings = {"PATH": tools, "TMPDIR": tmp_path, **stand_ins}
+        settings = {"PATH": tools, "TMPDIR": tmp_path, "HOME": tmp_path / "$(id)", **stand_ins}
         said = subprocess.run(
             [tools / "sh", GUEST],
             env={name: str(value) for name, value in settings.items()},
@@ -96,6 +96,30 @@ def test_what_was_asked_for_and_exists_comes_back(guest):
 def test_the_script_has_its_environment_and_no_input(guest):
     found = guest('cat >seen; echo "$GREETING" >>seen', env="export GREETING='it'\\''s  so'\n", results="seen\n")
     assert ("seen", b"it's  so\n") in found
+
+
+def test_the_script_has_its_arguments(guest):
+    env = "export A='b'\nset -- 'one' 'two  words' '' 'it'\\''s\n'\n"
+    found = guest('printf "%s|" "$@" "$A" >seen', env=env, results="seen\n")
+    assert ("seen", b"one|two  words||it's\n|b|") in found
+
+
+def test_without_arguments_there_are_none(guest):
+    assert ("seen", b"0\n") in guest("echo $# >seen", results="seen\n")
+
+
+def test_a_key_is_added_to_those_of_its_user(guest, tmp_path):
+    user = tmp_path / "$(id)"  # HOME, where `~` leads when the login is empty
+    (user / ".ssh").mkdir(parents=True)
+    (user / ".ssh/authorized_keys").write_text("before\n")
+    more = {"login": b"\n", "authorized_keys": b"the key\n"}
+    assert guest("exit 0", more=more)[0] == ("exit-code", b"0\n")
+    assert (user / ".ssh/authorized_keys").read_text() == "before\nthe key\n"
+
+
+def test_a_key_for_nobody_keeps_no_script_from_running(guest):
+    more = {"login": b"nobody-of-this-name\n", "authorized_keys": b"the key\n"}
+    assert guest("exit 3", more=more)[0] == ("exit-code", b"3\n")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +22,8 @@ class Disc(Struct, frozen=True, kw_only=True):
     run: str = "echo no CD\nsilent"
     """A guest without a CD knows nothing of the contract: it shuts down."""
     results: tuple[str, ...] = ()
+    env: Mapping[str, str] = {}
+    arguments: tuple[str, ...] = ()
     magic: str = ""
     """The magic of the results volume, in hexadecimal."""
     end: str = ""
@@ -39,8 +42,11 @@ def read(files: Path, machine: Machine) -> Disc:
     if disc is None:
         return Disc()
     with _opened(files / disc) as iso:
+        env, arguments = _environment(_file(iso, "env").decode(errors="replace"))
         return Disc(
             run=_file(iso, "run").decode(),
+            env=env,
+            arguments=arguments,
             results=tuple(_file(iso, "results").decode().splitlines()),
             magic=_file(iso, "magic").hex(),
             end=_file(iso, "vmf-end").decode(),
@@ -75,3 +81,10 @@ def _file(iso: PyCdlib, name: str) -> bytes:
     data = io.BytesIO()
     iso.get_file_from_iso_fp(data, rr_path=f"/{name}")
     return data.getvalue()
+
+
+def _environment(lines: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What a shell would make of `env`: `export NAME='value'`, any number of them, then `set -- 'one' 'two'`."""
+    words = shlex.split(lines)
+    end = words.index("set") if "set" in words else len(words)
+    return dict(word.split("=", 1) for word in words[1:end:2]), tuple(words[end + 2 :])

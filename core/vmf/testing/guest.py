@@ -4,6 +4,8 @@ Started by `vmf.testing.fake` as `python -I -S guest.py FOLDER LOCK`, so it sees
 whoever started it. It runs nothing: it knows these lines, and echoes every other one to its console.
 
     echo TEXT         write a line to the console
+    args              write the script's arguments to the console, a line each
+    env NAME          write the value of a variable to the console
     write NAME TEXT   make a file; it comes back if the job asked for it
     sleep SECONDS     stay busy
     hang              stay until asked to power off
@@ -69,7 +71,8 @@ class Guest:
             Again: if the guest is to begin anew.
         """
         words = {
-            "echo": self.echo, "write": self.write, "sleep": self.sleep, "hang": self.hang, "deaf": self.deaf,
+            "echo": self.echo, "args": self.args, "env": self.env,
+            "write": self.write, "sleep": self.sleep, "hang": self.hang, "deaf": self.deaf,
             "fill": self.fill, "hear": self.hear, "discs": self.discs,
             "exit": self.exit, "cut": self.cut, "silent": self.silent, "crash": self.crash,
             "reboot": self.reboot,
@@ -86,6 +89,15 @@ class Guest:
         """Write a line to the console."""
         with (self._folder / "console.log").open("a") as console:
             console.write(f"{text}\n")
+
+    def args(self, _: str) -> None:
+        """Write the arguments to the console."""
+        for each in self._disc["arguments"]:
+            self.echo(each)
+
+    def env(self, name: str) -> None:
+        """Write a variable to the console."""
+        self.echo(self._disc["env"].get(name, ""))
 
     def write(self, rest: str) -> None:
         """Make a file."""

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Keeps vmf's guest contract; docs/guest.md explains it line by line.
 cd "$(mktemp -d)" && mkdir cd work && cd work && tries=0
-is_cd() { mount -t iso9660 -o ro "$1" ../cd && { [ -f ../cd/magic ] || ! umount ../cd; }; }
+is_cd() { mount -t iso9660 -o ro "$1" ../cd && { [ -f ../cd/vmf-end ] || ! umount ../cd; }; }
 is_volume() { head -c 512 "$1" | cmp -s - ../cd/magic; }
 any() { for disk in /dev/sr* /dev/vd* /dev/xvd* /dev/sd* /dev/hd* /dev/cdrom; do "$1" "$disk" && return; done; }
-until { [ -f ../cd/magic ] || any is_cd; } 2>/dev/null && any is_volume 2>/dev/null; do
+until { [ -f ../cd/vmf-end ] || any is_cd; } 2>/dev/null && any is_volume 2>/dev/null; do
   [ $((tries += 1)) -le 100 ] && sleep 0.1 || { echo "vmf: no CD-ROM with magic, or no disk like it"; umount ../cd; break; }
 done
-cp ../cd/magic exit-code && cp ../cd/vmf-end . && setsid sh -c '. ../cd/env; sh ../cd/run; exit $?' </dev/null
+[ ! -f ../cd/login ] || { eval "ssh=~$(cat ../cd/login)/.ssh"; mkdir -p "$ssh" && cat ../cd/authorized_keys >>"$ssh/authorized_keys"; }
+cp ../cd/magic exit-code && cp ../cd/vmf-end . && setsid sh -c '. ../cd/env; sh ../cd/run "$@"; exit $?' </dev/null
 echo $? >exit-code && set -- exit-code
 while IFS= read -r file; do [ ! -e "$file" ] || set -- "$@" "$file"; done <../cd/results
 cp ../cd/vmf-end . && tar -cf "$disk" -- "$@" vmf-end
