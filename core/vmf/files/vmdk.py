@@ -24,6 +24,7 @@ DESCRIPTOR = b"# Disk DescriptorFile"
 
 _SECTOR = 512
 _FLATTEN = "make one file of it: `qemu-img convert -O qcow2 OLD NEW`, and state `format: qcow2`"
+_PIECE = "it is a piece of a disk of several files"
 _BROKEN = "`qemu-img check FILE` says more; get a good copy of the image"
 
 _FIELDS = (
@@ -162,7 +163,7 @@ def _footer(file: IO[bytes], size: int) -> Header:
 
 def _check_descriptor(file: IO[bytes], front: Header) -> None:
     if not front.descriptor:
-        raise Unfit("it is a piece of a disk of several files", _FLATTEN)
+        raise Unfit(_PIECE, _FLATTEN)
     if front.descriptor != 1 or front.descriptor_size not in _DESCRIPTOR_SECTORS:
         raise Unfit("its descriptor has an odd place or size", _FLATTEN)
     file.seek(_SECTOR)
@@ -171,7 +172,7 @@ def _check_descriptor(file: IO[bytes], front: Header) -> None:
         raise Unfit("it names a parent, a file that it is a change of", _FLATTEN)
     text = seen[: front.descriptor_size * _SECTOR].split(b"\0")[0]
     if not text.startswith(DESCRIPTOR):
-        raise Unfit("its descriptor is none", _BROKEN)
+        raise Unfit("its descriptor is none" if text else _PIECE, _FLATTEN)
     _check_lines(text)
 
 
