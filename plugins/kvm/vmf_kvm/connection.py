@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import open_disk, unreadable
 from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
-from vmf_kvm import account, daemon, network, nics, system
+from vmf_kvm import account, daemon, network, nics, stops, system
 from vmf_kvm.account import Account
 from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
 from vmf_kvm.disks import in_place, overlays
@@ -91,6 +91,8 @@ class Connection:
         if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
             reason = self._logged_reason(machine)
             return found if reason is None else ended(reason)
+        if found.power is Power.PAUSED and (errors := self.client.disk_errors(machine)):
+            return stops.paused(errors, self.client.description(machine), self.folder(machine))
         return found
 
     def read(self, path: Path) -> IO[bytes]:

@@ -10,8 +10,8 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import libvirt
 import libvirt_qemu
@@ -187,6 +187,14 @@ class Client:
         """What a running machine's QEMU answers to a command of its human monitor; empty if none runs."""
         return self.on(machine, lambda domain: _monitor(domain, command)) or ""
 
+    def disk_errors(self, machine: str) -> Mapping[str, int]:
+        """The disks that have stopped a machine: name to libvirt's `virDomainDiskErrorCode`."""
+        return self.on(machine, _disk_errors) or {}
+
+    def description(self, machine: str) -> str:
+        """The XML in which libvirt describes a machine; empty if there is none."""
+        return self.on(machine, lambda domain: domain.XMLDesc()) or ""
+
     def define(self, machine: str, xml: str) -> None:
         """Define a machine, which is off then; one of this name that carries vmf's mark stays as it is."""
 
@@ -282,6 +290,11 @@ def _alive(link: Link) -> bool:
 def _state(domain: Domain) -> tuple[int, int]:
     state, reason = map(int, domain.state())
     return state, reason
+
+
+def _disk_errors(domain: Domain) -> Mapping[str, int]:
+    errors: Any = domain.diskErrors()  # libvirt's own annotation is wrong
+    return dict(errors)
 
 
 def _facts(domain: Domain) -> MachineFacts:
