@@ -151,7 +151,7 @@ def _attached(items: Sequence[Element]) -> Iterator[tuple[str, Bus | None]]:
             continue
         place, bus = 0, None
         if parent := _said(item, "Parent"):
-            place, controller = controllers.get(parent, (0, item))
+            place, controller = controllers.get(parent, (0, item))  # a disk is no controller
             bus = _bus(controller)
         found.append((place, _number(_said(item, "AddressOnParent")), _said(item, "HostResource"), bus))
     return ((resource, bus) for _, _, resource, bus in sorted(found, key=lambda each: each[:2]))
