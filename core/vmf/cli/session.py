@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 from vmf.cli.places import configuration, home
 from vmf.cli.say import say
 from vmf.errors import Fault, SetupError, SpecError
-from vmf.files import images, ova
 from vmf.model import TINY, Home, Host, Image, Job
-from vmf.plugins import Plugins
-from vmf.run import Hosts
 from vmf.store import Record, Store
 
 if TYPE_CHECKING:
+    from vmf.plugins import Plugins
+    from vmf.run import Hosts
     from vmf.spec import JobWords  # YAML is slow to import and most sessions read none
 
 log = logging.getLogger(__name__)
@@ -44,11 +43,15 @@ class Session:
     @cached_property
     def plugins(self) -> Plugins:
         """The plugins that are installed."""
+        from vmf.plugins import Plugins  # noqa: PLC0415  # a session that only asks the store is over sooner without
+
         return Plugins.load()
 
     @cached_property
     def hosts(self) -> Hosts:
         """The hosts that this process has open."""
+        from vmf.run import Hosts  # noqa: PLC0415  # as above
+
         return Hosts(self.plugins, self.store, proof=lambda: tiny(self.home))
 
     def read(self) -> tuple[tuple[Job, ...], tuple[Host, ...]]:
@@ -72,6 +75,7 @@ class Session:
     def words(self) -> JobWords:
         """What job files are read with."""
         from vmf import spec  # noqa: PLC0415  # as below
+        from vmf.files import images, ova  # noqa: PLC0415  # as below
 
         settings = {name: each.job_settings for name, each in self.plugins.types.items()}
         return spec.JobWords(
