@@ -6,10 +6,19 @@ import codecs
 import re
 
 MEBIBYTE = 2**20
+_GAP = b"\n[vmf: %d bytes are left out here]\n"
+_GAP_LINE = re.compile(re.escape(_GAP).replace(b"%d", b"([0-9]{1,18})"))
 
 _LINE_END = re.compile(r"\r*\n|\r+")
 # Controls but newline and tab, C1 controls, and what reorders or breaks lines behind the reader's back.
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_NUMBERS = r"[0-9]{0,4}(?:;[0-9]{0,4}){0,15}"
+_CONTROL = re.compile(
+    rf"(?P<passes>[\x08\r]|\x1b\[{_NUMBERS}[@A-HJ-MPXdfm])"
+    rf"|(?P<left_out>\x07|\x1b\[\??{_NUMBERS}[hln]|\x1b[=>])"
+    rf"|{_UNSAFE.pattern}"
+)
+_BEGUN = re.compile(rf"\x1b(?:\[\??{_NUMBERS})?\Z")
 
 
 class Escaper:
@@ -53,6 +62,32 @@ def one_line(data: bytes, *, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
+class Typescript:
+    r"""Makes a guest's bytes fit for a terminal on which somebody types to the guest, chunk by chunk.
+
+    Line editing needs more than `Escaper` lets through: backspace, carriage return, and the sequences that move the
+    cursor, erase, and set colours, of bounded length. Sequences that would ask the terminal for an answer or change
+    its modes, and the bell, are left out; whatever else could control it becomes its escape.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._held = ""
+
+    def feed(self, data: bytes) -> str:
+        """The text of the next chunk; a sequence that may go on in the one after it is held back."""
+        text = self._held + self._decoder.decode(data)
+        begun = _BEGUN.search(text)
+        text, self._held = (text[: begun.start()], begun[0]) if begun else (text, "")
+        return _CONTROL.sub(_tamed, text)
+
+
+def _tamed(found: re.Match[str]) -> str:
+    if found["passes"]:
+        return found[0]
+    return "" if found["left_out"] else found[0].encode("unicode_escape").decode("ascii")
+
+
 class BoundedLog:
     """The start and the end of a console, whatever its length.
 
@@ -77,10 +112,19 @@ class BoundedLog:
     def contents(self) -> bytes:
         """What is kept; where something was dropped, a line says how much."""
         self._drop()
-        gap = b"\n[vmf: %d bytes are left out here]\n" % self._dropped if self._dropped else b""
+        gap = _GAP % self._dropped if self._dropped else b""
         return bytes(self._first) + gap + bytes(self._last)
 
     def _drop(self) -> None:
         excess = max(0, len(self._last) - self._last_size)
         del self._last[:excess]
         self._dropped += excess
+
+
+def rest(contents: bytes, offset: int, *, limit: int = MEBIBYTE) -> bytes:
+    """What a `BoundedLog` kept of all that came after the first `offset` bytes; a gap that is still to come stays."""
+    first = (limit + 1) // 2
+    gap = _GAP_LINE.match(contents, first)
+    if gap is None or offset <= first:
+        return contents[offset:]
+    return contents[gap.end() :][max(0, offset - first - int(gap[1])) :]

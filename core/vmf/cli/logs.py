@@ -1,0 +1,86 @@
+"""`vmf logs`: what a guest wrote to its console, from the host while it lives, from its results afterwards."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+from vmf.cli.guest import add_job, guest
+from vmf.cli.session import Session
+from vmf.errors import UsageError
+from vmf.files.console import Escaper, rest
+from vmf.store import Record
+
+LOOK_SECONDS = 0.1
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of `vmf logs`."""
+    add_job(parser)
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until the job has ended")
+    parser.add_argument("--raw", action="store_true", help="byte for byte; not to a terminal")
+
+
+def act(options: argparse.Namespace) -> int:
+    """Print the console of the job; of a name, that of the latest job."""
+    if options.raw and sys.stdout.isatty():
+        raise UsageError(
+            "what a guest wrote could take over this terminal", hint="leave out --raw, or write to a file or a pipe"
+        )
+    session = Session(options)
+    record = session.store.find(options.job)
+    escaper = Escaper()
+    write = _write_raw if options.raw else lambda data: _write(escaper.feed(data))
+    try:
+        follow(session, record, write, on=options.follow)
+        _write(escaper.close())
+    except BrokenPipeError:  # whoever reads has seen enough
+        return 0
+    finally:
+        session.hosts.close()
+    return 0
+
+
+def follow(session: Session, record: Record, write: Callable[[bytes], None], *, on: bool) -> None:
+    """Write what the guest of a job wrote; `on`: until the job has ended, or is forgotten.
+
+    Raises:
+        UsageError: if the job has ended and left no results.
+        OSError: if these cannot be read.
+        HostFault: if the host cannot say.
+    """
+    machine, offset = "", 0
+    now: Record | None = record
+    while now is not None and not now.ended:
+        if now.placement is not None:
+            here = guest(session, now, now.placement)
+            machine, offset = now.machine, offset if machine == now.machine else 0  # another try begins anew
+            while data := here.hypervisor.console(here.handle, offset):
+                offset += len(data)
+                write(data.strip(b"\0"))  # zeros stand for what the host no longer keeps
+        now = session.store.get(record.id)
+        if now is not None and not now.ended:
+            if not on:
+                return
+            time.sleep(LOOK_SECONDS)
+    if now is not None:
+        write(rest(_kept(now), offset if machine in {"", now.machine} else 0))
+
+
+def _kept(record: Record) -> bytes:
+    if record.results is None:
+        name = record.job.name
+        raise UsageError(f"{name} (job {record.id}) has left no console: it has no results", hint=f"`vmf show {name}`")
+    return (record.results / "console.log").read_bytes()
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _write_raw(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()

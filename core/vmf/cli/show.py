@@ -1,0 +1,170 @@
+"""`vmf show`: the whole story of a job."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+
+import msgspec
+from msgspec import Struct
+
+from vmf.cli import facts, screen
+from vmf.cli.guest import RUNNING, add_job, guest
+from vmf.cli.printed import show, table
+from vmf.cli.session import Session, add_format
+from vmf.errors import VmfError
+from vmf.model import MachineFacts, NetworkType, Placement, Verdict
+from vmf.state import MEANING, Created, Ended, Event, Judged, Placed, State
+from vmf.store import Moment, Record, owned
+from vmf.units import format_count, format_size
+
+ANSWER_SECONDS = 3.0
+"""How long a host may take to say what it knows."""
+
+
+class Story(Struct, frozen=True, kw_only=True):
+    """What is told of a job; as JSON, these are the fields."""
+
+    id: int
+    name: str
+    state: State
+    orphaned: bool
+    image: str
+    memory: int
+    cpus: int
+    network: NetworkType
+    host: str
+    type: str
+    reasons: tuple[str, ...]
+    """Why it was placed there."""
+    attempt: int
+    faults: tuple[str, ...]
+    """What was wrong with the hosts that failed it."""
+    machine: str
+    facts: MachineFacts | None
+    """What its host knows now; None if its machine does not run, or the host cannot say."""
+    unknown: str
+    """Why the host cannot say."""
+    folder: str
+    """Where the results go, or are."""
+    verdict: Verdict | None
+    events: tuple[Moment, ...]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of `vmf show`."""
+    add_job(parser)
+    add_format(parser)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Tell the story of the job; of a name, that of the latest job."""
+    session = Session(options)
+    record = session.store.find(options.job)
+    try:
+        told = _story(session, record)
+    finally:
+        session.hosts.close()
+    if options.format == "json":
+        print(msgspec.json.encode(told).decode())
+        return 0
+    show(
+        "\n".join([*table(("job", f"{told.name}, number {told.id}"), _lines(told, record)), "", *_history(told.events)])
+    )
+    return 0
+
+
+def _story(session: Session, record: Record) -> Story:
+    job, placement = record.job, record.placement
+    known = _ask(session, record, placement) if placement and record.state in RUNNING else None
+    return Story(
+        id=record.id,
+        name=job.name,
+        state=record.state,
+        orphaned=not record.ended and not owned(session.home, record.id),
+        image=job.image.name if job.image else "",
+        memory=job.memory,
+        cpus=job.cpus,
+        network=job.network.type,
+        host=placement.host.name if placement else "",
+        type=placement.host.type if placement else "",
+        reasons=placement.reasons if placement else (),
+        attempt=record.attempt,
+        faults=record.faults,
+        machine=record.machine if placement else "",
+        facts=known if isinstance(known, MachineFacts) else None,
+        unknown=known.brief if isinstance(known, VmfError) else "",
+        folder=str(record.results or record.folder),
+        verdict=record.verdict,
+        events=session.store.history(record.id),
+    )
+
+
+def _ask(session: Session, record: Record, placement: Placement) -> MachineFacts | VmfError:
+    """What the host knows of the job's machine, or why it does not say; soon."""
+    answer: Future[MachineFacts] = Future()
+
+    def ask() -> None:
+        try:
+            found = guest(session, record, placement)
+            answer.set_result(found.hypervisor.facts(found.handle))
+        except VmfError as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, name="facts", daemon=True).start()
+    try:
+        return answer.result(ANSWER_SECONDS)
+    except TimeoutError:
+        return VmfError(f"host {placement.host.name} has not answered for {ANSWER_SECONDS:g} s")
+    except VmfError as error:
+        return error
+
+
+def _lines(told: Story, record: Record) -> Iterator[tuple[str, str]]:
+    orphaned = ", orphaned: its engine is gone" if told.orphaned else ""
+    yield "state", f"{told.state}{orphaned}: {MEANING[told.state]}"
+    yield "image", told.image or "none"
+    yield "size", f"{format_size(told.memory)}, {format_count(told.cpus, 'cpu')}"
+    yield "network", told.network
+    if told.host:
+        yield "host", f"{told.host}, of type {told.type}: {'; '.join(told.reasons)}"
+        yield "machine", f"{told.machine}, attempt {told.attempt}"
+    for fault in told.faults:
+        yield "failed", _flat(fault)
+    if told.facts:
+        yield from facts.lines(told.facts)
+    if told.unknown:
+        yield "facts", told.unknown
+    if record.ended:
+        yield "end", screen.ending(record)
+    else:
+        yield "results", f"go to {told.folder}"
+
+
+def _history(events: tuple[Moment, ...]) -> Iterator[str]:
+    rows = [(_clock(each.at), each.state, _words(each.event)) for each in events]
+    return table(("AT", "STATE", "WHAT HAPPENED"), rows)
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def _words(event: Event) -> str:
+    match event:
+        case Placed(host=host):
+            return f"placed on {host}"
+        case Created(handle=handle):
+            return f"machine {handle.machine} is in being"
+        case Ended(ending=ending, detail=detail):
+            return _flat(f"ended: {ending}{detail and f', {detail}'}")
+        case Judged(verdict=verdict):
+            return _flat(f"judged: {verdict.outcome}{verdict.reason and f', {verdict.reason}'}")
+    return str(event.__struct_config__.tag).replace("-", " ")
+
+
+def _flat(text: str) -> str:
+    return "; ".join(line.strip() for line in text.splitlines())

@@ -1,0 +1,87 @@
+"""`vmf logs`: what a guest wrote, beside the engine that carries it, and after its end."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from shell import Shell, until
+
+HOSTILE = "echo \u202edlrow"
+
+
+@pytest.fixture
+def running(shell: Shell):
+    """A job that another process runs, whose guest waits for a line on its console."""
+    shell.job(f"{HOSTILE}\nhear\necho the last line")
+    with shell.start("run", "j.yaml") as process:
+        shell.reaches("j", "running")
+        yield process
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def type_line(shell: Shell, line: str) -> None:
+    (folder,) = (shell.home / "hosts/farm/machines").iterdir()
+    with (folder / "keys").open("a") as keys:
+        keys.write(f"{line}\n")
+
+
+@pytest.mark.usefixtures("running")
+def test_a_running_guest_s_console_with_its_control_characters_escaped(shell: Shell) -> None:
+    until(lambda: "dlrow" in shell.vmf("logs", "j").stdout, "the guest has spoken")
+    assert shell.vmf("logs", "j").stdout == "\\u202edlrow\n"
+    assert shell.vmf("logs", "--raw", "1").stdout == "\u202edlrow\n"
+
+
+@pytest.mark.usefixtures("running")
+def test_following_goes_on_to_the_last_word(shell: Shell) -> None:
+    with shell.start("logs", "-f", "j") as following:
+        assert "dlrow" in following.stdout.readline()
+        type_line(shell, "go on")
+        out, err = following.communicate(timeout=30)
+    assert out == "heard go on\nthe last line\n"
+    assert (following.returncode, err) == (0, "")
+
+
+def test_of_several_of_a_name_the_latest_speaks_and_the_others_by_their_numbers(shell: Shell) -> None:
+    for number in (1, 2):
+        shell.job(f"echo word {number}")
+        shell.vmf("run", "j.yaml", "--set", f"results.folder=r{number}")
+    assert shell.vmf("logs", "j").stdout == "word 2\n"
+    assert shell.vmf("logs", "-f", "1").stdout == "word 1\n"
+
+
+def test_a_long_console_is_followed_without_a_gap(shell: Shell) -> None:
+    shell.job("\n".join(["hear", "echo first", *[f"echo {'long ' * 10_000}"] * 3, "echo last"]))
+    with shell.start("run", "j.yaml") as process:
+        shell.reaches("j", "running")
+        with shell.start("logs", "-f", "j") as following:
+            type_line(shell, "go on")
+            out, _ = following.communicate(timeout=30)
+        process.communicate(timeout=30)
+    lines = out.splitlines()
+    assert (lines[:2], lines[-1:]) == (["heard go on", "first"], ["last"])
+    assert [len(line) for line in lines[2:-1]] == [49_999] * 3
+
+
+def test_a_job_that_left_nothing_and_one_that_nobody_knows(shell: Shell) -> None:
+    shell.fault("create", "job", "the disk is bad")
+    shell.job("echo never")
+    shell.vmf("run", "j.yaml")
+    assert shell.vmf("logs", "j").stdout == ""
+    unknown = shell.vmf("logs", "k")
+    assert (unknown.returncode, unknown.stdout) == (78, "")
+    assert "no job is called 'k'" in unknown.stderr
+
+
+@pytest.mark.usefixtures("running")
+def test_whoever_has_seen_enough_may_close_the_pipe(shell: Shell) -> None:
+    until(lambda: "dlrow" in shell.vmf("logs", "j").stdout, "the guest has spoken")
+    with shell.start("logs", "-f", "j") as following:
+        following.stdout.readline()
+        following.stdout.close()
+        type_line(shell, "go on")
+        assert following.wait(timeout=30) == 0
+        assert following.stderr.read() == ""
