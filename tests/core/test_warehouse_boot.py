@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vmf.files import cdrom, volume
+from vmf.files import cdrom, disc, source, volume
 from vmf.model import Image, Job, Results
 from vmf.result import Said
 from vmf.warehouse.tiny import PARAMETERS
@@ -29,16 +29,11 @@ class Guest:
         self.tiny, self.folder = tiny, folder
         self.console, self.monitor, self.volume = folder / "console", folder / "monitor", folder / "volume"
 
-    def start(self, script, *, results=(), env=None, size=2**26):
-        job = Job(
-            name="job",
-            image=Image(name="tiny"),
-            memory=2**28,
-            run=script,
-            env=env or {},
-            results=Results(files=results),
-        )
+    def start(self, script, *, results=(), files=None, size=2**26, **words):
+        results = Results(files=results)
+        job = Job(name="job", image=Image(name="tiny"), memory=2**28, run=script, results=results, **words)
         cdrom.write(self.folder / "cd.iso", cdrom.contents(job, MAGIC))
+        disc.write(self.folder / "files.iso", files or {}, label="VMF_FILES")
         volume.make(self.volume, size=size, magic=MAGIC)
         disks = {
             "scratch": f"file={self.tiny / 'scratch.raw'},format=raw,snapshot=on",
@@ -50,8 +45,9 @@ class Guest:
             *("-qmp", f"unix:{self.monitor},server=on,wait=off"),
             *("-kernel", self.tiny / "vmlinuz", "-initrd", self.tiny / "initrd.img", "-append", PARAMETERS),
             *(word for disk in disks.values() for word in ("-drive", f"if=virtio,{disk}")),
-            *("-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=cd"),
+            *("-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=cd", "-device", "scsi-cd,drive=files"),
             *("-drive", f"if=none,id=cd,media=cdrom,format=raw,file={self.folder / 'cd.iso'}"),
+            *("-drive", f"if=none,id=files,media=cdrom,format=raw,file={self.folder / 'files.iso'}"),
         ])  # fmt: skip
         return self
 
@@ -108,6 +104,59 @@ exit 7
     assert (guest.files / "a folder" / "x y").read_text() == "one\n"
     assert "hello from Linux, it's  me\n" in guest.said().replace("\r", "")
     assert "no input" in guest.said()
+
+
+def test_any_name_survives_the_trip(guest, tmp_path):
+    """Names, folders, who may run what, and arguments: what a real Linux reads."""
+    (tmp_path / "program").write_text('#!/bin/sh\necho "ran with $1"\n')
+    (tmp_path / "program").chmod(0o700)
+    names = (
+        *(
+            "x" * 253,
+            "ä" * 126,
+            "new\nline",
+            "\x01\x1b[31m",
+            "-rf",
+            "'",
+            '"',
+            "back\\slash",
+            "a;1",
+            "dots...",
+            " ",
+            "*?:",
+        ),
+        *(
+            "😀",
+            "e\u0301",
+            "é",
+            "case",
+            "CASE",
+            "RR_MOVED",
+            "con",
+            "~",
+            "$(id)",
+            "deep/2/3/4/5/6/7/8/9/10/11/" + "y" * 253,
+        ),
+        *("deep/2/3/4/5/6/7/" + "z" * 150 + "/" + "z" * 253, "empty file"),
+    )
+    files = {name: name.encode() for name in names[:-1]} | {"empty file": b""}
+    more = {"magic": b"not the contract's", "empty": None, "program": source.here(tmp_path / "program")}
+    script = """\
+mkdir ../files && mount -t iso9660 -o ro /dev/sr1 ../files && here=$PWD && cd ../files
+"./program" "$2"; printf '%s' "$1" >"$here/argument"
+[ -d empty ] && [ -r case ] && [ ! -x case ] || echo 'wrong modes'
+find . -type f ! -name program ! -name magic -print0 | sort -z | tee "$here/names" | xargs -0 cat >"$here/contents"
+"""
+    wanted = ("names", "contents", "argument")
+    arguments = ("it's\n'$x' ü", "two words")
+    word = guest.start(script, results=wanted, files={**files, **more}, arguments=arguments).word(wanted)
+    assert word.said is Said.ALL
+    expected = sorted(f"./{name}".encode() for name in files)
+    assert (guest.files / "names").read_bytes().split(b"\0")[:-1] == expected
+    assert (guest.files / "contents").read_bytes() == b"".join(files[name[2:].decode()] for name in expected)
+    assert (guest.files / "argument").read_text() == arguments[0]
+    assert "ran with two words" in guest.said()
+    assert "wrong modes" not in guest.said()
 
 
 @pytest.mark.parametrize(
