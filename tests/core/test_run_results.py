@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
-from vmf.model import Disk, DiskFormat, File, Handle, Image, Job, Outcome
-from vmf.result import verdict
-from vmf.run.results import CHUNK, NO_WORD, Parcel
+from vmf.model import Access, Disk, DiskFormat, File, Handle, Image, Job, Outcome, ResultDisks, Results, Slice
+from vmf.result import Base, verdict
+from vmf.run.progress import Progress
+from vmf.run.results import NO_WORD, Parcel
 from vmf.state import State
 from vmf.store import Record
+from volumes import member, tar
 
 HANDLE = Handle(host="farm", machine="vmf-1-1")
 
@@ -89,13 +93,123 @@ def test_only_what_tells_that_this_job_did_not_start_makes_way(record, earlier, 
     assert deliver(replace(record, id=2)) == place
 
 
+GRAIN = 2**16
+
+
+class Hypervisor:
+    """Hands over what it was given, by name."""
+
+    def __init__(self, **streams):
+        self._streams = streams
+
+    def fetch(self, _handle, name):
+        return self._streams[name]()
+
+
+def unpack(parcel, hypervisor, *, check=lambda: None, sums=None):
+    """Unpack, as a life does; the disks' bases have these sums."""
+    bases = SimpleNamespace(
+        describe=lambda disk: Base(file=str(disk.file.path), format=disk.layout, part=disk.file.part, sha256=sums)
+    )
+    return parcel.unpack(hypervisor, HANDLE, bases, Progress(parcel.record, check=check, tell=None))
+
+
+def disks(record, *given, come_back=None, **more):
+    """The job, with these disks."""
+    image = Image(name="box", disks=tuple(given))
+    return replace(record, job=replace(record.job, image=image, results=Results(disks=come_back), **more))
+
+
+def disk(name, **more):
+    return Disk(file=File(path=Path(name)), **more)
+
+
+def told(record):
+    return json.loads((record.folder / "result.json").read_text())
+
+
 def test_a_disk_that_comes_back_keeps_its_holes(record):
-    disk = (bytes(2 * CHUNK) + b"data").ljust(8 * CHUNK, b"\0")
+    content = (bytes(2 * 2**20) + b"data").ljust(8 * 2**20, b"\0")
     parcel = Parcel(record)
-    parcel.unpack(SimpleNamespace(fetch=lambda _handle, _name: io.BytesIO(disk)), HANDLE)
+    unpack(parcel, Hypervisor(disk0=lambda: io.BytesIO(content)))
     copy = parcel.path / "disk0.qcow2"
-    assert copy.read_bytes() == disk
-    assert copy.stat().st_blocks * 512 <= 2 * CHUNK
+    assert copy.read_bytes() == content
+    assert copy.stat().st_blocks * 512 <= 2 * GRAIN
+
+
+def test_an_overlay_comes_back_no_longer_than_it_is(record, tmp_path):
+    base, overlay = tmp_path / "base.raw", tmp_path / "overlay"
+    base.write_bytes(bytes(2**20))
+    command = ("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, overlay)
+    subprocess.run(command, check=True)
+    size = overlay.stat().st_size
+    os.truncate(overlay, 2**30)
+    parcel = Parcel(record)
+    unpack(parcel, Hypervisor(disk0=lambda: overlay.open("rb")))
+    parcel.deliver(verdict(Outcome.COMPLETED), NO_WORD, b"")
+    assert (record.folder / "disk0.qcow2").stat().st_size <= size + GRAIN
+    assert told(record)["disks"][0]["size"] == (record.folder / "disk0.qcow2").stat().st_size
+
+
+MACHINE = (
+    disk("/a.raw"),
+    disk("/b.qcow2", access=Access.IN_PLACE),
+    disk("/c.img", access=Access.READ),
+    disk("/d.ova", format=DiskFormat.VMDK),
+)
+PART = Slice(offset=512, size=1024)
+
+
+@pytest.mark.parametrize(("come_back", "called"), [("changed", "disk"), ("whole", "whole")])
+def test_disks_that_the_guest_changed_come_back_under_their_numbers(record, come_back, called):
+    given = (*MACHINE[:3], replace(MACHINE[3], file=replace(MACHINE[3].file, part=PART)))
+    record = disks(record, *given, come_back=ResultDisks(come_back))
+    parcel = Parcel(record)
+    unpack(parcel, Hypervisor(**{f"{called}{n}": lambda: io.BytesIO(b"disk") for n in (0, 3)}), sums="ab" * 32)
+    parcel.deliver(verdict(Outcome.COMPLETED), NO_WORD, b"")
+    assert {each.name for each in record.folder.glob("disk*")} == {"disk0.qcow2", "disk3.qcow2"}
+    bases = [each.get("base") for each in told(record)["disks"]]
+    assert [(each["file"], each["size"]) for each in told(record)["disks"]] == [("disk0.qcow2", 4), ("disk3.qcow2", 4)]
+    if come_back == "whole":
+        assert bases == [None, None]
+    else:
+        assert bases == [
+            {"file": "/a.raw", "format": "raw", "sha256": "ab" * 32},
+            {
+                "file": "/d.ova",
+                "format": "vmdk",
+                "part": {"offset": 512, "size": 1024},
+                "sha256": "ab" * 32,
+            },
+        ]
+
+
+@pytest.mark.parametrize(("come_back", "run"), [(ResultDisks.NONE, None), (None, "exit 0")])
+def test_no_disk_comes_back_that_is_not_wanted(record, come_back, run):
+    record = disks(record, disk("/a.raw"), come_back=come_back, run=run)
+    parcel = Parcel(record)
+    unpack(parcel, Hypervisor(results=lambda: io.BytesIO(bytes(2**20))))
+    parcel.deliver(verdict(Outcome.COMPLETED), NO_WORD, b"")
+    assert told(record)["disks"] == []
+    assert list(record.folder.glob("disk*")) == []
+
+
+def test_a_disk_that_is_coming_back_can_be_left(record):
+    with pytest.raises(ZeroDivisionError):
+        unpack(Parcel(record), Hypervisor(disk0=lambda: io.BytesIO(b"disk")), check=lambda: 1 / 0)
+    assert deliver(record) == "j.results"
+
+
+def test_a_guests_file_does_not_take_the_place_of_a_disk(record):
+    """Both are wanted: what the guest calls so is refused by name, and the disk stays."""
+    record = disks(record, disk("/a.raw"), come_back=ResultDisks.CHANGED, run="exit 0")
+    end = ("vmf-end", f"{record.nonce}\n".encode())
+    stream = tar(member("disk0.qcow2", b"guest"), end=end)
+    word = unpack(
+        parcel := Parcel(record), Hypervisor(disk0=lambda: io.BytesIO(b"disk"), results=lambda: io.BytesIO(stream))
+    )
+    assert [each.name for each in word.refused] == ["disk0.qcow2"]
+    assert (parcel.path / "disk0.qcow2").read_bytes() == b"disk"
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "no JSON", "{}"])

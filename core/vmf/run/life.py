@@ -29,6 +29,7 @@ from vmf.run.follower import Follower
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark
 from vmf.run.orders import Interrupted, Orders
+from vmf.run.progress import Progress
 from vmf.run.results import NO_WORD, Parcel
 from vmf.run.staging import clear, furnish
 from vmf.state import (
@@ -174,7 +175,8 @@ class Life:
         self._console.finish()
         try:
             parcel = Parcel(self.record)
-            word = parcel.unpack(self._hypervisor(), self._handle(), self._bases, self._check_left)
+            progress = Progress(self.record, check=self._check_left, tell=self._tell)
+            word = parcel.unpack(self._hypervisor(), self._handle(), self._bases, progress)
         except Interrupted:
             return None
         except OSError as error:
@@ -296,7 +298,7 @@ class Life:
     def _read_file(self, path: Path) -> IO[bytes]:
         return self._hypervisor().read(path)
 
-    def _check_left(self, _file: str, _done: int, _total: int) -> None:
+    def _check_left(self) -> None:
         if self.orders.leave:
             raise Interrupted
 

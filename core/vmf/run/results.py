@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count, dropwhile, takewhile
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO
 
 import msgspec
 
@@ -20,11 +20,11 @@ from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
 from vmf.result import Base, Result, ReturnedDisk, Said, Word
 from vmf.run.bases import Bases, overlaid
+from vmf.run.progress import Progress
 from vmf.state import State
 from vmf.store import Record
 
 RESULT_MOST = 2**22
-Report: TypeAlias = Callable[[str, int, int], None]
 NO_WORD = Word(said=Said.NOTHING)
 _OUR_FILES = frozenset({"result.json", "console.log"})
 
@@ -45,15 +45,12 @@ class Parcel:
         self.path.mkdir(parents=True)
         self._disks: list[ReturnedDisk] = []
 
-    def unpack(self, hypervisor: Hypervisor, handle: Handle, bases: Bases, report: Report) -> Word:
-        """Bring the disks that are to come back into the parcel, then what is on the results volume.
-
-        `report` is told of each disk how many bytes are here, and of how many; what it raises breaks the work off.
-        """
+    def unpack(self, hypervisor: Hypervisor, handle: Handle, bases: Bases, progress: Progress) -> Word:
+        """Bring the disks that are to come back into the parcel, then what is on the results volume."""
         record = self.record
         for fetched, file, base in self._coming(bases):
             with hypervisor.fetch(handle, fetched) as stream, naming(self.path):
-                size = _copy(stream, self.path / file, partial(report, file))
+                size = _copy(stream, self.path / file, progress.of(file))
             self._disks.append(ReturnedDisk(file=file, size=size, base=base()))
         if record.job.run is None:
             return NO_WORD
