@@ -25,6 +25,7 @@ GUESTS = Guests(
     reboots="echo vmf-ready\nsleep 0.1\nreboot",
     hears="echo vmf-ready\nhear",
     discs="echo vmf-ready\ndiscs 1",
+    tells="echo vmf-ready\ntell",
     seconds=20,
 )
 MAKER = """

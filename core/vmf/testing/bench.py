@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -36,11 +37,25 @@ class Guests(Struct, frozen=True, kw_only=True):
     """Stays, and does nothing when it is asked to power off."""
     reboots: str
     """Reboots, a moment later."""
+    tells: str
+    """Tells what the machine is made of, each on a line, and stays; what appears later is told later.
+
+    `disk NAME BYTES WORD`: a disk whose first line is a WORD that begins with `contract-`, with the guest's name for it
+    and its size; then `wrote WORD` or `kept WORD`: whether `contract-changed` and a newline could be written over that.
+    `disc WORD`: the first line of the file `word` of a disc.
+    `clock SECONDS`: what the hardware clock shows, as seconds since 1970 if it shows UTC.
+    `firmware bios` or `firmware uefi`.
+    `share NAME WORD`: the shared folders `contract-read` and `contract-write`, if they are there, and the first line of
+    the file `word` in them; then `wrote NAME` or `kept NAME`: whether a file `made` could be written there.
+    `read contract-disk-rate SECONDS`: how long it took to read all of that disk.
+    """
     hears: str = ""
     """For console-writable: waits for a line on its console, writes it there after the word `heard`, and powers off."""
     discs: str = ""
     """For media-change: writes the file `word` of the disc in its second drive again and again, whenever there is
     one; it holds on to each for a moment only."""
+    device: str = "vda"
+    """What the guest calls its first disk, if its job says nothing of that."""
     seconds: float = 60
     """The longest that any of them may take to be ready, or to end."""
     memory: int = 256 * MEBIBYTE
@@ -95,6 +110,11 @@ class Bench:
         while piece := self.hypervisor.console(handle, len(whole)):
             whole += piece
         return whole
+
+    def told(self, handle: Handle, pattern: str) -> re.Match[str]:
+        """Wait until a line of a machine's console is what a regular expression says; the match."""
+        line = re.compile(rf"^{pattern}\r?$", re.MULTILINE)
+        return self.until(lambda: [*line.finditer(self.console(handle).decode(errors="replace"))], bool)[0]
 
     def read(self, handle: Handle, folder: Path) -> Word:
         """The guest's word; what it handed over is unpacked into `folder`."""

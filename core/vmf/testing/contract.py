@@ -37,7 +37,7 @@ from vmf.hookspecs import API
 from vmf.model import Ending, Handle, Host, Image, Machine, MachineState, Power, Stop
 from vmf.plugins import Plugins
 from vmf.result import Said, Word
-from vmf.testing import contract_guests
+from vmf.testing import contract_disks, contract_guests
 from vmf.testing.abilities import tried, tried_by
 from vmf.testing.bench import MADE, READY, Bench, Guests
 
@@ -60,7 +60,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     machine: Machine
 
 
-class HypervisorContract(contract_guests.GuestsContract):
+class HypervisorContract(contract_disks.DisksContract, contract_guests.GuestsContract):
     """Subclass it, name it `Test…`, and give it the fixtures `host`, `image` and `guests`."""
 
     @pytest.fixture(scope="class")

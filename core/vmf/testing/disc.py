@@ -30,6 +30,8 @@ class Disc(Struct, frozen=True, kw_only=True):
     volume: str = ""
     """The results volume's file."""
     reboots: bool = False
+    discs: tuple[str, ...] = ()
+    """What the file `word` of each further disc says."""
 
 
 def read(files: Path, machine: Machine) -> Disc:
@@ -38,7 +40,7 @@ def read(files: Path, machine: Machine) -> Disc:
     Raises:
         JobFault: if it is no ISO, or one that keeps no guest contract.
     """
-    disc = machine.cdroms[0].file if machine.cdroms else None
+    disc, *others = (drive.file for drive in machine.cdroms) if machine.cdroms else (None,)
     if disc is None:
         return Disc()
     with _opened(files / disc) as iso:
@@ -52,6 +54,7 @@ def read(files: Path, machine: Machine) -> Disc:
             end=_file(iso, "vmf-end").decode(),
             volume=str(files / machine.results.file) if machine.results else "",
             reboots=machine.reboots,
+            discs=tuple(word(files / each).decode(errors="replace").rstrip() for each in others if each),
         )
 
 

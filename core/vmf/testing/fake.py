@@ -43,10 +43,21 @@ CONSOLE_MOST = 64 * 1024
 ADDRESS = "192.0.2.1"
 """Of every guest with a network card: an address that is set aside for examples."""
 ABILITIES: Mapping[str, str] = MappingProxyType({
+    "cdroms": "a machine may have more discs than the one with its script",
+    "clock-local": "the hardware clock may show local time",
     "console-writable": "one can type on the console of a guest",
+    "device": "a job may name its disks",
+    "disk-ide": "disks may be attached to ide",
+    "disk-in-place": "a disk may be written where it is",
+    "disk-read": "a disk may be one that is only read",
+    "disk-sata": "disks may be attached to sata",
+    "disk-scsi": "disks may be attached to scsi",
+    "disk-virtio": "disks may be attached to virtio",
     "guest-agent": "a guest may run an agent",
     "guest-files": "files can be copied into a running guest, and out of it",
     "media-change": "discs can be changed while the guest runs",
+    "shares": "folders of the host are shared",
+    "vnc": "machines may have screens",
 })  # fmt: skip
 """What this hypervisor can, of what not all can."""
 

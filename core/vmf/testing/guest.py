@@ -13,6 +13,7 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     fill              fill the first disk: the machine stays paused until it is forced
     hear              wait for a line to be typed on the console, and say it
     discs N           say the file `word` of the disc in drive N, again and again, until asked to power off
+    tell              tell what the machine is made of, write to it, and stay, as `tells` of the contract suite's guests
     exit N            hand over the results with this exit code, and power off
     cut               hand over results that lack their end, and power off
     silent            power off without a word
@@ -29,13 +30,16 @@ import io
 import json
 import os
 import signal
+import string
 import sys
 import tarfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 LIFETIME = 300
+LINE_MOST = 100
 LOOK_SECONDS = "0.02"
 MAGIC_SIZE = 512
 
@@ -73,7 +77,7 @@ class Guest:
         words = {
             "echo": self.echo, "args": self.args, "env": self.env,
             "write": self.write, "sleep": self.sleep, "hang": self.hang, "deaf": self.deaf,
-            "fill": self.fill, "hear": self.hear, "discs": self.discs,
+            "fill": self.fill, "hear": self.hear, "discs": self.discs, "tell": self.tell,
             "exit": self.exit, "cut": self.cut, "silent": self.silent, "crash": self.crash,
             "reboot": self.reboot,
         }  # fmt: skip
@@ -141,6 +145,40 @@ class Guest:
             if word := _read(self._folder / f"drive{drive}").decode(errors="replace"):
                 self.echo(word)
             self.sleep(LOOK_SECONDS)
+
+    def tell(self, _: str) -> None:
+        """Tell what the machine is made of, write to it, and stay."""
+        machine = json.loads((self._folder / "machine.json").read_text())
+        ahead = time.localtime().tm_gmtoff if machine["clock"] == "local" else 0
+        self.echo(f"clock {int(time.time()) + ahead}")
+        self.echo(f"firmware {machine['firmware'] or 'bios'}")
+        for disc in self._disc["discs"]:
+            self.echo(f"disc {disc}")
+        for number, disk in enumerate(machine["disks"]):
+            self._try_disk(number, disk)
+        for share in machine["shares"]:
+            self._try_share(share)
+        self.hang("")
+
+    def _try_disk(self, number: int, disk: dict[str, Any]) -> None:
+        files = self._folder / "files"
+        file = files / disk["file"]
+        with file.open("rb") as content:
+            word = content.readline(LINE_MOST).decode(errors="replace").rstrip("\n")
+        self.echo(f"disk {disk['device'] or 'vd' + string.ascii_lowercase[number]} {file.stat().st_size} {word}")
+        if disk["access"] == "read":
+            self.echo(f"kept {word}")
+            return
+        with (files / f"disk{number}" if disk["access"] == "snapshot" else file).open("r+b") as content:
+            content.write(b"contract-changed\n")
+        self.echo(f"wrote {word}")
+
+    def _try_share(self, share: dict[str, Any]) -> None:
+        folder, name = Path(share["folder"]), share["name"]
+        self.echo(f"share {name} {_read(folder / 'word').decode(errors='replace').rstrip()}")
+        if share["write"]:
+            (folder / "made").touch()
+        self.echo(f"{'wrote' if share['write'] else 'kept'} {name}")
 
     def exit(self, code: str) -> NoReturn:
         """Hand over the results, and power off."""
