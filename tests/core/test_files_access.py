@@ -10,7 +10,7 @@ import pytest
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files import access, images
-from vmf.model import Disk, DiskFormat, File
+from vmf.model import Disk, DiskFormat, File, Host, ImageRoot
 
 NOBODY = 65534
 
@@ -94,3 +94,56 @@ def test_a_disk_that_may_not_be_read_is_held_with_what_blocks(tree, blocker, req
     with pytest.raises(JobFault, match=f"give this user access to {tree / blocker},") as caught:
         images.inspect(Disk(file=File(path=tree / "outer" / "inner" / "file"), format=DiskFormat.RAW))
     assert caught.value.code is HoldCode.IMAGE_UNREADABLE
+
+
+@pytest.fixture
+def srv(tmp_path):
+    """A root of images, and a folder beside it whose name begins alike."""
+    for name in ("images/deep", "images2", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("images/deep/a.raw", "images2/a.raw", "elsewhere/a.raw"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_what_lies_below_a_root_is_not_outside(srv):
+    roots = [srv / "elsewhere", srv / "images"]
+    assert access.outside(srv / "images/deep/a.raw", roots) is None
+    assert access.outside(srv / "images/deep/../deep/a.raw", roots) is None
+    assert access.outside(srv / "images/new.raw", roots) is None
+
+
+def test_prefixes_dots_and_links_lead_outside(srv):
+    roots = [srv / "images"]
+    (srv / "images/link").symlink_to("../elsewhere")
+    (srv / "images/a.raw").symlink_to(srv / "images2/a.raw")
+    for path, real in (
+        ("images2/a.raw", "images2/a.raw"),
+        ("images/../images2/a.raw", "images2/a.raw"),
+        ("images/deep/../../elsewhere/a.raw", "elsewhere/a.raw"),
+        ("images/link/a.raw", "elsewhere/a.raw"),
+        ("images/link/../images2/a.raw", "images2/a.raw"),
+        ("images/a.raw", "images2/a.raw"),
+    ):
+        assert access.outside(srv / path, roots) == srv / real
+    assert access.outside(srv / "images/deep/a.raw", []) == srv / "images/deep/a.raw"
+
+
+def test_a_root_may_be_a_link_itself(srv):
+    (srv / "root").symlink_to("images")
+    assert access.outside(srv / "images/deep/a.raw", [srv / "root"]) is None
+    assert access.outside(srv / "root/deep/a.raw", [srv / "images"]) is None
+
+
+def test_a_file_outside_what_the_host_grants_is_refused_with_where_it_lies(srv):
+    (srv / "images/a.raw").symlink_to(srv / "images2/a.raw")
+    files = [File(path=srv / "images/deep/a.raw"), File(path=srv / "images/a.raw")]
+    images.check_roots(files, Host(name="h", type="fake"))
+    mine, others = ImageRoot(path=srv / "images"), ImageRoot(path=srv / "images2", users=("eve",))
+    images.check_roots(files[:1], Host(name="h", type="fake", images=(mine, others)))
+    with pytest.raises(JobFault, match=f"{srv}/images/a.raw: it lies at {srv}/images2/a.raw, outside") as caught:
+        images.check_roots(files, Host(name="h", type="fake", images=(mine, others)))
+    assert caught.value.code is HoldCode.REFUSED
+    assert caught.value.hint == f"put the file there: {srv}/images"
+    with pytest.raises(JobFault, match="ask the host's owner"):
+        images.check_roots(files, Host(name="h", type="fake", images=(others,)))

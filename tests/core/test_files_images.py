@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import socket
+import stat
 import struct
 import subprocess
 from contextlib import suppress
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files import images
-from vmf.model import Disk, DiskFormat, File, Image
+from vmf.model import Disk, DiskFormat, File, Image, Slice
 
 FUZZ = settings(deadline=None, database=None)
 BZIMAGE = bytes(0x1FE) + b"\x55\xaa" + b"\0\0HdrS" + bytes(600)
@@ -257,6 +259,122 @@ def test_what_is_no_file_is_refused_without_being_opened(tmp_path):
         said = [fault(raw(each)) for each in (tmp_path, tmp_path / "pipe", tmp_path / "socket", "/dev/zero")]
     for found, kind in zip(said, ("a folder", "a named pipe", "a socket", "a character device"), strict=True):
         assert kind in found
+
+
+def test_a_link_to_an_image_is_followed_and_what_it_leads_to_is_looked_at(tmp_path, path, good):
+    (tmp_path / "link.qcow2").symlink_to("other")
+    (tmp_path / "other").symlink_to(path)
+    assert f"it is a link to {path}, and there is no such file" in fault(
+        qcow2(tmp_path / "link.qcow2"), HoldCode.IMAGE_MISSING
+    )
+    path.write_bytes(good)
+    images.inspect(qcow2(tmp_path / "link.qcow2"))
+    path.write_bytes(changed(good, backing_offset=512, backing_size=9))
+    assert "overlay over another file" in fault(qcow2(tmp_path / "link.qcow2"))
+
+
+def test_a_partition_is_a_raw_disk_of_its_own(path, monkeypatch):
+    path.write_bytes(bytes(2048))
+    found = list(path.stat())
+    found[0] = stat.S_IFBLK | 0o600
+    monkeypatch.setattr(Path, "stat", lambda _: os.stat_result(found))  # not every computer has one for tests
+    images.inspect(raw(path))
+    assert "a block device" in fault(Image(name="i", kernel=File(path=path)))
+
+
+class TestStretch:
+    """A disk that is a part of a file."""
+
+    @pytest.fixture
+    def within(self, path):
+        def within(data, format_=DiskFormat.QCOW2, *, offset=1536, size=None, **fields):
+            path.write_bytes(b"\xff" * offset + data + b"\xff" * 4096)
+            part = Slice(offset=offset, size=len(data) if size is None else size)
+            return Disk(file=File(path=path, part=part), format=format_, **fields)
+
+        return within
+
+    def test_it_is_looked_at_as_if_it_were_a_file(self, within, good):
+        images.inspect(within(good))
+        images.inspect(within(bytes(1024), DiskFormat.RAW))
+        assert "no qcow2 image" in fault(within(bytes(512)))
+        assert "no multiple of 512" in fault(within(bytes(1000), DiskFormat.RAW))
+        assert "stated to be raw and is a qcow2 image" in fault(within(good, DiskFormat.RAW))
+
+    def test_nothing_beyond_it_is_seen(self, within, good):
+        name = b"json:{}"
+        end = len(good)
+        said = fault(within(changed(good, backing_offset=end, backing_size=len(name)) + name, size=end))
+        assert "without a name" in said
+        assert "table lies outside" in fault(within(changed(good, l1_offset=end).ljust(2 * end, b"\0"), size=end))
+        assert "ends within its header" in fault(within(good, size=80))
+
+    def test_it_lies_within_its_file(self, within, good):
+        assert "ends before the stretch" in fault(within(good, size=len(good) + 4097))
+        assert "ends before the stretch" in fault(within(good, size=2**62))
+
+
+class TestOnHost:
+    """Files that are already on the host are looked at through it."""
+
+    @pytest.fixture
+    def there(self, tmp_path):
+        """A host whose files lie in a folder, with what it opened."""
+        folder, opened = tmp_path / "host", []
+
+        def there(path):
+            opened.append(path)
+            return (folder / path.relative_to("/")).open("rb")
+
+        there.opened, there.folder = opened, folder
+        folder.mkdir()
+        return there
+
+    def image(self, **fields):
+        where = {name: File(path=Path(f"/{name}"), on_host=True) for name in ("kernel", "initrd")}
+        disk = Disk(file=File(path=Path("/disk"), on_host=True), format=DiskFormat.RAW, **fields)
+        return Image(name="i", disks=(disk,), **where)
+
+    def said(self, there, code=HoldCode.IMAGE_INVALID):
+        with pytest.raises(JobFault) as caught:
+            images.inspect_image(self.image(), on_host=there)
+        assert caught.value.code is code
+        return str(caught.value)
+
+    def test_each_is_opened_there_and_judged_as_any_other(self, there, good):
+        for name, data, reason in (
+            ("disk", good, "disk /disk of the host: it is stated to be raw"),
+            ("kernel", b"#!/bin/sh", "kernel /kernel of the host: it is no Linux kernel"),
+            ("initrd", b"", "/initrd of the host: it is empty"),
+        ):
+            (there.folder / name).write_bytes(data)
+            assert reason in self.said(there)
+            (there.folder / name).write_bytes(BZIMAGE[:512] if name == "disk" else BZIMAGE)
+            there.opened.clear()
+            if name != "initrd":
+                assert "check the path on the host" in self.said(there, HoldCode.IMAGE_MISSING)
+        images.inspect_image(self.image(), on_host=there)
+        assert there.opened[:3] == [Path("/disk"), Path("/kernel"), Path("/initrd")]
+
+    def test_what_is_of_this_computer_is_not_asked_of_the_host(self, there, path):
+        path.write_bytes(bytes(512))
+        images.inspect_image(Image(name="i", disks=(raw(path),)), on_host=there)
+        assert not there.opened
+
+    def test_a_checksum_is_compared_there(self, there):
+        (there.folder / "disk").write_bytes(bytes(512))
+        right = hashlib.sha256(bytes(512)).hexdigest()
+        images.verify_image(self.image(sha256=right), checksum=checksum, on_host=there)
+        with pytest.raises(JobFault, match="should be 0000"):
+            images.verify_image(self.image(sha256="0" * 64), checksum=checksum, on_host=there)
+
+    def test_whom_the_host_stops_is_told_where(self):
+        def forbidden(_path):
+            raise PermissionError(errno.EACCES, "user guests may not read it", "/srv")
+
+        said = self.said(forbidden, HoldCode.IMAGE_UNREADABLE)
+        assert "/srv may not be passed or read" in said
+        assert "give whoever runs the guests access to /srv" in said
 
 
 def test_a_kernel_and_its_ram_disk_are_looked_at(tmp_path, path):
