@@ -215,6 +215,20 @@ def test_a_newer_store_is_refused(home):
         Store(home)
 
 
+def test_an_older_store_goes_on(home):
+    """Of a version that kept no checksums."""
+    store = Store(home)
+    facts = Facts(identity="i", memory=1, cpus=1, arch="a", accelerator="x")
+    store.keep_facts("farm", facts)
+    store._db.executescript("DROP TABLE checksums; PRAGMA user_version = 1;")
+    store.close()
+    store = Store(home)
+    assert store.facts("farm") == facts
+    store.keep_checksum(b"disk", "now", "ab")
+    assert [store.checksum(b"disk", stamp) for stamp in ("now", "then")] == ["ab", None]
+    store.close()
+
+
 def test_a_file_that_is_no_store_is_refused_and_kept(home):
     home.store.write_text("my diary\n" * 100)
     with pytest.raises(SetupError, match="cannot be used"):
