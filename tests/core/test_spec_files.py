@@ -114,6 +114,16 @@ def test_what_names_no_file_is_told(folder, load, file, rule, what):
     assert fault.hint
 
 
+def test_an_appliance_is_no_disk(fault_of, folder):
+    (folder / "box.ova").touch()
+    for disk in ("{file: box.ova}", "{file: box.OVA, format: vmdk}", "{file: {on_host: /a.ova}, format: raw}"):
+        (folder / "box.OVA").touch()
+        fault = fault_of(f"disks: [{disk}]")
+        assert fault.what.startswith("spec.disks, item 1.file: ")
+        assert "an appliance" in fault.what
+        assert (fault.rule, fault.hint) == ("VMF120", "name it with `image:`")
+
+
 def test_a_full_path_that_is_not_here_may_have_been_meant_for_the_host(fault_of):
     fault = fault_of("disks: [{file: /no/such/disk.raw}]")
     assert fault.hint == "a file that is on the host does not travel: write {on_host: /no/such/disk.raw}"
@@ -194,6 +204,8 @@ def test_files_folders_and_block_devices_are_there_and_nothing_else(folder, monk
     os.mkfifo(folder / "pipe")
     (folder / "loop").symlink_to("loop")
     (folder / "link").symlink_to("box.raw")
+    (folder / "dangling").symlink_to("nothing")
+    assert absence(folder / "dangling") == f"a link to '{folder}/nothing': no such file or directory"
     assert [absence(folder / name) for name in ("box.raw", ".", "link")] == ["", "", ""]
     assert absence(folder / "pipe") == "neither a file nor a folder"
     assert "symbolic links" in absence(folder / "loop")

@@ -7,9 +7,13 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from shell import unprivileged
-from vmf.errors import Fault, SpecError
-from vmf.model import Disk, DiskFormat, File, Image
+from vmf.errors import Fault, HoldCode, JobFault, SpecError
+from vmf.model import Bus, Disk, DiskFormat, File, Image, Slice
 from vmf.spec import load_image
+from vmf.spec.faults import Place, Source
+from vmf.spec.given import Given
+from vmf.spec.image import Shelves, read_image
+from vmf.spec.nodes import scalar
 
 HEAD = "apiVersion: vmf/v1\nkind: Image\nmetadata: {name: tiny}\n"
 FULL = f"""{HEAD}spec:
@@ -58,6 +62,11 @@ def fault_of(faults_of):
         return fault
 
     return fault_of
+
+
+def image_of(reference: str, shelves: Shelves) -> Image:
+    node = scalar(reference, Place(source=Source(where="")), plain=False)
+    return read_image(shelves, Given(keys=("image",), node=node))
 
 
 def make(folder: Path, text: str = FULL, *, name: str = "tiny.image.yaml") -> Path:
@@ -128,6 +137,41 @@ def test_any_other_file_is_to_be_described(fault_of, beside, file):
     assert fault.what == f"image: the format of '{file}' cannot be told by its name"
     assert "NAME.image.yaml" in fault.hint
     assert ".qcow2" in fault.hint
+    assert ".ova" in fault.hint
+
+
+def test_an_appliance_gives_its_disks_and_its_name(beside, images):
+    asked = []
+    disk = Disk(file=File(path=Path("/a"), part=Slice(offset=512, size=512)), format=DiskFormat.VMDK, bus=Bus.IDE)
+
+    def appliance(path):
+        asked.append(path)
+        return (disk,)
+
+    for name in ("box.ova", "BOX.OVA"):
+        (beside / name).touch()
+        found = image_of(name, Shelves(beside=beside, images=images, appliance=appliance))
+        assert found == Image(name=name[:3], disks=(disk,))
+        assert asked.pop() == beside / name
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        (HoldCode.IMAGE_MISSING, "VMF402"),
+        (HoldCode.IMAGE_INVALID, "VMF404"),
+        (HoldCode.IMAGE_UNREADABLE, "VMF405"),
+    ],
+)
+def test_what_an_appliance_is_refused_for_is_told_where_it_is_named(beside, images, code, rule):
+    def appliance(_path):
+        raise JobFault("it is no tar archive", code=code, hint="get a good copy")
+
+    (beside / "box.ova").touch()
+    with pytest.raises(SpecError) as caught:
+        image_of("box.ova", Shelves(beside=beside, images=images, appliance=appliance))
+    (fault,) = caught.value.faults
+    assert (fault.what, fault.hint, fault.rule) == ("image: it is no tar archive", "get a good copy", rule)
 
 
 def test_an_image_that_is_not_there_tells_every_place_and_what_may_be_meant(fault_of, beside, images):
