@@ -32,11 +32,11 @@ def connect(host: Host, folder: Path) -> Connection:
 
 
 @hookimpl
-def probe(connection: Connection, known: Facts | None, proof: Image | None) -> Facts:
+def probe(connection: Connection, host: Host, known: Facts | None, proof: Image | None) -> Facts:
     """Look at the host, and boot the proof where there is doubt."""
     from vmf_kvm import probe as probing  # noqa: PLC0415  # as above
 
-    return probing.probe(connection, known, proof, prove=_prove)
+    return probing.probe(connection, known, proof, host=host, prove=_prove)
 
 
 @hookimpl

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
 from vmf.errors import HostLost, SetupError, VmfError
-from vmf.model import Facts, Image
+from vmf.model import Facts, Host, Image
 from vmf_kvm.account import Account
 from vmf_kvm.connection import Connection
+from vmf_kvm.daemon import find_program
+from vmf_kvm.settings import DaemonKind, settings
 
 KVM = Path("/dev/kvm")
+INTERFACES = Path("/sys/class/net")
+NAT, BRIDGE = "network-nat", "network-bridge"
 KIBIBYTE = 1024
 UNPROVED = "kvm is unproved: `vmf image build tiny` builds the guest that proves it"
 UNSETTLED = "unsettled"
@@ -24,7 +28,9 @@ Prove: TypeAlias = Callable[[Connection, Image], str]
 """Boots the image by KVM; returns what is wrong with KVM, empty if nothing; raises what kept it from finding out."""
 
 
-def probe(connection: Connection, known: Facts | None, proof: Image | None, *, prove: Prove, kvm: Path = KVM) -> Facts:
+def probe(
+    connection: Connection, known: Facts | None, proof: Image | None, *, host: Host, prove: Prove, kvm: Path = KVM
+) -> Facts:
     """The host's facts; `known` as it is while it holds. Where the proof could not be made, the next probe tries again.
 
     Raises:
@@ -36,7 +42,8 @@ def probe(connection: Connection, known: Facts | None, proof: Image | None, *, p
     barrier = closed(kvm, connection.daemon.account)
     memory, cpus = _memory(), len(os.sched_getaffinity(0))
     hardware = (_cpu(), f"cpus {cpus}", f"memory {memory}", _device(kvm, barrier))
-    identity = _identity(versions, hardware, proof)
+    missing = networkless(host)
+    identity = _identity(versions, (*hardware, *(f"no {each}: {why}" for each, why in missing.items())), proof)
     if known is not None and known.identity == identity:
         return known
     try:
@@ -53,7 +60,30 @@ def probe(connection: Connection, known: Facts | None, proof: Image | None, *, p
         accelerator="tcg" if note else "kvm",
         note=note,
         versions=versions,
+        missing=missing,
     )
+
+
+def networkless(host: Host) -> Mapping[str, str]:
+    """The kinds of network that this host lacks, each with the reason."""
+    if settings(host).daemon is not DaemonKind.SYSTEM:
+        reason = "only the computer's own libvirt has it: `kvm: {daemon: system}` in the host's spec"
+        return dict.fromkeys((NAT, BRIDGE), reason)
+    reasons = {
+        NAT: (_uninstalled("dnsmasq"), _uninstalled("iptables"), _uninstalled("ebtables")),
+        BRIDGE: (_no_bridge(host.networks.bridge), _uninstalled("ebtables")),
+    }
+    return {ability: next(filter(None, why)) for ability, why in reasons.items() if any(why)}
+
+
+def _uninstalled(program: str) -> str:
+    return "" if find_program(program) else f"{program} is not installed"
+
+
+def _no_bridge(name: str | None) -> str:
+    if name is None:
+        return "the host's spec names no bridge: `networks: {types: [bridge], bridge: br0}`"
+    return "" if INTERFACES.joinpath(name, "bridge").is_dir() else f"this computer has no bridge {name}"
 
 
 def closed(kvm: Path, account: Account) -> str:

@@ -1,19 +1,27 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
-from vmf.model import File, Image
+from vmf.model import File, Host, Image, Networks
 from vmf_kvm import account
+from vmf_kvm import probe as probing
 from vmf_kvm.account import Account
-from vmf_kvm.probe import UNPROVED, closed, probe
+from vmf_kvm.probe import UNPROVED, closed, networkless
 
 KVM_OFFERED = "<guest><arch name='x86_64'><domain type='qemu'/><domain type='kvm'/></arch></guest>"
+HOST = Host(name="h", type="kvm")
+SYSTEM = replace(HOST, networks=Networks(bridge="lan0"), settings={"kvm": {"daemon": "system"}})
+NAT, BRIDGE = "network-nat", "network-bridge"
 STRANGER = Account(name="libvirt-qemu", uid=4242, gid=4242, groups=(4242, 4343))
+
+
+probe = partial(probing.probe, host=HOST)
 
 
 @pytest.fixture
@@ -159,3 +167,49 @@ def test_what_no_longer_holds_is_proved_again(kvm, proof, change, monkeypatch):
     fresh = probe(now, known, None if change == "no proof" else proof, prove=works, kvm=kvm)
     assert fresh.identity != known.identity
     assert fresh.note != known.note
+
+
+@pytest.fixture
+def interfaces(tmp_path, monkeypatch):
+    """A computer with everything, and a bridge."""
+    (tmp_path / "lan0" / "bridge").mkdir(parents=True)
+    (tmp_path / "eth0").mkdir()
+    monkeypatch.setattr(probing, "INTERFACES", tmp_path)
+    monkeypatch.setattr(probing, "find_program", lambda name: name)
+
+
+def test_a_daemon_of_vmfs_own_has_neither_nat_nor_bridge(kvm, proof):
+    facts = probe(connection(), None, proof, prove=works, kvm=kvm)
+    assert facts.missing.keys() == {NAT, BRIDGE}
+    assert all("daemon: system" in reason for reason in facts.missing.values())
+
+
+@pytest.mark.usefixtures("interfaces")
+def test_the_computers_own_daemon_has_both(kvm, proof):
+    assert probing.probe(connection(), None, proof, host=SYSTEM, prove=works, kvm=kvm).missing == {}
+
+
+@pytest.mark.usefixtures("interfaces")
+@pytest.mark.parametrize(
+    ("program", "abilities"), [("dnsmasq", {NAT}), ("iptables", {NAT}), ("ebtables", {NAT, BRIDGE})]
+)
+def test_a_program_that_a_network_needs_is_named(monkeypatch, program, abilities):
+    monkeypatch.setattr(probing, "find_program", lambda name: None if name == program else name)
+    assert networkless(SYSTEM) == dict.fromkeys(abilities, f"{program} is not installed")
+
+
+@pytest.mark.usefixtures("interfaces")
+@pytest.mark.parametrize(
+    ("bridge", "reason"), [("eth0", "no bridge eth0"), ("br9", "no bridge br9"), (None, "no bridge:")]
+)
+def test_a_bridge_has_to_be_named_and_there(bridge, reason):
+    missing = networkless(replace(SYSTEM, networks=Networks(bridge=bridge)))
+    assert missing.keys() == {BRIDGE}
+    assert reason in missing[BRIDGE]
+
+
+@pytest.mark.usefixtures("interfaces")
+def test_a_host_whose_networks_have_changed_is_probed_again(kvm, proof, monkeypatch):
+    known = probing.probe(connection(), None, proof, host=SYSTEM, prove=works, kvm=kvm)
+    monkeypatch.setattr(probing, "find_program", lambda _name: None)
+    assert probing.probe(connection(), known, proof, host=SYSTEM, prove=works, kvm=kvm).missing.keys() == {NAT, BRIDGE}
