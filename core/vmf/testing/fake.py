@@ -31,6 +31,7 @@ from urllib.parse import quote
 import msgspec
 
 from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.files import sparse
 from vmf.files.access import open_disk
 from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Address, Facts, Handle, Host, Machine, MachineFacts, MachineState, Power, Stop
@@ -100,10 +101,12 @@ def put(connection: World, machine: str, name: str, source: Path, report: Callab
     files = connection.machine(machine) / "files"
     files.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = files / f".{name}.new"
-    shutil.copyfile(source, new)
-    size = new.stat().st_size
-    report(size, size)
-    new.replace(files / name)
+    try:
+        with source.open("rb") as reading, new.open("wb") as writing:
+            sparse.copy(reading, writing, report)
+        new.replace(files / name)
+    finally:
+        new.unlink(missing_ok=True)
     return name
 
 
