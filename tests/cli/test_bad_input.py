@@ -127,7 +127,7 @@ def test_what_yaml_would_misread_arrives_as_it_is_written(shell: Shell) -> None:
     ("make", "reason", "hint"),
     [
         (("-f", "qcow2", "box.qcow2", "1M"), "", ""),
-        (("-f", "vmdk", "box.qcow2", "1M"), "it is stated to be qcow2 and is a VMDK image", "qemu-img convert"),
+        (("-f", "vmdk", "box.qcow2", "1M"), "it is stated to be qcow2 and is a VMDK image", "state `format: vmdk`"),
         (
             ("-f", "qcow2", "-F", "raw", "-b", "box.raw", "box.qcow2"),
             "an overlay over another file, box.raw",
@@ -152,6 +152,14 @@ def test_an_image_must_be_what_it_is_stated_to_be_and_stand_alone(
     assert f"disk {shell.folder}/box.qcow2: " in said
     assert reason in said
     assert hint in said
+
+
+def test_an_appliance_must_be_one(shell: Shell) -> None:
+    (shell.folder / "box.ova").write_text("not an archive")
+    (shell.folder / "j.yaml").write_text(GOOD.replace("box.raw", "box.ova"))
+    said = shell.refused()
+    assert "j.yaml:6:10: spec.image: " in said
+    assert f"appliance {shell.folder}/box.ova: it is no tar archive, or a damaged one" in said
 
 
 def test_a_text_file_is_no_image(shell: Shell) -> None:

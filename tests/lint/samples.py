@@ -214,6 +214,8 @@ FILES = (
     Sample("VMF403", "an image that is not in the warehouse", bare("image: →«debian|box.raw»")),
     Sample("VMF404", "an image of an unknown version", bare("image: →«future.qcow2|box.raw»")),
     Sample("VMF404", "a disk of another format", job("disks: [{file: →«odd|data».raw}]")),
+    Sample("VMF404", "a disk that names a file of the host", job("disks: [{file: →«lure.vmdk|data.raw»}]")),
+    Sample("VMF404", "an appliance that is none", bare("image: →«torn.ova|box.raw»")),
     Sample("VMF404", "a kernel that is none", job("boot: {kernel: →«seed|vmlinuz»}")),
     Sample("VMF406", "a folder for an ISO", job("cdrom: {«iso: →a|files: [a]»}")),
     Sample("VMF406", "a folder for a secret", job("run: x", "secrets: {A: →«a|token»}")),

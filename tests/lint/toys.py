@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from vmf.hookspecs import API, HypervisorType, hookimpl
+from vmf.hookspecs import API, OPTIONAL, HypervisorType, hookimpl
 from vmf.plugins import HYPERVISORS, Plugins
 from vmf.testing import fake
 
@@ -36,7 +36,9 @@ TOY = HypervisorType(
     capabilities=dict.fromkeys(_ABLE, "It can."),
 )
 WORDS = HypervisorType(type="words", api=API, version="1")
-_VERBS = {name: staticmethod(verb) for name, verb in vars(fake).items() if hasattr(verb, "vmf_impl")}
+_VERBS = {
+    name: staticmethod(verb) for name, verb in vars(fake).items() if hasattr(verb, "vmf_impl") and name not in OPTIONAL
+}
 
 
 def toys() -> Plugins:
@@ -58,6 +60,8 @@ def furnish(folder: Path) -> None:
         "data.raw": bytes(512),
         "odd.raw": bytes(511),
         "future.qcow2": struct.pack(">4sI", b"QFI\xfb", 9),
+        "lure.vmdk": b'# Disk DescriptorFile\nRW 1 FLAT "/etc/shadow" 0\n',
+        "torn.ova": b"box.ovf",
         "vmlinuz": kernel,
         "initrd": b"x",
         "a/x": b"x",
