@@ -54,6 +54,9 @@ class Guests(Struct, frozen=True, kw_only=True):
     discs: str = ""
     """For media-change: writes the file `word` of the disc in its second drive again and again, whenever there is
     one; it holds on to each for a moment only."""
+    serves: str = ""
+    """For network cards: writes `card MAC DRIVER` of its one, asks for an address, and answers each TCP call to port
+    7000 with the line `served`."""
     device: str = "vda"
     """What the guest calls its first disk, if its job says nothing of that."""
     seconds: float = 60
@@ -98,11 +101,17 @@ class Bench:
         self, script: str, name: str = "", *, amend: Callable[[Machine], Machine] = lambda planned: planned
     ) -> Handle:
         """Make a machine, amended; its script has begun when this returns."""
-        name = name or self.new_name()
-        self.put(name, script)
-        handle = self.hypervisor.create(amend(self.machine(name, script)))
+        handle = self.start(script, name, amend=amend)
         self.until(lambda: self.console(handle), lambda console: READY in console)
         return handle
+
+    def start(
+        self, script: str, name: str = "", *, amend: Callable[[Machine], Machine] = lambda planned: planned
+    ) -> Handle:
+        """Make a machine, amended, and let it boot by itself."""
+        name = name or self.new_name()
+        self.put(name, script)
+        return self.hypervisor.create(amend(self.machine(name, script)))
 
     def console(self, handle: Handle) -> bytes:
         """All of a machine's console, read piece by piece."""

@@ -37,7 +37,7 @@ from vmf.hookspecs import API
 from vmf.model import Ending, Handle, Host, Image, Machine, MachineState, Power, Stop
 from vmf.plugins import Plugins
 from vmf.result import Said, Word
-from vmf.testing import contract_disks, contract_guests
+from vmf.testing import contract_disks, contract_guests, contract_networks
 from vmf.testing.abilities import tried, tried_by
 from vmf.testing.bench import MADE, READY, Bench, Guests
 
@@ -60,7 +60,9 @@ class Ended(Struct, frozen=True, kw_only=True):
     machine: Machine
 
 
-class HypervisorContract(contract_disks.DisksContract, contract_guests.GuestsContract):
+class HypervisorContract(
+    contract_disks.DisksContract, contract_networks.NetworksContract, contract_guests.GuestsContract
+):
     """Subclass it, name it `Test…`, and give it the fixtures `host`, `image` and `guests`."""
 
     @pytest.fixture(scope="class")
@@ -90,10 +92,13 @@ class HypervisorContract(contract_disks.DisksContract, contract_guests.GuestsCon
     @pytest.fixture(autouse=True)
     @classmethod
     def declared(cls, request: pytest.FixtureRequest, plugins: Plugins, host: Host) -> None:
-        """Pass over the test of a capability that the plugin does not declare."""
+        """Pass over the test of a capability that the plugin does not declare, or that this host lacks."""
         tied = tried_by(request.function)
-        if tied and not set(tied) & plugins.types[host.type].capabilities.keys():
+        declared = set(tied) & plugins.types[host.type].capabilities.keys()
+        if tied and not declared:
             pytest.skip(f"{host.type} does not declare {' or '.join(tied)}")
+        if tied and not declared - (missing := request.getfixturevalue("bench").facts.missing).keys():
+            pytest.skip(f"the host has not {'; '.join(f'{each}: {missing[each]}' for each in declared)}")
 
     @pytest.fixture(scope="class")
     @classmethod
