@@ -20,6 +20,7 @@ the kinds are `job`, `host` and `lost`. The file is read at every call, and coun
 
 from __future__ import annotations
 
+import io
 import platform
 import shutil
 from collections.abc import Callable, Mapping
@@ -35,9 +36,9 @@ from vmf.files import sparse
 from vmf.files.access import open_disk
 from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Address, Facts, Handle, Host, Machine, MachineFacts, MachineState, Power, Stop
-from vmf.testing import disc
+from vmf.testing import disc, samples
 from vmf.testing.terminal import Terminal
-from vmf.testing.world import Nudges, World
+from vmf.testing.world import Nudges, World, overlay
 
 VERSION = "1"
 CONSOLE_MOST = 64 * 1024
@@ -59,6 +60,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "media-change": "discs can be changed while the guest runs",
     "shares": "folders of the host are shared",
     "vnc": "machines may have screens",
+    "whole-disks": "disks come back with all that is in them",
 })  # fmt: skip
 """What this hypervisor can, of what not all can."""
 
@@ -237,6 +239,8 @@ def fetch(connection: World, handle: Handle, name: str) -> IO[bytes]:
     folder = connection.machine(handle.machine)
     try:
         machine = msgspec.json.decode((folder / "machine.json").read_bytes(), type=Machine)
+        if name.startswith("whole"):
+            return _whole(folder / "files", machine, int(name.removeprefix("whole")))
         file = machine.results.file if name == "results" and machine.results else name
         return (folder / "files" / file).open("rb")
     except FileNotFoundError:
@@ -256,3 +260,11 @@ def machines(connection: World, host: Host) -> tuple[Handle, ...]:
     """List the folders."""
     connection.stumble("machines")
     return tuple(Handle(host=host.name, machine=name) for name in connection.names())
+
+
+def _whole(files: Path, machine: Machine, number: int) -> IO[bytes]:
+    """A disk with the line that its guest wrote over its beginning, if it did."""
+    file = machine.disks[number].file
+    line, content = (files / f"disk{number}").read_bytes(), (files / file).read_bytes()
+    changed = b"" if line == overlay(file) else line.splitlines(keepends=True)[0]
+    return io.BytesIO(samples.qcow2(changed + content[len(changed) :]))

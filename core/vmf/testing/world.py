@@ -164,12 +164,17 @@ class Nudges:
             self._seen = now
 
 
+def overlay(file: str) -> bytes:
+    """What is in an overlay that its guest has not written to."""
+    return f"overlay over {file}\n".encode(errors="replace")
+
+
 def _define(folder: Path, machine: Machine) -> None:
     files = folder / "files"
     files.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number, disk in enumerate(machine.disks):
         if disk.access is Access.SNAPSHOT:
-            (files / f"disk{number}").write_text(f"overlay over {disk.file}\n")
+            (files / f"disk{number}").write_bytes(overlay(disk.file))
     _write(folder / "disc.json", msgspec.json.encode(disc.read(files, machine)))
     _write(folder / "machine.json", msgspec.json.encode(machine))
 
