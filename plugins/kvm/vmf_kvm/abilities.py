@@ -5,5 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-ABILITIES: Mapping[str, str] = MappingProxyType({})
+ABILITIES: Mapping[str, str] = MappingProxyType({
+    "cdroms": "a machine may have CD-ROMs beside the one with its script",
+    "clock-local": "the hardware clock may show the host's local time",
+    "console-writable": "one can type on the console of a guest",
+    "device": "a job may say what its drives are called",
+    "disk-ide": "disks and CD-ROMs may be IDE ones: the machine is of type pc then",
+    "disk-in-place": "a disk may be written where it is",
+    "disk-rate": "the host may limit bytes and operations of each disk",
+    "disk-read": "a disk on virtio or SCSI may be one that is only read, by many machines at once",
+    "disk-sata": "disks and CD-ROMs may be SATA ones",
+    "disk-scsi": "disks and CD-ROMs may be SCSI ones",
+    "disk-virtio": "disks may be virtio ones",
+    "disk-vmdk": "a disk may be a vmdk",
+    "firmware-bios": "machines start by BIOS",
+    "firmware-uefi": "machines start by UEFI, where the host has the package ovmf",
+    "guest-agent": "a guest may run the QEMU guest agent",
+    "guest-files": "files can be copied into a running guest, and out of it, by its agent",
+    "kernel-included": "machines start from their first disk",
+    "media-change": "discs can be changed while the guest runs",
+    "network-bridge": "machines may be on a bridge of the computer, with its own libvirt",
+    "network-nat": "machines may be on a nat network of vmf's, with the computer's own libvirt",
+    "network-user": "machines may have a network that reaches nobody, and ports that are forwarded to them",
+    "nic-e1000": "the network card may be an e1000",
+    "nic-e1000e": "the network card may be an e1000e",
+    "nic-rtl8139": "the network card may be an rtl8139",
+    "nic-virtio": "the network card may be a virtio one",
+    "port-forwards": "ports of this computer's loopback are forwarded to machines of network type user",
+    "shares": "folders of the host are shared by 9p",
+    "static-mac": "a job may name the MAC address of its card",
+    "vnc": "a machine may have a screen, reached by a socket",
+})  # fmt: skip
 """Ability to sentence."""

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import open_disk, unreadable
 from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
-from vmf_kvm import account, daemon, network, nics, stops, system
+from vmf_kvm import account, daemon, media, network, nics, stops, system
 from vmf_kvm.account import Account
 from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
 from vmf_kvm.disks import in_place, overlays
@@ -28,6 +28,7 @@ from vmf_kvm.folder import PLAIN, Folder, beneath
 from vmf_kvm.place import CONSOLE, Place, Socket
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.system import System
+from vmf_kvm.terminal import Terminal
 from vmf_libvirt import networks
 from vmf_libvirt.client import Client
 from vmf_libvirt.errors import LibvirtFault, blaming_job
@@ -37,6 +38,9 @@ from vmf_libvirt.subscription import Subscription
 
 SOCKETS = ("run", "console")
 """Folders, one below the other, of the machines' sockets."""
+EMPTY = "<domain/>"
+"""The description of a machine that is not there."""
+OVERLAYS = re.compile("disk[0-9]+")
 NEIGHBOURS = Path("/proc/net/arp")
 DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Daemon | System]] = MappingProxyType({
     DaemonKind.PRIVATE: daemon.daemon,
@@ -104,9 +108,19 @@ class Connection:
 
     def facts(self, machine: str) -> MachineFacts:
         """What libvirt and QEMU know of a machine that runs."""
+        known = self.client.facts(machine)
+        if not known.memory:
+            return known
+        screen = Path(self._place(machine).socket(machine, Socket.SCREEN))
         forwards = nics.forwards(self.client.monitor(machine, "info usernet"))
         addresses = (address for card in networks.cards(self.client, machine) for address in _addresses(card))
-        return replace(self.client.facts(machine), addresses=tuple(addresses), forwards=tuple(forwards))
+        return replace(
+            known,
+            addresses=tuple(addresses),
+            forwards=tuple(forwards),
+            screen=str(screen) if screen.is_socket() else "",
+            disks=self.folder(machine).taken(OVERLAYS),
+        )
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:
         """Tell of every machine that may have changed."""
@@ -129,6 +143,24 @@ class Connection:
                 return log.read(CONSOLE_MOST)
         except FileNotFoundError:
             return b""
+
+    def change_media(self, machine: str, drive: int, name: str) -> MachineState:
+        """Put a file of the machine's folder into a drive, or open its tray.
+
+        Raises:
+            JobFault: if there is no such drive.
+            HostFault: if the guest holds on to what is in it.
+        """
+        file = self._place(machine).file(name) if name else ""
+        device = media.changed(self.client.description(machine) or EMPTY, drive, file)
+        if not device:
+            raise JobFault(f"machine {machine} has no drive {drive}", code=HoldCode.MACHINE_INVALID)
+        self.client.update(machine, device)
+        return self.state(machine)
+
+    def open_console(self, machine: str) -> Terminal:
+        """Connect to the socket of the serial console."""
+        return Terminal(self.folder(machine), Path(self._place(machine).socket(machine, Socket.CONSOLE)))
 
     def shut_down(self, machine: str, how: Stop) -> MachineState:
         """Press the power button, or pull the plug."""

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 from msgspec import Struct
 
 from vmf.model import Access, Bus, DiskFormat, Limits, Machine, MachineCdrom, MachineDisk, Slice
+from vmf_kvm import media
 from vmf_kvm.drives import Drive, overlay
 from vmf_kvm.overlays import SECTOR, Overlay
 from vmf_kvm.pci import Slots, seat
@@ -63,9 +64,11 @@ def attach(devices: ET.Element, drives: Sequence[Drive], place: Place, limits: L
                 seat(element, slots)
     for index in range(1 + max((each.number // UNITS for each in ordered if each.bus is Bus.SCSI), default=-1)):
         seat(ET.SubElement(devices, "controller", type="scsi", model="virtio-scsi", index=str(index)), slots)
+    cdroms = [each for each in drives if isinstance(each.media, MachineCdrom)]
     for drive in ordered:
         if isinstance(drive.media, MachineCdrom):
-            _cdrom(devices, drive, drive.media, place)
+            alias = media.drive(cdroms.index(drive))
+            ET.SubElement(_cdrom(devices, drive, drive.media, place), "alias", name=alias)
 
 
 def _disk(devices: ET.Element, drive: Drive, disk: MachineDisk, place: Place) -> ET.Element:
@@ -84,13 +87,14 @@ def _disk(devices: ET.Element, drive: Drive, disk: MachineDisk, place: Place) ->
     return element
 
 
-def _cdrom(devices: ET.Element, drive: Drive, cdrom: MachineCdrom, place: Place) -> None:
+def _cdrom(devices: ET.Element, drive: Drive, cdrom: MachineCdrom, place: Place) -> ET.Element:
     element = ET.SubElement(devices, "disk", type="file", device="cdrom")
     ET.SubElement(element, "driver", name="qemu", type=DiskFormat.RAW)
     if cdrom.file is not None:
         _chain(element, [Layer(file=place.file(cdrom.file), format=DiskFormat.RAW)], place)
     _target(element, drive)
     ET.SubElement(element, "readonly")
+    return element
 
 
 def _chain(element: ET.Element, layers: Sequence[Layer], place: Place) -> None:

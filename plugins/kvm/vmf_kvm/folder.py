@@ -33,6 +33,8 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the place of a file is not waited for
 
 
+BLOCK = 512
+"""The kernel's unit of what a file takes, in bytes."""
 FICLONE = 0x40049409
 PIECE = 16 * 2**20
 """Copied between two reports."""
@@ -125,6 +127,12 @@ class Folder(Struct, frozen=True, kw_only=True):
     def has(self, name: str) -> bool:
         """Whether there is anything of this name."""
         return os.path.lexists(self.path / name)
+
+    def taken(self, names: re.Pattern[str]) -> dict[str, int]:
+        """The bytes that files of such names take of the disk."""
+        with _blaming_host(self.path), beneath(self.machines, self.name) as folder, os.scandir(folder) as files:
+            found = [each for each in files if names.fullmatch(each.name)]
+            return {each.name: each.stat(follow_symlinks=False).st_blocks * BLOCK for each in found}
 
     def remove(self) -> None:
         """Remove the folder with all that is in it; absent is success.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Stop
+from vmf_kvm import agent
 from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import KvmHost, settings
 
 if TYPE_CHECKING:
     from vmf_kvm.connection import Connection
+    from vmf_kvm.terminal import Terminal
     from vmf_libvirt.subscription import Subscription
 
 
@@ -81,6 +84,30 @@ def watch(connection: Connection, notify: Callable[[str], None]) -> Subscription
 def console(connection: Connection, handle: Handle, offset: int) -> bytes:
     """Read the log of the serial console."""
     return connection.console(handle.machine, offset)
+
+
+@hookimpl
+def change_media(connection: Connection, handle: Handle, drive: int, name: str) -> MachineState:
+    """Change the source of the drive."""
+    return connection.change_media(handle.machine, drive, name)
+
+
+@hookimpl
+def open_console(connection: Connection, handle: Handle) -> Terminal:
+    """Connect to the socket of the serial console."""
+    return connection.open_console(handle.machine)
+
+
+@hookimpl
+def copy_in(connection: Connection, handle: Handle, source: IO[bytes], path: str) -> int:
+    """Write by the QEMU guest agent."""
+    return agent.copy_in(partial(connection.client.agent, handle.machine), source, path)
+
+
+@hookimpl
+def copy_out(connection: Connection, handle: Handle, path: str) -> IO[bytes]:
+    """Read by the QEMU guest agent."""
+    return agent.copy_out(partial(connection.client.agent, handle.machine), path)
 
 
 @hookimpl

@@ -26,6 +26,8 @@ from vmf_libvirt.subscription import Subscription
 
 NANOSECONDS = 1_000_000_000
 KIBIBYTE = 1024
+AGENT_SECONDS = 20
+"""How long the agent in a guest may take to answer."""
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_MISSES = 2
 """A daemon that is silent for (misses + 1) x seconds is taken for gone, and the calls that wait for it fail."""
@@ -157,6 +159,16 @@ class Client:
                 raise _fault(error) from error
             raise HostLost(f"libvirt went away twice: {error.get_error_message()}") from error
 
+    def once(self, ask: Callable[[Link], T]) -> T:
+        """Ask something that must not be asked twice; a link that breaks leaves it open whether it was done."""
+        line = self._lines.get()
+        try:
+            return ask(line.link)
+        except libvirt.libvirtError as error:
+            if _alive(line.link):
+                raise _fault(error) from error
+            raise HostLost(f"libvirt went away meanwhile: {error.get_error_message()}") from error
+
     def on(self, machine: str, ask: Callable[[Domain], T]) -> T | None:
         """Ask something of a machine; None if there is no such machine."""
 
@@ -194,6 +206,14 @@ class Client:
     def description(self, machine: str) -> str:
         """The XML in which libvirt describes a machine; empty if there is none."""
         return self.on(machine, lambda domain: domain.XMLDesc()) or ""
+
+    def update(self, machine: str, device: str) -> None:
+        """Change a device of a machine that runs to what its XML says now."""
+        self.on(machine, lambda domain: domain.updateDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE))
+
+    def agent(self, machine: str, command: str) -> str:
+        """What a guest's agent answers to a command, both in JSON."""
+        return self.once(lambda link: _agent(link.lookupByName(self._prefix + machine), command))
 
     def define(self, machine: str, xml: str) -> None:
         """Define a machine, which is off then; one of this name that carries vmf's mark stays as it is."""
@@ -333,6 +353,10 @@ def _monitor(domain: Domain, command: str) -> str:
         if domain.isActive():
             raise
         return ""
+
+
+def _agent(domain: Domain, command: str) -> str:
+    return str(libvirt_qemu.qemuAgentCommand(domain, command, AGENT_SECONDS, 0))
 
 
 def _force_off(domain: Domain) -> None:

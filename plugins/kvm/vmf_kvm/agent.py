@@ -1,0 +1,143 @@
+"""Files of a guest that runs, by the QEMU guest agent in it. Its answers are the guest's: not trusted."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from vmf.errors import HoldCode, JobFault
+from vmf.files.console import one_line
+from vmf_libvirt.errors import LibvirtFault
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+PIECE = 512 * 1024
+"""Bytes of a file in one command: libvirt passes on texts of less than 4 MiB."""
+_HINT = "the job has to say `agent: true`, and the guest to run the QEMU guest agent"
+
+Ask: TypeAlias = Callable[[str], str]
+"""Asks the agent something and returns its answer, both in JSON.
+
+Raises `LibvirtFault` if it refuses or does not answer, `HostLost` if the host cannot be asked.
+"""
+T = TypeVar("T")
+
+
+class _Answer(Struct, Generic[T], frozen=True):
+    told: T = field(name="return")
+
+
+class _Written(Struct, frozen=True):
+    count: int
+
+
+class _Read(Struct, frozen=True):
+    content: str = field(name="buf-b64")
+
+
+class File:
+    """A file of the guest, opened by the agent.
+
+    Raises:
+        JobFault: if there is no agent, or it refuses; with its own words. Likewise from every method.
+    """
+
+    def __init__(self, ask: Ask, path: str, mode: str) -> None:
+        self._ask = ask
+        self._number = self._told(int, "guest-file-open", path=path, mode=mode)
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end."""
+        text = self._told(_Read, "guest-file-read", handle=self._number, count=min(size, PIECE)).content
+        try:
+            content = base64.b64decode(text, validate=True)
+        except ValueError:
+            raise _nonsense() from None
+        if len(content) > size:
+            raise _nonsense()
+        return content
+
+    def write(self, content: bytes) -> None:
+        """Write all of it."""
+        while content:
+            text = base64.b64encode(content[:PIECE]).decode()
+            count = self._told(_Written, "guest-file-write", handle=self._number, **{"buf-b64": text}).count
+            if not 0 < count <= len(content):
+                raise _nonsense()
+            content = content[count:]
+
+    def close(self) -> None:
+        """Close it, with which all that was written is in it."""
+        self._told(Any, "guest-file-close", handle=self._number)
+
+    def _told(self, type_: type[T], command: str, /, **arguments: object) -> T:
+        question = msgspec.json.encode({"execute": command, "arguments": arguments}).decode()
+        try:
+            return msgspec.json.decode(self._ask(question), type=_Answer[type_]).told  # type: ignore[valid-type]  # it is one
+        except LibvirtFault as fault:
+            refused = fault.brief.partition(f"command '{command}': ")[2]  # else it is libvirt that speaks
+            words = one_line((refused or fault.brief).encode(errors="replace"), limit=500)
+            raise JobFault(words, code=HoldCode.REFUSED, hint="" if refused else _HINT) from fault
+        except msgspec.DecodeError:
+            raise _nonsense() from None
+
+
+class Reading(io.RawIOBase):
+    """A file of the guest as a stream."""
+
+    def __init__(self, ask: Ask, path: str) -> None:
+        super().__init__()
+        self._file = File(ask, path, "r")
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill a buffer, as far as one answer goes."""
+        view = memoryview(buffer).cast("B")
+        content = self._file.read(len(view))
+        view[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        """Let go of it; a guest that keeps it open does nobody else harm."""
+        if not self.closed:
+            super().close()
+            with suppress(JobFault):
+                self._file.close()
+
+
+def copy_in(ask: Ask, source: IO[bytes], path: str) -> int:
+    """Write a file in the guest, in the place of what was there; its bytes.
+
+    Raises:
+        JobFault: if there is no agent, or it refuses; with its own words.
+    """
+    file, size = File(ask, path, "w"), 0
+    try:
+        while piece := source.read(PIECE):
+            file.write(piece)
+            size += len(piece)
+    except BaseException:
+        with suppress(JobFault):
+            file.close()
+        raise
+    file.close()
+    return size
+
+
+def copy_out(ask: Ask, path: str) -> IO[bytes]:
+    """Open a file of the guest for reading; errors as for `copy_in`, also while it is read."""
+    return io.BufferedReader(Reading(ask, path), PIECE)
+
+
+def _nonsense() -> JobFault:
+    return JobFault("the guest's agent answers what cannot be", code=HoldCode.REFUSED)
