@@ -35,5 +35,6 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "shares": "folders of the host are shared by 9p",
     "static-mac": "a job may name the MAC address of its card",
     "vnc": "a machine may have a screen, reached by a socket",
+    "whole-disks": "disks come back with all that is in them",
 })  # fmt: skip
 """Ability to sentence."""

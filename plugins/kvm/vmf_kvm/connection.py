@@ -23,7 +23,9 @@ from vmf_kvm.account import Account
 from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
 from vmf_kvm.disks import in_place, overlays
 from vmf_kvm.domain import xml
+from vmf_kvm.drives import overlay
 from vmf_kvm.faults import sentences, unopened
+from vmf_kvm.flatten import whole
 from vmf_kvm.folder import PLAIN, Folder, beneath
 from vmf_kvm.place import CONSOLE, Place, Socket
 from vmf_kvm.settings import DaemonKind
@@ -50,6 +52,8 @@ ROTATED = f"{CONSOLE}.0"
 """Where virtlogd moves a console's log that has become long for it."""
 CONSOLE_MOST = 64 * 1024
 LOG_TAIL = 4096
+WHOLE = re.compile(r"whole([0-9]{1,3})")
+"""What a disk is called that is to come back whole."""
 STOPPED = re.compile(rb"shutting down, reason=(\w+)")
 
 
@@ -168,7 +172,9 @@ class Connection:
         return self.state(machine)
 
     def fetch(self, machine: str, name: str) -> IO[bytes]:
-        """Open a file of the machine's folder."""
+        """Open a file of the machine's folder, or make a whole disk of one of its overlays."""
+        if number := WHOLE.fullmatch(name):
+            return whole(self.folder(machine), overlay(int(number[1])), self.client.description(machine), _qemu_img())
         try:
             return self.folder(machine).open(name)
         except FileNotFoundError:
@@ -265,9 +271,7 @@ class Connection:
 
     @contextmanager
     def _overlaying(self, machine: Machine, place: Place) -> Iterator[None]:
-        program = find_program(QEMU_IMG)
-        if program is None:
-            raise HostFault(f"{QEMU_IMG} is not installed", hint=f"install {PACKAGES[QEMU_IMG]}")
+        program = _qemu_img()
         with ExitStack() as stack:
             making = [
                 (each, stack.enter_context(each.start(self.daemon.account, program)))
@@ -313,3 +317,10 @@ def _addresses(card: Card) -> tuple[str, ...]:
 
 def _chmod(blocker: Path) -> str:
     return f"`chmod o+{'x' if blocker.is_dir() else 'r'} {blocker}`"
+
+
+def _qemu_img() -> str:
+    program = find_program(QEMU_IMG)
+    if program is None:
+        raise HostFault(f"{QEMU_IMG} is not installed", hint=f"install {PACKAGES[QEMU_IMG]}")
+    return program

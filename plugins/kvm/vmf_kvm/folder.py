@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+SCRATCH = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the place of a file is not waited for
 
 
@@ -124,6 +125,19 @@ class Folder(Struct, frozen=True, kw_only=True):
             finally:
                 os.close(file)
 
+    def scratch(self) -> IO[bytes]:
+        """A new empty file without a name, to read and write: nothing of it is left when it is closed.
+
+        Raises:
+            HostFault: if it cannot be made here; from the file, if it cannot be read.
+        """
+        name = f".{secrets.token_hex(8)}.new"
+        with _blaming_host(self.path), beneath(self.machines, self.name) as folder:
+            file = _Reading(os.open(name, SCRATCH, 0o600, dir_fd=folder), self.path / name, "r+b")
+            os.unlink(name, dir_fd=folder)
+            os.fchown(file.fileno(), self.account.uid, self.account.gid)
+        return io.BufferedRandom(file)
+
     def has(self, name: str) -> bool:
         """Whether there is anything of this name."""
         return os.path.lexists(self.path / name)
@@ -177,8 +191,8 @@ def beneath(folder: Path, *parts: str) -> Iterator[int]:
 class _Reading(io.FileIO):
     """Says whose fault it is that a file cannot be read: whoever copies it has a disk of his own that may fail."""
 
-    def __init__(self, file: int, path: Path) -> None:
-        super().__init__(file)
+    def __init__(self, file: int, path: Path, mode: str = "rb") -> None:
+        super().__init__(file, mode)
         self._path = path
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:

@@ -1,0 +1,165 @@
+"""Whole disks, made by the real qemu-img of overlays of machines that libvirt describes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vmf.errors import HostFault
+from vmf.files import qcow2
+from vmf.model import Access, DiskFormat, Machine, MachineDisk, Slice
+from vmf_kvm import account
+from vmf_kvm.daemon import QEMU_IMG, find_program
+from vmf_kvm.domain import xml
+from vmf_kvm.flatten import Beneath, beneath, whole
+from vmf_kvm.folder import Folder
+from vmf_kvm.place import Place
+
+SIZE = 4 * 2**20
+CHANGED = b"\7" * 2**16
+
+
+@pytest.fixture
+def folder(tmp_path):
+    machines = tmp_path / "machines"
+    machines.mkdir()
+    folder = Folder(machines=machines, name="m1", account=account.find())
+    folder.make()
+    return folder
+
+
+@pytest.fixture
+def base(tmp_path):
+    path = tmp_path / "base.raw"
+    path.write_bytes(b"base" * (SIZE // 4))
+    path.chmod(0o644)
+    return path
+
+
+def described(folder, *disks):
+    """What libvirt keeps of a machine with these disks."""
+    machine = Machine(name="m1", memory=2**28, cpus=1, accelerator="tcg", disks=disks)
+    return xml(machine, Place(folder=folder.path, sockets=Path("/run"), devices=frozenset({"/dev/sda"})))
+
+
+def changed(folder, number=0):
+    """An overlay over what is not there any more, in which the guest has written."""
+    path, gone = folder.path / f"disk{number}", folder.machines / "gone"
+    gone.write_bytes(bytes(SIZE))
+    subprocess.run(("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", gone, path), check=True)
+    subprocess.run(("qemu-io", "-f", "qcow2", "-c", "write -P 7 1M 64k", path), check=True, stdout=subprocess.DEVNULL)
+    gone.unlink()
+    os.chown(path, folder.account.uid, folder.account.gid)
+    path.chmod(0o600)
+
+
+def content(stream, tmp_path):
+    """What is on the disk in a qcow2 that is read as the engine does."""
+    with (tmp_path / "copy").open("wb") as copy:
+        shutil.copyfileobj(stream, copy)
+    with (tmp_path / "copy").open("rb") as copy:
+        qcow2.check(copy)
+    subprocess.run(("qemu-img", "convert", "-O", "raw", tmp_path / "copy", tmp_path / "raw"), check=True)
+    return (tmp_path / "raw").read_bytes()
+
+
+PART = Slice(offset=512, size=1024)
+
+
+@pytest.mark.parametrize(
+    ("disk", "expected"),
+    [
+        (MachineDisk(file="/a b.raw", format=DiskFormat.RAW), Beneath(file=Path("/a b.raw"), format=DiskFormat.RAW)),
+        (
+            MachineDisk(file="/a.qcow2", format=DiskFormat.QCOW2, growth=2**30),
+            Beneath(file=Path("/a.qcow2"), format=DiskFormat.QCOW2),
+        ),
+        (MachineDisk(file="/dev/sda", format=DiskFormat.RAW), Beneath(file=Path("/dev/sda"), format=DiskFormat.RAW)),
+        (
+            MachineDisk(file="/a.ova", format=DiskFormat.VMDK, part=PART),
+            Beneath(file=Path("/a.ova"), format=DiskFormat.VMDK, part=PART),
+        ),
+        (MachineDisk(file="/a.raw", format=DiskFormat.RAW, access=Access.IN_PLACE), None),
+        (MachineDisk(file="/a.raw", format=DiskFormat.RAW, access=Access.READ), None),
+    ],
+)
+def test_what_lies_beneath_is_what_the_machine_was_made_of(folder, disk, expected):
+    other = MachineDisk(file="/other.raw", format=DiskFormat.RAW)
+    description = described(folder, other, disk)
+    assert beneath(description, folder.path / "disk1") == expected
+    assert beneath(description, folder.path / "disk0").file == Path("/other.raw")
+    assert beneath(description, folder.path / "disk2") is None
+    assert beneath("", folder.path / "disk0") is None
+
+
+def flattened(folder, base, number=0, program=None, **more):
+    disk = MachineDisk(file=str(base), format=DiskFormat.RAW, **more)
+    return whole(folder, f"disk{number}", described(folder, disk), program or find_program(QEMU_IMG))
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_whole_disk_holds_its_base_and_the_change(folder, base, tmp_path, again):
+    changed(folder)
+    if again:
+        flattened(folder, base).close()
+    with flattened(folder, base) as stream:
+        assert [each.name for each in folder.path.iterdir()] == ["disk0"]
+        assert os.fstat(stream.fileno()).st_uid == folder.account.uid
+        made = content(stream, tmp_path)
+    original = base.read_bytes()
+    assert made == original[: 2**20] + CHANGED + original[2**20 + len(CHANGED) :]
+    assert base.read_bytes() == b"base" * (SIZE // 4)
+
+
+def test_it_is_the_user_of_the_guests_who_makes_it(folder, base, tmp_path):
+    """What that user may not read ends in no disk, whoever asks."""
+    changed(folder)
+    program = tmp_path / "qemu-img"
+    program.write_text("#!/bin/sh\nid -u >&2; exit 1\n")
+    program.chmod(0o755)
+    for each in (tmp_path, *tmp_path.parents[:2]):
+        each.chmod(0o755)
+    with pytest.raises(HostFault, match=rf"one disk: {folder.account.uid}\b"):
+        flattened(folder, base, program=str(program))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda folder, _: (folder.path / "disk0").unlink(), "No such file"),
+        (lambda _, base: base.unlink(), "No such file"),
+        (lambda folder, _: (folder.path / "disk0").write_bytes(b"no disk"), "no qcow2 image"),
+        (lambda folder, _: os.truncate(folder.path / "disk0", 2**17), "lies outside the file"),
+    ],
+)
+def test_what_cannot_be_made_whole_is_the_hosts_fault_and_leaves_nothing(folder, base, damage, words):
+    changed(folder)
+    damage(folder, base)
+    with pytest.raises(HostFault, match=words):
+        flattened(folder, base)
+    assert {each.name for each in folder.path.iterdir()} <= {"disk0"}
+
+
+def test_a_disk_without_an_overlay_is_not_made(folder, base):
+    changed(folder)
+    with pytest.raises(HostFault, match="machine m1 has no overlay disk0"):
+        flattened(folder, base, access=Access.IN_PLACE)
+
+
+def test_a_full_host_is_told(folder, base):
+    """As many bytes as a file may have stand for those that are left."""
+    changed(folder)
+    program = find_program(QEMU_IMG)
+    limited = folder.machines / "limited"
+    limited.write_text(f'#!/bin/sh\nulimit -f 512\ntrap "" XFSZ\nexec {program} "$@"\n')
+    limited.chmod(0o755)
+    for each in (folder.machines, *folder.machines.parents[:3]):
+        each.chmod(0o755)
+    with pytest.raises(HostFault, match="File too large") as caught:
+        flattened(folder, base, program=str(limited))
+    assert "check the space" in caught.value.hint
+    assert [each.name for each in folder.path.iterdir()] == ["disk0"]
