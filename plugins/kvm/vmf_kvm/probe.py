@@ -18,7 +18,8 @@ from vmf_kvm.settings import DaemonKind, settings
 
 KVM = Path("/dev/kvm")
 INTERFACES = Path("/sys/class/net")
-NAT, BRIDGE = "network-nat", "network-bridge"
+NAT, BRIDGE, UEFI = "network-nat", "network-bridge", "firmware-uefi"
+OVMF = "ovmf (Debian, Ubuntu), edk2-ovmf (Fedora, Arch)"
 KIBIBYTE = 1024
 UNPROVED = "kvm is unproved: `vmf image build tiny` builds the guest that proves it"
 UNSETTLED = "unsettled"
@@ -42,7 +43,7 @@ def probe(
     barrier = closed(kvm, connection.daemon.account)
     memory, cpus = _memory(), len(os.sched_getaffinity(0))
     hardware = (_cpu(), f"cpus {cpus}", f"memory {memory}", _device(kvm, barrier))
-    missing = networkless(host)
+    missing = {**networkless(host), **uefiless(connection)}
     identity = _identity(versions, (*hardware, *(f"no {each}: {why}" for each, why in missing.items())), proof)
     if known is not None and known.identity == identity:
         return known
@@ -74,6 +75,12 @@ def networkless(host: Host) -> Mapping[str, str]:
         BRIDGE: (_no_bridge(host.networks.bridge), _uninstalled("ebtables")),
     }
     return {ability: next(filter(None, why)) for ability, why in reasons.items() if any(why)}
+
+
+def uefiless(connection: Connection) -> Mapping[str, str]:
+    """Whether the host lacks UEFI, likewise."""
+    offered = "<value>efi</value>" in connection.client.machine_capabilities()
+    return {} if offered else {UEFI: f"libvirt finds no UEFI firmware: install {OVMF}"}
 
 
 def _uninstalled(program: str) -> str:

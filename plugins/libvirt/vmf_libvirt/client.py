@@ -265,6 +265,10 @@ class Client:
         """The XML in which libvirt says what the host can do."""
         return self.call(lambda link: link.getCapabilities())
 
+    def machine_capabilities(self) -> str:
+        """The XML in which libvirt says what a machine of its usual kind can have."""
+        return self.call(lambda link: link.getDomainCapabilities())
+
     def _forget(self, watcher: Subscription) -> None:
         with self._lock:
             self._watchers = tuple(each for each in self._watchers if each is not watcher)

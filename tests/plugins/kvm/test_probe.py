@@ -18,6 +18,7 @@ KVM_OFFERED = "<guest><arch name='x86_64'><domain type='qemu'/><domain type='kvm
 HOST = Host(name="h", type="kvm")
 SYSTEM = replace(HOST, networks=Networks(bridge="lan0"), settings={"kvm": {"daemon": "system"}})
 NAT, BRIDGE = "network-nat", "network-bridge"
+UEFI_OFFERED = "<enum name='firmware'><value>efi</value></enum>"
 STRANGER = Account(name="libvirt-qemu", uid=4242, gid=4242, groups=(4242, 4343))
 
 
@@ -40,9 +41,11 @@ def proof(tmp_path):
     return Image(name="tiny", kernel=File(path=kernel))
 
 
-def connection(capabilities=KVM_OFFERED, versions=None):
+def connection(capabilities=KVM_OFFERED, versions=None, machine=UEFI_OFFERED):
     client = SimpleNamespace(
-        versions=lambda: versions or {"qemu": 7002022, "libvirt": 9000000}, capabilities=lambda: capabilities
+        versions=lambda: versions or {"qemu": 7002022, "libvirt": 9000000},
+        capabilities=lambda: capabilities,
+        machine_capabilities=lambda: machine,
     )
     return SimpleNamespace(client=client, daemon=SimpleNamespace(account=account.find()))
 
@@ -213,3 +216,10 @@ def test_a_host_whose_networks_have_changed_is_probed_again(kvm, proof, monkeypa
     known = probing.probe(connection(), None, proof, host=SYSTEM, prove=works, kvm=kvm)
     monkeypatch.setattr(probing, "find_program", lambda _name: None)
     assert probing.probe(connection(), known, proof, host=SYSTEM, prove=works, kvm=kvm).missing.keys() == {NAT, BRIDGE}
+
+
+def test_uefi_is_missing_until_its_firmware_is_installed(kvm, proof):
+    without = probe(connection(machine="<enum name='firmware'/>"), None, proof, prove=works, kvm=kvm)
+    assert "install ovmf" in without.missing["firmware-uefi"]
+    found = probe(connection(), without, proof, prove=works, kvm=kvm)
+    assert "firmware-uefi" not in found.missing
