@@ -156,7 +156,7 @@ CONTRADICTIONS = (
     ),
     Sample("VMF207", "disk syntax of device and bus", job("disks: [{file: data.raw, device: →«s|v»da, bus: virtio}]")),
     Sample("VMF208", "a CD-ROM of nothing", job("→cdrom: {«|files: [a], »device: hdc}")),
-    Sample("VMF208", "a CD-ROM of files and an ISO", job("→cdrom: {files: [a]«, iso: data.raw|»}")),
+    Sample("VMF208", "a CD-ROM of files and an ISO", job("→cdrom: {files: [a]«, iso: disc.iso|»}")),
     Sample("VMF209", "MACs that are multicast", job("network: {mac: →5«3|2»:54:00:12:34:56}")),
     Sample("VMF209", "a MAC of zeros", job("network: {mac: →00:00:00:00:00:0«0|1»}")),
     Sample("VMF210", "a MAC without a network", job("network: {type: «none|user», mac: →52:54:00:12:34:56}")),
@@ -221,6 +221,9 @@ FILES = (
     Sample("VMF406", "a folder for a secret", job("run: x", "secrets: {A: →«a|token»}")),
     Sample("VMF407", "two files of one name", job("cdrom: {files: [a/x, →b«/x|»]}")),
     Sample("VMF408", "a secret that others can read", job("run: x", "secrets: {A: →«shown|token»}")),
+    Sample("VMF410", "a link that leads nowhere, on a CD-ROM", job("cdrom: {files: [a, →«linked|b»]}")),
+    Sample("VMF410", "an ISO that is none", job("cdrom: {iso: →«data.raw|disc.iso»}")),
+    Sample("VMF410", "a secret with a zero byte", job("run: x", "secrets: {A: →«zero|token»}")),
     Sample("VMF409", "a seed without user data", job("→cloud_init: {«meta|user»_data: seed}")),
     Sample(
         "VMF505", "a host that wants what its plugin cannot", host("connection: {transport: →«tls|ssh», address: h}")

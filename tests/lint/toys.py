@@ -66,12 +66,17 @@ def furnish(folder: Path) -> None:
         "initrd": b"x",
         "a/x": b"x",
         "b/x": b"x",
+        "disc.iso": bytes(32769) + b"CD001",
         "seed": b"#cloud-config\n",
         "token": b"t",
         "shown": b"t",
+        "zero": b"\0",
     }
     for name, content in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
-    (folder / "token").chmod(0o600)
+    (folder / "linked").mkdir()
+    (folder / "linked/nowhere").symlink_to("none")
+    for name in ("token", "zero"):
+        (folder / name).chmod(0o600)
     (folder / "shown").chmod(0o644)

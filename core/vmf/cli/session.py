@@ -76,10 +76,15 @@ class Session:
         """What job files are read with."""
         from vmf import spec  # noqa: PLC0415  # as below
         from vmf.files import images, ova  # noqa: PLC0415  # as below
+        from vmf.lint import files  # noqa: PLC0415  # as below
 
         settings = {name: each.job_settings for name, each in self.plugins.types.items()}
         return spec.JobWords(
-            images=self.home.images, settings=settings, inspect=images.inspect_image, appliance=ova.disks
+            images=self.home.images,
+            settings=settings,
+            inspect=images.inspect_image,
+            appliance=ova.disks,
+            checks=files.ERRORS,
         )
 
     def configured(self) -> tuple[Host, ...]:

@@ -18,42 +18,17 @@ from pycdlib.pycdlibexception import PyCdlibException
 from vmf.errors import HoldCode, JobFault, VmfError
 from vmf.files.beside import replacing
 from vmf.files.console import one_line
+from vmf.files.iso9660 import LEVELS, SECTOR, objection
 from vmf.files.layout import MOVED, layout
-from vmf.files.source import Source
+from vmf.files.source import Content, Source
 
-Content: TypeAlias = bytes | Source | None
-"""Of a file; None: a folder, which need not hold anything."""
 Report: TypeAlias = Callable[[int, int], None]
 
 PIECE = 2**20
-SECTOR = 2048
-_START, _MAGIC = 16 * SECTOR + 1, b"CD001"
-_NAME_MOST = 253
-"""Bytes of a name: Linux cuts off what a disc holds beyond."""
-_MOVED_MOST = 150
-"""Bytes of a name where a folder would lie too deep and is kept elsewhere: more, and pycdlib cannot read it back."""
-_LEVELS = 8
-"""Of folders that ISO 9660 allows, one below the other."""
 _JOLIET_MOST = 64
 """UTF-8 bytes of a name: pycdlib counts these, Joliet two-byte units."""
 _NOT_JOLIET = frozenset("*/:;?\\")
 _HINT = "the disk may be failing; if it is not, please report this"
-
-
-def objection(path: str) -> str:
-    """Why a disc cannot hold a file or folder of this path; nothing if it can."""
-    for level, name in enumerate(path.split("/"), 1):
-        try:
-            size = len(name.encode())
-        except UnicodeEncodeError:
-            return "its name is not UTF-8"
-        if name in {"", ".", ".."} or "\0" in name:
-            return "it has no name of its own"
-        if size > _NAME_MOST:
-            return f"its name has {size} bytes, and Linux reads {_NAME_MOST} of a name on a CD-ROM"
-        if size > _MOVED_MOST and level % _LEVELS == 0:
-            return f"its name has {size} bytes; {level} levels deep it may have {_MOVED_MOST}"
-    return ""
 
 
 def _nobody(_done: int, _total: int) -> None:
@@ -84,19 +59,6 @@ def write(path: Path, contents: Mapping[str, Content], *, label: str, report: Re
         raise VmfError(f"{path}: the disc could not be made: {error}", hint="please report this") from error
 
 
-def inspect(source: Source) -> None:
-    """See that a file is an ISO 9660 disc.
-
-    Raises:
-        JobFault: if it is none.
-    """
-    with source.open() as file:
-        file.seek(_START)
-        if file.read(len(_MAGIC)) != _MAGIC:
-            hint = "name an ISO; what is to be put on a CD-ROM is named in `files:`"
-            raise JobFault(f"{source.name} is no ISO 9660 disc", code=HoldCode.IMAGE_INVALID, hint=hint)
-
-
 class _Disc:
     """A disc under construction."""
 
@@ -108,7 +70,7 @@ class _Disc:
         self._names: set[str] = set()
         self._iso = PyCdlib()
         self._iso.new(interchange_level=3, vol_ident=label, joliet=3, rock_ridge="1.09")
-        if any(name.count("/") >= _LEVELS - 1 for name in contents):
+        if any(name.count("/") >= LEVELS - 1 for name in contents):
             taken = {name.split("/")[0] for name in contents}
             free = (name for number in range(len(taken) + 1) if (name := f"rr_moved{number or ''}") not in taken)
             self._iso.set_relocated_name(MOVED.decode(), next(free))

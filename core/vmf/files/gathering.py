@@ -12,9 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files import disc
-from vmf.files.disc import Content
-from vmf.files.source import Read, find, here, shown, unreadable
+from vmf.files.iso9660 import objection
+from vmf.files.source import Content, Read, find, here, shown, unreadable
 from vmf.model import File
 
 MOST = 20_000
@@ -94,7 +93,7 @@ def _content(path: Path, entry: os.DirEntry[str]) -> Content:
 
 
 def _check_name(path: Path, name: str) -> None:
-    if reason := disc.objection(name):
+    if reason := objection(name):
         raise _unfit(path, reason, "rename it, or pack it into an archive")
 
 

@@ -9,8 +9,7 @@ import json
 import re
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files.disc import Content
-from vmf.files.source import Read, find
+from vmf.files.source import Content, Read, find
 from vmf.model import CloudInit
 
 LABEL = "cidata"

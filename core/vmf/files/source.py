@@ -34,6 +34,10 @@ class Source(Struct, frozen=True, kw_only=True):
     executable: bool = False
 
 
+Content: TypeAlias = bytes | Source | None
+"""What lies at a path of a disc: a file's bytes, or where they come from; None: a folder."""
+
+
 def find(file: File, read: Read) -> Source:
     """A file that a job names.
 

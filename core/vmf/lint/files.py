@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from vmf.errors import JobFault
+from vmf.files import iso9660, secret
+from vmf.files.access import open_file
+from vmf.files.gathering import collect
+from vmf.files.source import Read, find
 from vmf.model import File, Job
 from vmf.rules import Check, Objection, Rule, Severity
 
@@ -32,9 +38,15 @@ OPEN_SECRET = Rule(
 EMPTY_SEED = Rule(
     id="VMF409",
     title="a cloud-init seed without user data",
-    why="NoCloud seeds without user-data are ignored by cloud-init, the other files with them.",
-    mend="Add `user_data:`; an empty `#cloud-config` will do.",
-    severity=Severity.WARNING,
+    why="vmf makes an empty one, for cloud-init ignores a seed that has none; it configures nothing in the guest.",
+    mend="Add `user_data:`, if something is to be.",
+    severity=Severity.NOTE,
+)
+UNFIT = Rule(
+    id="VMF410",
+    title="a file that a guest cannot be given",
+    why="A disc cannot hold every name nor every kind of file, an ISO has to be one, a secret has to fit a variable.",
+    mend="Do what the finding says; what cannot lie on a CD-ROM can in an archive.",
 )
 
 
@@ -62,6 +74,35 @@ def _same_names(job: Job) -> Iterator[Objection]:
             hint = "leave it out" if file == seen[name] else "rename one of the two, or put it into a folder"
             yield Objection(at=("cdrom", "files", number), what=what, hint=hint)
         seen.setdefault(name, file)
+
+
+def _unfit(job: Job) -> Iterator[Objection]:
+    for at, file, look in _given(job):
+        try:
+            look(file, open_file)
+        except JobFault as fault:
+            yield Objection(at=at, what=fault.brief, hint=fault.hint)
+
+
+def _given(job: Job) -> Iterator[tuple[tuple[str | int, ...], File, Callable[[File, Read], object]]]:
+    """Every file of this computer that a guest is given, with its place, and who finds out whether that can be done."""
+    for number, file in enumerate(job.cdrom.files if job.cdrom else ()):
+        if not file.on_host:
+            yield ("cdrom", "files", number), file, collect
+    for at, file in _single_files(job):
+        if not file.on_host and not file.path.is_dir():
+            yield at, file, _LOOKS[at[0]]
+
+
+def _inspect_iso(file: File, read: Read) -> None:
+    iso9660.inspect(find(file, read))
+
+
+_LOOKS: Mapping[str | int, Callable[[File, Read], object]] = MappingProxyType({
+    "cdrom": _inspect_iso,
+    "cloud_init": find,
+    "secrets": secret.read_one,
+})  # fmt: skip
 
 
 def _open_secrets(job: Job) -> Iterator[Objection]:
@@ -111,4 +152,7 @@ CHECKS: tuple[Check[Any], ...] = (
     Check(rule=SAME_NAME, kind=Job, judge=_same_names),
     Check(rule=OPEN_SECRET, kind=Job, judge=_open_secrets),
     Check(rule=EMPTY_SEED, kind=Job, judge=_empty_seed),
+    Check(rule=UNFIT, kind=Job, judge=_unfit),
 )
+ERRORS = tuple(check for check in CHECKS if check.rule.severity is Severity.ERROR)
+"""Those that nobody can run with."""

@@ -11,10 +11,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from vmf import plan
-from vmf.files import cdrom, disc, gathering, images, secret, seed, sparse, sshkey, volume
+from vmf.files import cdrom, disc, gathering, images, iso9660, secret, seed, sparse, sshkey, volume
 from vmf.files.beside import naming
-from vmf.files.disc import Content
-from vmf.files.source import find
+from vmf.files.source import Content, find
 from vmf.model import File, Job
 from vmf.plugins import Hypervisor
 from vmf.run.checksums import Checksums
@@ -63,7 +62,7 @@ def furnish(
     images.verify_image(image, checksum=partial(checksums.of, check=check), on_host=hypervisor.read)
     whole = {name: file for name, file in ((plan.KERNEL, image.kernel), (plan.INITRD, image.initrd)) if file}
     if job.cdrom and job.cdrom.iso:
-        disc.inspect(find(job.cdrom.iso, hypervisor.read))
+        iso9660.inspect(find(job.cdrom.iso, hypervisor.read))
         whole[plan.FILES] = job.cdrom.iso
     discs = dict(_discs(hypervisor, record, folder))
     with _workshop(folder) as workshop:

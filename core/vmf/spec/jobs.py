@@ -7,12 +7,14 @@ from functools import partial, reduce
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import Fault
 from vmf.model import Boot, Disk, File, Image, Job
+from vmf.rules import Check
 from vmf.spec import nodes, refusals
 from vmf.spec.attributes import own_attributes
 from vmf.spec.changes import Change, apply_change, parse_change
@@ -43,6 +45,8 @@ class JobWords(Struct, frozen=True, kw_only=True):
     """Looks into the files of an image and raises `JobFault`, which is told where the image is named."""
     appliance: Callable[[Path], tuple[Disk, ...]] = lambda _: ()
     """Finds the disks of an appliance (OVA); raises `JobFault`, as above."""
+    checks: tuple[Check[Any], ...] = ()
+    """More rules that nobody can run with, beside contradictions: whether the files that a job names can be used."""
 
     @property
     def shape(self) -> Shape[Job]:
@@ -76,7 +80,7 @@ def load_jobs(
             with faults:  # so that a name given twice hides nothing else
                 names.claim(each.node)
             with faults:
-                jobs.append(each.settle(ERRORS))
+                jobs.append(each.settle((*ERRORS, *words.checks)))
     faults.settle()
     return tuple(jobs)
 
