@@ -18,8 +18,8 @@ from vmf_libvirt.errors import LibvirtFault
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-PIECE = 512 * 1024
-"""Bytes of a file in one command: libvirt passes on texts of less than 4 MiB."""
+PIECE = 48 * 1024
+"""Bytes of a file in one command: the agent of QEMU 7.2 takes 128 KiB, and hangs at 256."""
 _HINT = "the job has to say `agent: true`, and the guest to run the QEMU guest agent"
 
 Ask: TypeAlias = Callable[[str], str]
