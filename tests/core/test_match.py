@@ -90,6 +90,26 @@ def test_a_plan_gives_each_job_what_those_before_it_left():
     assert third.rejected[0].reason == "cpus 2 of 0 free"
 
 
+MAC = "52:54:00:12:34:56"
+
+
+@pytest.mark.parametrize(("taken", "fits"), [((), True), (("52:54:00:12:34:57",), True), ((MAC.lower(),), False)])
+def test_a_mac_address_is_waited_for_while_a_machine_has_it(taken, fits):
+    wishing = replace(JOB, network=Network(type=NetworkType.USER, mac=MAC))
+    host = replace(offer(taken=Claim(macs=taken)), capabilities=("network-user", "static-mac"))
+    found = match(wishing, [host])
+    assert bool(found.fitting) == fits
+    assert [(each.reason, each.passing) for each in found.rejected] == [
+        (f"a machine that runs has the MAC address {MAC}", True)
+    ] * (not fits)
+
+
+def test_what_does_not_pass_is_not_waited_for_beside_a_mac_address():
+    wishing = replace(JOB, network=Network(type=NetworkType.NAT, mac=MAC))
+    host = replace(offer(taken=Claim(macs=(MAC,))), capabilities=("network-user", "static-mac"))
+    assert match(wishing, [host]).hopeless
+
+
 def test_without_hosts_there_is_no_hope():
     assert match(JOB, []).hopeless
 

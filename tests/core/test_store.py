@@ -10,13 +10,30 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from shell import until, waits_for_lock
 from vmf.classad import World
 from vmf.errors import SetupError, UsageError
 from vmf.match import match
-from vmf.model import Claim, Ending, Facts, File, Handle, Home, Host, Image, Job, Offer, Outcome, Placement
-from vmf.plan import Unplaced, place
+from vmf.model import (
+    Claim,
+    Ending,
+    Facts,
+    File,
+    Handle,
+    Home,
+    Host,
+    Image,
+    Job,
+    Network,
+    NetworkType,
+    Offer,
+    Outcome,
+    Placement,
+    taken_of,
+)
+from vmf.plan import Unplaced, blueprint, place
 from vmf.result import verdict
 from vmf.state import Completed, Created, Ended, IllegalEvent, Judged, Placed, Requeued, State
 from vmf.store import Store, own, owned, try_to_own
@@ -98,6 +115,19 @@ def test_an_illegal_event_changes_nothing(store):
         store.apply(record, Ended(ending=Ending.SHUTDOWN))
     assert store.get(record.id) == record
     assert store.history(record.id) == ()
+
+
+def test_a_mac_address_is_claimed_on_every_host_whoever_chose_it(store):
+    mac = "52:54:00:12:34:AB"
+    networks = (Network(type=NetworkType.USER, mac=mac), Network(type=NetworkType.USER), Network(type=NetworkType.NONE))
+    records = [record for record, _ in submit(store, *"abc")]
+    for record, network in zip(records, networks, strict=True):
+        work = replace(record.job, network=network)
+        store.claim(record, lambda _, work=work: Placement(job=work, host=FARM, facts=FACTS, reasons=()))
+    machine = blueprint(store.get(records[1].id).placement, "m", token=records[1].token)
+    everywhere = taken_of("barn", store.taken()).macs
+    assert everywhere == (mac.lower(), machine.nic.mac)
+    assert taken_of("farm", store.taken()).macs == everywhere
 
 
 def test_claims_are_seen_by_the_next_and_end_with_the_attempt(store):

@@ -32,6 +32,8 @@ class Clause(Struct, frozen=True, kw_only=True):
     """False: the owner wrote it."""
     need: Need | None = None
     """The need of a field of the job that it stands for."""
+    passing: bool = False
+    """Whether a host that fails it may do so no more when machines end."""
 
 
 class _Implied(Struct, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class _Implied(Struct, frozen=True, kw_only=True):
     of: str = ""
     """The job's attribute without which there is nothing to ask."""
     expression: str
+    passing: bool = False
 
 
 IMPLIED: Final = (
@@ -83,6 +86,7 @@ IMPLIED: Final = (
         about=("VM_All_Guest_Macs",),
         of="JobVM_MACADDR",
         expression='stringListIMember(MY.JobVM_MACADDR, TARGET.VM_All_Guest_Macs, ",") =!= true',
+        passing=True,
     ),
 )
 """What the job of a machine implies, in the order in which a host is told of it."""
@@ -107,7 +111,7 @@ def requirements(job: Job, ad: Ad) -> Node:
 def _implied(ad: Ad, spoken: frozenset[str]) -> Iterator[Clause]:
     for each in IMPLIED:
         if (not each.of or each.of in ad) and not any(name.lower() in spoken for name in each.about):
-            yield Clause(name=each.name, expression=tree(each.expression))
+            yield Clause(name=each.name, expression=tree(each.expression), passing=each.passing)
 
 
 def _needed(need: Need) -> Clause:

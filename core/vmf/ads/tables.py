@@ -212,6 +212,11 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
         value=lambda offer: ",".join(networks(offer.host, offer.capabilities)),
     ),
     Attribute(
+        name="VM_All_Guest_Macs",
+        meaning="The MAC addresses of all machines of the pool, a string list, if there are any.",
+        value=lambda offer: ",".join(offer.taken.macs) or None,
+    ),
+    Attribute(
         name="VM_Folders",
         meaning="The folders that machines can share, a string list of names.",
         value=lambda offer: ",".join(name for name, each in offer.host.folders.items() if not each.users),

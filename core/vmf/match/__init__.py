@@ -122,6 +122,7 @@ class Seeker:
         return None
 
     def _objection(self, offer: Offer, there: Ad) -> Rejection | None:
+        failed: tuple[Clause, ...] = ()
         whole = Clause(name=WORDS, expression=self.ad["Requirements"], implied=False)
         if self._pair.evaluate(whole.expression) is not True:
             failed = self.failed(there)
@@ -135,8 +136,13 @@ class Seeker:
             reason = f"the host's own {sentence(clause, host.evaluate(clause.expression), host, job)}"
         else:
             return None
-        text = expressed(clause.expression)
-        return Rejection(host=offer.host.name, clause=clause.name, reason=reason, passing=False, expression=text)
+        return Rejection(
+            host=offer.host.name,
+            clause=clause.name,
+            reason=reason,
+            passing=bool(failed) and all(each.passing for each in failed),
+            expression=expressed(clause.expression),
+        )
 
     def _found_missing(self, failed: Iterable[Clause], offer: Offer) -> Iterator[str]:
         """What the probe says of abilities that the plugin has, and this host has not."""

@@ -161,6 +161,7 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
     "types": lambda mine, theirs: (
         f"one of the types {_bare(mine, 'JobVMTypes')} wanted, host is {_bare(theirs, 'VM_Type')}"
     ),
+    "MAC address": lambda mine, _: f"a machine that runs has the MAC address {_bare(mine, 'JobVM_MACADDR')}",
     "network": lambda _, __: "the job wants a network, and machines on the host have none",
     "network type": lambda mine, theirs: (
         f"network {_bare(mine, 'JobVMNetworkingType')} wanted, "

@@ -22,6 +22,7 @@ from vmf.model.host import (
     Transport,
     granted,
     permits,
+    taken_of,
 )
 from vmf.model.image import FORMATS, Access, Bus, Disk, DiskFormat, File, Image, Slice
 from vmf.model.job import Job
@@ -145,4 +146,5 @@ __all__ = [
     "Verdict",
     "granted",
     "permits",
+    "taken_of",
 ]

@@ -26,6 +26,8 @@ class Claim(Struct, frozen=True, kw_only=True):
     memory: int = 0
     cpus: int = 0
     machines: int = 0
+    macs: tuple[str, ...] = ()
+    """The MAC addresses of network cards, in lower case."""
 
     def __add__(self, other: Claim) -> Claim:
         """Both together."""
@@ -33,7 +35,14 @@ class Claim(Struct, frozen=True, kw_only=True):
             memory=self.memory + other.memory,
             cpus=self.cpus + other.cpus,
             machines=self.machines + other.machines,
+            macs=self.macs + other.macs,
         )
+
+
+def taken_of(host: str, taken: Mapping[str, Claim]) -> Claim:
+    """What is taken of a host, of what is taken of each: a MAC address is, of all, as they may share a network."""
+    macs = tuple(mac for claim in taken.values() for mac in claim.macs)
+    return replace(taken.get(host, Claim()), macs=macs)
 
 
 class Transport(StrEnum):

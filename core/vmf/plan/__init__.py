@@ -4,7 +4,7 @@
 `explain` tells both to a reader.
 """
 
-from vmf.plan.blueprint import CDROM, FILES, INITRD, KERNEL, NO_TOKEN, RESULTS, SEED, blueprint
+from vmf.plan.blueprint import CDROM, FILES, INITRD, KERNEL, NO_TOKEN, RESULTS, SEED, blueprint, claim
 from vmf.plan.explain import Line, explain
 from vmf.plan.placing import Unplaced, place, plan
 
@@ -19,6 +19,7 @@ __all__ = [
     "Line",
     "Unplaced",
     "blueprint",
+    "claim",
     "explain",
     "place",
     "plan",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from vmf.ads import default_network
 from vmf.model import (
     Access,
     Bus,
+    Claim,
     Disk,
     DiskFormat,
     Forward,
@@ -108,6 +111,12 @@ def _nic(placement: Placement, token: str) -> MachineNic | None:
         outside=networks.outside,
         together=networks.together,
     )
+
+
+def claim(job: Job, token: str) -> Claim:
+    """What the machine of a job takes of its host, the address of its card included; see `blueprint`."""
+    networked = job.network.type is not NetworkType.NONE
+    return replace(job.claim, macs=((job.network.mac or _mac(token)).lower(),) if networked else ())
 
 
 def _mac(token: str) -> str:

@@ -13,7 +13,7 @@ from math import inf
 from msgspec.structs import replace
 
 from vmf.match import match
-from vmf.model import Claim, Offer, Placement
+from vmf.model import Claim, Offer, Placement, taken_of
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
 from vmf.run.checksums import Checksums
@@ -180,7 +180,7 @@ class Engine:
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
             now = (
-                replace(each, taken=taken.get(each.host.name, Claim())) if isinstance(each, Offer) else each
+                replace(each, taken=taken_of(each.host.name, taken)) if isinstance(each, Offer) else each
                 for each in offers
             )
             return place(record.job, match(record.job, tuple(now), world=world()))

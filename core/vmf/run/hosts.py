@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from vmf.errors import HostLost, SetupError, VmfError
 from vmf.match import Rejection
-from vmf.model import Claim, Facts, Host, Image, Offer, granted, permits
+from vmf.model import Claim, Facts, Host, Image, Offer, granted, permits, taken_of
 from vmf.plugins import Hypervisor, Plugins
 from vmf.store import Store
 
@@ -68,7 +68,7 @@ class Hosts:
                 continue
             try:
                 facts = self.facts(host)
-                found.append(self._offer(host, facts, taken.get(host.name, Claim())))
+                found.append(self._offer(host, facts, taken_of(host.name, taken)))
             except VmfError as fault:
                 faults.append(fault)
                 found.append(

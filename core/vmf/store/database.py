@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from vmf import plan
 from vmf.errors import SetupError, UsageError
 from vmf.model import Claim, Facts, Home, Host, Job, Placement
 from vmf.plan import Unplaced
@@ -108,7 +109,7 @@ class Store:
             placed = choose(self._taken())
             if isinstance(placed, Unplaced):
                 return placed
-            claim = (record.id, placed.host.name, _encode(placed.job.claim))
+            claim = (record.id, placed.host.name, _encode(plan.claim(placed.job, record.token)))
             self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", claim)
             record = replace(record, placement=placed)
             return self._apply(record, Placed(host=placed.host.name, reasons=placed.reasons))
