@@ -16,6 +16,7 @@ from vmf.model import (
     Bus,
     Cdrom,
     Checkpoint,
+    CloudInit,
     Connection,
     Disk,
     File,
@@ -28,6 +29,7 @@ from vmf.model import (
     NetworkType,
     Protocol,
     Results,
+    Ssh,
     Transport,
 )
 from vmf.rules import Severity
@@ -123,6 +125,7 @@ WRONG = [
         [("arguments",), ("env",), ("secrets",), ("results", "files")],
     ),
     ("VMF216", job(run="x", env={"A": "b", "B": "c"}, secrets={"A": HERE}), [("env", "A")]),
+    ("VMF222", job(ssh=Ssh(), cloud_init=CloudInit(meta_data=HERE)), [("cloud_init", "meta_data")]),
     *(
         ("VMF217", job(run=script), [("run",)])
         for script in ("halt", "date\n  halt\n", "exec sudo /sbin/halt -f", "halt;")
@@ -200,6 +203,8 @@ RIGHT = [
     ("VMF215", job(run="x", arguments=("a",), env={"A": "b"}, secrets={"S": HERE}, results=Results(files=("a",)))),
     ("VMF215", job()),
     ("VMF216", job(run="x", env={"A": "b"}, secrets={"B": HERE})),
+    ("VMF222", job(ssh=Ssh(), cloud_init=CloudInit(user_data=HERE))),
+    ("VMF222", job(cloud_init=CloudInit(meta_data=HERE))),
     *(("VMF217", job(run=script)) for script in ("halt -p", "# halt", "halt=1", "halted", "echo halt", "poweroff")),
     *(("VMF218", job(run="x", env={name: "x"})) for name in ("PASSENGERS", "COMPASS", "TOKENS", "KEY", "PATH")),
     ("VMF218", job(run="x", env={"PASSWORD": ""})),

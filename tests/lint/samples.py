@@ -178,6 +178,9 @@ CONTRADICTIONS = (
     Sample("VMF217", "a script that ends in halt", job("run: →|", "  sync", "  «halt|poweroff»")),
     Sample("VMF218", "secrets in plain sight", job("run: x", "env: {DB_PASS«WORD|AGE»: →hunter2}")),
     Sample("VMF218", "a key in plain sight", job("run: →|", f"  curl -H 'Authorization: «{_KEY}|$TOKEN»'")),
+    Sample(
+        "VMF222", "metadata of one's own with ssh", job("ssh: {}", "cloud_init: {user_data: seed«, meta_data: →seed|»}")
+    ),
     Sample("VMF219", "the block of another type", job("type: «toy|[toy, words]»", "→words: {}")),
     Sample("VMF220", "MACs twice in one file", _TWO_MACS),
     Sample(

@@ -140,6 +140,12 @@ SAME_RESULTS = Rule(
     why="Each would overwrite what the other brought, so they are not started.",
     mend="Give each a `results.folder` of its own, or leave it out: the folder is then named after the job.",
 )
+SSH_METADATA = Rule(
+    id="VMF222",
+    title="metadata of one's own, and a key of vmf's",
+    why="cloud-init learns of the key by the metadata that vmf makes; with metadata of the job's own it would not.",
+    mend="Leave out `meta_data:`; or leave out `ssh:`, and give the user a key of your own in `user_data:`.",
+)
 CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",

@@ -172,6 +172,13 @@ def _variable_twice(job: Job) -> Iterator[Objection]:
         yield Objection(at=("env", name), what="it is among the secrets, too", hint="keep one of them")
 
 
+def _ssh_metadata(job: Job) -> Iterator[Objection]:
+    if job.ssh and job.cloud_init and job.cloud_init.meta_data:
+        what = "it leaves no place for the key that vmf makes for `ssh`"
+        hint = "leave it out; or leave out `ssh:`, and give the user a key of your own in `user_data:`"
+        yield Objection(at=("cloud_init", "meta_data"), what=what, hint=hint)
+
+
 def _halt(job: Job) -> Iterator[Objection]:
     if job.run and (found := _HALT.search(job.run)):
         word = printable(found[0].strip(" \t;&|({`")[:40])
@@ -231,6 +238,7 @@ JOB_CHECKS: tuple[Check[Any], ...] = (
     Check(rule=rules.IN_PLACE_TWICE, kind=Job, judge=_in_place_twice),
     Check(rule=rules.NO_SCRIPT, kind=Job, judge=_no_script),
     Check(rule=rules.VARIABLE_TWICE, kind=Job, judge=_variable_twice),
+    Check(rule=rules.SSH_METADATA, kind=Job, judge=_ssh_metadata),
     Check(rule=rules.HALT, kind=Job, judge=_halt),
     Check(rule=rules.SECRET, kind=Job, judge=_secrets),
     Check(rule=rules.IDLE_BLOCK, kind=Job, judge=_idle_blocks),
