@@ -63,8 +63,7 @@ def drives(machine: Machine) -> tuple[Drive, ...]:
     turns = _turns(machine, len(several))
     found = []
     for number, media in enumerate(several):
-        bus = _bus(media)
-        _check(media, bus)
+        bus = checked(media)
         found.append(
             Drive(
                 media=media,
@@ -95,11 +94,9 @@ def _turns(machine: Machine, total: int) -> Mapping[int, int]:
 
 
 def _bus(media: Media) -> Bus:
-    if media.bus is None and media.device is not None:
-        return next((bus for bus, prefix in PREFIXES.items() if media.device.startswith(prefix)), Bus.VIRTIO)
-    if isinstance(media, MachineCdrom) and media.bus in {None, Bus.VIRTIO}:  # there is no virtio CD-ROM
-        return Bus.SCSI
-    return media.bus or Bus.VIRTIO
+    named = (bus for bus, prefix in PREFIXES.items() if (media.device or "").startswith(prefix))
+    bus = media.bus or next(named, Bus.VIRTIO)
+    return Bus.SCSI if isinstance(media, MachineCdrom) and bus is Bus.VIRTIO else bus  # there is no virtio CD-ROM
 
 
 def _names(prefix: str) -> Iterator[str]:
@@ -149,13 +146,20 @@ _WRONG_DISKS: tuple[tuple[Callable[[MachineDisk, Bus], bool], str, str], ...] = 
 )
 
 
-def _check(media: Media, bus: Bus) -> None:
+def checked(media: Media) -> Bus:
+    """What a disk or CD-ROM is attached to.
+
+    Raises:
+        JobFault: if it cannot be had on this hypervisor.
+    """
+    bus = _bus(media)
     for is_wrong, what, hint in _WRONG:
         if is_wrong(media, bus):
             raise _refusal(media, what, hint)
     for is_unfit, what, hint in _WRONG_DISKS:
         if isinstance(media, MachineDisk) and is_unfit(media, bus):
             raise _refusal(media, what, hint)
+    return bus
 
 
 def _refusal(media: Media, what: str, hint: str) -> JobFault:

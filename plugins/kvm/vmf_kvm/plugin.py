@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Stop
+from vmf.rules import Check
 from vmf_kvm import agent
 from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import KvmHost, settings
@@ -132,6 +133,14 @@ def destroy(connection: Connection, handle: Handle) -> MachineState:
 def machines(connection: Connection, host: Host) -> tuple[Handle, ...]:
     """List the domains that carry vmf's mark, and every folder."""
     return tuple(Handle(host=host.name, machine=name) for name in connection.machines())
+
+
+@hookimpl
+def lint() -> tuple[Check[Any], ...]:
+    """Hold jobs to the rules of this type."""
+    from vmf_kvm.rules import CHECKS  # noqa: PLC0415  # slow to import, and only lint asks
+
+    return CHECKS
 
 
 def _prove(connection: Connection, image: Image) -> str:

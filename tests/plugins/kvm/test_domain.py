@@ -25,6 +25,7 @@ from vmf.model import (
 )
 from vmf_kvm.disks import overlays
 from vmf_kvm.domain import xml
+from vmf_kvm.drives import drives
 from vmf_kvm.place import Place, Socket
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -145,6 +146,18 @@ def test_an_unknown_accelerator_is_the_jobs_fault():
     with pytest.raises(JobFault, match="no accelerator 'hax'") as caught:
         xml(machine, PLACE)
     assert caught.value.code is HoldCode.MACHINE_INVALID
+
+
+def test_a_part_of_a_file_is_not_written_in_place():
+    machine = replace(MACHINES["disks"], disks=(replace(KEPT, part=Slice(offset=512, size=512)),))
+    with pytest.raises(JobFault, match="a part of a file cannot be written in place") as caught:
+        xml(machine, PLACE)
+    assert caught.value.code is HoldCode.MACHINE_INVALID
+
+
+def test_names_that_are_asked_for_are_given_to_nobody_else():
+    disks = (RAW, replace(RAW, device="vda"), RAW, replace(RAW, device="vdc"))
+    assert [drive.device for drive in drives(replace(MACHINES["disks"], disks=disks))] == ["vdb", "vda", "vdd", "vdc"]
 
 
 def test_each_disk_that_is_not_kept_has_an_overlay():

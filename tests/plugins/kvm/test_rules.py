@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from vmf.spec import JobWords, load_jobs
+from vmf_kvm.rules import CHECKS
+
+HEAD = "apiVersion: vmf/v1\nkind: Job\nmetadata: {name: j}\nspec:\n  memory: 1GiB\n"
+
+
+@pytest.fixture
+def found(tmp_path):
+    """What the rules have against a job whose spec has these words: ids, places, sentences."""
+    for name in ("a.raw", "b.vmdk", "c.iso"):
+        (tmp_path / name).write_bytes(b"KDMV")
+
+    def found(*lines):
+        (tmp_path / "j.yaml").write_text(HEAD + "".join(f"  {line}\n" for line in lines))
+        (job,) = load_jobs([tmp_path / "j.yaml"], JobWords(images=tmp_path, settings={}), remark=pytest.fail)
+        return [(check.rule.id, each.at, each.what) for check in CHECKS for each in check.judge(job)]
+
+    return found
+
+
+@pytest.mark.parametrize(
+    ("disk", "words"),
+    [
+        ("file: a.raw, device: sda1", "whole disks"),
+        ("file: a.raw, device: xvda", "none of its bus"),
+        ("file: a.raw, device: hda, bus: ide, access: read", "cannot be one that is only read"),
+        ("file: a.raw, bus: xen", "no such bus"),
+        ("file: b.vmdk, access: in-place", "vmdk cannot be written in place"),
+    ],
+)
+def test_a_drive_that_kvm_does_not_have(found, disk, words):
+    first = "{file: {on_host: /first.raw}}"
+    ((rule, at, what),) = found("type: kvm", f"disks: [{first}, {{{disk}}}]")
+    assert (rule, at) == ("KVM201", ("disks", 1))
+    assert words in what
+
+
+def test_a_cd_rom_that_kvm_does_not_have(found):
+    ((rule, at, _),) = found("type: kvm", "cdrom: {iso: c.iso, device: vdb}", "disks: [{file: a.raw}]")
+    assert (rule, at) == ("KVM201", ("cdrom",))
+
+
+@pytest.mark.parametrize("type_", ["type: [kvm, xen]", "type: xen", "cpus: 1"])
+def test_what_another_hypervisor_may_have_is_left_to_it(found, type_):
+    assert found(type_, "disks: [{file: a.raw, device: xvda1}]") == []
+
+
+@pytest.mark.parametrize("disk", ["device: sda", "device: hdb", "device: vdaa, access: read", "bus: sata"])
+def test_drives_that_kvm_has(found, disk):
+    assert found("type: kvm", f"disks: [{{file: a.raw, {disk}}}]") == []
