@@ -105,10 +105,12 @@ def test_qemu_reads_a_disk_where_it_lies(pack):
 
 
 def test_places_on_a_controller_decide_the_order(pack):
-    swapped = OVF.replace("<rasd:Parent>4<", "<rasd:Parent>3<")
-    first, second = ova.disks(pack(swapped))
+    together = OVF.replace("<rasd:Parent>4<", "<rasd:Parent>3<")
+    first, second = ova.disks(pack(together))
     assert first.bus is second.bus is Bus.IDE
-    assert first.file.part.offset > second.file.part.offset  # the one at address 0 stands first
+    assert first.file.part.offset > second.file.part.offset
+    swapped = together.replace("AddressOnParent>0<", "AddressOnParent>2<")
+    assert [disk.file.part for disk in ova.disks(pack(swapped))] == [second.file.part, first.file.part]
 
 
 def test_a_scsi_controller_is_one_and_without_a_controller_the_host_chooses(pack):
@@ -209,13 +211,19 @@ def test_files_of_one_name_and_links_are_refused(tmp_path):
         for name in ("box.ovf", "a", "a"):
             archive.addfile(tarfile.TarInfo(name))
     assert "holds a twice" in refusal(path)
-    description, link = tarfile.TarInfo("box.ovf"), tarfile.TarInfo("box-disk1.vmdk")
+    description = tarfile.TarInfo("box.ovf")
     description.size = len(OVF)
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc/shadow"
-    with tarfile.open(path, "w") as archive:
-        archive.addfile(description, io.BytesIO(OVF.encode()))
-        archive.addfile(link)
-    assert "box-disk1.vmdk is a symbolic link" in refusal(path)
+    for type_, size, kind in (
+        (tarfile.SYMTYPE, 0, "a symbolic link"),
+        (tarfile.LNKTYPE, 0, "a hard link"),
+        (tarfile.GNUTYPE_SPARSE, 512, "a sparse file"),
+    ):
+        member = tarfile.TarInfo("box-disk1.vmdk")
+        member.type, member.size, member.linkname = type_, size, "/etc/shadow"
+        with tarfile.open(path, "w") as archive:
+            archive.addfile(description, io.BytesIO(OVF.encode()))
+            archive.addfile(member, io.BytesIO(bytes(size)))
+        assert f"box-disk1.vmdk is {kind}" in refusal(path)
 
 
 def test_headers_that_announce_headers_for_ever_are_refused(pack):

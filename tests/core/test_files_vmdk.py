@@ -242,6 +242,7 @@ def test_a_file_that_was_written_as_a_stream_is_judged_by_its_footer(tmp_path, g
     assert "no size" in refusal(changed(streamed(good), size=0))
     cut = [streamed(good)[:-1], streamed(good)[:-SECTOR], streamed(good) + bytes(SECTOR)]
     assert all("cut off" in refusal(each) for each in cut)
+    assert "cut off" in refusal(streamed(good + b"1234567"))  # QEMU would look elsewhere
     assert "no VMDK" in refusal(streamed(good)[: -2 * SECTOR] + bytes(2 * SECTOR))
 
 

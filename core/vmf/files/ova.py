@@ -130,7 +130,7 @@ def _tree(text: str) -> Element:
 
 def _read(root: Element) -> _Description:
     systems = _below(root, "VirtualSystem")
-    if len(systems) != 1 or _below(root, "VirtualSystemCollection"):
+    if len(systems) != 1:  # several are in a VirtualSystemCollection
         raise Unfit("it does not describe exactly one machine", _EXPORT)
     hardware = [item for section in _below(systems[0], "VirtualHardwareSection")[:1] for item in section]
     return _Description(
