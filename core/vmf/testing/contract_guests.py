@@ -23,7 +23,7 @@ from vmf.testing.bench import Bench, Guests
 COPIED = "/tmp/vmf-copied"  # noqa: S108  # in the guest
 HEARD = b"heard is anybody there"
 FEW_BYTES = b"a few bytes, \0 and \xff among them"
-MANY_BYTES = bytes(range(256)) * 2000 + b"and an end that fills no piece"
+MANY_BYTES = bytes(range(256)) * 1000 + b"and an end that fills no piece"
 RUNNING = MachineState(power=Power.RUNNING)
 
 

@@ -42,6 +42,8 @@ SOCKETS = ("run", "console")
 """Folders, one below the other, of the machines' sockets."""
 EMPTY = "<domain/>"
 """The description of a machine that is not there."""
+TRAY = "waiting to open tray"
+"""What libvirt was doing when the guest would not let go of a disc."""
 OVERLAYS = re.compile("disk[0-9]+")
 NEIGHBOURS = Path("/proc/net/arp")
 DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Daemon | System]] = MappingProxyType({
@@ -159,7 +161,14 @@ class Connection:
         device = media.changed(self.client.description(machine) or EMPTY, drive, file)
         if not device:
             raise JobFault(f"machine {machine} has no drive {drive}", code=HoldCode.MACHINE_INVALID)
-        self.client.update(machine, device)
+        try:
+            self.client.update(machine, device)
+        except LibvirtFault as fault:
+            if TRAY not in fault.brief:
+                raise
+            raise HostFault(
+                f"the guest of {machine} holds on to the disc in drive {drive}", hint="let it unmount the disc first"
+            ) from fault
         return self.state(machine)
 
     def open_console(self, machine: str) -> Terminal:

@@ -1,0 +1,62 @@
+"""`vmf media`: changing the disc in a CD-ROM drive of a guest that runs."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from vmf.cli.guest import Guest, add_job, reached
+from vmf.cli.session import Session
+from vmf.files import disc, gathering, iso9660
+from vmf.files.source import here
+from vmf.model import File
+from vmf.run.staging import FILES_LABEL
+
+ISO = ".iso"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of `vmf media`."""
+    add_job(parser)
+    parser.add_argument(
+        "--drive", metavar="N", type=int, help="which drive, from 0; the first but that of the script if not given"
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--insert", metavar="PATH", type=Path, nargs="+", help="an ISO, or what a disc is to be made of")
+    what.add_argument("--eject", action="store_true", help="leave the drive empty")
+
+
+def act(options: argparse.Namespace) -> int:
+    """Change the disc; what was in the drive is taken out first."""
+    session = Session(options)
+    with reached(session, options.job) as guest:
+        job = guest.record.job
+        drive = int(job.run is not None) if options.drive is None else max(options.drive, 0)
+        name = (
+            ""
+            if options.eject
+            else _brought(guest, options.insert, f"media-{drive}", session.home.job(guest.record.id))
+        )
+        guest.hypervisor.change_media(guest.handle, drive, "")
+        if name:
+            guest.hypervisor.change_media(guest.handle, drive, name)
+    print(f"{job.name}: drive {drive} {'has another disc' if name else 'is empty'}")
+    return 0
+
+
+def _brought(guest: Guest, paths: list[Path], name: str, folder: Path) -> str:
+    """Bring a disc to the machine's folder, in the place of the one that is in the drive; its name there.
+
+    Raises:
+        JobFault: if a file cannot be read, or cannot be on a disc.
+    """
+    machine = guest.handle.machine
+    if len(paths) == 1 and paths[0].suffix.lower() == ISO:
+        iso9660.inspect(here(paths[0]))
+        return guest.hypervisor.put(machine, name, paths[0])
+    with tempfile.TemporaryDirectory(dir=folder, prefix="media-") as workshop:
+        made = Path(workshop) / name
+        contents = gathering.gather([File(path=each.absolute()) for each in paths], guest.hypervisor.read)
+        disc.write(made, contents, label=FILES_LABEL)
+        return guest.hypervisor.put(machine, name, made)

@@ -1,0 +1,141 @@
+"""`vmf cp` and `vmf media`: what is handed to a guest that runs, and taken out of it."""
+
+from __future__ import annotations
+
+import io
+import signal
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pycdlib import PyCdlib
+
+from shell import Shell, until
+from vmf.files import cdrom
+
+
+@pytest.fixture
+def running(shell: Shell):
+    """A job with an agent and a second drive, that another process runs."""
+    (shell.folder / "first").write_text("first\n")
+    shell.job("discs 1")
+    with shell.start("run", "j.yaml", "--set", "agent=true", "--set", "cdrom.files=[first]") as process:
+        shell.reaches("j", "running")
+        yield process
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def files(shell: Shell) -> Path:
+    """What the machine's folder holds."""
+    (folder,) = (shell.home / "hosts/farm/machines").iterdir()
+    return folder / "files"
+
+
+def said(shell: Shell) -> str:
+    return shell.vmf("logs", "j").stdout
+
+
+@pytest.mark.usefixtures("running")
+class TestCp:
+    def test_there_and_back(self, shell: Shell) -> None:
+        content = bytes(range(256)) * 1000
+        (shell.folder / "a file").write_bytes(content)
+        assert shell.vmf("cp", "a file", "j:/root/it").returncode == 0
+        done = shell.vmf("cp", "1:/root/it", "back")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert (shell.folder / "back").read_bytes() == content
+        assert stat.S_IMODE((shell.folder / "back").stat().st_mode) == 0o600
+
+    def test_several_go_into_a_folder_and_come_out_under_their_names(self, shell: Shell) -> None:
+        for name in ("a", "b"):
+            (shell.folder / name).write_text(f"this is {name}\n")
+        assert shell.vmf("cp", "a", "b", "j:/root").returncode == 0
+        (shell.folder / "out").mkdir()
+        assert shell.vmf("cp", "j:/root/b", "out").returncode == 0
+        assert (shell.folder / "out/b").read_text() == "this is b\n"
+        assert shell.vmf("cp", "j:/root/a", "-").stdout == "this is a\n"
+
+    def test_what_the_guest_refuses_is_said_in_its_words_and_leaves_nothing(self, shell: Shell) -> None:
+        before = sorted(shell.folder.iterdir())
+        done = shell.vmf("cp", "j:/no/such", "back")
+        assert (done.returncode, done.stdout) == (78, "")
+        assert "failed to open file '/no/such': No such file or directory" in done.stderr
+        assert sorted(shell.folder.iterdir()) == before
+        assert shell.records("j")[-1].state == "running"
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (("j:/a", "j:/b"), "one of the first and the last has to be JOB:PATH"),
+            (("j.yaml", "back"), "one of the first and the last has to be JOB:PATH"),
+            (("j:/a",), "one of the first and the last has to be JOB:PATH"),
+            (("hosts", "j:/a"), "hosts is a folder"),
+            (("none", "j:/a"), "No such file or directory: none"),
+            (("k:/a", "back"), "no job is called 'k'"),
+        ],
+    )
+    def test_what_cannot_be_copied_is_told(self, shell: Shell, words, reason) -> None:
+        done = shell.vmf("cp", *words)
+        assert done.returncode in {78, 79}
+        assert reason in done.stderr
+
+    def test_a_device_is_not_replaced(self, shell: Shell) -> None:
+        shell.vmf("cp", "j.yaml", "j:/a")
+        assert "/dev/null is no plain file" in shell.vmf("cp", "j:/a", "/dev/null").stderr
+        assert Path("/dev/null").is_char_device()
+
+
+def test_a_guest_without_an_agent(shell: Shell) -> None:
+    shell.job("hang")
+    with shell.start("run", "j.yaml") as process:
+        shell.reaches("j", "running")
+        done = shell.vmf("cp", "j.yaml", "j:/a")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert done.returncode == 78
+    assert "no agent answers" in done.stderr
+
+
+@pytest.mark.usefixtures("running")
+class TestMedia:
+    def test_a_disc_is_made_of_files(self, shell: Shell) -> None:
+        (shell.folder / "word").write_text("hello from the disc")
+        (shell.folder / "more").mkdir()
+        (shell.folder / "more/x").write_text("x")
+        done = shell.vmf("media", "j", "--insert", "word", "more")
+        assert (done.returncode, done.stdout) == (0, "j: drive 1 has another disc\n")
+        until(lambda: "hello from the disc" in said(shell), "the guest reads it")
+        disc, found = PyCdlib(), io.BytesIO()
+        disc.open(str(files(shell) / "media-1"))
+        with closing(disc):
+            disc.get_file_from_iso_fp(found, rr_path="/more/x")
+        assert found.getvalue() == b"x"
+        assert not list((shell.home / "jobs/1").glob("media-*"))
+
+    def test_an_iso_is_used_as_it_is(self, shell: Shell) -> None:
+        cdrom.write(shell.folder / "given.iso", {"word": b"as it is"})
+        assert shell.vmf("media", "j", "--drive", "1", "--insert", "given.iso").returncode == 0
+        until(lambda: "as it is" in said(shell), "the guest reads it")
+        assert (files(shell) / "media-1").read_bytes() == (shell.folder / "given.iso").read_bytes()
+
+    def test_a_drive_is_emptied(self, shell: Shell) -> None:
+        assert shell.vmf("media", "j", "--eject").stdout == "j: drive 1 is empty\n"
+
+    @pytest.mark.parametrize(
+        ("words", "code", "reason"),
+        [
+            (("--drive", "0", "--eject"), 71, "holds on to the disc in drive 0"),
+            (("--drive", "7", "--eject"), 78, "has no drive 7"),
+            (("--insert", "none"), 78, "none is not there"),
+            (("--insert", "j.iso"), 78, "is no ISO 9660 disc"),
+            ((), 78, "one of the arguments --insert --eject is required"),
+        ],
+    )
+    def test_what_cannot_be_is_told_and_the_job_goes_on(self, shell: Shell, words, code, reason) -> None:
+        (shell.folder / "j.iso").write_text("no disc")
+        done = shell.vmf("media", "j", *words)
+        assert (done.returncode, done.stdout) == (code, "")
+        assert reason in done.stderr
+        assert shell.records("j")[-1].state == "running"
