@@ -113,6 +113,25 @@ def test_a_json_name_is_refused_wherever_it_stands(path, good):
     assert "not absolute" in fault(raw('json:{"driver":"nbd"}'))
 
 
+@pytest.mark.parametrize(
+    "lure",
+    [
+        ("-b", "{secret}", "-F", "raw"),
+        ("-b", 'json:{{"driver":"raw","file":{{"driver":"file","filename":"{secret}"}}}}', "-F", "raw"),
+        ("-o", "data_file={secret},data_file_raw=on"),
+    ],
+    ids=["a backing file", "a json name", "an external data file"],
+)
+def test_what_would_have_qemu_read_a_file_of_the_host_is_refused(tmp_path, path, lure):
+    secret, stolen = tmp_path / "secret", tmp_path / "stolen"
+    secret.write_bytes(b"root:x:0:0".ljust(65536, b"\0"))
+    qemu_img("create", "-f", "qcow2", *(each.format(secret=secret) for each in lure), path, "64K")
+    secret.write_bytes(b"root:x:0:0".ljust(65536, b"\0"))  # again: a data file was emptied
+    qemu_img("convert", "-f", "qcow2", "-O", "raw", path, stolen)
+    assert stolen.read_bytes() == secret.read_bytes()  # QEMU falls for it
+    assert "another file" in fault(qcow2(path))
+
+
 def test_a_backing_file_is_refused_wherever_its_name_lies(path, good):
     path.write_bytes(changed(good, backing_offset=2**63, backing_size=2**32 - 1))
     assert "without a name" in fault(qcow2(path))

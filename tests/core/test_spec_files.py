@@ -121,7 +121,7 @@ def test_an_appliance_is_no_disk(fault_of, folder):
         fault = fault_of(f"disks: [{disk}]")
         assert fault.what.startswith("spec.disks, item 1.file: ")
         assert "an appliance" in fault.what
-        assert (fault.rule, fault.hint) == ("VMF120", "name it with `image:`")
+        assert (fault.rule, fault.hint) == ("VMF404", "name it with `image:`")
 
 
 def test_a_full_path_that_is_not_here_may_have_been_meant_for_the_host(fault_of):

@@ -81,7 +81,7 @@ def _read_disk(files: Custom, given: Given) -> Disk:
     disk: Disk = read(given, type_info(Disk), files)
     if disk.file.path.suffix.lower() == APPLIANCE:
         what = f"{shown(disk.file.path.name)} is an appliance, which is an image of its own"
-        raise given.at("file").wrong(what, hint="name it with `image:`", rule=refusals.UNTOLD_FORMAT)
+        raise given.at("file").wrong(what, hint="name it with `image:`", rule=refusals.BAD_IMAGE)
     layout = disk.format or FORMATS.get(disk.file.path.suffix.lower())
     if layout is None:
         what = f"the format of {shown(disk.file.path.name)} cannot be told by its name"
