@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from vmf.errors import Exit
 from vmf.model import DiskFormat, Ending, Outcome, Slice, Verdict
+from vmf.model.terms import SHA256
 
 EXIT_CODE_MAX = 255
 
@@ -156,7 +157,7 @@ class Base(Struct, frozen=True, kw_only=True, omit_defaults=True):
     format: DiskFormat
     part: Slice | None = None
     """The stretch of the file that is the disk; None: all of it."""
-    sha256: str | None = None
+    sha256: Annotated[str, Meta(pattern=SHA256)] | None = None
     """Of the file, or of the stretch; None: it could not be read in the end."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,10 @@ from msgspec import Struct
 
 from vmf.files import qcow2, sparse
 from vmf.model import DiskFormat, Slice
+
+QEMU_IMG = "qemu-img"
+PACKAGE = "qemu-utils (Debian, Ubuntu), qemu-img (Fedora, Arch)"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _WORDS_MOST = 4096
 
@@ -44,6 +49,11 @@ class QemuImg(Struct, frozen=True, kw_only=True):
 
 class Unmade(Exception):
     """The disk could not be made; the text has qemu-img's words."""
+
+
+def find_program() -> str | None:
+    """Where qemu-img is on this computer, if it is installed."""
+    return shutil.which(QEMU_IMG, path=PATH)
 
 
 def flatten(

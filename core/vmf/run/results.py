@@ -100,7 +100,7 @@ def _places(record: Record) -> Iterator[Path]:
 
 def says_nothing(place: Path, job: str) -> bool:
     """Whether a folder only tells that the job did not start: it makes way for the results of another try."""
-    result = _told(place)
+    result = told(place)
     faults = {Outcome.JOB_FAULT, Outcome.HOST_FAULT}
     return (
         result is not None
@@ -112,17 +112,17 @@ def says_nothing(place: Path, job: str) -> bool:
 
 
 def _is_ours(place: Path, record: Record) -> bool:
-    result = _told(place)
+    result = told(place)
     return result is not None and result.id == record.id and result.times.get(State.IDLE) == record.entered[State.IDLE]
 
 
-def _told(place: Path) -> Result | None:
+def told(place: Path) -> Result | None:
     """What a folder tells of a job, if it is one of results; it may be anybody's."""
     try:
         if not (place / "result.json").is_file():
             return None
-        with (place / "result.json").open("rb") as told:
-            return msgspec.json.decode(told.read(RESULT_MOST), type=Result)
+        with (place / "result.json").open("rb") as file:
+            return msgspec.json.decode(file.read(RESULT_MOST), type=Result)
     except (OSError, RecursionError, msgspec.DecodeError):
         return None
 
