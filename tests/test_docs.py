@@ -18,7 +18,7 @@ from vmf.classad import World
 from vmf.errors import Refused
 from vmf.hookspecs import NoSettings
 from vmf.match import match
-from vmf.model import Facts, File, Host, Image, Job, Machine, Offer
+from vmf.model import Disk, Facts, File, Host, Image, Job, Machine, Offer
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.result import Result
 from vmf.run import life
@@ -152,7 +152,8 @@ def test_a_spec_that_is_shown_can_be_read(tmp_path, images, text):
     elif "kind: Image" in text:
         assert spec.load_image(file.name, beside=tmp_path, images=images)
     else:
-        assert spec.load_jobs([file], spec.JobWords(images=images), remark=pytest.fail)
+        words = spec.JobWords(images=images, appliance=lambda path: (Disk(file=File(path=path)),))
+        assert spec.load_jobs([file], words, remark=pytest.fail)
 
 
 def test_the_readme_shows_the_hello_job():
