@@ -130,7 +130,8 @@ def sentence(notice: Advanced | Remark | Staging | Stuck) -> str:
     if isinstance(notice, Staging):
         whole = f" of {format_size(notice.total)}" if notice.total else ""
         far = f"{format_size(notice.done)}{whole}, {format_size(notice.rate)}/s"
-        return f"staging {one_line(notice.file.encode(errors='replace'))} {far}"
+        doing = "fetching" if notice.record.state is State.COLLECTING else "staging"
+        return f"{doing} {one_line(notice.file.encode(errors='replace'))} {far}"
     if isinstance(notice, Stuck):
         name = notice.record.job.name
         return f"{fault(notice.error)}; the job is kept: `vmf wait {name}` carries it on, `vmf rm {name}` removes it"

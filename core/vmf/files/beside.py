@@ -13,27 +13,33 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file beside `path` that takes its place once the block has ended well.
+    """Open a new file beside `path` that takes its place once the block has ended well, and is on the disk before.
 
-    The file can be read and written, by its owner only. It is on the disk before it has the name. If the block
-    raises, `path` stays as it was. The name beside is always the same, so that a killed process leaves no more than
-    one, which the next one removes.
+    The file can be read and written, by its owner only. If the block raises, `path` stays as it was. The name beside is
+    always the same, so that a killed process leaves no more than one, which the next one removes.
 
     Raises:
         OSError: if there is no room, or the folder cannot be written.
     """
+    with appearing(path) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[BinaryIO]:
+    """The same for what is on its way only, and is made again after a loss of power: nobody waits for the disk."""
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     try:
         with open(part, "x+b", opener=partial(os.open, mode=0o600)) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 def rewrite(path: Path, content: bytes) -> None:

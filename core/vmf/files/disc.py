@@ -16,7 +16,7 @@ from pycdlib import PyCdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
 from vmf.errors import HoldCode, JobFault, VmfError
-from vmf.files.beside import replacing
+from vmf.files.beside import appearing
 from vmf.files.console import one_line
 from vmf.files.iso9660 import LEVELS, SECTOR, objection
 from vmf.files.layout import MOVED, layout
@@ -36,7 +36,7 @@ def _nobody(_done: int, _total: int) -> None:
 
 
 def write(path: Path, contents: Mapping[str, Content], *, label: str, report: Report = _nobody) -> None:
-    """Write a disc, complete or not at all, and read it back.
+    """Write a disc, complete or not at all, and read it back; it is on its way to a host, and not synced.
 
     Args:
         path: the disc's file; it is the owner's alone.
@@ -50,7 +50,7 @@ def write(path: Path, contents: Mapping[str, Content], *, label: str, report: Re
         OSError: if it cannot be written.
     """
     try:
-        with replacing(path) as file:
+        with appearing(path) as file:
             disc = _Disc(contents, label)
             disc.write(file, report)
             file.flush()

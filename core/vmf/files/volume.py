@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO
 
-from vmf.files.beside import replacing
+from vmf.files.beside import appearing
 from vmf.files.tar import BLOCK, FILE, Broken, Member, Tar
 from vmf.files.unpack import Limits, Unpacked, Unsafe
 from vmf.model import MEBIBYTE
@@ -54,7 +54,7 @@ def make(path: Path, *, size: int, magic: bytes) -> None:
     Raises:
         OSError: if it cannot be written; `path` is then as it was.
     """
-    with replacing(path) as file:
+    with appearing(path) as file:
         file.write(magic)
         file.truncate(-(-size // MEBIBYTE) * MEBIBYTE)
 

@@ -32,7 +32,7 @@ class Remark(Struct, frozen=True, kw_only=True):
 
 
 class Staging(Struct, frozen=True, kw_only=True):
-    """A file of the job is being made, or brought to the host, and takes its time."""
+    """A file is being made, brought to the host or fetched from there, by the job's state, and takes its time."""
 
     record: Record
     file: str
