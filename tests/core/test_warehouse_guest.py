@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from vmf.files import cdrom
+from vmf.model import Job
+
 GUEST = Path(str(resources.files("vmf.warehouse") / "guest.sh"))
 DOCUMENT = Path(__file__).parents[2] / "docs" / "guest.md"
 TOOLS = ("sh", "cat", "cmp", "cp", "mkdir", "mktemp", "rm", "setsid", "wc")
@@ -153,3 +156,17 @@ def test_without_its_volume_the_script_is_not_run(guest, tmp_path):
 def test_the_lines_stay_few():
     lines = [line for line in GUEST.read_text().splitlines() if not line.startswith("#")]
     assert len(lines) <= 14
+
+
+def test_windows_reads_variables_and_arguments_as_the_shell_does():
+    """There is no PowerShell to try the lines with; the one hard part of them is a regular expression."""
+    (pattern,) = re.findall(r'^\$pattern = "\\G(.*)"$', DOCUMENT.read_text(), re.MULTILINE)
+    env = {"PLAIN": "one", "EMPTY": "", "HARD": "it's \\'\n'export X='y'\n ' '", "END": "'"}
+    arguments = ("a b", "", "'quoted'", "\\", "export A='b'\n", "set -- 'x'")
+    job = Job(name="job", memory=2**28, run="", env=env, arguments=arguments)
+    text, at, read, given = cdrom.contents(job, MAGIC)["env"].decode(), 0, {}, []
+    while word := re.compile(pattern).match(text, at):
+        at, value = word.end(), word[2].replace("'\\''", "'")
+        read |= {word[1]: value} if word[1] else {}
+        given += [] if word[1] else [value]
+    assert (read, tuple(given), text[at:]) == (env, arguments, "")
