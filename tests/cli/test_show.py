@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import closing
 
 import pytest
+from msgspec.structs import replace
 
 from shell import Shell
+from vmf.model import Home
+from vmf.store import Store
 
 
 @pytest.fixture
@@ -76,3 +80,13 @@ def test_of_a_machine_that_does_not_run_there_are_no_facts(shell: Shell) -> None
     done = shell.vmf("facts", "j")
     assert (done.returncode, done.stdout) == (78, "")
     assert "j (job 1) is completed: has ended by itself" in done.stderr
+
+
+@pytest.mark.usefixtures("running")
+def test_the_list_of_jobs_has_addresses_and_asks_nobody(shell: Shell) -> None:
+    with closing(Store(Home(root=shell.home))) as store:
+        store.update(replace(store.find("j"), address="192.0.2.1, 127.0.0.1:40022->22"))
+    shell.fault("facts", "lost", "it was asked", times=1)
+    shell.fault("connect", "lost", "it was asked", times=1)
+    assert "  192.0.2.1, 127.0.0.1:40022->22" in shell.row("j")
+    assert json.loads(shell.vmf("ps", "--format", "json").stdout)[0]["address"].startswith("192.0.2.1")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmf.files.console import BoundedLog, Escaper, escape, one_line
+from vmf.files.console import BoundedLog, Escaper, Typescript, escape, one_line, rest
 
 FUZZ = settings(deadline=None, database=None)
 CONSOLE = st.lists(
@@ -95,3 +96,43 @@ def test_a_log_never_keeps_more_than_its_limit(pieces, limit):
         assert len(head) + len(rest) == limit
         assert whole.startswith(head)
         assert whole.endswith(rest)
+
+
+@FUZZ
+@given(st.binary(max_size=60), st.integers(1, 20), st.integers(0, 70))
+def test_what_a_log_kept_goes_on_where_a_reader_stopped(whole, limit, read):
+    log = BoundedLog(limit)
+    log.feed(whole)
+    unread, last = whole[read:], limit // 2
+    if len(whole) <= limit or len(unread) <= last:
+        assert rest(log.contents(), read, limit=limit) == unread
+    else:
+        assert rest(log.contents(), read, limit=limit).endswith(whole[len(whole) - last :])
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"one\r\ntwo\b\t3", "one\r\ntwo\b\t3"),
+        (b"\x1b[1;31mred\x1b[m \x1b[2K\x1b[10;20H\x1b[J", "\x1b[1;31mred\x1b[m \x1b[2K\x1b[10;20H\x1b[J"),
+        (b"bell\x07 \x1b[?2004h\x1b[6n\x1b[4h\x1b=$", "bell $"),
+        (b"\x1b]0;title\x07", r"\x1b]0;title"),
+        (b"\x1bP1$r\x1b\\ \x1b[99999A \x1b[3;4r \x1bc", r"\x1bP1$r\x1b\ \x1b[99999A \x1b[3;4r \x1bc"),
+        ("\u202e\x9b31m\xff".encode(), "\\u202e\\x9b31m\xff"),
+        (b"\x1b[" + b"1;" * 40 + b"m", r"\x1b[" + "1;" * 40 + "m"),
+    ],
+)
+def test_at_a_console_the_cursor_moves_and_nothing_else_of_the_terminal_does(data, text):
+    for size in (1, 3, len(data)):
+        typescript = Typescript()
+        pieces = (data[start : start + size] for start in range(0, len(data), size))
+        assert "".join(map(typescript.feed, pieces)) == text
+
+
+@FUZZ
+@given(st.lists(st.binary(max_size=30) | CONSOLE.map(b"".join)))
+def test_no_other_control_character_reaches_the_terminal(pieces):
+    typescript = Typescript()
+    shown = "".join(map(typescript.feed, pieces))
+    bare = re.sub(r"\x1b\[[0-9;]{0,80}[@A-HJ-MPXdfm]|[\b\r\n\t]", "", shown)
+    assert not {each for each in bare if unicodedata.category(each) == "Cc"}

@@ -1,0 +1,87 @@
+"""Where a guest is reached: asked of its host until it is known, kept while it runs."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from msgspec.structs import replace
+
+from farm import FARM
+from faults import ALWAYS
+from shell import until
+from vmf.hookspecs import hookimpl
+from vmf.model import Address, Forward, MachineFacts, Network, Networks, NetworkType, Protocol
+from vmf.run import life
+from vmf.run.address import address
+from vmf.testing import fake
+
+SSH = Forward(port=22, host_port=40022)
+NETWORK = Network(type=NetworkType.USER, forwards=(SSH,))
+SITE = replace(FARM, networks=Networks(types=(NetworkType.USER,)))
+
+
+class Asked:
+    """Counts how often a host is asked."""
+
+    times = 0
+
+    @hookimpl(wrapper=True)
+    def facts(self):
+        self.times += 1
+        return (yield)
+
+
+@pytest.fixture
+def asked():
+    return Asked()
+
+
+@pytest.fixture
+def farm(make, asked, monkeypatch):
+    able = replace(fake.hypervisor(), capabilities={**fake.ABILITIES, "network-user": "", "port-forwards": ""})
+    monkeypatch.setattr(fake, "hypervisor", hookimpl(lambda: able))
+    monkeypatch.setattr(life, "POLL_SECONDS", 0.05)
+    return make(asked)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (MachineFacts(), ""),
+        (MachineFacts(addresses=("192.0.2.7", "2001:db8::7")), "192.0.2.7, 2001:db8::7"),
+        (
+            MachineFacts(forwards=(Address(port=22, protocol=Protocol.TCP, host="127.0.0.1", host_port=40022),)),
+            "127.0.0.1:40022->22",
+        ),
+    ],
+)
+def test_in_a_few_words(facts, words):
+    assert address(facts) == words
+
+
+def test_it_is_kept_while_the_guest_runs(farm):
+    farm.fault("facts", "host", "it does not know yet", times=2)
+    submitted = farm.submit(replace(farm.job("hang"), network=NETWORK), hosts=(SITE,))
+    ((record, _),) = submitted
+    with ThreadPoolExecutor() as pool:
+        carried = pool.submit(farm.engine.carry, submitted)
+        until(lambda: farm.store.get(record.id).address == "192.0.2.1, 127.0.0.1:40022->22", "its address is known")
+        farm.engine.stop(force=False)
+        (last,) = carried.result(30)
+    assert last.ended
+    assert last.address == ""
+
+
+def test_a_host_that_never_says_harms_no_job(farm, asked):
+    farm.fault("facts", "host", "it has forgotten", times=ALWAYS)
+    (last,) = farm.carry(replace(farm.job("sleep 0.3\nexit 5"), network=NETWORK), hosts=(SITE,))
+    assert last.verdict.exit_code == 5
+    assert asked.times > 1
+    assert "it has forgotten" not in str(farm.remarks())
+
+
+def test_a_job_without_a_network_costs_no_question(farm, asked):
+    (last,) = farm.carry(farm.job("sleep 0.3\nexit 5"), hosts=(SITE,))
+    assert last.verdict.exit_code == 5
+    assert asked.times == 0
