@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -46,7 +47,7 @@ class NetworksContract:
     @classmethod
     def carded(cls, plugins: Plugins, bench: Bench, guests: Guests) -> tuple[Carded, ...]:
         """A machine with each card that the host has, or with the one that a job gets that names none."""
-        able = plugins.types[bench.hypervisor.host.type].capabilities.keys() - bench.facts.missing.keys()
+        able = _able(plugins, bench)
         type_ = next(each for each in (NetworkType.USER, *NetworkType) if f"network-{each}" in able)
         models: list[NicModel | None] = [each for each in NicModel if f"nic-{each}" in able]
         nics = [
@@ -73,22 +74,33 @@ class NetworksContract:
         assert bench.hypervisor.facts(handle) == MachineFacts()
         assert not _answer(way.host, way.host_port)
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def abroad(cls, plugins: Plugins, bench: Bench, guests: Guests) -> Mapping[NetworkType, Carded]:
+        """A machine on each network of the computer's own that the host has."""
+        able = _able(plugins, bench)
+        bridge = bench.hypervisor.host.networks.bridge
+        nics = (_nic(20, type=NetworkType.NAT), _nic(21, type=NetworkType.BRIDGE, bridge=bridge))
+        offered = (each for each in nics if f"network-{each.type}" in able)
+        return {nic.type: Carded(handle=bench.start(guests.serves, amend=_with(nic)), nic=nic) for nic in offered}
+
     @tries("network-nat")
-    def test_a_guest_on_a_nat_network_is_reached_at_its_address(self, bench: Bench, guests: Guests) -> None:
+    def test_a_guest_on_a_nat_network_is_reached_at_its_address(
+        self, bench: Bench, abroad: Mapping[NetworkType, Carded]
+    ) -> None:
         """It is given one, which the facts tell."""
-        handle = bench.run(guests.serves, amend=_with(_nic(21, type=NetworkType.NAT)))
+        handle = abroad[NetworkType.NAT].handle
         (address,) = bench.until(lambda: bench.hypervisor.facts(handle).addresses, bool)
         assert bench.until(partial(_answer, address, PORT), bool) == SERVED
-        bench.hypervisor.destroy(handle)
 
     @tries("network-bridge")
-    def test_a_guest_on_a_bridge_has_its_card_there(self, bench: Bench, guests: Guests) -> None:
+    def test_a_guest_on_a_bridge_has_its_card_there(self, bench: Bench, abroad: Mapping[NetworkType, Carded]) -> None:
         """With the address that its job names; the bridge is the one that the host names."""
-        bridge = bench.hypervisor.host.networks.bridge
-        nic = _nic(22, type=NetworkType.BRIDGE, bridge=bridge)
-        handle = bench.run(guests.serves, amend=_with(nic))
-        bench.told(handle, f"card {nic.mac} .*")
-        bench.hypervisor.destroy(handle)
+        bench.told(abroad[NetworkType.BRIDGE].handle, f"card {abroad[NetworkType.BRIDGE].nic.mac} .*")
+
+
+def _able(plugins: Plugins, bench: Bench) -> AbstractSet[str]:
+    return plugins.types[bench.hypervisor.host.type].capabilities.keys() - bench.facts.missing.keys()
 
 
 def _nic(number: int, **given: Any) -> MachineNic:  # noqa: ANN401  # fields of a card
