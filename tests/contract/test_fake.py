@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -15,8 +16,9 @@ from vmf.model import DiskFormat, Ending, Handle, Host, Image, Machine, MachineD
 from vmf.plugins import HYPERVISORS, Plugins
 from vmf.result import Said
 from vmf.testing import fake, world
+from vmf.testing.abilities import tried, tries
 from vmf.testing.bench import Bench
-from vmf.testing.contract import Guests, HypervisorContract
+from vmf.testing.contract import CAPABILITIES, Guests, HypervisorContract
 
 GUESTS = Guests(
     ends=f"echo vmf-ready\necho {'long ' * 14_000}\nwrite made made\nexit 7",
@@ -199,3 +201,19 @@ def test_a_disc_that_is_none_is_the_fault_of_the_job(bench, tmp_path):
     bench.hypervisor.put(name, "cdrom", tmp_path / "cdrom")
     with pytest.raises(JobFault, match="the CD cdrom cannot be read"):
         bench.hypervisor.create(bench.machine(name, "hang"))
+
+
+def test_an_ability_that_no_test_tries_cannot_be_declared():
+    said = msgspec.structs.replace(fake.hypervisor(), capabilities={**fake.ABILITIES, "levitation": "it floats"})
+    plugins = SimpleNamespace(types={"fake": said})
+    with pytest.raises(AssertionError):
+        TestFake().test_every_capability_is_tried(plugins, Host(name="made-up", type="fake"))
+
+
+def test_a_test_says_which_abilities_it_tries():
+    class Suite(TestFake):
+        @tries("levitation", "invisibility")
+        def test_of_magic(self): ...
+
+    added = dict(tried(Suite).items() - CAPABILITIES.items())
+    assert added == {"levitation": "test_of_magic", "invisibility": "test_of_magic"}
