@@ -100,7 +100,7 @@ def test_a_guest_is_caged_and_reaped_by_the_launcher(connection, host, put):
     connection.create(machine)
     status = host.process(host.qemu_pid(machine.name))
     assert set(status["Uid"].split()) == {str(connection.daemon.account.uid)} != {"0"}
-    assert status["Seccomp"] == "2"
+    assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
     assert status["PPid"] == host.process(host.daemon_pid())["PPid"]
 
 
