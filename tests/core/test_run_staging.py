@@ -93,6 +93,26 @@ def test_an_iso_travels_as_it_is(make, looker, tmp_path):
     assert looker.discs["files"] == ("OTHER", {"a": b"1"})
 
 
+@pytest.mark.parametrize("on_host", [False, True])
+def test_an_iso_that_changes_on_its_way_is_not_used(make, looker, tmp_path, on_host):
+    class Writer:
+        @hookimpl(wrapper=True)
+        def put(self, name):
+            if name == "files":
+                with iso.path.open("ab") as file:
+                    file.write(b"more")
+            return (yield)
+
+    iso = File(path=tmp_path / "some.iso", on_host=on_host)
+    disc.write(iso.path, {"a": b"1"}, label="OTHER")
+    farm = make(looker, Writer())
+    (record,) = farm.carry(replace(farm.job("exit 3"), cdrom=Cdrom(iso=iso)))
+    assert (record.state, record.verdict.code) == (State.HELD, HoldCode.IMAGE_INVALID)
+    assert "some.iso" in record.verdict.reason
+    assert "changed while it was read" in record.verdict.reason
+    assert looker.discs == {}
+
+
 def test_files_of_the_host_are_read_there(make, looker, tmp_path):
     farm = make(looker)
     disc.write(tmp_path / "some.iso", {"a": b"1"}, label="OTHER")

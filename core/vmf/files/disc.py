@@ -15,12 +15,12 @@ from typing import IO, BinaryIO, TypeAlias, cast
 from pycdlib import PyCdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
-from vmf.errors import HoldCode, JobFault, VmfError
+from vmf.errors import VmfError
 from vmf.files.beside import appearing
 from vmf.files.console import one_line
 from vmf.files.iso9660 import LEVELS, SECTOR, objection
 from vmf.files.layout import MOVED, layout
-from vmf.files.source import Content, Source
+from vmf.files.source import Content, Source, changed
 
 Report: TypeAlias = Callable[[int, int], None]
 
@@ -197,5 +197,4 @@ def _compare(file: BinaryIO, length: int, content: bytes | Source, name: str) ->
                 break
             left -= len(piece)
         if left or length != content.size or source.read(1):
-            hint = "run the job again when nothing writes to it"
-            raise JobFault(f"{content.name} changed while it was read", code=HoldCode.IMAGE_INVALID, hint=hint)
+            raise changed(content)

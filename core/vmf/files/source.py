@@ -32,6 +32,8 @@ class Source(Struct, frozen=True, kw_only=True):
     """Raises `JobFault` if it cannot be opened, or is no plain file any more."""
     size: int
     executable: bool = False
+    stamp: tuple[int, ...]
+    """What is another one once the file has changed."""
 
 
 Content: TypeAlias = bytes | Source | None
@@ -49,7 +51,8 @@ def find(file: File, read: Read) -> Source:
     name = f"{shown(file.path)} of the host"
     opened = partial(_opened, file.path, name, read)
     with opened() as stream:
-        return Source(name=name, open=opened, size=stream.seek(0, os.SEEK_END))
+        size = stream.seek(0, os.SEEK_END)
+    return Source(name=name, open=opened, size=size, stamp=(size,))
 
 
 def here(path: Path) -> Source:
@@ -68,7 +71,15 @@ def here(path: Path) -> Source:
     if not os.access(path, os.R_OK, effective_ids=True):
         raise unreadable(name, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
     opened = partial(_opened, path, name, _open_plain)
-    return Source(name=name, open=opened, size=found.st_size, executable=bool(found.st_mode & 0o111))
+    stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    executable = bool(found.st_mode & 0o111)
+    return Source(name=name, open=opened, size=found.st_size, executable=executable, stamp=stamp)
+
+
+def changed(source: Source) -> JobFault:
+    """What is told of a file that is another one than it was, as the job's fault."""
+    hint = "run the job again when nothing writes to it"
+    return JobFault(f"{source.name} changed while it was read", code=HoldCode.IMAGE_INVALID, hint=hint)
 
 
 def shown(path: Path) -> str:

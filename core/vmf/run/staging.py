@@ -13,7 +13,7 @@ from msgspec import Struct
 from vmf import plan
 from vmf.files import cdrom, disc, gathering, images, iso9660, secret, seed, sparse, sshkey, volume
 from vmf.files.beside import naming
-from vmf.files.source import Content, find
+from vmf.files.source import Content, Source, changed, find
 from vmf.model import File, Job
 from vmf.plugins import Hypervisor
 from vmf.run.checksums import Checksums
@@ -134,15 +134,22 @@ class _Carrier:
         self._hypervisor.put(self._machine, name, path, self._progress.of(called))
 
     def bring(self, name: str, file: File) -> None:
-        """Bring a file as it is; one of the host goes by way of this computer, for only its files can be put."""
-        if not file.on_host:
-            self.put(name, file.path, called=file.path.name)
-            return
-        copy = self._workshop / name
-        with find(file, self._hypervisor.read).open() as stream, copy.open("xb") as target:
-            sparse.copy(stream, target, self._progress.of(file.path.name))
-        self.put(name, copy, called=file.path.name)
-        copy.unlink()
+        """Bring a file as it is; one of the host goes by way of this computer, for only its files can be put.
+
+        Raises:
+            JobFault: if it changed meanwhile.
+        """
+        source, called = find(file, self._hypervisor.read), file.path.name
+        path = self._fetched(name, source, called) if file.on_host else file.path
+        self.put(name, path, called=called)
+        if find(file, self._hypervisor.read).stamp != source.stamp:
+            raise changed(source)
+
+    def _fetched(self, name: str, source: Source, called: str) -> Path:
+        path = self._workshop / name
+        with source.open() as stream, path.open("xb") as target:
+            sparse.copy(stream, target, self._progress.of(called))
+        return path
 
     def make(self, name: str, made: _Disc) -> None:
         """Make a disc, and bring it."""

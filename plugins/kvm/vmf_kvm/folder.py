@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import io
 import os
 import re
@@ -20,6 +19,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.files import sparse
 from vmf.model import NAME
 from vmf.units import format_size
 from vmf_kvm.account import Account
@@ -32,13 +32,8 @@ FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 SCRATCH = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the place of a file is not waited for
-
-
 BLOCK = 512
 """The kernel's unit of what a file takes, in bytes."""
-FICLONE = 0x40049409
-PIECE = 16 * 2**20
-"""Copied between two reports."""
 Report: TypeAlias = Callable[[int, int], None]
 
 
@@ -160,15 +155,22 @@ class Folder(Struct, frozen=True, kw_only=True):
                     shutil.rmtree(self.path)
 
     def _replace(self, name: str, reading: IO[bytes], report: Report) -> None:
-        new = f".{secrets.token_hex(8)}.new"
+        new = f".{name}.new"  # always the same, so that a killed process leaves no more than one
         with beneath(self.machines, self.name) as folder:
+            _unlink(new, folder)
             try:
-                _copy(reading.fileno(), os.open(new, NEW, 0o600, dir_fd=folder), self.account, report)
+                with os.fdopen(os.open(new, NEW, 0o600, dir_fd=folder), "wb") as writing:
+                    sparse.copy(reading, writing, report)
+                    os.fchown(writing.fileno(), self.account.uid, self.account.gid)
                 os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(new, dir_fd=folder)
+                _unlink(new, folder)
                 raise
+
+
+def _unlink(name: str, folder: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
 
 
 @contextlib.contextmanager
@@ -219,46 +221,3 @@ def _blaming_host(path: Path, *, but: type[OSError] | tuple[()] = ()) -> Iterato
         raise HostFault(
             f"{path}: {error.strerror}", hint="check the disk, the space and the rights on the host"
         ) from error
-
-
-def _copy(reading: int, new: int, account: Account, report: Report) -> None:
-    """Share the blocks where the file system can, else copy those that are not holes."""
-    with os.fdopen(new, "wb") as writing:
-        size = os.fstat(reading).st_size
-        if not _cloned(reading, new):
-            os.ftruncate(new, size)
-            for start, end in _extents(reading, size):
-                _copy_range(reading, new, (start, end), lambda done: report(done, size))
-        report(size, size)
-        os.fchown(writing.fileno(), account.uid, account.gid)
-
-
-def _cloned(reading: int, writing: int) -> bool:
-    try:
-        fcntl.ioctl(writing, FICLONE, reading)
-    except OSError:  # not on this file system, or not across two
-        return False
-    return True
-
-
-def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """Start and end of each stretch of a file that is not a hole."""
-    end = 0
-    while end < size:
-        try:
-            start = os.lseek(file, end, os.SEEK_DATA)
-        except OSError:  # only a hole is left
-            return
-        end = os.lseek(file, start, os.SEEK_HOLE)
-        yield start, end
-
-
-def _copy_range(reading: int, writing: int, stretch: tuple[int, int], tell: Callable[[int], None]) -> None:
-    start, end = stretch
-    os.lseek(writing, start, os.SEEK_SET)
-    while start < end:
-        copied = os.sendfile(writing, reading, start, min(PIECE, end - start))
-        if not copied:
-            return  # the source has been cut
-        start += copied
-        tell(start)

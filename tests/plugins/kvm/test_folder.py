@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,17 @@ from vmf_kvm import account
 from vmf_kvm.folder import Folder, beneath
 
 
+def nobody(_done, _total):
+    """Nobody wants to know how far it is."""
+
+
 @pytest.fixture
 def folder(tmp_path):
-    machines = tmp_path / "machines"
+    return made(tmp_path)
+
+
+def made(where):
+    machines = where / "machines"
     machines.mkdir()
     return Folder(machines=machines, name="m1", account=account.find())
 
@@ -26,7 +35,7 @@ def source(tmp_path):
 
 
 def test_a_copy_is_the_daemons_users_alone(folder, source):
-    folder.put("kernel", source, lambda _done, _total: None)
+    folder.put("kernel", source, nobody)
     copy = folder.path / "kernel"
     assert copy.read_bytes() == b"one"
     assert source.read_bytes() == b"one"
@@ -36,50 +45,91 @@ def test_a_copy_is_the_daemons_users_alone(folder, source):
 
 
 def test_putting_again_replaces(folder, source):
-    folder.put("kernel", source, lambda _done, _total: None)
+    folder.put("kernel", source, nobody)
     source.write_bytes(b"two")
-    folder.put("kernel", source, lambda _done, _total: None)
+    folder.put("kernel", source, nobody)
     assert (folder.path / "kernel").read_bytes() == b"two"
     assert [each.name for each in folder.path.iterdir()] == ["kernel"]
 
 
-def test_holes_stay_holes(folder, source):
+@pytest.fixture(params=["disk", "memory"])
+def place(request, tmp_path):
+    """A folder on the file system of the tests, and one in memory."""
+    if request.param == "disk":
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+def test_holes_stay_holes(place, source):
+    folder = made(place)
     with source.open("wb") as file:
         file.write(b"start")
         file.seek(8 * 2**20)
         file.write(b"middle")
         file.truncate(64 * 2**20)
-    folder.put("results", source)
+    folder.put("results", source, nobody)
     copy = folder.path / "results"
     assert copy.stat().st_size == 64 * 2**20
     assert copy.stat().st_blocks * 512 < 2**20
     assert copy.read_bytes() == source.read_bytes()
 
 
+def test_how_far_it_is_is_told(folder, source):
+    source.write_bytes(os.urandom(2**24))
+    told = []
+    folder.put("disk", source, lambda *far: told.append(far))
+    assert len(told) > 2
+    assert told == sorted(told)
+    assert {total for _, total in told} == {2**24}
+    assert told[-1] == (2**24, 2**24)
+
+
+def test_what_the_report_raises_breaks_it_off_and_nothing_is_left(folder, source):
+    folder.put("kernel", source, nobody)
+    source.write_bytes(os.urandom(2**24))
+
+    def stop(_done, _total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        folder.put("kernel", source, stop)
+    assert [each.name for each in folder.path.iterdir()] == ["kernel"]
+    assert (folder.path / "kernel").read_bytes() == b"one"
+
+
+def test_what_a_killed_process_left_is_not_kept(folder, source):
+    folder.make()
+    (folder.path / ".kernel.new").write_bytes(b"half")
+    folder.put("kernel", source, nobody)
+    assert [each.name for each in folder.path.iterdir()] == ["kernel"]
+
+
 def test_nothing_half_written_is_left(folder, source):
-    folder.put("other", source)
+    folder.put("other", source, nobody)
     (folder.path / "kernel").mkdir()
     with pytest.raises(HostFault, match="m1"):
-        folder.put("kernel", source, lambda _done, _total: None)
+        folder.put("kernel", source, nobody)
     assert sorted(each.name for each in folder.path.iterdir()) == ["kernel", "other"]
 
 
 def test_a_source_that_is_not_there_is_the_jobs_fault(folder, tmp_path):
     with pytest.raises(JobFault, match="none") as caught:
-        folder.put("kernel", tmp_path / "none")
+        folder.put("kernel", tmp_path / "none", nobody)
     assert caught.value.code is HoldCode.IMAGE_MISSING
 
 
 def test_a_folder_that_cannot_be_made_is_the_hosts_fault(folder, source):
     folder.machines.rmdir()
     with pytest.raises(HostFault, match="m1"):
-        folder.put("kernel", source, lambda _done, _total: None)
+        folder.put("kernel", source, nobody)
 
 
 @pytest.mark.parametrize("name", ["../m2/results", "/etc/shadow", "", ".", ".hidden", "a\nb"])
 def test_names_stay_in_the_folder(folder, source, name):
     with pytest.raises(HostFault, match="cannot be the name"):
-        folder.put(name, source)
+        folder.put(name, source, nobody)
     with pytest.raises(HostFault, match="cannot be the name"):
         folder.open(name)
 
@@ -95,7 +145,7 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(folder, source):
     (folder.path / "results").symlink_to(source)
     with pytest.raises(HostFault, match="symbolic links"):
         folder.open("results")
-    folder.put("results", source)
+    folder.put("results", source, nobody)
     assert not (folder.path / "results").is_symlink()
     with folder.open("results") as file:
         assert file.read() == b"one"
@@ -104,7 +154,7 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(folder, source):
 def test_a_link_in_the_place_of_the_folder_is_not_followed(folder, source, tmp_path):
     folder.path.symlink_to(tmp_path)
     with pytest.raises(HostFault):
-        folder.put("results", source)
+        folder.put("results", source, nobody)
     with pytest.raises(HostFault, match="Not a directory"):
         folder.open("source")
 
@@ -126,7 +176,7 @@ def test_a_disk_that_fails_while_it_is_read_is_the_hosts_fault(read, monkeypatch
 
 def test_a_file_is_read_from_anywhere_to_its_end(folder, source):
     source.write_bytes(b"0123456789")
-    folder.put("results", source)
+    folder.put("results", source, nobody)
     with folder.open("results") as file:
         assert file.read(3) == b"012"
         file.seek(5)
@@ -134,7 +184,7 @@ def test_a_file_is_read_from_anywhere_to_its_end(folder, source):
 
 
 def test_removing_follows_no_link_and_can_be_done_again(folder, source, tmp_path):
-    folder.put("kernel", source, lambda _done, _total: None)
+    folder.put("kernel", source, nobody)
     (folder.path / "link").symlink_to(tmp_path)
     folder.remove()
     folder.remove()
@@ -150,8 +200,8 @@ def test_removing_goes_on_when_somebody_else_removes_too(folder, source, monkeyp
         monkeypatch.setattr(shutil, "rmtree", remove)
         raise FileNotFoundError
 
-    folder.put("kernel", source, lambda _done, _total: None)
-    folder.put("initrd", source)
+    folder.put("kernel", source, nobody)
+    folder.put("initrd", source, nobody)
     monkeypatch.setattr(shutil, "rmtree", overtaken)
     folder.remove()
     assert not folder.path.exists()
