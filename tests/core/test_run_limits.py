@@ -61,3 +61,11 @@ def test_a_full_host_is_waited_for(make, monkeypatch):
     farm.engine._tell = told
     (record,) = farm.carry(farm.job("fill"))
     assert (record.verdict.outcome, seen) == (Outcome.STOPPED, [Power.PAUSED])
+
+
+def test_what_the_guest_hit_is_kept_while_its_host_is_lost(make):
+    farm = make()
+    farm.fault("shut_down", "lost", "no answer")
+    (record,) = farm.carry(replace(farm.job("fill"), disk_space=2**21), hosts=(WIDE,))
+    assert (record.state, record.verdict.outcome) == (State.COMPLETED, Outcome.LIMIT)
+    assert "disk0 has taken the 2 MiB" in record.verdict.reason
