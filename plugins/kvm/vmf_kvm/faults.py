@@ -43,6 +43,7 @@ ERRNOS: Mapping[int | None, HoldCode] = MappingProxyType({
     errno.EACCES: HoldCode.IMAGE_UNREADABLE,
     errno.EPERM: HoldCode.IMAGE_UNREADABLE,
     errno.EISDIR: HoldCode.IMAGE_INVALID,
+    errno.EINVAL: HoldCode.IMAGE_INVALID,  # as `vmf.files.access` says of what is neither a file nor a disk
 })  # fmt: skip
 """Any other (a disk that fails, a mount that has gone, no descriptors left) is the host's."""
 

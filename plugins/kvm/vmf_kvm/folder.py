@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 SCRATCH = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+WRITTEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the place of a file is not waited for
 BLOCK = 512
 """The kernel's unit of what a file takes, in bytes."""
@@ -108,7 +109,7 @@ class Folder(Struct, frozen=True, kw_only=True):
         """
         _check(name)
         with _blaming_host(self.path / name), beneath(self.machines, self.name) as folder:
-            file = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            file = os.open(name, WRITTEN, dir_fd=folder)
             try:
                 if (least := os.fstat(file).st_size) > size:
                     raise JobFault(

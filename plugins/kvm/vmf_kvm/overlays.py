@@ -12,6 +12,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from vmf.errors import HoldCode, JobFault
+from vmf.files.access import open_disk
 from vmf.model import DiskFormat, Slice
 from vmf_kvm.account import Account
 from vmf_kvm.faults import unopened
@@ -53,7 +54,7 @@ def disk_size(path: Path, layout: DiskFormat, part: Slice | None) -> int:
         HostFault: if it cannot be read although it is.
     """
     try:
-        with path.open("rb") as file:
+        with open_disk(path) as file:
             end = file.seek(0, os.SEEK_END)
             stretch = part or Slice(offset=0, size=max(end, 1))
             file.seek(stretch.offset)

@@ -214,3 +214,22 @@ def test_folders_are_entered_one_by_one(tmp_path):
         assert os.fstat(here).st_ino == (tmp_path / "a" / "b").stat().st_ino
     with pytest.raises(NotADirectoryError), beneath(tmp_path, "a", "link"):
         pass
+
+
+def test_a_file_is_lengthened_by_a_hole_to_what_it_may_have(folder, source):
+    folder.put("disk0", source, nobody)
+    folder.lengthen("disk0", 2**30)
+    found = (folder.path / "disk0").stat()
+    assert found.st_size == 2**30
+    assert found.st_blocks * 512 < 2**20
+    with pytest.raises(JobFault, match="disk0 may grow to 1 MiB, and begins with 1 GiB") as caught:
+        folder.lengthen("disk0", 2**20)
+    assert caught.value.code is HoldCode.MACHINE_INVALID
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/hostname"), os.mkfifo], ids=["link", "pipe"])
+def test_nothing_but_a_plain_file_is_lengthened(folder, make):
+    folder.make()
+    make(folder.path / "disk0")
+    with pytest.raises(HostFault, match="disk0"):
+        folder.lengthen("disk0", 2**20)

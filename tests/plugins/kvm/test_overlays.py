@@ -43,6 +43,13 @@ def test_a_file_of_another_format_is_the_jobs_fault(tmp_path, layout, content):
     assert caught.value.code is HoldCode.IMAGE_INVALID
 
 
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(JobFault, match="named pipe") as caught:
+        disk_size(tmp_path / "pipe", DiskFormat.RAW, None)
+    assert caught.value.code is HoldCode.IMAGE_INVALID
+
+
 def test_a_file_that_has_gone_is_the_jobs_fault(tmp_path):
     with pytest.raises(JobFault) as caught:
         disk_size(tmp_path / "gone", DiskFormat.RAW, None)
