@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -50,6 +51,16 @@ def fake_plugins():
 
 
 class TestFake(HypervisorContract):
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def far_away(cls):
+        """Local time is not UTC here."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TZ", "AEST-10")
+            time.tzset()
+            yield
+        time.tzset()
+
     @pytest.fixture(scope="class")
     @classmethod
     def plugins(cls):
