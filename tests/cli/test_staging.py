@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from shell import Shell, until
+from shell import RealShell, Shell, until
 
 KILL_AT = str(Path(__file__).parents[1] / "kill_at.py")
 JOB = """\
@@ -33,14 +34,20 @@ spec:
 SECRET = "s3cret-in-a-file"  # noqa: S105  # of nothing
 
 
-@pytest.fixture(autouse=True)
-def job(shell: Shell) -> None:
+def bring(shell: Shell) -> None:
+    """Write the job and what it names."""
     (shell.folder / "j.yaml").write_text(JOB)
     (shell.folder / "data").mkdir()
     (shell.folder / "data/big").write_bytes(os.urandom(2**21))
     (shell.folder / "beside").write_text("#cloud-config\n{}\n")
     (shell.folder / "token").write_text(SECRET)
     (shell.folder / "token").chmod(0o600)
+
+
+@pytest.fixture
+def shell(shell: Shell) -> Shell:
+    bring(shell)
+    return shell
 
 
 def kept(shell: Shell) -> list[Path]:
@@ -110,3 +117,21 @@ def test_a_secret_that_cannot_be_a_variable_is_told_and_not_shown(shell: Shell) 
     said = shell.refused()
     assert "token cannot be a variable's value: it has a zero byte in it" in said
     assert SECRET not in said
+
+
+@pytest.mark.real
+def test_a_real_guest_has_all_of_it(real: RealShell) -> None:
+    bring(real)
+    script = """\
+printf '%s %s\\n' "$1" "$TOKEN"
+mkdir ../files ../seed
+mount -o ro "$(findfs LABEL=VMF_FILES)" ../files && mount -o ro "$(findfs LABEL=cidata)" ../seed
+sha256sum <../files/data/big; cat ../files/beside ../seed/user-data; grep local-hostname ../seed/meta-data"""
+    lines = "".join(f"    {line}\n" for line in script.splitlines())
+    (real.folder / "j.yaml").write_text(JOB[: JOB.index("    args")].replace("box.raw", "tiny") + lines)
+    done = real.vmf("run", "--console", "j.yaml")
+    assert done.returncode == 0, done.stdout
+    sha256 = hashlib.sha256((real.folder / "data/big").read_bytes()).hexdigest()
+    seed = "#cloud-config\n{}\n"
+    assert f'one {SECRET}\n{sha256}  -\n{seed}{seed}  "local-hostname": "j"' in done.stdout
+    assert kept(real) == []

@@ -111,6 +111,13 @@ def test_what_has_no_name_is_refused(folder, name):
         names(folder / name)
 
 
+def test_the_name_by_which_guests_know_their_disc_is_kept_for_it(folder):
+    (folder / "vmf-end").touch()
+    names(folder)
+    with pytest.raises(JobFault, match="vmf-end cannot be on a CD-ROM: guests know"):
+        names(folder / "vmf-end")
+
+
 def test_what_is_not_there_is_told(folder):
     with pytest.raises(JobFault, match="none is not there") as caught:
         names(folder / "none")

@@ -142,7 +142,7 @@ def test_any_name_survives_the_trip(guest, tmp_path):
     files = {name: name.encode() for name in names[:-1]} | {"empty file": b""}
     more = {"magic": b"not the contract's", "empty": None, "program": source.here(tmp_path / "program")}
     script = """\
-mkdir ../files && mount -t iso9660 -o ro /dev/sr1 ../files && here=$PWD && cd ../files
+mkdir ../files && mount -o ro "$(findfs LABEL=VMF_FILES)" ../files && here=$PWD && cd ../files
 "./program" "$2"; printf '%s' "$1" >"$here/argument"
 [ -d empty ] && [ -r case ] && [ ! -x case ] || echo 'wrong modes'
 find . -type f ! -name program ! -name magic -print0 | sort -z | tee "$here/names" | xargs -0 cat >"$here/contents"

@@ -6,6 +6,7 @@ with what it was made of before it counts.
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -25,6 +26,8 @@ from vmf.files.source import Content, Source, changed
 Report: TypeAlias = Callable[[int, int], None]
 
 PIECE = 2**20
+_PADDING = 150 * SECTOR
+"""Beyond its end, as mkisofs has it: systems read ahead, and busybox tells no disc by its label that is too short."""
 _JOLIET_MOST = 64
 """UTF-8 bytes of a name: pycdlib counts these, Joliet two-byte units."""
 _NOT_JOLIET = frozenset("*/:;?\\")
@@ -55,6 +58,7 @@ def write(path: Path, contents: Mapping[str, Content], *, label: str, report: Re
             disc.write(file, report)
             file.flush()
             disc.compare(file, report)
+            file.truncate(file.seek(0, os.SEEK_END) + _PADDING)
     except (PyCdlibException, AttributeError) as error:  # its reader stumbles over what it did not expect
         raise VmfError(f"{path}: the disc could not be made: {error}", hint="please report this") from error
 
@@ -90,7 +94,7 @@ class _Disc:
         back.close()
         if rock_ridge.keys() != self._names or joliet != {name: rock_ridge[name] for name in self._joliet}:
             raise VmfError("the disc does not hold the files that were written to it", hint=_HINT)
-        size = file.seek(0, 2)
+        size = file.seek(0, os.SEEK_END)
         for name, (start, length) in rock_ridge.items():
             content = self._contents.get(name)
             report(size, size)

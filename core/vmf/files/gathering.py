@@ -14,6 +14,7 @@ from pathlib import Path
 from vmf.errors import HoldCode, JobFault
 from vmf.files.iso9660 import objection
 from vmf.files.source import Content, Read, find, here, shown, unreadable
+from vmf.files.volume import END
 from vmf.model import File
 
 MOST = 20_000
@@ -47,6 +48,8 @@ def collect(file: File, read: Read) -> Mapping[str, Content]:
     """What one file or folder puts on a disc; see `gather`."""
     path = file.path
     _check_name(path, path.name)
+    if path.name == END:
+        raise _unfit(path, "guests know the disc with the job's script by that name", "rename it")
     if file.on_host:
         return {path.name: find(file, read)}
     if not path.is_dir():
