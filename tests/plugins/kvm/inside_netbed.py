@@ -25,9 +25,15 @@ SERVES = (HERE / "serves.sh").read_text()
 GUESTS = Guests(ends="", hangs="", ignores="", reboots="", tells="", serves=SERVES)
 ON_LAN = {"type": NetworkType.BRIDGE, "bridge": LAN, "together": True}
 ADDRESSED = "ip addr add {}/24 dev eth0; ping -c 1 {} >/dev/null\n"
-CALLS = """echo vmf-ready
-until ip -4 addr show eth0 | grep -q inet; do sleep 0.1; done
-call() { nc -w 2 THERE 7000 </dev/null | grep -q served && echo "$1 answers" || echo "$1 is silent"; }
+SETTLED = "until ip -4 addr show eth0 | grep -q inet; do sleep 0.1; done\n"
+BY_GATEWAY = f"""{SETTLED}
+ip route add {GATEWAY} dev eth0
+for half in 10.118.0.0/17 10.118.128.0/17; do ip route add $half via {GATEWAY}; done
+"""
+"""Of a server that would answer its neighbours by way of the router."""
+CALLS = f"""echo vmf-ready
+{SETTLED}
+call() {{ nc -w 2 THERE 7000 </dev/null | grep -q served && echo "$1 answers" || echo "$1 is silent"; }}
 ping -c 1 -W 5 ROUTER >/dev/null && echo router answers
 echo "router $(ip neigh show ROUTER | grep -o '..:..:..:..:..:..')"
 call neighbour
@@ -78,7 +84,7 @@ def callers(bench):
     Those on nat are apart. Those on the bridge may reach each other; their addresses are of their own making.
     """
     servers = {
-        GATEWAY: bench.start(SERVES, amend=carded(1, type=NetworkType.NAT)),
+        GATEWAY: bench.start(BY_GATEWAY + SERVES, amend=carded(1, type=NetworkType.NAT)),
         ROUTER: bench.start(ADDRESSED.format(SERVER, ROUTER) + SERVES, amend=carded(2, **ON_LAN)),
     }
     there = {router: bench.until(partial(address, bench, handle), bool) for router, handle in servers.items()}
