@@ -74,6 +74,8 @@ class TestCp:
             (("hosts", "j:/a"), "hosts is a folder"),
             (("none", "j:/a"), "No such file or directory: none"),
             (("k:/a", "back"), "no job is called 'k'"),
+            (("j:/\udcff", "back"), r"the path 'j:/\udcff' is not UTF-8"),
+            (("j:/\x1b[2J", "back"), r"failed to open file '/\x1b[2J'"),
         ],
     )
     def test_what_cannot_be_copied_is_told(self, shell: Shell, words, reason) -> None:

@@ -13,6 +13,9 @@ from shell import Shell
 from vmf.model import Home
 from vmf.store import Store
 
+STRANGE = "\udcff\x1b[2J"
+"""No text at all, and no name."""
+
 
 @pytest.fixture
 def running(shell: Shell):
@@ -72,6 +75,19 @@ def test_what_the_hypervisor_knows_now(shell: Shell) -> None:
     assert "memory  256 MiB" in known
     assert "disk0" in known
     assert json.loads(shell.vmf("facts", "j", "--format", "json").stdout)["memory"] == 2**28
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *[("show", job) for job in ("k", "7", "j\n", "' OR 1 --", "-")],
+        *[(*command, STRANGE) for command in (("show",), ("logs",), ("console",), ("facts",), ("media", "--eject"))],
+    ],
+)
+def test_a_job_that_nobody_knows(shell: Shell, words) -> None:
+    done = shell.vmf(*words)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert f"no job is called {words[-1]!r}" in done.stderr
 
 
 def test_of_a_machine_that_does_not_run_there_are_no_facts(shell: Shell) -> None:

@@ -64,7 +64,15 @@ def act(options: argparse.Namespace) -> int:
 
 def _remote(word: str) -> Remote | None:
     found = _REMOTE.fullmatch(word)
-    return Remote(job=found["job"], path=found["path"]) if found else None
+    if found is None:
+        return None
+    try:
+        found["path"].encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the path {word!r} is not UTF-8", hint="rename the file in the guest: its agent knows no other names"
+        ) from None
+    return Remote(job=found["job"], path=found["path"])
 
 
 def _copy_in(guest: Guest, source: Path, path: str, *, several: bool) -> None:

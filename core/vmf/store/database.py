@@ -138,7 +138,8 @@ class Store:
         Raises:
             UsageError: if there is none.
         """
-        record = next(self._records("WHERE name = ?1 OR CAST(id AS TEXT) = ?1 ORDER BY id DESC LIMIT 1", word), None)
+        text = word.encode(errors="replace").decode()  # SQLite takes no half characters, and no name has any
+        record = next(self._records("WHERE name = ?1 OR CAST(id AS TEXT) = ?1 ORDER BY id DESC LIMIT 1", text), None)
         if record is None:
             raise UsageError(f"no job is called {word!r}", hint="`vmf ps --all` lists all jobs")
         return record

@@ -34,6 +34,7 @@ import msgspec
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.files.access import open_disk
+from vmf.files.console import one_line
 from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Address, Facts, Handle, Host, Machine, MachineFacts, MachineState, Power, Stop
 from vmf.testing import disc, samples
@@ -213,7 +214,7 @@ def copy_out(connection: World, handle: Handle, path: str) -> IO[bytes]:
     try:
         return _inside(connection, handle, path).open("rb")
     except OSError as error:
-        words = f"failed to open file '{path}': {error.strerror}"
+        words = f"failed to open file '{one_line(path.encode())}': {error.strerror}"
         raise JobFault(words, code=HoldCode.REFUSED) from error
 
 
