@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from shell import GOOD, Apart, RealShell, Shell, until
+from vmf.testing import samples
 from vmf_kvm.daemon import PACKAGES, find_program
 
 
@@ -117,6 +118,21 @@ def test_results_without_space_wait_until_there_is_some(shell: Shell, apart: Apa
     (apart.path(small) / "filler").unlink()
     assert shell.vmf("wait", "j").returncode == 0
     assert (apart.path(small) / "r/out.txt").stat().st_size == 100_001
+    assert [each.name for each in apart.path(small).iterdir()] == ["r"]
+    assert shell.left_behind() == []
+
+
+def test_a_whole_disk_without_space_waits_until_there_is_some(shell: Shell, apart: Apart, small: Path) -> None:
+    (shell.folder / "box.raw").write_bytes(b"boxed\n".ljust(2**18, b"x"))
+    shell.job("exit 0")
+    done = shell.vmf("run", "j.yaml", "--set", f"results={{disks: whole, folder: {small}/r}}")
+    assert done.returncode == 79
+    assert "No space left on device" in done.stdout
+    assert "`vmf wait j` carries it on" in done.stdout
+    (apart.path(small) / "filler").unlink()
+    assert shell.vmf("wait", "j").returncode == 0
+    with (apart.path(small) / "r/disk0.qcow2").open("rb") as disk:
+        assert samples.beginning(disk, 7) == b"boxed\nx"
     assert [each.name for each in apart.path(small).iterdir()] == ["r"]
     assert shell.left_behind() == []
 
