@@ -10,10 +10,12 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from msgspec.structs import replace
 
 from vmf.errors import SetupError
 from vmf.model import DiskFormat, File
-from vmf.warehouse import bundle
+from vmf.warehouse import bundle, tiny
+from vmf.warehouse.cpio import file
 from vmf.warehouse.tiny import build
 
 APT_CACHE = """#!/bin/sh
@@ -114,6 +116,21 @@ def test_the_bundle_has_what_its_description_says(distribution, folder, packages
     described = (folder / "tiny.image.yaml").read_text()
     assert f"sha256: {disk.sha256}\n" in described
     assert f'kernel_parameters: "{image.kernel_parameters}"\n' in described
+
+
+def test_a_recipe_adds_programs_with_their_libraries_and_files(distribution, folder):
+    """What else a package depends on is neither there nor asked for."""
+    agent = ("init-system-helpers, libc6 (>= 2.34)", {"usr/sbin/agent": b"agent"})
+    distribution({**DEBIAN, "agent": agent, "libc6": ("", {"lib/libc.so": b"libc"})})
+
+    def more(packages):
+        assert (packages.root / "lib/libc.so").read_bytes() == b"libc"
+        yield file("bin/poweroff", packages.find("usr/sbin/agent").read_bytes())
+
+    recipe = replace(tiny.RECIPE, packages=("agent",), more=more, beside=lambda _, files: {**files, "vmlinuz": b"elf"})
+    bundle.build(recipe, folder, report=silent)
+    assert cpio(folder, "-i", "--to-stdout", "bin/poweroff").endswith(b"agent")
+    assert (folder / "vmlinuz").read_bytes() == b"elf"
 
 
 def test_everybody_can_read_it_and_its_disk_is_sparse(distribution, folder):
