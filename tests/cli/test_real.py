@@ -101,7 +101,7 @@ def writer(real_home: Path) -> str:
     return "writer"
 
 
-def test_a_guest_that_knows_nothing_of_vmf_brings_its_changed_disk(real: RealShell, writer: str) -> None:
+def test_a_guest_that_knows_nothing_of_vmf_brings_its_disk_back_changed_or_whole(real: RealShell, writer: str) -> None:
     real.image = writer
     path = real.job("")
     path.write_text(path.read_text().partition("  results:")[0])
@@ -110,10 +110,31 @@ def test_a_guest_that_knows_nothing_of_vmf_brings_its_changed_disk(real: RealShe
     told = json.loads(subprocess.check_output(("qemu-img", "info", "--output=json", disk)))
     scratch = real.home / "images/writer/scratch.raw"
     assert (told["format"], told["backing-filename"]) == ("qcow2", str(scratch))
-    subprocess.run(("qemu-img", "convert", "-O", "raw", disk, real.folder / "whole.raw"), check=True)
-    original, changed = scratch.read_bytes(), (real.folder / "whole.raw").read_bytes()
+    original = scratch.read_bytes()
     assert original.startswith(b"vmf tiny scratch disk\n")
-    assert changed == b"changed\n" + original[8:]
+    sha256 = hashlib.sha256(original).hexdigest()
+    assert result(real)["disks"] == [
+        {
+            "file": "disk0.qcow2",
+            "size": disk.stat().st_size,
+            "base": {"file": str(scratch), "format": "raw", "sha256": sha256},
+        }
+    ]
+    assert real.vmf("result", "rebase", "j.results", "-o", "rebased.raw").returncode == 0
+    changed = b"changed\n" + original[8:]
+    assert (real.folder / "rebased.raw").read_bytes() == changed
+    assert real.vmf("run", "j.yaml", "--set", "results={disks: whole, folder: whole}").returncode == 0
+    assert result(real, "whole")["disks"] == [
+        {"file": "disk0.qcow2", "size": (real.folder / "whole/disk0.qcow2").stat().st_size}
+    ]
+    alone = json.loads(
+        subprocess.check_output(("qemu-img", "info", "--output=json", real.folder / "whole/disk0.qcow2"))
+    )
+    assert (alone["format"], alone.get("backing-filename")) == ("qcow2", None)
+    convert = ("qemu-img", "convert", "-O", "raw", real.folder / "whole/disk0.qcow2", real.folder / "whole.raw")
+    subprocess.run(convert, check=True)
+    assert (real.folder / "whole.raw").read_bytes() == changed
+    assert scratch.read_bytes() == original
     assert (result(real)["outcome"], result(real)["source"]) == ("completed", "guest")
     assert real.left_behind() == []
 
