@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,7 +13,6 @@ from vmf.errors import HoldCode, HostFault, JobFault
 from vmf_libvirt.errors import Sentence
 
 _COPY = "get a good copy of the image, and state the format that it has"
-_ALONE = "wait until nobody uses the disk in place, or let `access` be snapshot over a copy of it"
 _ACCESS = "let the user who runs the guests read it, or put it elsewhere"
 
 CONTENTS = (
@@ -25,8 +24,6 @@ CONTENTS = (
     Sentence(words="could not load kernel", code=HoldCode.IMAGE_INVALID, hint="name a vmlinuz as the kernel"),
     Sentence(words="image size is too large", code=HoldCode.IMAGE_INVALID, hint=_COPY),
     Sentence(words="Could not assign backing file", code=HoldCode.IMAGE_INVALID, hint="shorten the image's path"),
-    Sentence(words='Failed to get "write" lock', code=HoldCode.DISK_IN_USE, hint=_ALONE),
-    Sentence(words='Failed to get shared "write" lock', code=HoldCode.DISK_IN_USE, hint=_ALONE),
     Sentence(words="initrd is too large", code=HoldCode.MACHINE_INVALID, hint="raise the job's memory"),
 )
 """What is in a file, or how much of it there is: QEMU looks into nothing but the machine's files."""
@@ -35,6 +32,12 @@ ACCESS = (
     Sentence(words="No such file or directory", code=HoldCode.IMAGE_MISSING, hint="check the image's paths"),
 )
 """Said of any file: of libvirt's log, of QEMU's own program, of the copies that vmf put into the machine's folder."""
+LOCKED = Sentence(
+    words="Is another process using the image",
+    code=HoldCode.DISK_IN_USE,
+    hint="one of the two writes to it in place: wait for the other's end, or use a copy",
+)
+"""Said of a file that QEMU cannot lock."""
 ERRNOS: Mapping[int | None, HoldCode] = MappingProxyType({
     errno.ENOENT: HoldCode.IMAGE_MISSING,
     errno.ENOTDIR: HoldCode.IMAGE_MISSING,
@@ -55,6 +58,10 @@ def unopened(path: Path, error: OSError) -> JobFault | HostFault:
     return HostFault(brief) if code is None else JobFault(brief, code=code)
 
 
-def sentences(files: Iterable[str]) -> tuple[Sentence, ...]:
+def sentences(files: Collection[str]) -> tuple[Sentence, ...]:
     """All that blame the job, of a machine that uses these files where the job has them."""
-    return (*CONTENTS, *(replace(each, file=file) for file in files for each in ACCESS))
+    return (
+        *CONTENTS,
+        *(replace(LOCKED, file=file, brief=f"{file} is used by another machine") for file in files),
+        *(replace(each, file=file) for file in files for each in ACCESS),
+    )

@@ -40,6 +40,8 @@ class Sentence(Struct, frozen=True, kw_only=True):
     hint: str = ""
     file: str = ""
     """The path that has to be in the line too; empty: the words tell enough."""
+    brief: str = ""
+    """What the job's owner is told in place of the line; empty: the line."""
 
     def fits(self, line: str) -> bool:
         """Whether the line says it."""
@@ -70,7 +72,7 @@ def blaming_job(sentences: Sequence[Sentence]) -> Iterator[None]:
     except LibvirtFault as error:
         for each in sentences:
             for line in filter(each.fits, error.lines):
-                raise JobFault(line, code=each.code, hint=each.hint) from error
+                raise JobFault(each.brief or line, code=each.code, hint=each.hint) from error
         if error.code in INVALID:
             raise JobFault(f"the machine cannot be made: {error.brief}", code=HoldCode.MACHINE_INVALID) from error
         raise

@@ -76,7 +76,7 @@ def test_disks_are_read_and_written_as_the_job_says(connection, host, put, make)
     assert rate(connection, machine) == 50 * MEBIBYTE
     for disk, access in ((kept, Access.IN_PLACE), (kept, Access.SNAPSHOT), (disks[0], Access.IN_PLACE)):
         third, _ = put(connection, TELLS, disks=(replace(disk, access=access),))
-        with pytest.raises(JobFault, match="lock") as caught:
+        with pytest.raises(JobFault, match=f"{disk.file} is used by another machine") as caught:
             connection.create(third)
         assert caught.value.code is HoldCode.DISK_IN_USE
 

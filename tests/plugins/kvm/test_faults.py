@@ -43,6 +43,16 @@ def test_a_file_of_the_jobs_that_cannot_be_opened_holds_it(file, words, code):
     assert (found.code, bool(found.hint)) == (code, True)
 
 
+def test_a_disk_that_another_machine_uses_is_named():
+    found = raised('Failed to get "write" lock\nIs another process using the image [/images/big.raw]?')
+    assert (found.brief, found.code) == ("/images/big.raw is used by another machine", HoldCode.DISK_IN_USE)
+
+
+def test_a_lock_on_a_file_of_the_hosts_is_its_own():
+    found = raised("Is another process using the image [/host/machines/m1/disk0]?")
+    assert isinstance(found, LibvirtFault)
+
+
 @pytest.mark.parametrize("words", ["Permission denied", "No such file or directory"])
 @pytest.mark.parametrize(
     "file",
