@@ -51,9 +51,9 @@ class HoldCode(StrEnum):
         member.description = description
         return member
 
-    IMAGE_MISSING = "image-missing", "A file of the image is not there."
-    IMAGE_INVALID = "image-invalid", "A file of the image is not what the job says it is, or must not be used."
-    IMAGE_UNREADABLE = "image-unreadable", "A file of the image cannot be read by whoever runs the machine."
+    IMAGE_MISSING = "image-missing", "A file that the job names is not there."
+    IMAGE_INVALID = "image-invalid", "A file that the job names is not what it should be, or must not be used."
+    IMAGE_UNREADABLE = "image-unreadable", "A file that the job names cannot be read by whoever has to."
     DISK_IN_USE = "disk-in-use", "A disk is used by somebody else, and one of the two writes to it in place."
     REFUSED = "refused", "A plugin or a site's policy forbids what the job wants."
     MACHINE_INVALID = "machine-invalid", "The job describes a machine that cannot be made."

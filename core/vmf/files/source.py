@@ -13,6 +13,7 @@ from typing import IO, TypeAlias
 from msgspec import Struct
 
 from vmf.errors import HoldCode, JobFault
+from vmf.files.access import open_file
 from vmf.files.console import one_line
 from vmf.model import File
 
@@ -70,7 +71,7 @@ def here(path: Path) -> Source:
         raise JobFault(f"{name} is no plain file", code=HoldCode.IMAGE_INVALID, hint="name a file")
     if not os.access(path, os.R_OK, effective_ids=True):
         raise unreadable(name, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
-    opened = partial(_opened, path, name, _open_plain)
+    opened = partial(_opened, path, name, open_file)
     stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
     executable = bool(found.st_mode & 0o111)
     return Source(name=name, open=opened, size=found.st_size, executable=executable, stamp=stamp)
@@ -101,8 +102,3 @@ def _opened(path: Path, name: str, read: Read) -> IO[bytes]:
         return read(path)
     except OSError as error:
         raise unreadable(name, error) from error
-
-
-def _open_plain(path: Path) -> IO[bytes]:
-    """Open a file that was a plain one a moment ago; a pipe in its place is not waited for."""
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
