@@ -17,7 +17,7 @@ from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format
 from vmf.errors import VmfError
 from vmf.model import MachineFacts, NetworkType, Placement, Verdict
-from vmf.state import MEANING, Created, Ended, Event, Judged, Placed, State
+from vmf.state import MEANING, Created, Ended, Event, Judged, LimitHit, Placed, State
 from vmf.store import Moment, Record, owned
 from vmf.units import format_count, format_size
 
@@ -159,6 +159,8 @@ def _words(event: Event) -> str:
             return f"placed on {host}"
         case Created(handle=handle):
             return f"machine {handle.machine} is in being"
+        case LimitHit(limit=limit):
+            return _flat(f"a limit was hit: {limit}")
         case Ended(ending=ending, detail=detail):
             return _flat(f"ended: {ending}{detail and f', {detail}'}")
         case Judged(verdict=verdict):

@@ -33,6 +33,7 @@ def test_it_is_joined_to_the_machine_and_sees_its_end(folder, qemu, tmp_path):
     terminal.write(b"typed")
     peer.sendall(b"said")
     assert (peer.recv(99), terminal.read()) == (b"typed", b"said")
+    terminal.write(b"never read")
     peer.close()
     assert terminal.read() == b""
     terminal.write(b"nobody hears it")
