@@ -34,6 +34,7 @@ COMMANDS = MappingProxyType({
     "cp": "copy files into a guest, or out of it",
     "media": "change the disc in a drive of a guest",
     "facts": "print what the hypervisor knows of a machine that runs",
+    "ssh": "log in to a guest, or run a command there",
     "wait": "wait for jobs to end; carry on those whose engine is gone",
     "rm": "stop and remove jobs",
     "result": "make whole disks of results",

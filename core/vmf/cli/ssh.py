@@ -1,0 +1,101 @@
+"""`vmf ssh`: into the guest of a job, with the key that vmf has put there."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import time
+from typing import NoReturn, TypeAlias
+
+from vmf.cli.guest import Guest, add_job, reached
+from vmf.cli.say import say
+from vmf.cli.session import Session
+from vmf.errors import SetupError, UsageError
+from vmf.files.sshkey import PRIVATE
+from vmf.model import MachineFacts, Power, Protocol, Ssh
+
+PATIENCE_SECONDS = 60.0
+"""How long a guest may take to boot, to have an address, and to answer."""
+LOOK_SECONDS = 0.2
+CALL_SECONDS = 2.0
+BANNER = b"SSH-"
+"""What every server of the protocol says first. A forwarded port takes calls before anybody in the guest does."""
+KEYS, KNOWN = "ssh", "known_hosts"
+"""Names in the job's folder."""
+
+Way: TypeAlias = tuple[str, int]
+"""Address and port."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of `vmf ssh`."""
+    add_job(parser)
+    parser.add_argument("command", nargs="*", help="what to run there, after `--`; a shell if not given")
+
+
+def act(options: argparse.Namespace) -> NoReturn:
+    """Find out where the guest answers, and become ssh."""
+    session = Session(options)
+    with reached(session, options.job) as guest:
+        job = guest.record.job
+        if job.ssh is None:
+            raise UsageError(
+                f"{job.name} asks for no way in", hint="a job does by `ssh: {}` and a network, in its spec"
+            )
+        host, port = _answering(guest, job.ssh)
+    os.chdir(session.home.job(guest.record.id))  # its path may have what means something in ssh's options
+    _become((
+        "ssh", "-i", f"{KEYS}/{PRIVATE}", "-o", "IdentitiesOnly=yes",
+        "-o", f"UserKnownHostsFile={KNOWN}", "-o", "StrictHostKeyChecking=accept-new",
+        "-o", f"HostKeyAlias={guest.record.machine}", "-p", str(port), "-l", job.ssh.user, "--", host, *options.command,
+    ))  # fmt: skip
+
+
+def _become(words: tuple[str, ...]) -> NoReturn:
+    sys.stdout.flush()
+    try:
+        os.execvp(words[0], words)  # noqa: S606  # that is what is wanted
+    except FileNotFoundError as error:
+        raise SetupError("there is no ssh here", hint="install an ssh client") from error
+
+
+def _answering(guest: Guest, ssh: Ssh) -> Way:
+    """Where the guest answers; waits for it, saying so.
+
+    Raises:
+        UsageError: if it does not.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    patient = False
+    while True:
+        way = found(guest.hypervisor.facts(guest.handle), ssh.port)
+        if way and _answers(way):
+            return way
+        if time.monotonic() > deadline or guest.hypervisor.state(guest.handle).power is not Power.RUNNING:
+            raise UsageError(
+                f"nobody answers by ssh in the guest of {guest.record.job.name}"
+                + (f", at {way[0]} port {way[1]}" if way else ": it has no address that this computer knows"),
+                hint="`vmf logs` shows what it wrote to its console; it has to run an ssh server",
+            )
+        if not patient:
+            say(f"vmf: waiting for ssh in the guest of {guest.record.job.name}, {PATIENCE_SECONDS:.0f} s at the most")
+        patient = True
+        time.sleep(LOOK_SECONDS)
+
+
+def found(facts: MachineFacts, port: int) -> Way | None:
+    """Where a guest's port is: at a port that is forwarded to it, else at the guest's own address, if that is known."""
+    for each in facts.forwards:
+        if (each.port, each.protocol) == (port, Protocol.TCP):
+            return each.host, each.host_port
+    return (facts.addresses[0], port) if facts.addresses else None
+
+
+def _answers(way: Way) -> bool:
+    try:
+        with socket.create_connection(way, timeout=CALL_SECONDS) as call:
+            return call.recv(len(BANNER)) == BANNER
+    except OSError:
+        return False

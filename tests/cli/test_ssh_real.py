@@ -1,0 +1,98 @@
+"""A real guest on a network of type user: it reaches nobody, and its owner gets in by ssh."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from shell import RealShell
+
+pytestmark = pytest.mark.real
+
+SCRIPT = """\
+until ip -4 addr show eth0 | grep -q inet; do sleep 0.1; done
+basename "$(readlink /sys/class/net/eth0/device/driver)"
+call() { echo hello | nc -w 1 "$1" PORT; echo hello | nc -u -w 1 "$1" PORT; } >/dev/null 2>&1
+ip route replace default via 10.0.2.2
+for there in 10.0.2.2 10.0.2.3 OUTSIDE; do call $there; done
+for all in /proc/sys/net/ipv4/conf/*; do echo 1 >$all/route_localnet; done
+ip addr flush dev lo; ip route add 127.0.0.0/8 via 10.0.2.2
+call 127.0.0.1
+nslookup localhost 10.0.2.3 >/dev/null 2>&1 && echo resolved
+echo scanned
+until [ -e /run/done ]; do sleep 0.1; done
+exit 5
+"""
+
+
+class Listeners:
+    """Whoever calls a port of this computer, at any of its addresses."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+        self._tcp = socket.create_server(("", 0))
+        self.port = self._tcp.getsockname()[1]
+        self._udp = socket.socket(type=socket.SOCK_DGRAM)
+        self._udp.bind(("", self.port))
+        for hear in (self._tcp.accept, lambda: self._udp.recvfrom(1)):
+            threading.Thread(target=self._hear, args=(hear,), daemon=True).start()
+
+    def _hear(self, hear) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                self.calls.append(hear())
+
+    def close(self) -> None:
+        for each in (self._tcp, self._udp):
+            each.close()
+
+
+@pytest.fixture
+def listeners() -> Iterator[Listeners]:
+    listeners = Listeners()
+    yield listeners
+    listeners.close()
+
+
+@pytest.fixture
+def on_wide(real: RealShell, wide: Path) -> Iterator[RealShell]:
+    shutil.copytree(wide, real.home / "images/wide")
+    real.image = "wide"
+    yield real
+    shutil.rmtree(real.home / "images/wide")
+
+
+def outside() -> str:
+    """An address of this computer that is not its loopback, if it has one."""
+    with socket.socket(type=socket.SOCK_DGRAM) as nobody:
+        try:
+            nobody.connect(("192.0.2.254", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(nobody.getsockname()[0])
+
+
+def test_a_guest_reaches_nobody_and_its_owner_gets_in(on_wide: RealShell, listeners: Listeners) -> None:
+    shell = on_wide
+    shell.job(SCRIPT.replace("PORT", str(listeners.port)).replace("OUTSIDE", outside()))
+    words = ("network.type=user", "network.model=e1000", "ssh.port=22")
+    with shell.start("run", "j.yaml", *(word for each in words for word in ("--set", each))) as process:
+        shell.reaches("j", "running")
+        done = shell.vmf("ssh", "j", "--", "id -u; echo $SSH_CONNECTION; exit 3")
+        assert (done.returncode, done.stdout.split()[:2]) == (3, ["0", "10.0.2.2"])
+        assert "vmf: waiting for ssh in the guest of j" in done.stderr
+        shell.says("j", "scanned")
+        assert shell.vmf("ssh", "j", "--", "touch", "/run/done").returncode == 0
+        assert process.wait(timeout=30) == 5
+    said = shell.vmf("logs", "j").stdout.split()
+    assert "e1000" in said
+    assert "resolved" not in said
+    assert listeners.calls == []
+    assert "only a guest that runs can be reached" in shell.vmf("ssh", "j").stderr
+    assert shell.left_behind() == []
