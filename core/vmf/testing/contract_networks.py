@@ -48,10 +48,12 @@ class NetworksContract:
     def carded(cls, plugins: Plugins, bench: Bench, guests: Guests) -> tuple[Carded, ...]:
         """A machine with each card that the host has, or with the one that a job gets that names none."""
         able = _able(plugins, bench)
-        type_ = next(each for each in (NetworkType.USER, *NetworkType) if f"network-{each}" in able)
+        types = [each for each in (NetworkType.USER, *NetworkType) if f"network-{each}" in able]
         models: list[NicModel | None] = [each for each in NicModel if f"nic-{each}" in able]
         nics = [
-            _nic(number, type=type_, model=model, forwards=FORWARDS) for number, model in enumerate(models or [None])
+            _nic(number, type=type_, model=model, forwards=FORWARDS)
+            for type_ in types[:1]
+            for number, model in enumerate(models or [None])
         ]
         return tuple(Carded(handle=bench.start(guests.serves, amend=_with(nic)), nic=nic) for nic in nics)
 
