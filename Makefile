@@ -43,6 +43,7 @@ bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/lint.py
 	$(BIN)/python bench/classad_parse.py
 	$(BIN)/python bench/match.py
+	$(BIN)/python bench/results.py
 	$(BIN)/python bench/iso.py
 
 guest: $(VENV)/run.stamp

@@ -142,6 +142,25 @@ def test_a_job_can_be_left_while_its_sum_is_worked_out(make, monkeypatch):
     assert (record.state, base(record)["sha256"]) == (State.COMPLETED, ZEROS)
 
 
+def test_nothing_is_summed_any_more_when_the_job_is_left(make, monkeypatch):
+    farm = make()
+    begun, broken_off = threading.Event(), threading.Event()
+
+    def endless(_file, _part, *, check):
+        begun.set()
+        try:
+            while True:
+                check(0, 1)
+        finally:
+            broken_off.set()
+
+    monkeypatch.setattr(sparse, "sha256", endless)
+    threading.Thread(target=lambda: (begun.wait(30), farm.engine.leave())).start()
+    (record,) = farm.carry(job(farm, "hang"))
+    assert record.state is State.RUNNING
+    assert broken_off.wait(30)
+
+
 def test_a_base_that_has_vanished_meanwhile_costs_no_results(make):
     farm = make()
     made = job(farm)
