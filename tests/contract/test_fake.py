@@ -26,6 +26,7 @@ GUESTS = Guests(
     hangs="echo vmf-ready\nhang",
     ignores="deaf\necho vmf-ready\nhang",
     reboots="echo vmf-ready\nsleep 0.1\nreboot",
+    fills="echo vmf-ready\nfill",
     hears="echo vmf-ready\nhear",
     discs="echo vmf-ready\ndiscs 1",
     tells="echo vmf-ready\ntell",

@@ -58,7 +58,7 @@ def values(field: Declared) -> list[object]:
             case inspect.BoolType():
                 choices = [each for each in (True, False) if each is not field.default]
             case inspect.IntType():
-                choices = [2**20 if field.name == "disk_rate" else 60]
+                choices = [2**20 if field.name in {"disk_growth", "disk_rate"} else 60]
             case inspect.StrType():
                 choices = [TEXTS.get(field.name, "1 > 2")]
             case inspect.StructType(cls=cls):

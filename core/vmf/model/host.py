@@ -125,7 +125,10 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     disk_growth: Annotated[
         Size | None,
-        Meta(description="How much the overlay of each disk may grow; the job's disk_space counts if it is less."),
+        Meta(
+            description="How much the overlay of each disk may grow; the job's disk_space counts if it is less.",
+            extra={"needs": "disk-growth"},
+        ),
     ] = None
     disk_rate: Annotated[
         Size | None,

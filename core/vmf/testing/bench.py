@@ -49,6 +49,8 @@ class Guests(Struct, frozen=True, kw_only=True):
     the file `word` in them; then `wrote NAME` or `kept NAME`: whether a file `made` could be written there.
     `read contract-disk-rate SECONDS`: how long it took to read all of that disk.
     """
+    fills: str = ""
+    """For disk-growth: writes to its machine's first disk until that takes nothing more."""
     hears: str = ""
     """For console-writable: waits for a line on its console, writes it there after the word `heard`, and powers off."""
     discs: str = ""

@@ -6,6 +6,7 @@ One machine has as much of it as its host can, and its guest tells what it finds
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from vmf.model import (
     Bus,
     Clock,
     DiskFormat,
+    Ending,
     Firmware,
     Handle,
     Host,
@@ -60,6 +62,7 @@ CHANGED = b"contract-changed\n"
 DISCS = ("disc1", "disc2")
 SHARES: Mapping[str, bool] = MappingProxyType({"contract-read": False, "contract-write": True})
 """Shared folders by name: whether the guest may write in it."""
+GROWTH = 4 * MEBIBYTE
 RATE = MEBIBYTE
 QUARTER = 900
 """Seconds: time zones differ by so many, or by a multiple."""
@@ -204,6 +207,21 @@ class DisksContract:
         """All of it takes at least half of the time that the rate says: what was read before counts, too."""
         seconds = float(bench.told(furnished.handle, r"read contract-disk-rate (\S+)")[1])
         assert seconds >= SIZE / RATE / 2
+
+    @tries("disk-growth")
+    def test_an_overlay_grows_no_further_than_it_may(self, bench: Bench, guests: Guests, on_host: Path) -> None:
+        """Its machine stands still then, says which limit that is, and can be ended."""
+        file = on_host / "growth"
+        file.touch(mode=0o644)
+        os.truncate(file, 16 * GROWTH)
+        disk = MachineDisk(file=str(file), format=DiskFormat.RAW, growth=GROWTH)
+        handle = bench.run(guests.fills, amend=lambda machine: replace(machine, disks=(disk,)))
+        state = bench.until(partial(bench.hypervisor.state, handle), lambda state: state.power is not Power.RUNNING)
+        assert (state.power, bool(state.limit)) == (Power.PAUSED, True)
+        assert bench.hypervisor.shut_down(handle, Stop.FORCE).ending is Ending.KILLED
+        with bench.hypervisor.fetch(handle, "disk0") as overlay:
+            assert 0 < len(overlay.read(GROWTH + 1)) <= GROWTH
+        bench.hypervisor.destroy(handle)
 
     @tries("whole-disks")
     def test_a_whole_disk_comes_back(self, bench: Bench, guests: Guests, on_host: Path) -> None:

@@ -50,6 +50,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "clock-local": "the hardware clock may show local time",
     "console-writable": "one can type on the console of a guest",
     "device": "a job may name its disks",
+    "disk-growth": "what an overlay takes may be limited",
     "disk-ide": "disks may be attached to ide",
     "disk-in-place": "a disk may be written where it is",
     "disk-read": "a disk may be one that is only read",

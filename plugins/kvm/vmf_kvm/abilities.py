@@ -10,6 +10,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "clock-local": "the hardware clock may show the host's local time",
     "console-writable": "one can type on the console of a guest",
     "device": "a job may say what its drives are called",
+    "disk-growth": "what the overlay of each disk takes may be limited",
     "disk-ide": "disks and CD-ROMs may be IDE ones: the machine is of type pc then",
     "disk-in-place": "a disk may be written where it is",
     "disk-rate": "the host may limit bytes and operations of each disk",

@@ -51,6 +51,7 @@ class TestKvm(HypervisorContract):
             hangs="echo vmf-ready\nwhile :; do sleep 1; done\n",
             ignores="pkill -f 'head -c 1 /dev/input' || killall head\necho vmf-ready\nwhile :; do sleep 1; done\n",
             reboots="echo vmf-ready\nsleep 0.1\nreboot -f\n",
+            fills="echo vmf-ready\ncat /dev/urandom >/dev/vda\n",
             hears='echo vmf-ready\nread -r line </dev/console\necho "heard $line"\n',
             discs=DISCS,
             tells=(HERE / "tells.sh").read_text(),
