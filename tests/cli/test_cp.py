@@ -97,7 +97,8 @@ def test_a_guest_without_an_agent(shell: Shell) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert done.returncode == 78
-    assert "no agent answers" in done.stderr
+    assert "j has no agent in its guest" in done.stderr
+    assert "`vmf media j --insert FILE` hands files in" in done.stderr
 
 
 @pytest.mark.usefixtures("running")

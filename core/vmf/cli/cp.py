@@ -6,7 +6,8 @@ import argparse
 import re
 import shutil
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -45,13 +46,13 @@ def act(options: argparse.Namespace) -> int:
     there = [found for word in options.words if (found := _remote(word))]
     session = Session(options)
     if sources and len(there) == 1 and (to := _remote(last)):
-        with reached(session, to.job) as guest:
+        with _talking(session, to.job) as guest:
             for source in sources:
                 _copy_in(guest, Path(source), to.path, several=len(sources) > 1)
         return 0
     if len(sources) == 1 and len(there) == 1:
         with (
-            reached(session, there[0].job) as guest,
+            _talking(session, there[0].job) as guest,
             closing(guest.hypervisor.copy_out(guest.handle, there[0].path)) as stream,
         ):
             _copy_out(stream, last, PurePosixPath(there[0].path).name)
@@ -60,6 +61,19 @@ def act(options: argparse.Namespace) -> int:
         "one of the first and the last has to be JOB:PATH",
         hint="`vmf cp FILE… JOB:PATH` or `vmf cp JOB:PATH FILE`; a file with a colon in its name is written ./a:b",
     )
+
+
+@contextmanager
+def _talking(session: Session, word: str) -> Iterator[Guest]:
+    """The guest of a job, if it is one that an agent runs in."""
+    with reached(session, word) as guest:
+        name = guest.record.job.name
+        if not guest.record.job.agent:
+            raise UsageError(
+                f"{name} has no agent in its guest: its job does not say `agent: true`",
+                hint=f"`vmf media {name} --insert FILE` hands files in on a disc, and results bring them out",
+            )
+        yield guest
 
 
 def _remote(word: str) -> Remote | None:

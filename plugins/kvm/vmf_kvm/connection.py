@@ -40,10 +40,6 @@ from vmf_libvirt.subscription import Subscription
 
 SOCKETS = ("run", "console")
 """Folders, one below the other, of the machines' sockets."""
-EMPTY = "<domain/>"
-"""The description of a machine that is not there."""
-TRAY = "waiting to open tray"
-"""What libvirt was doing when the guest would not let go of a disc."""
 OVERLAYS = re.compile("disk[0-9]+")
 NEIGHBOURS = Path("/proc/net/arp")
 DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Daemon | System]] = MappingProxyType({
@@ -151,24 +147,8 @@ class Connection:
             return b""
 
     def change_media(self, machine: str, drive: int, name: str) -> MachineState:
-        """Put a file of the machine's folder into a drive, or open its tray.
-
-        Raises:
-            JobFault: if there is no such drive.
-            HostFault: if the guest holds on to what is in it.
-        """
-        file = self._place(machine).file(name) if name else ""
-        device = media.changed(self.client.description(machine) or EMPTY, drive, file)
-        if not device:
-            raise JobFault(f"machine {machine} has no drive {drive}", code=HoldCode.MACHINE_INVALID)
-        try:
-            self.client.update(machine, device)
-        except LibvirtFault as fault:
-            if TRAY not in fault.brief:
-                raise
-            raise HostFault(
-                f"the guest of {machine} holds on to the disc in drive {drive}", hint="let it unmount the disc first"
-            ) from fault
+        """Put a file of the machine's folder into a drive, or open its tray."""
+        media.change(self.client, machine, drive, self._place(machine).file(name) if name else "")
         return self.state(machine)
 
     def open_console(self, machine: str) -> Terminal:

@@ -1,8 +1,20 @@
-"""The discs in a machine's CD-ROM drives, as libvirt describes them. Pure."""
+"""The discs in a machine's CD-ROM drives."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
+
+from vmf.errors import HoldCode, HostFault, JobFault
+from vmf_libvirt.errors import LibvirtFault
+
+if TYPE_CHECKING:
+    from vmf_libvirt.client import Client
+
+TRAY = "waiting to open tray"
+"""What libvirt was doing when the guest would not let go of a disc."""
+NOTHING = "<domain/>"
+"""The description of a machine that is not there."""
 
 
 def drive(number: int) -> str:
@@ -10,8 +22,28 @@ def drive(number: int) -> str:
     return f"ua-cdrom{number}"
 
 
+def change(client: Client, machine: str, number: int, file: str) -> None:
+    """Put another disc into a drive; empty: take out what is in it.
+
+    Raises:
+        JobFault: if there is no such drive.
+        HostFault: if the guest holds on to what is in it.
+    """
+    device = changed(client.description(machine) or NOTHING, number, file)
+    if not device:
+        raise JobFault(f"machine {machine} has no drive {number}", code=HoldCode.MACHINE_INVALID)
+    try:
+        client.update(machine, device)
+    except LibvirtFault as fault:
+        if TRAY not in fault.brief:
+            raise
+        raise HostFault(
+            f"the guest of {machine} holds on to the disc in drive {number}", hint="let it unmount the disc first"
+        ) from fault
+
+
 def changed(description: str, number: int, file: str) -> str:
-    """A drive of a machine with another disc in it, as XML; empty if the machine has no such drive.
+    """A drive of a machine with another disc in it, as XML (pure); empty if the machine has no such drive.
 
     Args:
         description: libvirt's, of the machine.

@@ -4,10 +4,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from vmf.errors import HostFault, JobFault
 from vmf.model import Bus, Machine, MachineCdrom
 from vmf_kvm import media
 from vmf_kvm.domain import xml
 from vmf_kvm.place import Place
+from vmf_libvirt.errors import LibvirtFault
 
 CDROMS = (
     MachineCdrom(file="cdrom", bus=Bus.SATA, device="sdb"),
@@ -36,3 +38,28 @@ def test_an_empty_drive_has_no_source(description):
 
 def test_a_drive_that_is_not_there(description):
     assert media.changed(description, 3, "/new") == ""
+
+
+class Client:
+    """libvirt, which has one machine and says this when its drive is to be changed."""
+
+    def __init__(self, description, says=None):
+        self.described, self.says = description, says
+
+    def description(self, machine):
+        return self.described if machine == "m" else ""
+
+    def update(self, _machine, _device):
+        if self.says:
+            raise LibvirtFault(self.says)
+
+
+def test_a_guest_that_holds_on_is_told_apart_from_what_else_goes_wrong(description):
+    media.change(Client(description), "m", 0, "/new")
+    with pytest.raises(HostFault, match="the guest of m holds on to the disc in drive 0"):
+        media.change(Client(description, "operation failed: timed out waiting to open tray of 'sdb'"), "m", 0, "")
+    with pytest.raises(LibvirtFault, match="no room"):
+        media.change(Client(description, "no room"), "m", 0, "")
+    for machine, drive in (("m", 3), ("n", 0)):
+        with pytest.raises(JobFault, match=f"machine {machine} has no drive {drive}"):
+            media.change(Client(description), machine, drive, "")
