@@ -10,7 +10,7 @@ import pytest
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files import gathering
-from vmf.files.gathering import gather
+from vmf.files.gathering import collect, gather
 from vmf.model import File
 
 
@@ -144,7 +144,7 @@ def test_there_is_an_end_to_how_many(folder, monkeypatch):
         names(folder, folder / "b")
     (folder / "c").touch()
     with pytest.raises(JobFault, match="more than 5"):
-        names(folder)
+        collect(File(path=folder), nowhere)
 
 
 def test_a_file_of_the_host_is_read_there(tmp_path):
