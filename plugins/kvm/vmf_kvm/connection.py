@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -15,16 +14,16 @@ from typing import IO
 
 from msgspec.structs import replace
 
-from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.errors import HostFault
 from vmf.files.access import open_disk, unreadable
 from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
-from vmf_kvm import account, daemon, media, network, nics, stops, system
+from vmf_kvm import account, daemon, media, network, nics, stops, system, usable
 from vmf_kvm.account import Account
 from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
 from vmf_kvm.disks import in_place, overlays
 from vmf_kvm.domain import xml
 from vmf_kvm.drives import overlay
-from vmf_kvm.faults import sentences, unopened
+from vmf_kvm.faults import sentences
 from vmf_kvm.flatten import whole
 from vmf_kvm.folder import PLAIN, Folder, beneath
 from vmf_kvm.place import CONSOLE, Place, Socket
@@ -80,9 +79,10 @@ class Connection:
         found = self.client.found(machine.name)
         if found and self._was_started(machine.name, *found):
             return
-        place = self._place(machine.name, devices=self._check_files(machine))
+        devices = usable.check_files(in_place(machine), self.daemon.account)
+        usable.check_shares(machine.shares, self.daemon.account)
+        place = self._place(machine.name, devices=devices)
         description = xml(machine, place)
-        self._check_shares(machine)
         self._connect(machine.nic)
         self.folder(machine.name).make()
         with blaming_job(sentences(in_place(machine))):
@@ -216,48 +216,6 @@ class Connection:
         failed = ShutoffReason.FAILED in {reason, self._logged_reason(machine)}
         return not failed and self.folder(machine).has(CONSOLE)
 
-    def _check_files(self, machine: Machine) -> frozenset[str]:
-        """See that those who run the guests may read the machine's files; those of them that are block devices."""
-        devices = set()
-        for file in in_place(machine):
-            path = Path(file)
-            try:
-                blocker = self._blocker(path)
-                if path.is_block_device():
-                    devices.add(file)
-            except OSError as error:
-                raise unopened(path, error) from error
-            if blocker:
-                raise JobFault(
-                    f"{path}: {self._stopped(blocker)}",
-                    code=HoldCode.IMAGE_UNREADABLE,
-                    hint=f"{_chmod(blocker)}, or move the image",
-                )
-        return frozenset(devices)
-
-    def _check_shares(self, machine: Machine) -> None:
-        """See that the folders that the host's owner lets machines share are there: they are no job's fault."""
-        for path in (Path(share.folder) for share in machine.shares):
-            try:
-                if not stat.S_ISDIR(path.lstat().st_mode):
-                    raise HostFault(
-                        f"shared folder {path}: it is no folder, or a link to one", hint="name the folder itself"
-                    )
-                blocker = self._blocker(path)
-            except OSError as error:
-                raise HostFault(
-                    f"shared folder {path}: {error.strerror}", hint="correct the host's `folders`"
-                ) from error
-            if blocker:
-                raise HostFault(f"shared folder {path}: {self._stopped(blocker)}", hint=_chmod(blocker))
-
-    def _blocker(self, path: Path) -> Path | None:
-        account = self.daemon.account
-        return unreadable(path, uid=account.uid, gids=account.groups)
-
-    def _stopped(self, blocker: Path) -> str:
-        return f"user {self.daemon.account.name}, who runs the guests, is stopped at {blocker}"
-
     @contextmanager
     def _overlaying(self, machine: Machine, place: Place) -> Iterator[None]:
         program = _qemu_img()
@@ -302,10 +260,6 @@ class Connection:
 def _addresses(card: Card) -> tuple[str, ...]:
     """A card's addresses: by its lease, else as the kernel's neighbours have told."""
     return card.leased or network.neighbours(NEIGHBOURS.read_text(), card.mac)
-
-
-def _chmod(blocker: Path) -> str:
-    return f"`chmod o+{'x' if blocker.is_dir() else 'r'} {blocker}`"
 
 
 def _qemu_img() -> str:

@@ -13,7 +13,7 @@ from vmf.errors import HoldCode, HostFault, JobFault
 from vmf_libvirt.errors import Sentence
 
 _COPY = "get a good copy of the image, and state the format that it has"
-_ACCESS = "let the user who runs the guests read it, or put it elsewhere"
+_ACCESS = "let the user who runs the guests read it, and write it if its `access` is in-place; or put it elsewhere"
 
 CONTENTS = (
     Sentence(words="Image is not in qcow2 format", code=HoldCode.IMAGE_INVALID, hint=_COPY),

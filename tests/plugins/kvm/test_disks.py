@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.model import MEBIBYTE, Access, Bus, DiskFormat, Limits, MachineDisk, MachineShare, Slice
+from vmf.errors import HoldCode, JobFault
+from vmf.model import MEBIBYTE, Access, Bus, DiskFormat, Limits, MachineDisk, Slice
 
 pytestmark = pytest.mark.real
 
@@ -93,19 +93,3 @@ def test_an_overlay_that_begins_with_more_than_it_may_grow_to_is_refused(connect
     with pytest.raises(JobFault, match="disk0 may grow to 1 MiB, and begins with") as caught:
         connection.create(machine)
     assert "disk_space" in caught.value.hint
-
-
-def test_a_shared_folder_must_be_one(connection, put, tmp_path):
-    tmp_path.chmod(0o755)
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to("/etc")
-    (tmp_path / "closed").mkdir(mode=0o700)
-    for name, words in {
-        "none": "No such file",
-        "file": "no folder, or a link",
-        "link": "no folder, or a link",
-        "closed": "is stopped at",
-    }.items():
-        machine, _ = put(connection, TELLS, shares=(MachineShare(name="data", folder=str(tmp_path / name)),))
-        with pytest.raises(HostFault, match=words):
-            connection.create(machine)

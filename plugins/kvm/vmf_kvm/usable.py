@@ -1,0 +1,65 @@
+"""Whether a machine's files and folders can be used by the user who runs the guests, looked at before it is made."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.files.access import unreadable
+from vmf.model import MachineShare
+from vmf_kvm.account import Account
+from vmf_kvm.faults import unopened
+
+
+def check_files(files: Iterable[str], account: Account) -> frozenset[str]:
+    """See that files of this computer can be read; those of them that are block devices.
+
+    Raises:
+        JobFault: if one is not there, or cannot be read.
+        HostFault: if that cannot be found out.
+    """
+    devices = set()
+    for file in files:
+        path = Path(file)
+        try:
+            blocker = unreadable(path, uid=account.uid, gids=account.groups)
+            if path.is_block_device():
+                devices.add(file)
+        except OSError as error:
+            raise unopened(path, error) from error
+        if blocker:
+            hint = f"{_chmod(blocker)}, or move the image"
+            raise JobFault(f"{path}: {_stopped(blocker, account)}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
+    return frozenset(devices)
+
+
+def check_shares(shares: Iterable[MachineShare], account: Account) -> None:
+    """See that folders that the host's owner lets machines share are there, and are no links.
+
+    Raises:
+        HostFault: if one is not: the job has only its name.
+    """
+    for path in (Path(share.folder) for share in shares):
+        try:
+            is_folder = stat.S_ISDIR(path.lstat().st_mode)
+            blocker = unreadable(path, uid=account.uid, gids=account.groups)
+        except OSError as error:
+            raise _unshared(path, str(error.strerror), "correct the host's `folders`") from error
+        if not is_folder:
+            raise _unshared(path, "it is no folder, or a link to one", "name the folder itself in the host's `folders`")
+        if blocker:
+            raise _unshared(path, _stopped(blocker, account), _chmod(blocker))
+
+
+def _unshared(path: Path, reason: str, hint: str) -> HostFault:
+    return HostFault(f"shared folder {path}: {reason}", hint=hint)
+
+
+def _stopped(blocker: Path, account: Account) -> str:
+    return f"user {account.name}, who runs the guests, is stopped at {blocker}"
+
+
+def _chmod(blocker: Path) -> str:
+    return f"`chmod o+{'x' if blocker.is_dir() else 'r'} {blocker}`"

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.model import MachineShare
+from vmf_kvm.account import Account
+from vmf_kvm.usable import check_files, check_shares
+
+ME = Account(name="me", uid=os.geteuid(), gid=os.getegid(), groups=(os.getegid(),))
+STRANGER = Account(name="libvirt-qemu", uid=4242, gid=4242, groups=(4242,))
+
+
+def shared(path):
+    return (MachineShare(name="data", folder=str(path)),)
+
+
+def test_files_that_can_be_read(tmp_path):
+    (tmp_path / "disk").touch()
+    assert check_files([str(tmp_path / "disk")], ME) == frozenset()
+
+
+def test_block_devices_are_told_apart_as_the_job_spells_them(tmp_path, monkeypatch):
+    (tmp_path / "disk").touch()
+    monkeypatch.setattr("pathlib.Path.is_block_device", lambda _: True)
+    assert check_files([f"{tmp_path}//disk"], ME) == {f"{tmp_path}//disk"}
+
+
+def test_a_file_that_the_guests_user_may_not_read_is_the_jobs_fault(tmp_path):
+    (tmp_path / "disk").touch(mode=0o600)
+    with pytest.raises(JobFault, match="user libvirt-qemu, who runs the guests, is stopped at") as caught:
+        check_files([str(tmp_path / "disk")], STRANGER)
+    assert caught.value.code is HoldCode.IMAGE_UNREADABLE
+    assert "chmod o+" in caught.value.hint
+
+
+def test_a_folder_can_be_shared(tmp_path):
+    check_shares(shared(tmp_path), ME)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda _: None, "No such file"),
+        (lambda path: path.touch(), "no folder, or a link"),
+        (lambda path: path.symlink_to("/etc"), "no folder, or a link"),
+    ],
+    ids=["nothing", "file", "link"],
+)
+def test_what_is_shared_has_to_be_a_folder(tmp_path, make, words):
+    make(tmp_path / "data")
+    with pytest.raises(HostFault, match=words) as caught:
+        check_shares(shared(tmp_path / "data"), ME)
+    assert "`folders`" in caught.value.hint
+
+
+def test_a_folder_that_the_guests_user_may_not_enter_is_the_hosts_fault(tmp_path):
+    with pytest.raises(HostFault, match="user libvirt-qemu, who runs the guests, is stopped at"):
+        check_shares(shared(tmp_path), STRANGER)
