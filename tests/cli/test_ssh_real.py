@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real
 SCRIPT = """\
 until ip -4 addr show eth0 | grep -q inet; do sleep 0.1; done
 basename "$(readlink /sys/class/net/eth0/device/driver)"
-call() { echo hello | nc -w 1 "$1" PORT; echo hello | nc -u -w 1 "$1" PORT; } >/dev/null 2>&1
+call() { echo hello | nc -w 1 "$1" PORT; timeout 1 tftp -g -l - -r x "$1" PORT; } >/dev/null 2>&1
 ip route replace default via 10.0.2.2
 for there in 10.0.2.2 10.0.2.3 OUTSIDE; do call $there; done
 for all in /proc/sys/net/ipv4/conf/*; do echo 1 >$all/route_localnet; done
@@ -40,7 +40,7 @@ class Listeners:
         self.port = self._tcp.getsockname()[1]
         self._udp = socket.socket(type=socket.SOCK_DGRAM)
         self._udp.bind(("", self.port))
-        for hear in (self._tcp.accept, lambda: self._udp.recvfrom(1)):
+        for hear in (lambda: self._tcp.accept()[0].close(), lambda: self._udp.recv(1)):
             threading.Thread(target=self._hear, args=(hear,), daemon=True).start()
 
     def _hear(self, hear) -> None:
