@@ -10,6 +10,8 @@ import pytest
 from guests import wide as wide_guest
 from vmf.warehouse import tiny as tiny_guest
 
+pytest.register_assert_rewrite("vmf.testing")
+
 THIRDPARTY = Path(__file__).with_name("thirdparty")
 
 

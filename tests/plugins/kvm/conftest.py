@@ -17,8 +17,6 @@ from vmf.model import MEBIBYTE, Access, DiskFormat, Job, Machine, MachineCdrom, 
 from vmf.spec.image import load_image
 from vmf_kvm.connection import Connection
 
-pytest.register_assert_rewrite("vmf.testing")
-
 
 @pytest.fixture(scope="session")
 def new_home():
