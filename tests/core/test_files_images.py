@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files import images
+from vmf.files import images, sparse
 from vmf.model import Disk, DiskFormat, File, Image, Slice
 
 FUZZ = settings(deadline=None, database=None)
@@ -327,6 +327,15 @@ class TestStretch:
         assert "without a name" in said
         assert "table lies outside" in fault(within(changed(good, l1_offset=end).ljust(2 * end, b"\0"), size=end))
         assert "ends within its header" in fault(within(good, size=80))
+
+    def test_its_checksum_is_its_own(self, within, good):
+        def checksum(file, source):
+            return sparse.sha256(file, source.part, check=lambda _done, _size: None)
+
+        right = hashlib.sha256(good).hexdigest()
+        images.verify_image(Image(name="i", disks=(within(good, sha256=right),)), checksum=checksum)
+        with pytest.raises(JobFault, match=right):
+            images.verify_image(Image(name="i", disks=(within(good, sha256="0" * 64),)), checksum=checksum)
 
     def test_it_lies_within_its_file(self, within, good):
         assert "ends before the stretch" in fault(within(good, size=len(good) + 4097))
