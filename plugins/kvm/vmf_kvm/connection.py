@@ -97,9 +97,10 @@ class Connection:
         if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
             reason = self._logged_reason(machine)
             return found if reason is None else ended(reason)
-        if found.power is Power.PAUSED and (errors := self.client.disk_errors(machine)):
-            return stops.paused(errors, self.client.description(machine), self.folder(machine))
-        return found
+        if found.power is not Power.PAUSED:
+            return found
+        errors, description = self.client.disk_errors(machine), self.client.description(machine)
+        return stops.paused(errors, description, self.folder(machine)) if errors and description else found
 
     def read(self, path: Path) -> IO[bytes]:
         """Open a file of this computer, if those who run the guests may read it."""

@@ -54,9 +54,10 @@ def paused(errors: Mapping[str, int], description: str, folder: Folder) -> Machi
 
 def _is_spent(file: Path, limit: int, folder: Folder) -> bool:
     """Whether it is the limit that leaves no room, not the host: what the host lacks may come."""
-    host = os.statvfs(folder.path)
-    if host.f_bavail * host.f_frsize < NEAR:
+    try:
+        host = os.statvfs(folder.path)
+        with folder.open(file.name) as overlay:
+            end = max((each.end for each in extents(overlay.fileno(), 0, limit) if not each.hole), default=0)
+    except FileNotFoundError:  # the machine has been destroyed meanwhile
         return False
-    with folder.open(file.name) as overlay:
-        end = max((each.end for each in extents(overlay.fileno(), 0, limit) if not each.hole), default=0)
-    return limit - end < NEAR
+    return limit - end < NEAR <= host.f_bavail * host.f_frsize

@@ -317,7 +317,9 @@ def _state(domain: Domain) -> tuple[int, int]:
 
 
 def _disk_errors(domain: Domain) -> Mapping[str, int]:
-    errors: Any = domain.diskErrors()  # libvirt's own annotation is wrong
+    errors: Any = ()
+    with _despite(Code.OPERATION_INVALID):  # it has ended meanwhile
+        errors = domain.diskErrors()
     return dict(errors)
 
 

@@ -18,6 +18,7 @@ from vmf.model import MEBIBYTE, DiskFormat, Ending, MachineDisk, Power, Stop
 from vmf.result import Said
 from vmf_kvm.connection import Connection
 from vmf_kvm.domain import xml
+from vmf_kvm.place import Socket
 
 pytestmark = pytest.mark.real
 
@@ -35,6 +36,10 @@ connection.close()
 """
 
 
+def nobody(_done, _total):
+    """Nobody wants to know how far it is."""
+
+
 def run(connection, host, machine):
     """Create a machine; its script has begun when this returns."""
     connection.create(machine)
@@ -44,7 +49,7 @@ def run(connection, host, machine):
 def test_a_life_leaves_its_results_and_then_nothing(connection, host, put, tmp_path):
     connection.machines()  # the daemon has made its own files
     before = host.files()
-    machine, magic = put(connection, SPEAK)
+    machine, magic = put(connection, SPEAK, vnc=True, agent=True)
     nudges = queue.Queue()
     watch = connection.watch(nudges.put)
     connection.create(machine)
@@ -129,7 +134,8 @@ def test_a_paused_guest_can_be_destroyed(connection, paused):
 def test_what_a_host_without_power_left_is_removed(connection, host, put):
     before = host.files()
     machine, _ = put(connection, HANG)
-    Path(connection._place(machine.name).console_socket(machine.name)).touch()
+    for use in Socket:
+        Path(connection._place(machine.name).socket(machine.name, use)).touch()
     assert connection.machines() == (machine.name,)
     connection.destroy(machine.name)
     assert host.files() == before
@@ -210,13 +216,13 @@ def test_a_machine_whose_start_failed_is_started_when_the_cause_is_gone(
 ):
     machine, _ = put(connection, HANG)
     (tmp_path / "kernel").write_bytes(b"no kernel" * 1000)
-    connection.folder(machine.name).put("kernel", tmp_path / "kernel")
+    connection.folder(machine.name).put("kernel", tmp_path / "kernel", nobody)
     with pytest.raises(JobFault):
         connection.create(machine)
     assert connection.folder(machine.name).has("console.log")
     if daemon_ends_too:
         host.kill(host.daemon_pid())
-    connection.folder(machine.name).put("kernel", image.kernel.path)
+    connection.folder(machine.name).put("kernel", image.kernel.path, nobody)
     for _ in range(2):
         connection.create(machine)
         assert connection.state(machine.name).power is Power.RUNNING
@@ -278,7 +284,7 @@ def test_memory_that_is_too_small_for_the_image_is_the_jobs_fault(connection, pu
 def test_a_kernel_that_is_none_is_the_jobs_fault(connection, put, tmp_path):
     machine, _ = put(connection, SPEAK)
     (tmp_path / "kernel").write_bytes(b"no kernel" * 1000)
-    connection.folder(machine.name).put("kernel", tmp_path / "kernel")
+    connection.folder(machine.name).put("kernel", tmp_path / "kernel", nobody)
     with pytest.raises(JobFault) as caught:
         connection.create(machine)
     assert caught.value.code is HoldCode.IMAGE_INVALID
