@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 
 import pytest
@@ -161,7 +162,8 @@ def test_nothing_is_summed_any_more_when_the_job_is_left(make, monkeypatch):
     assert broken_off.wait(30)
 
 
-def test_a_base_that_has_vanished_meanwhile_costs_no_results(make):
+@pytest.mark.parametrize("instead", [lambda _path: None, os.mkfifo])
+def test_a_base_that_has_vanished_meanwhile_costs_no_results(make, instead):
     farm = make()
     made = job(farm)
     tell = farm.engine._tell
@@ -170,6 +172,7 @@ def test_a_base_that_has_vanished_meanwhile_costs_no_results(make):
         tell(notice)
         if isinstance(getattr(notice, "event", None), Ended):
             (farm.folder / "box.raw").unlink()
+            instead(farm.folder / "box.raw")
 
     farm.engine._tell = vanish
     (record,) = farm.carry(made)

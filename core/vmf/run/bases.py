@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from vmf.errors import VmfError
+from vmf.files.access import open_disk
 from vmf.model import Access, Disk, Job, ResultDisks
 from vmf.result import Base
 from vmf.run.checksums import Checksums
@@ -99,7 +100,7 @@ class Bases:
 
     def _sum(self, disk: Disk, check: Callable[[], None]) -> str:
         path = disk.file.path
-        with self._read(path) if disk.file.on_host else path.open("rb") as file:
+        with self._read(path) if disk.file.on_host else open_disk(path) as file:
             return self._checksums.of(file, disk.file, check=check)
 
     def _check_open(self) -> None:
