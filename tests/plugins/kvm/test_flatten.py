@@ -40,6 +40,19 @@ def base(tmp_path):
     return path
 
 
+@pytest.fixture
+def instead(new_home):
+    """Makes a program that everybody may run."""
+
+    def make(script):
+        program = new_home().with_name("program")
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return str(program)
+
+    return make
+
+
 def described(folder, *disks):
     """What libvirt keeps of a machine with these disks."""
     machine = Machine(name="m1", memory=2**28, cpus=1, accelerator="tcg", disks=disks)
@@ -115,16 +128,12 @@ def test_a_whole_disk_holds_its_base_and_the_change(folder, base, tmp_path, agai
     assert base.read_bytes() == b"base" * (SIZE // 4)
 
 
-def test_it_is_the_user_of_the_guests_who_makes_it(folder, base, tmp_path):
+def test_it_is_the_user_of_the_guests_who_makes_it(folder, base, instead):
     """What that user may not read ends in no disk, whoever asks."""
     changed(folder)
-    program = tmp_path / "qemu-img"
-    program.write_text("#!/bin/sh\nid -u >&2; exit 1\n")
-    program.chmod(0o755)
-    for each in (tmp_path, *tmp_path.parents[:2]):
-        each.chmod(0o755)
+    program = instead("id -u >&2; exit 1")
     with pytest.raises(HostFault, match=rf"one disk: {folder.account.uid}\b"):
-        flattened(folder, base, program=str(program))
+        flattened(folder, base, program=program)
 
 
 @pytest.mark.parametrize(
@@ -150,16 +159,11 @@ def test_a_disk_without_an_overlay_is_not_made(folder, base):
         flattened(folder, base, access=Access.IN_PLACE)
 
 
-def test_a_full_host_is_told(folder, base):
+def test_a_full_host_is_told(folder, base, instead):
     """As many bytes as a file may have stand for those that are left."""
     changed(folder)
-    program = find_program(QEMU_IMG)
-    limited = folder.machines / "limited"
-    limited.write_text(f'#!/bin/sh\nulimit -f 512\ntrap "" XFSZ\nexec {program} "$@"\n')
-    limited.chmod(0o755)
-    for each in (folder.machines, *folder.machines.parents[:3]):
-        each.chmod(0o755)
+    limited = instead(f'ulimit -f 512; trap "" XFSZ; exec {find_program(QEMU_IMG)} "$@"')
     with pytest.raises(HostFault, match="File too large") as caught:
-        flattened(folder, base, program=str(limited))
+        flattened(folder, base, program=limited)
     assert "check the space" in caught.value.hint
     assert [each.name for each in folder.path.iterdir()] == ["disk0"]
