@@ -126,6 +126,8 @@ WRONG = [
     ),
     ("VMF216", job(run="x", env={"A": "b", "B": "c"}, secrets={"A": HERE}), [("env", "A")]),
     ("VMF222", job(ssh=Ssh(), cloud_init=CloudInit(meta_data=HERE)), [("cloud_init", "meta_data")]),
+    ("VMF223", job(ssh=Ssh(), run="x", network=Network(type=NetworkType.NONE)), [("ssh",)]),
+    ("VMF223", job(ssh=Ssh(), network=NAT), [("ssh",)]),
     *(
         ("VMF217", job(run=script), [("run",)])
         for script in ("halt", "date\n  halt\n", "exec sudo /sbin/halt -f", "halt;")
@@ -160,6 +162,12 @@ WRONG = [
     ("VMF253", offered(NetworkType.NAT, default=NetworkType.USER), [("networks", "default")]),
     ("VMF253", offered(NetworkType.BRIDGE), [("networks", "types")]),
     ("VMF253", offered(NetworkType.NAT, bridge="br0"), [("networks", "bridge")]),
+    (
+        "VMF253",
+        offered(NetworkType.NAT, users={NetworkType.USER: ("ana",), NetworkType.NAT: ("bo",)}, outside=True),
+        [("networks", "users", "user"), ("networks", "outside")],
+    ),
+    ("VMF253", offered(NetworkType.USER, together=True), [("networks", "together")]),
     ("VMF254", host(guest_of="h"), [("guest_of",)]),
     ("VMF254", host(guests=("a", "h")), [("guests", 1)]),
 ]
@@ -205,6 +213,9 @@ RIGHT = [
     ("VMF216", job(run="x", env={"A": "b"}, secrets={"B": HERE})),
     ("VMF222", job(ssh=Ssh(), cloud_init=CloudInit(user_data=HERE))),
     ("VMF222", job(cloud_init=CloudInit(meta_data=HERE))),
+    ("VMF223", job(ssh=Ssh(), network=NAT, run="x")),
+    ("VMF223", job(ssh=Ssh(), network=NAT, cloud_init=CloudInit())),
+    ("VMF223", job(network=NAT)),
     *(("VMF217", job(run=script)) for script in ("halt -p", "# halt", "halt=1", "halted", "echo halt", "poweroff")),
     *(("VMF218", job(run="x", env={name: "x"})) for name in ("PASSENGERS", "COMPASS", "TOKENS", "KEY", "PATH")),
     ("VMF218", job(run="x", env={"PASSWORD": ""})),
@@ -228,6 +239,8 @@ RIGHT = [
     ("VMF252", host(connection=SSH)),
     ("VMF253", offered(NetworkType.NAT, NetworkType.BRIDGE, default=NetworkType.NAT, bridge="br0")),
     ("VMF253", host()),
+    ("VMF253", offered(users={NetworkType.USER: ("ana",)}, outside=True, together=True)),
+    ("VMF253", offered(NetworkType.NAT, users={NetworkType.NAT: ("ana",)}, together=True)),
     ("VMF254", host(guest_of="other", guests=("a", "b"))),
 ]
 """A rule, and what nearly breaks it."""

@@ -179,8 +179,12 @@ CONTRADICTIONS = (
     Sample("VMF218", "secrets in plain sight", job("run: x", "env: {DB_PASS«WORD|AGE»: →hunter2}")),
     Sample("VMF218", "a key in plain sight", job("run: →|", f"  curl -H 'Authorization: «{_KEY}|$TOKEN»'")),
     Sample(
-        "VMF222", "metadata of one's own with ssh", job("ssh: {}", "cloud_init: {user_data: seed«, meta_data: →seed|»}")
+        "VMF222",
+        "metadata of one's own with ssh",
+        job("ssh: {}", "network: {type: user}", "cloud_init: {user_data: seed«, meta_data: →seed|»}"),
     ),
+    Sample("VMF223", "ssh without a network", job("run: x", "network: {type: «none|user»}", "→ssh: {}")),
+    Sample("VMF223", "ssh whose key nobody brings", job("network: {type: user}", "«|run: x\n  »→ssh: {}")),
     Sample("VMF219", "the block of another type", job("type: «toy|[toy, words]»", "→words: {}")),
     Sample("VMF220", "MACs twice in one file", _TWO_MACS),
     Sample(
@@ -193,6 +197,8 @@ CONTRADICTIONS = (
     Sample("VMF252", "a connection without a cipher", host("connection: {transport: →tcp, address: «h|localhost»}")),
     Sample("VMF253", "a default that is not offered", host("networks: {types: [nat«|, user»], default: →user}")),
     Sample("VMF253", "a bridge without a name", host("networks: {types: →[bridge]«|, bridge: br0»}")),
+    Sample("VMF253", "users of what is not offered", host("networks: {types: [nat«|, user»], users: {user: →[ana]}}")),
+    Sample("VMF253", "together on no network", host("networks: {types: [user«|, nat»], together: →true}")),
     Sample("VMF254", "a guest of itself", host("guest_of: →«h|k»")),
 )
 

@@ -146,6 +146,12 @@ SSH_METADATA = Rule(
     why="cloud-init learns of the key by the metadata that vmf makes; with metadata of the job's own it would not.",
     mend="Leave out `meta_data:`; or leave out `ssh:`, and give the user a key of your own in `user_data:`.",
 )
+SSH = Rule(
+    id="VMF223",
+    title="a way in by ssh that leads nowhere",
+    why="It leads over the machine's network, and its key reaches the guest with the script or with cloud-init's seed.",
+    mend="Give the job a network, and `run:` or `cloud_init:`; or leave `ssh:` out.",
+)
 CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",
@@ -162,7 +168,8 @@ INSECURE = Rule(
 NETWORKS = Rule(
     id="VMF253",
     title="networks that do not go together",
-    why="The default has to be one of those that are offered, and a bridge needs its name.",
+    why="What is said of a type means something only if it is offered: whether it is the default, who may use it, what "
+    "it reaches; and a bridge needs its name.",
     mend="Add the type to `types:`, or name the bridge.",
 )
 OWN_GUEST = Rule(

@@ -53,6 +53,20 @@ def _networks(host: Host) -> Iterator[Objection]:
         yield Objection(at=("networks", "bridge" if given.bridge else "types"), what=what, hint=hint)
 
 
+def _unoffered(host: Host) -> Iterator[Objection]:
+    given = host.networks
+    apart = frozenset({NetworkType.NAT, NetworkType.BRIDGE})
+    said = (
+        *((("users", type_), frozenset({type_})) for type_ in given.users),
+        *((("outside",), frozenset({NetworkType.USER})) for _ in range(given.outside)),
+        *((("together",), apart) for _ in range(given.together)),
+    )
+    for at, types in said:
+        if given.types and not types & frozenset(given.types):
+            what = f"{' and '.join(sorted(types))} {'are' if len(types) > 1 else 'is'} not among the types"
+            yield Objection(at=("networks", *at), what=what, hint="add it to `types:`, or leave this out")
+
+
 def _own_guest(host: Host) -> Iterator[Objection]:
     if host.guest_of == host.name:
         yield Objection(at=("guest_of",), what="a host is no guest of itself", hint="name the other host")
@@ -74,5 +88,6 @@ HOST_CHECKS: tuple[Check[Host], ...] = (
     Check(rule=rules.CONNECTION, kind=Host, judge=_connection),
     Check(rule=rules.INSECURE, kind=Host, judge=_insecure),
     Check(rule=rules.NETWORKS, kind=Host, judge=_networks),
+    Check(rule=rules.NETWORKS, kind=Host, judge=_unoffered),
     Check(rule=rules.OWN_GUEST, kind=Host, judge=_own_guest),
 )

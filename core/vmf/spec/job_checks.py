@@ -179,6 +179,15 @@ def _ssh_metadata(job: Job) -> Iterator[Objection]:
         yield Objection(at=("cloud_init", "meta_data"), what=what, hint=hint)
 
 
+def _ssh(job: Job) -> Iterator[Objection]:
+    if job.ssh and not _networked(job):
+        what = "the job has no network"
+        yield Objection(at=("ssh",), what=what, hint="add `network: {type: user}`", given=("network",))
+    elif job.ssh and job.run is None and job.cloud_init is None:
+        what, hint = "nothing brings its key into the guest", "add `run:`, or `cloud_init: {}`, as the guest can read"
+        yield Objection(at=("ssh",), what=what, hint=hint, given=("run", "cloud_init"))
+
+
 def _halt(job: Job) -> Iterator[Objection]:
     if job.run and (found := _HALT.search(job.run)):
         word = printable(found[0].strip(" \t;&|({`")[:40])
@@ -239,6 +248,7 @@ JOB_CHECKS: tuple[Check[Any], ...] = (
     Check(rule=rules.NO_SCRIPT, kind=Job, judge=_no_script),
     Check(rule=rules.VARIABLE_TWICE, kind=Job, judge=_variable_twice),
     Check(rule=rules.SSH_METADATA, kind=Job, judge=_ssh_metadata),
+    Check(rule=rules.SSH, kind=Job, judge=_ssh),
     Check(rule=rules.HALT, kind=Job, judge=_halt),
     Check(rule=rules.SECRET, kind=Job, judge=_secrets),
     Check(rule=rules.IDLE_BLOCK, kind=Job, judge=_idle_blocks),
