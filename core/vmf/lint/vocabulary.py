@@ -210,8 +210,8 @@ TYPES: Final[Mapping[str, type]] = MappingProxyType(
     | dict.fromkeys(
         _words(
             "MyType Name Machine Arch VM_Type VM_Accelerator VM_Networking_Types VM_All_Guest_Macs VM_Folders "
-            "VM_Writable_Folders VM_Image_Folders VM_Foreign_Files JobName JobVMType JobVMTypes JobImage JobVMFiles JobVMFolders "
-            "JobVMWritableFolders JobVMNetworkingType JobVM_MACADDR JobOutcome HoldReason HoldReasonCode"
+            "VM_Writable_Folders VM_Image_Folders VM_Foreign_Files JobName JobVMType JobVMTypes JobImage JobVMFiles "
+            "JobVMFolders JobVMWritableFolders JobVMNetworkingType JobVM_MACADDR JobOutcome HoldReason HoldReasonCode"
         ),
         str,
     )
