@@ -25,6 +25,7 @@ PREFIXES: Mapping[Bus, str] = MappingProxyType({
     Bus.IDE: "hd",
 })  # fmt: skip
 """What the names of a bus's drives begin with; where a name alone is given, the first bus of such names is meant."""
+IDE_PLACES = 4
 _LETTERS = 26
 _ALWAYS_WRITABLE = frozenset({Bus.SATA, Bus.IDE})
 
@@ -64,15 +65,18 @@ def drives(machine: Machine) -> tuple[Drive, ...]:
     found = []
     for number, media in enumerate(several):
         bus = checked(media)
-        found.append(
-            Drive(
-                media=media,
-                bus=bus,
-                device=media.device or next(free[PREFIXES[bus]]),
-                overlay=overlay(number) if _is_overlaid(media) else "",
-                boot=turns.get(number),
-            )
+        drive = Drive(
+            media=media,
+            bus=bus,
+            device=media.device or next(free[PREFIXES[bus]]),
+            overlay=overlay(number) if _is_overlaid(media) else "",
+            boot=turns.get(number),
         )
+        if bus is Bus.IDE and drive.number >= IDE_PLACES:
+            raise _refusal(
+                media, f"IDE has four places, and {drive.device} is none of them", "use another bus for some"
+            )
+        found.append(drive)
     return tuple(found)
 
 

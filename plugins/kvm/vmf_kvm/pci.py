@@ -12,6 +12,8 @@ from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
+from vmf.errors import HoldCode, JobFault
+
 Slots: TypeAlias = Iterator[int]
 """Those of a machine that nobody has yet."""
 
@@ -33,7 +35,16 @@ PC = Board(machine="pc", bus="pci.0", free=range(0x03, 0x1F), card=0x1F)
 
 
 def seat(device: ET.Element, slots: Slots) -> None:
-    """Give a device the next free slot; where there is none left, libvirt finds a place."""
+    """Give a device the next free slot.
+
+    Raises:
+        JobFault: if there is none left.
+    """
     slot = next(slots, None)
-    if slot is not None:
-        ET.SubElement(device, "address", type="pci", domain="0x0000", bus="0x00", slot=f"0x{slot:02x}", function="0x0")
+    if slot is None:
+        raise JobFault(
+            "the machine has more devices than its bus has slots",
+            code=HoldCode.MACHINE_INVALID,
+            hint="attach some of its disks to scsi: they take one slot together",
+        )
+    ET.SubElement(device, "address", type="pci", domain="0x0000", bus="0x00", slot=f"0x{slot:02x}", function="0x0")

@@ -173,19 +173,27 @@ def test_a_socket_fits_whatever_the_machine_is_called():
     assert longest != PLACE.socket("x" * 62, Socket.CONSOLE)
 
 
-def test_more_disks_than_slots_are_left_to_libvirt():
-    disks = tuple(MachineDisk(file=f"/images/{number}", format=DiskFormat.RAW) for number in range(40))
-    machine = Machine(
-        name="many",
-        memory=2**20,
-        cpus=1,
-        accelerator="tcg",
-        disks=disks,
-        results=MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE),
-    )
-    devices = ET.fromstring(xml(machine, PLACE)).find("devices")  # noqa: S314  # our own
-    slots = [each.get("slot") for each in devices.iter("address")]
-    assert len(slots) == len(set(slots)) == 29
+def many(number, bus):
+    """The devices of a machine with so many disks, and a results volume."""
+    disks = tuple(MachineDisk(file=f"/images/{each}", format=DiskFormat.RAW, bus=bus) for each in range(number))
+    machine = Machine(name="many", memory=2**20, cpus=1, accelerator="tcg", disks=disks, results=RESULTS)
+    return ET.fromstring(xml(machine, PLACE)).find("devices")  # noqa: S314  # our own
+
+
+@pytest.mark.parametrize(("number", "bus", "slots"), [(28, Bus.VIRTIO, 29), (64, Bus.SCSI, 6), (3, Bus.IDE, 1)])
+def test_as_many_disks_as_there_is_room_for(number, bus, slots):
+    devices = many(number, bus)
+    taken = [each.get("slot") for each in devices.iter("address")]
+    assert len(taken) == len(set(taken)) == slots
     names = [each.get("dev") for each in devices.iterfind("disk/target")]
-    assert names[25:28] == ["vdz", "vdaa", "vdab"]
-    assert len(set(names)) == 41
+    assert len(set(names)) == number + 1
+    assert [name for name in names if len(name) > 3][:2] == {28: ["vdaa", "vdab"], 64: ["sdaa", "sdab"], 3: []}[number]
+
+
+@pytest.mark.parametrize(
+    ("number", "bus", "words"), [(29, Bus.VIRTIO, "more devices than its bus has slots"), (5, Bus.IDE, "four places")]
+)
+def test_more_disks_than_there_is_room_for_are_the_jobs_fault(number, bus, words):
+    with pytest.raises(JobFault, match=words) as caught:
+        many(number, bus)
+    assert caught.value.code is HoldCode.MACHINE_INVALID
