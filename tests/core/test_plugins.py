@@ -242,13 +242,19 @@ class TestVerbs:
         with pytest.raises(PluginFailed, match=f"plugin fake answered {verb} with int"):
             call(hypervisor_, verb)
 
-    @pytest.mark.parametrize("verb", VERBS[2:])
+    @pytest.mark.parametrize("verb", [verb for verb in VERBS[2:] if verb != "read"])
     def test_what_is_not_vmf_s_own_is_the_host_s_fault(self, connect, verb):
         hypervisor_ = connect(loaded(hypervisor=hypervisor(**{verb: hookimpl(raises(OSError("no space")))})))
         with pytest.raises(PluginFailed, match=f"a plugin failed in {verb}: OSError: no space") as raised:
             call(hypervisor_, verb)
         assert isinstance(raised.value, HostFault)
         assert isinstance(raised.value.__cause__, OSError)
+
+    def test_what_the_system_says_of_a_file_on_the_host_passes(self, connect):
+        """It is for whoever named the file."""
+        hypervisor_ = connect(loaded(hypervisor=hypervisor(read=hookimpl(raises(FileNotFoundError("none"))))))
+        with pytest.raises(FileNotFoundError, match="none"):
+            hypervisor_.read(Path("/none"))
 
     @pytest.mark.parametrize("verb", VERBS[2:])
     def test_vmf_s_own_errors_pass(self, connect, verb):

@@ -259,8 +259,9 @@ def found(desk: Desk, made: Import) -> list[str]:
 @pytest.fixture(autouse=True)
 def files(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(desk.folder)
-    for name in ("file1.img", "file2.img", "disk.img", "result1/a.iso", "windows_vm/machine.vmdk"):
+    for name in ("file1.img", "file2.img", "disk.img", "windows_vm/machine.vmdk"):
         desk.put("\0" * 2**20, name)
+    desk.put("\0" * 32769 + "CD001" + "\0" * 2**20, "result1/a.iso")
     for name in ("a.txt", "b.txt", "result2/a.txt", "result2/b.txt"):
         desk.put("", name)
     desk.put('scsi0:0.fileName = "machine.vmdk"\n', "windows_vm/machine.vmx")

@@ -152,6 +152,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType({
     terms.TEXT: "a text without NUL characters",
     terms.DEVICE: "a device's name such as vda, hdc or sda1",
     terms.DEVICE_PATH: "a device such as /dev/vda1, LABEL=root or UUID=…",
+    terms.LOGIN: "a login name such as root or ana: at most 32 small letters, digits, dashes and underscores",
     terms.MAC: "six pairs of hexadecimal digits such as 52:54:00:12:34:56",
     terms.ADDRESS: "a host's name or IP address",
     terms.BRIDGE: "a bridge's name such as br0: at most 15 letters, digits, dots, dashes and underscores",
