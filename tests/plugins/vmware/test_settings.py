@@ -24,7 +24,8 @@ def test_a_folder_travels_or_is_on_the_host(read, machine):
     block = read("type: vmware", "vmware: {folder: win, snapshot: false}").settings["vmware"]
     assert block == {"folder": {"path": str(machine), "on_host": False, "part": None}, "snapshot": False, "vmx": {}}
     block = read("type: vmware", "vmware: {folder: {on_host: /vmfs/volumes/a/win}}").settings["vmware"]
-    assert block == {"folder": {"path": "/vmfs/volumes/a/win", "on_host": True, "part": None}, "snapshot": True, "vmx": {}}
+    there = {"path": "/vmfs/volumes/a/win", "on_host": True, "part": None}
+    assert block == {"folder": there, "snapshot": True, "vmx": {}}
 
 
 def test_a_folder_that_is_not_there(read):
