@@ -55,9 +55,9 @@ def test_a_job_that_fits_nowhere_is_told_what_each_host_objects_to(shell: Shell)
 @pytest.mark.parametrize(
     ("change", "field", "ability"),
     [
-        ("vnc=true", "spec.vnc", "vnc"),
+        ("priority=1", "spec.priority", "priority"),
         ("checkpoint={on_eviction: true}", "spec.checkpoint", "checkpoint"),
-        ("disks=[{file: box.raw, access: read}]", "spec.disks[0].access", "disk-read"),
+        ("disks=[{file: box.raw, bus: xen}]", "spec.disks[0].bus", "disk-xen"),
     ],
 )
 def test_a_field_that_no_host_can_honour_is_named_and_refused_by_run(
@@ -74,7 +74,7 @@ def test_a_network_that_no_host_has_is_refused(shell: Shell) -> None:
     shell.job("exit 0")
     done = shell.vmf("plan", "j.yaml", "--set", "network.type=nat")
     assert done.returncode == 72
-    assert "farm: the job wants a network, and machines on the host have none" in done.stdout
+    assert "farm: network nat wanted, host has user" in done.stdout
 
 
 def test_a_host_that_wants_what_its_plugin_cannot_is_out_with_the_field_named(shell: Shell) -> None:

@@ -30,6 +30,7 @@ GUESTS = Guests(
     hears="echo vmf-ready\nhear",
     discs="echo vmf-ready\ndiscs 1",
     tells="echo vmf-ready\ntell",
+    serves="echo vmf-ready\nserve",
     seconds=20,
 )
 MAKER = """

@@ -36,7 +36,7 @@ from vmf.files import sparse
 from vmf.files.access import open_disk
 from vmf.files.console import one_line
 from vmf.hookspecs import API, HypervisorType, hookimpl
-from vmf.model import Address, Facts, Handle, Host, Machine, MachineFacts, MachineState, Power, Stop
+from vmf.model import Address, Facts, Handle, Host, Machine, MachineFacts, MachineState, NetworkType, Power, Stop
 from vmf.testing import disc, samples
 from vmf.testing.terminal import Terminal
 from vmf.testing.world import Nudges, World, overlay
@@ -44,7 +44,7 @@ from vmf.testing.world import Nudges, World, overlay
 VERSION = "1"
 CONSOLE_MOST = 64 * 1024
 ADDRESS = "192.0.2.1"
-"""Of every guest with a network card: an address that is set aside for examples."""
+"""Of every guest with a network card that is not on a user network: an address that is set aside for examples."""
 ABILITIES: Mapping[str, str] = MappingProxyType({
     "cdroms": "a machine may have more discs than the one with its script",
     "clock-local": "the hardware clock may show local time",
@@ -60,7 +60,14 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "guest-agent": "a guest may run an agent",
     "guest-files": "files can be copied into a running guest, and out of it",
     "media-change": "discs can be changed while the guest runs",
+    "network-user": "machines may have a network that reaches nobody",
+    "nic-e1000": "the network card may be an e1000",
+    "nic-e1000e": "the network card may be an e1000e",
+    "nic-rtl8139": "the network card may be an rtl8139",
+    "nic-virtio": "the network card may be a virtio one",
+    "port-forwards": "ports of this computer are forwarded to machines",
     "shares": "folders of the host are shared",
+    "static-mac": "a job may name the MAC address of its card",
     "vnc": "machines may have screens",
     "whole-disks": "disks come back with all that is in them",
 })  # fmt: skip
@@ -162,17 +169,26 @@ def facts(connection: World, handle: Handle) -> MachineFacts:
     machine = connection.running(handle.machine)
     if machine is None:
         return MachineFacts()
-    folder, forwards = connection.machine(handle.machine), machine.nic.forwards if machine.nic else ()
+    folder, nic = connection.machine(handle.machine), machine.nic
+    ports = _ports(folder)
     return MachineFacts(
-        addresses=(ADDRESS,) if machine.nic else (),
+        addresses=() if nic is None or nic.type is NetworkType.USER else (ADDRESS,),
         forwards=tuple(
-            Address(port=each.port, protocol=each.protocol, host="127.0.0.1", host_port=each.host_port or each.port)
-            for each in forwards
+            Address(port=each.port, protocol=each.protocol, host="127.0.0.1", host_port=port)
+            for each, port in zip(nic.forwards if nic else (), ports, strict=False)
         ),
         screen=f"{folder}/screen" if machine.vnc else "",
         memory=machine.memory,
         disks={each.name: each.stat().st_size for each in sorted((folder / "files").glob("disk[0-9]*"))},
     )
+
+
+def _ports(folder: Path) -> tuple[int, ...]:
+    """The ports that lead to a guest; none until it has opened them."""
+    try:
+        return msgspec.json.decode((folder / "forwards").read_bytes(), type=tuple[int, ...])
+    except FileNotFoundError:
+        return ()
 
 
 @hookimpl

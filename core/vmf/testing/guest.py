@@ -13,6 +13,7 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     fill              fill the first disk: the machine stays paused until it is forced
     hear              wait for a line to be typed on the console, and say it
     discs N           say the file `word` of the disc in drive N, again and again, until asked to power off
+    serve             tell of its network card and answer calls, as `serves` of the contract suite's guests
     tell              tell what the machine is made of, write to it, and stay, as `tells` of the contract suite's guests
     exit N            hand over the results with this exit code, and power off
     cut               hand over results that lack their end, and power off
@@ -30,6 +31,7 @@ import io
 import json
 import os
 import signal
+import socket
 import string
 import sys
 import tarfile
@@ -42,6 +44,8 @@ LIFETIME = 300
 LINE_MOST = 100
 LOOK_SECONDS = "0.02"
 MAGIC_SIZE = 512
+DRIVERS = {"virtio": "virtio_net", "rtl8139": "8139cp"}
+"""What Linux calls the driver of a card, where that is not the card's own name."""
 
 
 class Off(Exception):  # it is how a guest's life ends, not an error
@@ -58,14 +62,15 @@ class Again(Exception):  # it is how a guest's life begins anew, not an error
 
 
 class Guest:
-    """A running guest: its folder, what its CD holds, and the files that it has made."""
+    """A running guest: its folder, what its CD holds, the ports that lead to it, and the files that it has made."""
 
-    def __init__(self, folder: Path, disc: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, disc: dict[str, Any], ports: list[socket.socket]) -> None:
         self._folder = folder
         self._disc = disc
         self._made: dict[str, bytes] = {}
         self._heeds = {signal.SIGTERM}
         self._heard = 0
+        self._calls = [each for each in ports if each.type == socket.SOCK_STREAM]
 
     def run(self) -> NoReturn:
         """Follow the script to its end.
@@ -78,6 +83,7 @@ class Guest:
             "echo": self.echo, "args": self.args, "env": self.env,
             "write": self.write, "sleep": self.sleep, "hang": self.hang, "deaf": self.deaf,
             "fill": self.fill, "hear": self.hear, "discs": self.discs, "tell": self.tell,
+            "serve": self.serve,
             "exit": self.exit, "cut": self.cut, "silent": self.silent, "crash": self.crash,
             "reboot": self.reboot,
         }  # fmt: skip
@@ -144,6 +150,16 @@ class Guest:
         while True:
             if word := _read(self._folder / f"drive{drive}").decode(errors="replace"):
                 self.echo(word)
+            self.sleep(LOOK_SECONDS)
+
+    def serve(self, _: str) -> NoReturn:
+        """Tell of the network card, and answer whoever calls a forwarded port."""
+        nic = json.loads((self._folder / "machine.json").read_text())["nic"]
+        self.echo(f"card {nic['mac']} {DRIVERS.get(nic['model'], nic['model'])}")
+        while True:
+            for listener in self._calls:
+                with suppress(BlockingIOError), listener.accept()[0] as call:
+                    call.sendall(b"served\n")
             self.sleep(LOOK_SECONDS)
 
     def tell(self, _: str) -> None:
@@ -234,13 +250,31 @@ def _tar(files: tuple[tuple[str, bytes], ...]) -> bytes:
     return stream.getvalue()
 
 
+def _forwarded(folder: Path) -> list[socket.socket]:
+    """Open the ports that lead to the guest; the file `forwards` says which they are."""
+    nic = json.loads((folder / "machine.json").read_text())["nic"]
+    ports = []
+    for forward in nic["forwards"] if nic else ():
+        stream = forward["protocol"] == "tcp"
+        port = socket.socket(type=(socket.SOCK_STREAM if stream else socket.SOCK_DGRAM) | socket.SOCK_NONBLOCK)
+        port.bind(("127.0.0.1", forward["host_port"] or 0))
+        if stream:
+            port.listen()
+        ports.append(port)
+    new = folder / "forwards.new"
+    new.write_text(json.dumps([each.getsockname()[1] for each in ports]))
+    new.replace(folder / "forwards")
+    return ports
+
+
 def _live(folder: Path) -> None:
     signal.alarm(LIFETIME)
     disc = json.loads((folder / "disc.json").read_text())
+    ports = _forwarded(folder)
     try:
         while True:
             with suppress(Again):
-                Guest(folder, disc).run()
+                Guest(folder, disc, ports).run()
     except Off as off:
         new = folder / "ending.new"
         new.write_text(json.dumps({"ending": off.ending, "detail": off.detail}))

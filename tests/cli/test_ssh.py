@@ -1,0 +1,77 @@
+"""`vmf ssh`: what it waits for, what it becomes, and what it says where there is no way in."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from shell import Shell
+from vmf.cli import ssh
+from vmf.model import Address, MachineFacts, Protocol
+
+SSH = ("--set", "network.type=user", "--set", "ssh.user=ana")
+TCP = Address(port=22, protocol=Protocol.TCP, host="127.0.0.1", host_port=40022)
+UDP = Address(port=22, protocol=Protocol.UDP, host="127.0.0.1", host_port=40023)
+
+
+@contextmanager
+def running(shell: Shell, *words: str, script: str = "hang") -> Iterator[None]:
+    """A job that another process runs."""
+    shell.job(script)
+    with shell.start("run", "j.yaml", *words) as process:
+        shell.reaches("j", "running")
+        yield
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def test_a_job_that_asks_for_no_way_in_has_none(shell: Shell) -> None:
+    with running(shell):
+        done = shell.vmf("ssh", "j")
+    assert (done.returncode, "j asks for no way in" in done.stderr) == (78, True)
+
+
+def test_a_job_that_does_not_run_is_told(shell: Shell) -> None:
+    shell.job("exit 0")
+    shell.vmf("run", "j.yaml", *SSH)
+    done = shell.vmf("ssh", "j")
+    assert (done.returncode, "only a guest that runs can be reached" in done.stderr) == (78, True)
+
+
+def test_a_guest_that_ends_unanswered_is_not_waited_for(shell: Shell) -> None:
+    with running(shell, *SSH, script="serve"), shell.start("ssh", "j") as waiting:
+        assert "waiting for ssh in the guest of j" in waiting.stderr.readline()
+        shell.vmf("rm", "--force", "j")
+        assert "nobody answers by ssh in the guest of j" in waiting.stderr.read()
+        assert waiting.wait(timeout=30) == 78
+
+
+@pytest.mark.parametrize(
+    ("facts", "way"),
+    [
+        (MachineFacts(), None),
+        (MachineFacts(forwards=(UDP, TCP)), ("127.0.0.1", 40022)),
+        (MachineFacts(forwards=(UDP,)), None),
+        (MachineFacts(addresses=("10.118.7.1", "10.118.7.2")), ("10.118.7.1", 22)),
+        (MachineFacts(addresses=("10.118.7.1",), forwards=(TCP,)), ("127.0.0.1", 40022)),
+    ],
+)
+def test_the_way_is_a_forward_else_the_guests_own_address(facts, way) -> None:
+    assert ssh.found(facts, 22) == way
+
+
+@pytest.mark.parametrize(("banner", "answers"), [(b"SSH-2.0-x\r\n", True), (b"served\n", False), (b"", False)])
+def test_who_takes_a_call_and_is_no_ssh_server_is_waited_for(banner, answers) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with server.accept()[0] as call:
+                call.sendall(banner)
+
+        threading.Thread(target=answer, daemon=True).start()
+        assert ssh._answers(server.getsockname()) is answers
