@@ -64,6 +64,11 @@ def default_network(host: Host, capabilities: Iterable[str]) -> NetworkType:
     return host.networks.default or next(iter(networks(host, capabilities)), NetworkType.NONE)
 
 
+def _disk_space(offer: Offer) -> Node | None:
+    space = offer.free_disk if offer.host.disk_space is None else offer.host.disk_space
+    return None if space is None else space // KIB
+
+
 def _image_folders(offer: Offer) -> Node | None:
     roots = offer.host.images
     return ",".join(str(root.path) for root in roots if not root.users) if roots else None
@@ -183,8 +188,8 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
     ),
     Attribute(
         name="Disk",
-        meaning="Disk space for a machine in KiB, if the host's spec says so.",
-        value=lambda offer: None if offer.host.disk_space is None else offer.host.disk_space // KIB,
+        meaning="Disk space for a machine in KiB, as the host's spec says; else what is free, if that is known.",
+        value=_disk_space,
     ),
     Attribute(name="HasVM", meaning="`true`: it runs machines.", value=lambda _: True),
     Attribute(name="VM_Type", meaning="The hypervisor's type.", value=lambda offer: offer.host.type),

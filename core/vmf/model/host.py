@@ -163,7 +163,7 @@ class Host(Struct, frozen=True, kw_only=True):
         Count | None, Meta(description="Processors for all machines together; what the probe finds if not given.")
     ] = None
     machines: Annotated[Count | None, Meta(description="The most machines at once; no limit if not given.")] = None
-    disk_space: Annotated[Size | None, Meta(description="Disk space for a machine; not matched if not given.")] = None
+    disk_space: Annotated[Size | None, Meta(description="Disk space for a machine; what is free, if not given.")] = None
     networks: Annotated[
         Networks, Meta(description="The networks that machines can have; the plugin's word if not given.")
     ] = Networks()
@@ -253,6 +253,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     taken: Claim = Claim()
     capabilities: tuple[str, ...] = ()
     """What the host can, of what not all can."""
+    free_disk: int | None = None
+    """Bytes that are free where its machines lie; None: not known."""
 
 
 def permits(users: Sequence[str], user: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pwd
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from contextlib import ExitStack
 
 from vmf.errors import HostLost, SetupError, VmfError
 from vmf.match import Rejection
-from vmf.model import Claim, Facts, Host, Image, Offer, granted, permits, taken_of
+from vmf.model import Claim, Facts, Host, Image, Offer, Transport, granted, permits, taken_of
 from vmf.plugins import Hypervisor, Plugins
 from vmf.store import Store
 
@@ -121,7 +122,17 @@ class Hosts:
 
     def _offer(self, host: Host, facts: Facts, taken: Claim) -> Offer:
         capabilities = tuple(sorted(self._plugins.types[host.type].capabilities.keys() - facts.missing.keys()))
-        return Offer(host=granted(host, _me()), facts=facts, taken=taken, capabilities=capabilities)
+        return Offer(
+            host=granted(host, _me()),
+            facts=facts,
+            taken=taken,
+            capabilities=capabilities,
+            free_disk=self._free_disk(host),
+        )
+
+    def _free_disk(self, host: Host) -> int | None:
+        """What is free for the machines of a host that is this computer: they lie in the state folder."""
+        return shutil.disk_usage(self._store.home.root).free if host.connection.transport is Transport.LOCAL else None
 
     def _site(self, host: Host) -> _Site:
         return self._sites.setdefault(host.name, _Site())
