@@ -40,8 +40,12 @@ class Listeners:
         self.port = self._tcp.getsockname()[1]
         self._udp = socket.socket(type=socket.SOCK_DGRAM)
         self._udp.bind(("", self.port))
-        for hear in (lambda: self._tcp.accept()[0].close(), lambda: self._udp.recv(1)):
+        for hear in (self._accept, lambda: self._udp.recv(1)):
             threading.Thread(target=self._hear, args=(hear,), daemon=True).start()
+
+    def _accept(self) -> str:
+        self._tcp.accept()[0].close()
+        return "a call"
 
     def _hear(self, hear) -> None:
         with suppress(OSError):  # closed
