@@ -25,8 +25,8 @@ def test_hosts_are_listed_with_what_is_free_and_those_that_cannot_be_used_with_t
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "NAME  TYPE  ACCELERATOR  FREE MEMORY       FREE CPUS  RUNNING  MORE  NETWORK",
-        "barn  fake  fake         1.8 GiB of 2 GiB  2 of 3     1        1     none",
-        "farm  fake  fake         4 GiB of 4 GiB    4 of 4     0        any   none",
+        "barn  fake  fake         1.8 GiB of 2 GiB  2 of 3     1        1     user",
+        "farm  fake  fake         4 GiB of 4 GiB    4 of 4     0        any   user",
         r"dead cannot be used: out \x1b[31mof order",
     ]
 
