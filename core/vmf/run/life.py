@@ -12,25 +12,25 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import plan
 from vmf.errors import HostFault, HostLost, JobFault, VmfError
-from vmf.model import Ending, Handle, Machine, MachineState, NetworkType, Outcome, Placement, Power, Stop, Verdict
-from vmf.plugins import Hypervisor, Plugins
-from vmf.result import Said, Word, judge, verdict
+from vmf.model import Ending, Machine, MachineState, NetworkType, Outcome, Placement, Power, Stop
+from vmf.plugins import Plugins
+from vmf.result import Said, judge, verdict
 from vmf.run.address import address
+from vmf.run.attempt import Attempt
 from vmf.run.bases import Bases
 from vmf.run.checksums import Checksums
-from vmf.run.follower import Follower
+from vmf.run.delivery import Delivery
 from vmf.run.hosts import Hosts
-from vmf.run.notices import Advanced, Console, Notice, Remark
+from vmf.run.notices import Advanced, Notice, Remark
 from vmf.run.orders import Interrupted, Orders
 from vmf.run.progress import Progress
-from vmf.run.results import NO_WORD, Parcel
+from vmf.run.results import Parcel
 from vmf.run.staging import clear, furnish
 from vmf.state import (
     Completed,
@@ -48,8 +48,6 @@ from vmf.state import (
 )
 from vmf.store import Record, Store
 
-CONSOLE_SECONDS = 0.1
-"""How long console output may go unseen."""
 POLL_SECONDS = 5.0
 """How long a change may go unseen if the hypervisor's event is lost."""
 GRACE_SECONDS = 10.0
@@ -81,9 +79,15 @@ class Life:
         self._plugins = means.plugins
         self._checksums = means.checksums
         self._tell = means.tell
-        self._console = Follower(self._read, self._show, self._miss)
-        self._bases = Bases(record, checksums=means.checksums, read=self._read_file, orders=orders, remark=self._remark)
-        self._told = ""
+        self._attempt = Attempt(
+            lambda: self.record, hosts=means.hosts, orders=orders, tell=means.tell, remark=self._remark
+        )
+        self._delivery = Delivery(
+            lambda: self.record, console=self._attempt.console.contents, orders=orders, remark=self._remark
+        )
+        self._bases = Bases(
+            record, checksums=means.checksums, read=self._attempt.read_file, orders=orders, remark=self._remark
+        )
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
     def live(self) -> Record:
@@ -117,15 +121,15 @@ class Life:
 
     def give_up(self, reason: str) -> Judged:
         """End an idle job that no host is left for."""
-        return self._settle(verdict(Outcome.HOST_FAULT, reason="; ".join((*self.record.faults, reason))))
+        return self._delivery.settle(verdict(Outcome.HOST_FAULT, reason="; ".join((*self.record.faults, reason))))
 
     def start(self) -> Event | None:
         """Make the machine, unless it is there already."""
         if self.orders.stop:
             return StopAsked()
         try:
-            hypervisor = self._hypervisor()
-            if hypervisor.state(self._handle()).power is Power.ABSENT:
+            hypervisor = self._attempt.hypervisor
+            if hypervisor.state(self._attempt.handle).power is Power.ABSENT:
                 furnish(
                     hypervisor,
                     self.record,
@@ -138,7 +142,7 @@ class Life:
         except Interrupted:
             return None if self.orders.leave else StopAsked()
         except JobFault as fault:
-            return self._settle(verdict(Outcome.JOB_FAULT, reason=str(fault), code=fault.code))
+            return self._delivery.settle(verdict(Outcome.JOB_FAULT, reason=str(fault), code=fault.code))
         except HostLost:
             raise
         except HostFault as fault:
@@ -151,40 +155,40 @@ class Life:
             self.orders.wake.clear()
             if self.orders.stop:
                 return StopAsked()
-            state = self._look()
+            state = self._attempt.look()
             if state.power in {Power.OFF, Power.ABSENT}:
                 return _ended(state)
             if state.limit:
-                return LimitHit(limit=f"{state.limit}; {_remedy(self._placement())}")
-            self._tell_pause(state)
+                return LimitHit(limit=f"{state.limit}; {_remedy(self._attempt.placement)}")
+            self._attempt.tell_pause(state)
             self._learn_address()
-            self._wait(POLL_SECONDS)
+            self._attempt.wait(POLL_SECONDS)
         return None
 
     def stop(self) -> Event | None:
         """Ask the guest to power off, wait, then force it."""
         if self.record.placement is None:
-            return self._settle(verdict(Outcome.STOPPED))
+            return self._delivery.settle(verdict(Outcome.STOPPED))
         state = self._powering_off()
         if state.power is Power.ABSENT:
-            return self._settle(verdict(Outcome.STOPPED))
+            return self._delivery.settle(verdict(Outcome.STOPPED))
         return None if self.orders.leave else _ended(state)
 
     def collect(self) -> Event | None:
         """Read what the guest left, settle how it ended, and deliver; None if the job is to be left."""
-        self._console.finish()
+        self._attempt.console.finish()
         try:
             parcel = Parcel(self.record)
             progress = Progress(self.record, check=self._check_left, tell=self._tell)
-            word = parcel.unpack(self._hypervisor(), self._handle(), self._bases, progress)
+            word = parcel.unpack(self._attempt.hypervisor, self._attempt.handle, self._bases, progress)
         except Interrupted:
             return None
         except OSError as error:
-            return self._give_up_results(error, verdict(Outcome.STOPPED))
+            return self._delivery.give_up(error, verdict(Outcome.STOPPED))
         except HostFault as fault:
             if self._readable_later(fault):
                 raise
-            return self._settle(verdict(Outcome.STOPPED)) if self.orders.stop else self._blame_host(fault)
+            return self._delivery.settle(verdict(Outcome.STOPPED)) if self.orders.stop else self._blame_host(fault)
         found = judge(
             contract=self.record.job.run is not None,
             stopped=State.STOPPING in self.record.entered,
@@ -194,12 +198,12 @@ class Life:
         )
         if word.said is Said.ALL and word.missing:
             self._remark(f"asked for, but not made by the guest: {', '.join(word.missing)}")
-        return self._deliver(parcel, found, word)
+        return self._delivery.deliver(parcel, found, word)
 
     def clean(self) -> Event:
         """Leave nothing of the machine, and close the attempt."""
         if self.record.placement is not None:
-            self._hypervisor().destroy(self._handle())
+            self._attempt.hypervisor.destroy(self._attempt.handle)
         clear(self._folder())
         outcome = self.record.verdict.outcome if self.record.verdict else Outcome.STOPPED
         if outcome is Outcome.HOST_FAULT:
@@ -208,7 +212,7 @@ class Life:
 
     def _powering_off(self) -> MachineState:
         """The machine when it is off; or as it is, if it is to be left."""
-        hypervisor, handle = self._hypervisor(), self._handle()
+        hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
         if self.record.limit:
             return hypervisor.shut_down(handle, Stop.FORCE)
         deadline = time.monotonic() + GRACE_SECONDS
@@ -220,114 +224,45 @@ class Life:
             if self.orders.force or time.monotonic() >= deadline:
                 self._remark("forcing the machine off")
                 return hypervisor.shut_down(handle, Stop.FORCE)
-            self._wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
-            state = self._look()
+            self._attempt.wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+            state = self._attempt.look()
         return state
 
     def _readable_later(self, fault: HostFault) -> bool:
         """Whether what the guest left may yet be read, after this fault; then nothing of it is given up."""
-        return isinstance(fault, HostLost) or (not self.orders.force and self._look().power is not Power.ABSENT)
+        return isinstance(fault, HostLost) or (not self.orders.force and self._attempt.look().power is not Power.ABSENT)
 
     def _machine(self) -> Machine:
-        placement = self._placement()
+        placement = self._attempt.placement
         blueprint = plan.blueprint(placement, self.record.machine, token=self.record.token)
         machine, _ = self._plugins.amend(placement, blueprint)
         return machine
 
     def _blame_host(self, fault: HostFault) -> Judged:
         """Another host may do; if there is none, tell what was wrong with each."""
-        reason = f"{self._placement().host.name}: {fault}"
+        reason = f"{self._attempt.placement.host.name}: {fault}"
         if self._others():
             self._remark(f"{reason}; another host is tried")
             return Judged(verdict=verdict(Outcome.HOST_FAULT, reason=reason))
         return self.give_up(reason)
 
-    def _settle(self, found: Verdict) -> Judged:
-        """Deliver what there is to say of an attempt that has no machine to read."""
-        try:
-            parcel = Parcel(self.record)
-        except OSError as error:
-            return self._give_up_results(error, found)
-        return self._deliver(parcel, found, NO_WORD)
-
-    def _deliver(self, parcel: Parcel, found: Verdict, word: Word) -> Judged:
-        try:
-            place = parcel.deliver(found, word, self._console.contents())
-        except OSError as error:
-            return self._give_up_results(error, found)
-        if place != self.record.folder:
-            self._remark(f"{self.record.folder} is taken; the results are in {place}")
-        return Judged(verdict=found, results=str(place))
-
-    def _give_up_results(self, error: OSError, found: Verdict) -> Judged:
-        """End without results, if the owner wants the end by force; else nothing is lost yet.
-
-        Raises:
-            OSError: why the results have no place.
-        """
-        if not self.orders.force:
-            raise error
-        self._remark(f"the results are given up: {error.strerror}: {error.filename}")
-        return Judged(verdict=found)
-
     def _others(self) -> bool:
         return len(self.record.hosts) > 1
-
-    def _placement(self) -> Placement:
-        if self.record.placement is None:
-            raise AssertionError(f"job {self.record.id} is {self.record.state} without a place")
-        return self.record.placement
-
-    def _hypervisor(self) -> Hypervisor:
-        return self._hosts.hypervisor(self._placement().host)
-
-    def _handle(self) -> Handle:
-        return self.record.handle or Handle(host=self._placement().host.name, machine=self.record.machine)
 
     def _folder(self) -> Path:
         return self._store.home.job(self.record.id)
 
-    def _look(self) -> MachineState:
-        state = self._hypervisor().state(self._handle())
-        self._console.follow()
-        return state
-
-    def _read(self, offset: int) -> bytes:
-        return self._hypervisor().console(self._handle(), offset)
-
-    def _read_file(self, path: Path) -> IO[bytes]:
-        return self._hypervisor().read(path)
-
     def _check_left(self) -> None:
         if self.orders.leave:
             raise Interrupted
-
-    def _miss(self, fault: HostFault) -> None:
-        self._remark(f"the console cannot be read: {fault.brief}")
-
-    def _tell_pause(self, state: MachineState) -> None:
-        """Say once that a machine which should run does not, and once that it does again."""
-        told = f"its machine is paused: {state.detail or 'nobody says why'}" if state.power is Power.PAUSED else ""
-        if told != self._told:
-            self._remark(told or "its machine runs again")
-            self._told = told
 
     def _learn_address(self) -> None:
         """Keep where the guest is reached, as soon as its host knows; that it does not know is no news."""
         if self.record.address or self.record.job.network.type is NetworkType.NONE:
             return
         with suppress(VmfError):
-            if found := address(self._hypervisor().facts(self._handle())):
+            if found := address(self._attempt.hypervisor.facts(self._attempt.handle)):
                 self.record = self._store.update(replace(self.record, address=found))
-
-    def _show(self, data: bytes) -> None:
-        self._tell(Console(record=self.record, data=data))
-
-    def _wait(self, seconds: float) -> None:
-        """Wait for a change, passing the console on meanwhile."""
-        deadline = time.monotonic() + seconds
-        while not self.orders.wake.wait(CONSOLE_SECONDS) and time.monotonic() < deadline:
-            self._console.follow()
 
     def _rest(self, fault: HostFault, seconds: float) -> None:
         """Wait before a host is asked again; an order cuts it short, and one to force gives the host up."""

@@ -1,0 +1,91 @@
+"""One attempt's machine, as its life sees it: its host, its state, its console."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from vmf.errors import HostFault
+from vmf.model import Handle, MachineState, Placement, Power
+from vmf.plugins import Hypervisor
+from vmf.run.follower import Follower
+from vmf.run.hosts import Hosts
+from vmf.run.notices import Console, Notice
+from vmf.run.orders import Orders
+from vmf.store import Record
+
+CONSOLE_SECONDS = 0.1
+"""How long console output may go unseen."""
+
+
+class Attempt:
+    """The machine of a job's present attempt; `record` gives the job's record as it is now."""
+
+    def __init__(
+        self,
+        record: Callable[[], Record],
+        *,
+        hosts: Hosts,
+        orders: Orders,
+        tell: Callable[[Notice], None],
+        remark: Callable[[str], None],
+    ) -> None:
+        self._record = record
+        self._hosts = hosts
+        self._orders = orders
+        self._tell = tell
+        self._remark = remark
+        self._told = ""
+        self.console = Follower(self._read, self._show, self._miss)
+
+    @property
+    def placement(self) -> Placement:
+        """Where the job is placed."""
+        placement = self._record().placement
+        if placement is None:
+            raise AssertionError(f"job {self._record().id} is {self._record().state} without a place")
+        return placement
+
+    @property
+    def hypervisor(self) -> Hypervisor:
+        """The host's façade."""
+        return self._hosts.hypervisor(self.placement.host)
+
+    @property
+    def handle(self) -> Handle:
+        """What the machine is found by."""
+        return self._record().handle or Handle(host=self.placement.host.name, machine=self._record().machine)
+
+    def look(self) -> MachineState:
+        """Ask for the machine's state, and pass on what its console has."""
+        state = self.hypervisor.state(self.handle)
+        self.console.follow()
+        return state
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a change, passing the console on meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not self._orders.wake.wait(CONSOLE_SECONDS) and time.monotonic() < deadline:
+            self.console.follow()
+
+    def tell_pause(self, state: MachineState) -> None:
+        """Say once that a machine which should run does not, and once that it does again."""
+        told = f"its machine is paused: {state.detail or 'nobody says why'}" if state.power is Power.PAUSED else ""
+        if told != self._told:
+            self._remark(told or "its machine runs again")
+            self._told = told
+
+    def read_file(self, path: Path) -> IO[bytes]:
+        """Open a file that is on the host."""
+        return self.hypervisor.read(path)
+
+    def _read(self, offset: int) -> bytes:
+        return self.hypervisor.console(self.handle, offset)
+
+    def _show(self, data: bytes) -> None:
+        self._tell(Console(record=self._record(), data=data))
+
+    def _miss(self, fault: HostFault) -> None:
+        self._remark(f"the console cannot be read: {fault.brief}")
