@@ -75,7 +75,7 @@ class Session:
     def words(self) -> JobWords:
         """What job files are read with."""
         from vmf import spec  # noqa: PLC0415  # as below
-        from vmf.files import images, ova  # noqa: PLC0415  # as below
+        from vmf.files import images  # noqa: PLC0415  # as below
         from vmf.lint import files  # noqa: PLC0415  # as below
 
         settings = {name: each.job_settings for name, each in self.plugins.types.items()}
@@ -83,7 +83,7 @@ class Session:
             images=self.home.images,
             settings=settings,
             inspect=images.inspect_image,
-            appliance=ova.disks,
+            appliance=images.appliance,
             checks=files.ERRORS,
         )
 

@@ -60,6 +60,13 @@ _OWN: Mapping[DiskFormat, tuple[bytes, ...]] = MappingProxyType({
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
+def appliance(path: Path) -> tuple[Disk, ...]:
+    """The disks of an appliance; see `vmf.files.ova.disks`."""
+    from vmf.files import ova  # noqa: PLC0415  # slow to import, and few images are appliances
+
+    return ova.disks(path)
+
+
 def inspect_image(image: Image, *, on_host: Open | None = None) -> None:
     """Check everything that an image names.
 

@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from vmf.errors import Fault
 from vmf.files import images as inspection
-from vmf.files import ova
 from vmf.lint import files, hosts, inline
 from vmf.lint.finding import Finding
 from vmf.lint.together import clashes
@@ -57,7 +56,7 @@ def findings(paths: Sequence[Path], *, plugins: Plugins, hosts: Sequence[Path], 
         images=images,
         settings={name: each.job_settings for name, each in plugins.types.items()},
         inspect=inspection.inspect_image,
-        appliance=ova.disks,
+        appliance=inspection.appliance,
     )
     pages = {path: _Desk(path, words, plugins).read() for path in dict.fromkeys((*paths, *hosts))}
     listed = _listed([each for page in pages.values() for each in page.drafts])

@@ -77,7 +77,7 @@ def _disk(number: int, disk: Disk, machine: Machine) -> Line:
 
 def _drives(job: Job) -> Iterator[Line]:
     if job.cdrom is not None:
-        files = ', '.join(file.path.name for file in job.cdrom.files)
+        files = ", ".join(file.path.name for file in job.cdrom.files)
         yield Line(what="cdrom", how=str(job.cdrom.iso) if job.cdrom.iso else files, why="the job says so")
     if job.cloud_init is not None:
         yield Line(what="cdrom", how="the seed for cloud-init", why="the job says so")

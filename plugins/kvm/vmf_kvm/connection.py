@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from vmf.errors import HostFault
 from vmf.files.access import open_disk, unreadable
 from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
-from vmf_kvm import account, daemon, media, network, nics, stops, system, usable
+from vmf_kvm import account, agent, daemon, media, network, nics, stops, system, usable
 from vmf_kvm.account import Account
 from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
 from vmf_kvm.disks import in_place, overlays
@@ -160,6 +160,14 @@ class Connection:
         """Press the power button, or pull the plug."""
         {Stop.ASK: self.client.ask_off, Stop.FORCE: self.client.force_off}[how](machine)
         return self.state(machine)
+
+    def copy_in(self, machine: str, source: IO[bytes], path: str) -> int:
+        """Write a file in the guest, by its agent."""
+        return agent.copy_in(partial(self.client.agent, machine), source, path)
+
+    def copy_out(self, machine: str, path: str) -> IO[bytes]:
+        """Open a file of the guest, by its agent."""
+        return agent.copy_out(partial(self.client.agent, machine), path)
 
     def fetch(self, machine: str, name: str) -> IO[bytes]:
         """Open a file of the machine's folder, or make a whole disk of one of its overlays."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -11,7 +10,6 @@ from typing import IO, TYPE_CHECKING, Any
 from vmf.hookspecs import API, HypervisorType, hookimpl
 from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Stop
 from vmf.rules import Check
-from vmf_kvm import agent
 from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import KvmHost, settings
 
@@ -102,13 +100,13 @@ def open_console(connection: Connection, handle: Handle) -> Terminal:
 @hookimpl
 def copy_in(connection: Connection, handle: Handle, source: IO[bytes], path: str) -> int:
     """Write by the QEMU guest agent."""
-    return agent.copy_in(partial(connection.client.agent, handle.machine), source, path)
+    return connection.copy_in(handle.machine, source, path)
 
 
 @hookimpl
 def copy_out(connection: Connection, handle: Handle, path: str) -> IO[bytes]:
     """Read by the QEMU guest agent."""
-    return agent.copy_out(partial(connection.client.agent, handle.machine), path)
+    return connection.copy_out(handle.machine, path)
 
 
 @hookimpl
