@@ -1,6 +1,7 @@
 """Fifty tiny guests on this computer, as many at once as fit, against one alone: what a job costs vmf itself.
 
-Prints vmf's own CPU time for each job and its memory, against those of one job; and how long `vmf ps` takes meanwhile. Guests and daemon are no part of it.
+Prints vmf's own CPU time for each job and its memory, against those of one job, and how long `vmf ps` takes
+meanwhile. Guests and daemon are no part of it.
 """
 
 from __future__ import annotations

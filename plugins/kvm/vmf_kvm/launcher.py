@@ -17,6 +17,8 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36
 PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 SWEEP_SECONDS = 5
+NICE = 5
+"""How far guests, and the daemon with them, stand back for what else runs on this computer."""
 CONSOLE_KEPT = 2**20
 """Bytes that stay of a console's start, and of its end: more than vmf keeps of either."""
 LIBC = ctypes.CDLL(None)
@@ -39,6 +41,7 @@ def main(uid: str, gid: str, groups: str, machines: str, *command: str) -> None:
         os.setgid(int(gid))
         os.setuid(int(uid))
     os.umask(0o077)
+    os.nice(NICE)
     conf = Path(os.environ["XDG_CONFIG_HOME"], "libvirt")
     prepare(conf, Path(os.environ["XDG_RUNTIME_DIR"], "console"))
     # Guests outlive their daemon. Whoever inherits them has to reap them at once: libvirt takes a zombie for alive.

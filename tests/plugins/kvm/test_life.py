@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import queue
 import signal
 import subprocess
@@ -106,6 +107,8 @@ def test_a_guest_is_caged_and_reaped_by_the_launcher(connection, host, put):
     status = host.process(host.qemu_pid(machine.name))
     assert set(status["Uid"].split()) == {str(connection.daemon.account.uid)} != {"0"}
     assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
+    guests = os.getpriority(os.PRIO_PROCESS, host.qemu_pid(machine.name))
+    assert guests > os.getpriority(os.PRIO_PROCESS, 0), "it does not stand back for its host"
     assert status["PPid"] == host.process(host.daemon_pid())["PPid"]
 
 
