@@ -48,6 +48,8 @@ DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Daemon | System]] = Mappi
 ROTATED = f"{CONSOLE}.0"
 """Where virtlogd moves a console's log that has become long for it."""
 CONSOLE_MOST = 64 * 1024
+OVERHEAD = 3 * 2**29
+"""Bytes that QEMU may take beside its guest's memory; under emulation its translations alone take up to 1 GiB."""
 LOG_TAIL = 4096
 WHOLE = re.compile(r"whole([0-9]{1,3})")
 """What a disk is called that is to come back whole."""
@@ -90,6 +92,8 @@ class Connection:
                 if not found:
                     self.client.define(machine.name, description)
             self.client.start(machine.name, partial(self._was_started, machine.name))
+        if self.daemon.cgroups:
+            self.client.cap(machine.name, memory=machine.memory + OVERHEAD)
 
     def state(self, machine: str) -> MachineState:
         """What the machine is doing; how it ended, if libvirt has forgotten that, from the log of its QEMU."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -53,6 +53,9 @@ class Daemon(Struct, frozen=True, kw_only=True):
     folder: Path
     account: Account
     program: str
+
+    cgroups: ClassVar[bool] = False
+    """libvirt uses none in session mode."""
     prefix: str = ""
     """What the names of this host's machines begin with in libvirt: it has no others."""
     label: str = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -27,6 +28,9 @@ class System(Struct, frozen=True, kw_only=True):
 
     folder: Path
     account: Account
+
+    cgroups: ClassVar[bool] = True
+    """Whether it may bound what a machine takes of the computer."""
 
     @property
     def machines(self) -> Path:

@@ -26,6 +26,8 @@ from vmf_libvirt.subscription import Subscription
 
 NANOSECONDS = 1_000_000_000
 KIBIBYTE = 1024
+PERIOD = 100_000
+"""Microseconds, of which a quota of as many is one processor."""
 AGENT_SECONDS = 20
 """How long the agent in a guest may take to answer."""
 KEEPALIVE_SECONDS = 5
@@ -241,6 +243,13 @@ class Client:
         if self.on(machine, start) is None:
             raise HostFault(f"machine {machine} vanished before it was started")
 
+    def cap(self, machine: str, *, memory: int) -> None:
+        """Bound what a machine that runs takes beside its guest: a processor's worth of time, `memory` bytes in all.
+
+        Where libvirt has no cgroups to do it by, nothing is bounded.
+        """
+        self.on(machine, functools.partial(_cap, memory=memory))
+
     def ask_off(self, machine: str) -> None:
         """Press the power button of a machine, if it runs; one that is paused stays so."""
         self.on(machine, _ask_off)
@@ -345,6 +354,14 @@ def _unless_off(domain: Domain) -> Iterator[None]:
     except libvirt.libvirtError:
         if domain.isActive():
             raise
+
+
+def _cap(domain: Domain, *, memory: int) -> None:
+    time = {"emulator_period": PERIOD, "emulator_quota": PERIOD}
+    with _despite(Code.OPERATION_INVALID):
+        domain.setSchedulerParametersFlags(time, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    with _despite(Code.OPERATION_INVALID):
+        domain.setMemoryParameters({"hard_limit": memory // KIBIBYTE}, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
 
 def _ask_off(domain: Domain) -> None:

@@ -252,3 +252,33 @@ def test_a_daemon_that_goes_away_twice_is_a_lost_host():
     client._lines.get = lambda **_: line
     with pytest.raises(HostLost, match="twice"):
         client.state("m1")
+
+
+class Capped:
+    """A domain that keeps what it is bound to; with `refuses`, of a libvirt that has no cgroups."""
+
+    def __init__(self, *, refuses):
+        self.bounds = {}
+        self._refuses = refuses
+
+    def setSchedulerParametersFlags(self, bounds, _flags):  # noqa: N802  # libvirt's name
+        self._bind(bounds)
+
+    def setMemoryParameters(self, bounds, _flags):  # noqa: N802  # libvirt's name
+        self._bind(bounds)
+
+    def _bind(self, bounds):
+        if self._refuses:
+            error = libvirt.libvirtError("cgroup CPU controller is not mounted")
+            error.err = (libvirt.VIR_ERR_OPERATION_INVALID, 0, "", 0, "", "", "", 0, 0)
+            raise error
+        self.bounds |= bounds
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_what_a_machine_takes_beside_its_guest_is_bounded_where_that_can_be(client, monkeypatch, refuses):
+    domain = Capped(refuses=refuses)
+    monkeypatch.setattr(libvirt.virConnect, "lookupByName", lambda _link, _name: domain)
+    client.cap("m", memory=2**30)
+    bounds = {"emulator_period": 100_000, "emulator_quota": 100_000, "hard_limit": 2**20}
+    assert domain.bounds == ({} if refuses else bounds)
