@@ -45,6 +45,7 @@ bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/match.py
 	$(BIN)/python bench/results.py
 	$(BIN)/python bench/iso.py
+	$(BIN)/python bench/many.py
 
 guest: $(VENV)/run.stamp
 	@$(BIN)/vmf image build tiny
