@@ -6,44 +6,33 @@ Prints the medians and their ratio. The state folder is a fresh one, warmed by o
 from __future__ import annotations
 
 import os
-import select
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from state import fresh
+
 from vmf import spec
-from vmf.cli.session import home
 from vmf.files import cdrom, volume
 from vmf.model import Job
 
 ROUNDS = 7
 TARGET = 1.25
-PATIENCE_SECONDS = 10.0
 SPEC = Path(__file__).parents[1] / "specs" / "hello.yaml"
 
 
 def main() -> None:
     """Measure and print."""
-    work = Path(tempfile.mkdtemp(prefix="vmf", dir="/tmp"))
-    work.chmod(0o711)
-    try:
-        _measure(work)
-    finally:
-        _end_daemon(work)
-        shutil.rmtree(work)
+    with fresh() as (work, environment):
+        _measure(work, environment)
 
 
-def _measure(work: Path) -> None:
-    images = home(os.environ).images
-    job = spec.load_jobs([SPEC], spec.JobWords(images=images), remark=print)[0]
-    environment = {**os.environ, "VMF_HOME": str(work / "home")}
-    (work / "home").mkdir(mode=0o711)
-    (work / "home" / "images").symlink_to(images)
+def _measure(work: Path, environment: Mapping[str, str]) -> None:
+    job = spec.load_jobs([SPEC], spec.JobWords(images=work / "home" / "images"), remark=print)[0]
     ours, raw = [], []
     _vmf(work, environment)
     for _ in range(ROUNDS):
@@ -56,7 +45,7 @@ def _measure(work: Path) -> None:
     )
 
 
-def _vmf(work: Path, environment: dict[str, str]) -> float:
+def _vmf(work: Path, environment: Mapping[str, str]) -> float:
     took = _timed([sys.executable, "-m", "vmf", "run", str(SPEC)], work, environment)
     shutil.rmtree(work / "hello.results")
     return took
@@ -69,7 +58,7 @@ def _qemu(work: Path, job: Job) -> float:
     base = job.image.disks[0]
     backing = ("-F", base.layout, "-b", str(base.file.path))
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(work / "disk0")], check=True)
-    took = _timed(_command(work, job), work, dict(os.environ))
+    took = _timed(_command(work, job), work, os.environ)
     (work / "cdrom").unlink()
     with (work / "results").open("rb") as results:
         if not results.read(len("exit-code")) == b"exit-code":
@@ -95,19 +84,10 @@ def _command(work: Path, job: Job) -> list[str]:
     ]  # fmt: skip
 
 
-def _timed(command: list[str], folder: Path, environment: dict[str, str]) -> float:
+def _timed(command: list[str], folder: Path, environment: Mapping[str, str]) -> float:
     began = time.perf_counter()
     subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
-
-
-def _end_daemon(work: Path) -> None:
-    """End the daemon and see it gone: it removes files of its own at its end."""
-    for pid in work.glob("home/hosts/*/run/libvirt/*.pid"):
-        daemon = os.pidfd_open(int(pid.read_text()))
-        signal.pidfd_send_signal(daemon, signal.SIGTERM)
-        select.select([daemon], [], [], PATIENCE_SECONDS)
-        os.close(daemon)
 
 
 main()

@@ -9,22 +9,19 @@ from __future__ import annotations
 import json
 import os
 import resource
-import select
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from vmf.cli.session import home
+from state import fresh
 
 MANY = 50
 PS_TARGET = 0.2
-PATIENCE_SECONDS = 10.0
 JOB = """\
 apiVersion: vmf/v1
 kind: Job
@@ -35,26 +32,19 @@ spec: {{image: tiny, memory: 256MiB, run: "echo $RUN >out", results: {{files: [o
 
 def main() -> None:
     """Measure and print."""
-    work = Path(tempfile.mkdtemp(prefix="vmf", dir="/tmp"))
-    work.chmod(0o711)
-    try:
-        _measure(work)
-    finally:
-        _end_daemon(work)
-        shutil.rmtree(work)
+    with fresh() as (work, environment):
+        _measure(work, environment)
 
 
-def _measure(work: Path) -> None:
-    (work / "home").mkdir(mode=0o711)
-    (work / "home" / "images").symlink_to(home(os.environ).images)
-    _run(work, 1)
-    alone = _run(work, 1)
+def _measure(work: Path, environment: Mapping[str, str]) -> None:
+    _run(work, environment, 1)
+    alone = _run(work, environment, 1)
     asked: list[float] = []
     over = threading.Event()
-    asking = threading.Thread(target=_ask, args=(work, asked, over))
+    asking = threading.Thread(target=_ask, args=(work, environment, asked, over))
     asking.start()
     began = time.perf_counter()
-    many = _run(work, MANY)
+    many = _run(work, environment, MANY)
     took = time.perf_counter() - began
     over.set()
     asking.join()
@@ -67,13 +57,13 @@ def _measure(work: Path) -> None:
     )
 
 
-def _run(work: Path, count: int) -> tuple[float, int]:
+def _run(work: Path, environment: Mapping[str, str], count: int) -> tuple[float, int]:
     """Run so many guests; the CPU seconds and the most memory in KiB of the vmf process."""
     job = work / "many.yaml"
     job.write_text(JOB.format(count=count))
     command = [sys.executable, "-m", "vmf", "run", "--format", "json", job]
     with (work / "said").open("wb") as said:
-        vmf = subprocess.Popen(command, cwd=work, env=_environment(work), stdout=said)
+        vmf = subprocess.Popen(command, cwd=work, env=environment, stdout=said)
     _, status, used = os.wait4(vmf.pid, 0)
     vmf.returncode = os.waitstatus_to_exitcode(status)
     results = list(work.glob("many*.results"))
@@ -89,25 +79,12 @@ def _cpu(used: resource.struct_rusage) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _ask(work: Path, asked: list[float], over: threading.Event) -> None:
+def _ask(work: Path, environment: Mapping[str, str], asked: list[float], over: threading.Event) -> None:
     while not over.wait(1.0):
         began = time.perf_counter()
         command = [sys.executable, "-m", "vmf", "ps"]
-        subprocess.run(command, cwd=work, env=_environment(work), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, cwd=work, env=environment, check=True, stdout=subprocess.DEVNULL)
         asked.append(time.perf_counter() - began)
-
-
-def _environment(work: Path) -> dict[str, str]:
-    return {**os.environ, "VMF_HOME": str(work / "home")}
-
-
-def _end_daemon(work: Path) -> None:
-    """End the daemon and see it gone: it removes files of its own at its end."""
-    for pid in work.glob("home/hosts/*/run/libvirt/*.pid"):
-        daemon = os.pidfd_open(int(pid.read_text()))
-        signal.pidfd_send_signal(daemon, signal.SIGTERM)
-        select.select([daemon], [], [], PATIENCE_SECONDS)
-        os.close(daemon)
 
 
 main()

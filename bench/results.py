@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from vmf.cli.places import home
+from state import fresh
+
 from vmf.model import MEBIBYTE
 
 ROUNDS = 5
 TARGET = 1.3
-PATIENCE_SECONDS = 10.0
 SIZE = 10 * 2**30
 FILLED = 2**30
 CHANGED = 100 * MEBIBYTE
@@ -48,21 +46,14 @@ spec:
 
 def main() -> None:
     """Measure and print."""
-    work = Path(tempfile.mkdtemp(prefix="vmf", dir="/tmp"))
-    work.chmod(0o711)
-    try:
-        _measure(work)
-    finally:
-        _end_daemon(work)
-        shutil.rmtree(work)
+    with fresh() as (work, environment):
+        _measure(work, environment)
 
 
-def _measure(work: Path) -> None:
-    (work / "home").mkdir(mode=0o711)
-    (work / "home" / "images").symlink_to(home(os.environ).images)
+def _measure(work: Path, environment: Mapping[str, str]) -> None:
     (work / "big.yaml").write_text(SPEC)
     _make_disk(work / "big.raw")
-    rounds = [_round(work) for _ in range(1 + ROUNDS)]
+    rounds = [_round(work, environment) for _ in range(1 + ROUNDS)]
     (first, copied), *others = rounds
     ours, raw = (statistics.median(times) for times in zip(*others, strict=True))
     print(
@@ -79,9 +70,8 @@ def _make_disk(path: Path) -> None:
         disk.truncate(SIZE)
 
 
-def _round(work: Path) -> tuple[float, float]:
+def _round(work: Path, environment: Mapping[str, str]) -> tuple[float, float]:
     """Seconds of the return, and of the copy."""
-    environment = {**os.environ, "VMF_HOME": str(work / "home")}
     command = [sys.executable, "-m", "vmf", "run", "big.yaml"]
     subprocess.run(command, cwd=work, env=environment, check=True, stdout=subprocess.DEVNULL)
     results = work / "big.results"
@@ -96,15 +86,6 @@ def _round(work: Path) -> tuple[float, float]:
     (work / "copy").unlink()
     shutil.rmtree(results)
     return told["times"]["delivered"] - told["times"]["collecting"], copied
-
-
-def _end_daemon(work: Path) -> None:
-    """End the daemon and see it gone: it removes files of its own at its end."""
-    for pid in work.glob("home/hosts/*/run/libvirt/*.pid"):
-        daemon = os.pidfd_open(int(pid.read_text()))
-        signal.pidfd_send_signal(daemon, signal.SIGTERM)
-        select.select([daemon], [], [], PATIENCE_SECONDS)
-        os.close(daemon)
 
 
 main()
