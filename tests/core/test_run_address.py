@@ -80,7 +80,10 @@ def test_a_host_that_never_says_harms_no_job(farm, asked):
     assert "it has forgotten" not in str(farm.remarks())
 
 
-def test_a_job_without_a_network_costs_no_question(farm, asked):
-    (last,) = farm.carry(farm.job("sleep 0.3\nexit 5"), hosts=(SITE,))
+@pytest.mark.parametrize("type_", [NetworkType.NONE, NetworkType.USER])
+def test_a_guest_that_nobody_can_reach_costs_no_question(farm, asked, type_):
+    """On a user network nobody reaches it but by its forwards."""
+    network = Network(type=type_)
+    (last,) = farm.carry(replace(farm.job("sleep 0.3\nexit 5"), network=network), hosts=(SITE,))
     assert last.verdict.exit_code == 5
     assert asked.times == 0

@@ -258,11 +258,16 @@ class Life:
 
     def _learn_address(self) -> None:
         """Keep where the guest is reached, as soon as its host knows; that it does not know is no news."""
-        if self.record.address or self.record.job.network.type is NetworkType.NONE:
+        if self.record.address or not self._is_reachable():
             return
         with suppress(VmfError):
             if found := address(self._attempt.hypervisor.facts(self._attempt.handle)):
                 self.record = self._store.update(replace(self.record, address=found))
+
+    def _is_reachable(self) -> bool:
+        """Whether there is an address to learn: a guest on a user network is reached by its forwards only."""
+        nic = plan.blueprint(self._attempt.placement, self.record.machine, token=self.record.token).nic
+        return nic is not None and (nic.type is not NetworkType.USER or bool(nic.forwards))
 
     def _rest(self, fault: HostFault, seconds: float) -> None:
         """Wait before a host is asked again; an order cuts it short, and one to force gives the host up."""
