@@ -212,6 +212,8 @@ def shut_down(connection: Connection, host: Host, handle: Handle, how: Stop) -> 
 def fetch(connection: Connection, host: Host, handle: Handle, name: str) -> IO[bytes]:
     """Open what a machine that has ended left, as a plain stream: `results` is the volume, `disk0`… the overlays.
 
+    Where the plugin declares `live-results`, `results` is also asked for while the machine runs: what its guest has
+    synced is in a stream that is opened after that.
     `whole0`… are disks with all that is in them, each one a qcow2 that needs no other file: only asked for where the
     plugin declares `whole-disks`. Reading it raises `HostFault` if the host cannot read it: what is an `OSError` is
     taken for the results folder's.

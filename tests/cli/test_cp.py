@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import stat
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from pycdlib import PyCdlib
 
-from shell import Shell, until
+from shell import Shell, until, waits_for_lock
 from vmf.files import cdrom
 
 
@@ -89,16 +91,150 @@ class TestCp:
         assert Path("/dev/null").is_char_device()
 
 
-def test_a_guest_without_an_agent(shell: Shell) -> None:
-    shell.job("hang")
+def test_a_guest_without_an_agent_and_without_room_for_a_drive(shell: Shell) -> None:
+    path = shell.job("hang")
+    path.write_text(path.read_text().replace("image: box.raw", "disks: [{file: box.raw, bus: sata}]"))
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         done = shell.vmf("cp", "j.yaml", "j:/a")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert done.returncode == 78
-    assert "j has no agent in its guest" in done.stderr
+    assert "j has no agent in its guest, and no drive by which the guest could be asked" in done.stderr
     assert "`vmf media j --insert FILE` hands files in" in done.stderr
+
+
+@pytest.fixture
+def answering(shell: Shell):
+    """A job without an agent, whose guest answers requests while it waits for a line."""
+    shell.job("write out.txt made\nhear\nexit 4")
+    with shell.start("run", "j.yaml") as process:
+        shell.reaches("j", "running")
+        yield process
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+class TestExchange:
+    def test_there_and_back_and_the_results_are_right(self, shell: Shell, answering) -> None:
+        content = bytes(range(256)) * 1000
+        (shell.folder / "it's\na file").write_bytes(content)
+        done = shell.vmf("cp", "it's\na file", "j:/root/it")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        done = shell.vmf("cp", "1:/root/it", "back")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert (shell.folder / "back").read_bytes() == content
+        assert list((shell.home / "jobs/1/exchange").iterdir()) == []
+        assert drive(shell) == []
+        (machine(shell) / "keys").write_text("go\n")
+        assert answering.wait(timeout=30) == 4
+        assert (shell.folder / "j.results/out.txt").read_text() == "made\n"
+        assert not (shell.home / "jobs/1/exchange").exists()
+
+    @pytest.mark.usefixtures("answering")
+    def test_folders_travel_too(self, shell: Shell) -> None:
+        (shell.folder / "box/deep").mkdir(parents=True)
+        for name in ("a", "box/b", "box/deep/c"):
+            (shell.folder / name).write_text(f"this is {name}\n")
+        assert shell.vmf("cp", "a", "box", "j:/root").returncode == 0
+        assert shell.vmf("cp", "j:/root/box", "back").returncode == 0
+        assert (shell.folder / "back/deep/c").read_text() == "this is box/deep/c\n"
+        (shell.folder / "out").mkdir()
+        assert shell.vmf("cp", "j:/root/a", "out").returncode == 0
+        assert (shell.folder / "out/a").read_text() == "this is a\n"
+        assert shell.vmf("cp", "j:/root/a", "-").stdout == "this is a\n"
+        for to, reason in (("box/..", "box is no plain file"), ("a", "a is there"), ("-", "that is a folder")):
+            done = shell.vmf("cp", "j:/root/box", to)
+            assert (done.returncode, done.stdout) == (78, "")
+            assert reason in done.stderr
+
+    @pytest.mark.usefixtures("answering")
+    def test_what_the_guest_refuses_is_said_in_its_words_and_leaves_nothing(self, shell: Shell) -> None:
+        before = sorted(shell.folder.iterdir())
+        done = shell.vmf("cp", "j:/no/such", "back")
+        assert (done.returncode, done.stdout) == (78, "")
+        assert "the guest of j refuses: ls: /no/such: No such file or directory" in done.stderr
+        assert "'/' names no file or folder" in shell.vmf("cp", "j:/", "back").stderr
+        assert sorted(shell.folder.iterdir()) == before
+        assert drive(shell) == []
+
+    @pytest.mark.usefixtures("answering")
+    def test_one_at_a_time_and_a_killed_one_leaves_the_way_free(self, shell: Shell) -> None:
+        with stopped(shell), shell.start("cp", "j.yaml", "j:/a") as first:
+            until(lambda: drive(shell) != [], "a request is in the drive")
+            with shell.start("cp", "j.yaml", "j:/b") as second:
+                until(lambda: waits_for_lock(second.pid), "the second one waits")
+                first.kill()
+                guest(shell, signal.SIGCONT)
+                _, said = second.communicate(timeout=30)
+        assert (second.returncode, said) == (0, "vmf: waiting for another `vmf cp` of j; Ctrl-C gives up\n")
+        assert shell.vmf("cp", "j:/b", "-").stdout == (shell.folder / "j.yaml").read_text()
+
+    def test_more_than_the_volume_takes_is_cut_short(self, shell: Shell) -> None:
+        shell.job("hang")
+        (shell.folder / "big").write_bytes(bytes(2**21))
+        with shell.start("run", "j.yaml", "--set", "results.size=1MiB") as process:
+            shell.reaches("j", "running")
+            assert shell.vmf("cp", "big", "j:/big").returncode == 0
+            done = shell.vmf("cp", "j:/big", "back")
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+        assert (done.returncode, "raise results.size" in done.stderr) == (78, True)
+        assert not (shell.folder / "back").exists()
+
+    @pytest.mark.usefixtures("answering")
+    def test_a_guest_that_does_not_answer_is_told(self, shell: Shell) -> None:
+        shell.program = ("-c", IMPATIENT)
+        with stopped(shell):
+            done = shell.vmf("cp", "j.yaml", "j:/a")
+        assert done.returncode == 78
+        assert "vmf: waiting for the guest of j to answer; Ctrl-C gives up\n" in done.stderr
+        assert "the guest of j does not answer" in done.stderr
+        assert "docs/guest.md" in done.stderr
+        assert drive(shell) == []
+
+    @pytest.mark.usefixtures("answering")
+    def test_ctrl_c_takes_the_disc_out(self, shell: Shell) -> None:
+        with stopped(shell), shell.start("cp", "j.yaml", "j:/a") as process:
+            until(lambda: drive(shell) != [], "the request is in the drive")
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+        assert process.returncode == 77
+        assert drive(shell) == []
+
+
+IMPATIENT = """
+from vmf.cli import exchange
+exchange.PATIENCE_SECONDS, exchange.QUIET_SECONDS = 0.5, 0.1
+from vmf.cli import program
+program()
+"""
+
+
+def machine(shell: Shell) -> Path:
+    """The folder of the one machine."""
+    (folder,) = (shell.home / "hosts/farm/machines").iterdir()
+    return folder
+
+
+def guest(shell: Shell, how: signal.Signals) -> None:
+    """Send the one guest a signal."""
+    os.kill(int((machine(shell) / "pid").read_text()), how)
+
+
+@contextmanager
+def stopped(shell: Shell) -> Iterator[None]:
+    """Let the one guest do nothing while this lasts."""
+    guest(shell, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        guest(shell, signal.SIGCONT)
+
+
+def drive(shell: Shell) -> list[Path]:
+    """The requests that are in drives."""
+    return [*(shell.home / "hosts/farm/machines").glob("*/request*")]
 
 
 @pytest.mark.usefixtures("running")

@@ -36,7 +36,7 @@ from vmf.model import (
     Share,
     Ssh,
 )
-from vmf.plan import blueprint, explain
+from vmf.plan import blueprint, explain, spare_drive
 
 FACTS = Facts(identity="", memory=2**32, cpus=4, arch="x86_64", accelerator="tcg", note="kvm hangs")
 IMAGE = Image(
@@ -144,6 +144,25 @@ def test_what_vmf_adds_is_on_the_bus_of_the_first_disk():
     assert [(each.file, each.bus, each.device) for each in machine.cdroms] == [
         ("cdrom", Bus.IDE, None), ("files", Bus.IDE, "hdc"), ("seed", Bus.IDE, None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wishes", "number"),
+    [
+        ({}, 1),
+        ({"cdrom": Cdrom(iso=File(path=Path("/x.iso"))), "cloud_init": CloudInit()}, 3),
+        ({"image": replace(IMAGE, disks=(replace(IMAGE.disks[0], bus=Bus.SCSI),))}, 1),
+        ({"image": replace(IMAGE, disks=(replace(IMAGE.disks[0], bus=Bus.IDE),))}, None),
+        ({"run": None}, None),
+    ],
+)
+def test_a_guest_with_a_script_is_asked_by_a_drive_that_is_empty(wishes, number):
+    place = replace(PLACE, job=replace(JOB, **wishes), capabilities=("live-results", "media-change"))
+    empty = [at for at, drive in enumerate(blueprint(place, "m").cdroms) if drive.file is None]
+    assert (empty, spare_drive(place)) == ([] if number is None else [number], number)
+    for less in ((), ("live-results",), ("media-change",)):
+        assert spare_drive(replace(place, capabilities=less)) is None
+        assert all(drive.file for drive in blueprint(replace(place, capabilities=less), "m").cdroms)
 
 
 def test_a_mac_address_is_the_jobs_or_made_of_its_token():

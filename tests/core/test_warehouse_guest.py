@@ -18,8 +18,9 @@ from vmf.files import cdrom
 from vmf.model import Job
 
 GUEST = Path(str(resources.files("vmf.warehouse") / "guest.sh"))
+EXCHANGE = GUEST.with_name("exchange.sh")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "guest.md"
-TOOLS = ("sh", "cat", "cmp", "cp", "mkdir", "mktemp", "rm", "setsid", "wc")
+TOOLS = ("sh", "cat", "cmp", "cp", "mkdir", "mktemp", "rm", "rmdir", "setsid", "wc")
 MAGIC = b"VMF test".ljust(512, b"\0")
 STAND_INS = {
     "mount": 'echo >>"$HERE/tries"\n[ $(wc -l <"$HERE/tries") -gt "$LATE" ] || exit 1\n'
@@ -43,8 +44,7 @@ def guest(request, tmp_path):
     for name in TOOLS:
         (tools / name).symlink_to(shutil.which(request.param if name == "sh" else name))
     for name, lines in STAND_INS.items():
-        (tools / name).write_text(f"#!/bin/sh\n{lines}\n")
-        (tools / name).chmod(0o755)
+        command(tmp_path, name, lines)
 
     def run(script, *, results="", env="", late=0, begin=MAGIC, more=()):
         files = {"magic": MAGIC, "run": script.encode(), "env": env.encode(), "results": results.encode(), **dict(more)}
@@ -70,13 +70,22 @@ def guest(request, tmp_path):
     return run
 
 
+def command(folder, name, lines):
+    """A command that the guest finds."""
+    (folder / "bin" / name).write_text(f"#!/bin/sh\n{lines}\n")
+    (folder / "bin" / name).chmod(0o755)
+
+
 def members(volume):
     with tarfile.open(volume) as archive:
         return [(each.name, archive.extractfile(each).read() if each.isfile() else None) for each in archive]
 
 
 def test_the_document_has_exactly_these_lines():
-    assert re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(), re.DOTALL) == [GUEST.read_text()]
+    assert re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(), re.DOTALL) == [
+        GUEST.read_text(),
+        EXCHANGE.read_text(),
+    ]
 
 
 def test_the_exit_code_comes_first_and_the_end_last(guest):
@@ -153,9 +162,30 @@ def test_without_its_volume_the_script_is_not_run(guest, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_results_wait_until_a_request_has_been_answered(guest, tmp_path):
+    """What answers has the turn while the script ends: only when it gives it back, results are written."""
+    answers = """mkdir ../turn; : >"$HERE/at-it"
+until [ -e "$HERE/waits" ] || [ -e "$HERE/power" ]; do :; done
+"$HEAD" -c 8 "$HERE/volume" >"$HERE/found"; rmdir ../turn"""
+    command(tmp_path, "vmf-exchange", answers)
+    command(tmp_path, "sleep", ': >"$HERE/waits"')
+    assert guest('until [ -e "$HERE/at-it" ]; do :; done; exit 4')[0] == ("exit-code", b"4\n")
+    assert (tmp_path / "found").read_bytes() == b"VMF test"
+
+
+@pytest.mark.parametrize("end", ["exit", "kill -9 $$"])
+def test_what_ends_while_it_has_the_turn_is_not_waited_for(guest, tmp_path, end):
+    command(tmp_path, "vmf-exchange", f'mkdir ../turn; : >"$HERE/at-it"; {end}')
+    assert guest('until [ -e "$HERE/at-it" ]; do :; done; exit 4')[0] == ("exit-code", b"4\n")
+
+
+def test_a_script_that_removes_everything_is_not_waited_for(guest):
+    assert guest('rm -rf "${PWD%/*}"') is None
+
+
 def test_the_lines_stay_few():
     lines = [line for line in GUEST.read_text().splitlines() if not line.startswith("#")]
-    assert len(lines) <= 14
+    assert len(lines) <= 16
 
 
 def test_windows_reads_variables_and_arguments_as_the_shell_does():

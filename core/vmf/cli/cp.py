@@ -1,4 +1,4 @@
-"""`vmf cp`: files into a guest that runs, and out of it, by the agent in it."""
+"""`vmf cp`: files into a guest that runs, and out of it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import argparse
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from msgspec import Struct
 
+from vmf.cli.exchange import PIECE, STDOUT, Exchange, exchanging
 from vmf.cli.guest import Guest, reached
 from vmf.cli.session import Session
-from vmf.errors import UsageError
+from vmf.errors import Exit, UsageError
 from vmf.files.beside import naming, replacing
+from vmf.plan import spare_drive
 
-PIECE = 2**20
-STDOUT = "-"
 _REMOTE = re.compile(r"(?P<job>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<path>.+)", re.DOTALL)
 
 
@@ -46,17 +46,13 @@ def act(options: argparse.Namespace) -> int:
     there = [found for word in options.words if (found := _remote(word))]
     session = Session(options)
     if sources and len(there) == 1 and (to := _remote(last)):
-        with _talking(session, to.job) as guest:
-            for source in sources:
-                _copy_in(guest, Path(source), to.path, several=len(sources) > 1)
+        with _way(session, to.job) as way:
+            way.copy_in([Path(source) for source in sources], to.path)
         return 0
     if len(sources) == 1 and len(there) == 1:
-        with (
-            _talking(session, there[0].job) as guest,
-            closing(guest.hypervisor.copy_out(guest.handle, there[0].path)) as stream,
-        ):
-            _copy_out(stream, last, PurePosixPath(there[0].path).name)
-        return 0
+        with _way(session, there[0].job) as way:
+            whole = way.copy_out(there[0].path, last)
+        return 0 if whole else Exit.RESULTS
     raise UsageError(
         "one of the first and the last has to be JOB:PATH",
         hint="`vmf cp FILE… JOB:PATH` or `vmf cp JOB:PATH FILE`; a file with a colon in its name is written ./a:b",
@@ -64,16 +60,44 @@ def act(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _talking(session: Session, word: str) -> Iterator[Guest]:
-    """The guest of a job, if it is one that an agent runs in."""
+def _way(session: Session, word: str) -> Iterator[ByAgent | Exchange]:
+    """The way into the guest of a job: its agent if it has one, else requests on discs."""
     with reached(session, word) as guest:
-        name = guest.record.job.name
-        if not guest.record.job.agent:
+        record, name = guest.record, guest.record.job.name
+        drive = spare_drive(record.placement) if record.placement else None
+        if record.job.agent:
+            yield ByAgent(guest)
+        elif drive is not None:
+            with exchanging(guest, drive, session.home.job(record.id)) as exchange:
+                yield exchange
+        else:
             raise UsageError(
-                f"{name} has no agent in its guest: its job does not say `agent: true`",
+                f"{name} has no agent in its guest, and no drive by which the guest could be asked",
                 hint=f"`vmf media {name} --insert FILE` hands files in on a disc, and results bring them out",
             )
-        yield guest
+
+
+class ByAgent:
+    """By the agent in the guest: files only."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+
+    def copy_in(self, sources: Sequence[Path], path: str) -> None:
+        """Copy files in, one after the other."""
+        within = len(sources) > 1 or path.endswith("/")
+        for source in sources:
+            if source.is_dir():
+                raise UsageError(f"{source} is a folder", hint="copy its files, or an archive of it")
+            with source.open("rb") as stream:
+                to = str(PurePosixPath(path) / source.name) if within else path
+                self._guest.hypervisor.copy_in(self._guest.handle, stream, to)
+
+    def copy_out(self, path: str, to: str) -> bool:
+        """Copy a file out, complete or not at all; returns True."""
+        with closing(self._guest.hypervisor.copy_out(self._guest.handle, path)) as stream:
+            _write(stream, to, PurePosixPath(path).name)
+        return True
 
 
 def _remote(word: str) -> Remote | None:
@@ -83,22 +107,11 @@ def _remote(word: str) -> Remote | None:
     try:
         found["path"].encode()
     except UnicodeEncodeError:
-        raise UsageError(
-            f"the path {word!r} is not UTF-8", hint="rename the file in the guest: its agent knows no other names"
-        ) from None
+        raise UsageError(f"the path {word!r} is not UTF-8", hint="rename the file in the guest") from None
     return Remote(job=found["job"], path=found["path"])
 
 
-def _copy_in(guest: Guest, source: Path, path: str, *, several: bool) -> None:
-    if several or path.endswith("/"):
-        path = str(PurePosixPath(path) / source.name)
-    if source.is_dir():
-        raise UsageError(f"{source} is a folder", hint="copy its files, or an archive of it")
-    with source.open("rb") as stream:
-        guest.hypervisor.copy_in(guest.handle, stream, path)
-
-
-def _copy_out(stream: IO[bytes], to: str, name: str) -> None:
+def _write(stream: IO[bytes], to: str, name: str) -> None:
     """Write all of it, complete or not at all; to standard output as it comes."""
     if to == STDOUT:
         shutil.copyfileobj(stream, sys.stdout.buffer, PIECE)

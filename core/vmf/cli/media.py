@@ -11,6 +11,7 @@ from vmf.cli.session import Session
 from vmf.files import disc, gathering, iso9660
 from vmf.files.source import here
 from vmf.model import File
+from vmf.plan import spare_drive
 from vmf.run.staging import FILES_LABEL
 
 ISO = ".iso"
@@ -20,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf media`."""
     add_job(parser)
     parser.add_argument(
-        "--drive", metavar="N", type=int, help="which drive, from 0; the first but that of the script if not given"
+        "--drive", metavar="N", type=int, help="which drive, from 0; that of `cdrom` if not given, else the spare one"
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--insert", metavar="PATH", type=Path, nargs="+", help="an ISO, or what a disc is to be made of")
@@ -32,7 +33,7 @@ def act(options: argparse.Namespace) -> int:
     session = Session(options)
     with reached(session, options.job) as guest:
         job = guest.record.job
-        drive = int(job.run is not None) if options.drive is None else max(options.drive, 0)
+        drive = _usual(guest) if options.drive is None else max(options.drive, 0)
         name = (
             ""
             if options.eject
@@ -43,6 +44,13 @@ def act(options: argparse.Namespace) -> int:
             guest.hypervisor.change_media(guest.handle, drive, name)
     print(f"{job.name}: drive {drive} {'has another disc' if name else 'is empty'}")
     return 0
+
+
+def _usual(guest: Guest) -> int:
+    """The drive that is meant where none is named."""
+    job, placement = guest.record.job, guest.record.placement
+    spare = None if job.cdrom or placement is None else spare_drive(placement)
+    return int(job.run is not None) if spare is None else spare
 
 
 def _brought(guest: Guest, paths: list[Path], name: str, folder: Path) -> str:

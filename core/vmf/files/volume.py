@@ -3,6 +3,9 @@
 vmf writes a magic with a nonce at its start; the guest finds the disk by that magic and overwrites it with one tar
 stream: `exit-code`, then the files to bring back, then `vmf-end`, whose nonce proves that the stream was written to
 its end. The stream is untrusted: `vmf.files.tar` bounds what is read, `vmf.files.unpack` what is written.
+
+While its script runs, a guest may answer requests (`vmf.files.request`) in the same place and form: its stream then
+begins with `answer`, and ends with the request's nonce. What it says in the end takes the place of any answer.
 """
 
 from __future__ import annotations
@@ -14,16 +17,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO
 
+from msgspec import Struct
+
 from vmf.files.beside import appearing
+from vmf.files.console import one_line
 from vmf.files.tar import BLOCK, FILE, Broken, Member, Tar
 from vmf.files.unpack import Limits, Unpacked, Unsafe
 from vmf.model import MEBIBYTE
 from vmf.result import EXIT_CODE_MAX, Refusal, Said, Word
 
-__all__ = ["END", "EXIT_CODE", "Limits", "end_line", "magic", "make", "new_nonce", "read"]
+__all__ = [
+    "END", "EXIT_CODE", "Answer", "Limits", "end_line", "look", "magic", "make", "new_nonce", "read", "unpack_answer",
+]  # fmt: skip
 
 EXIT_CODE = "exit-code"
 END = "vmf-end"
+ANSWER = "answer"
 REFUSALS_MAX = 100
 RESERVED = frozenset({EXIT_CODE, END, "console.log", "result.json"})
 """Names at the root of the results that are the contract's or vmf's own."""
@@ -31,6 +40,16 @@ RESERVED = frozenset({EXIT_CODE, END, "console.log", "result.json"})
 _SIGNATURE = b"VMF-RESULTS-1 "
 _CODE = re.compile(rb"([0-9]{1,3})\n")
 _LINE_MAX = 256
+_ANSWER = re.compile(rb"(?:busy|([0-9]{1,3})) ([0-9a-f]{32})\n")
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """How far a guest is with a request."""
+
+    code: int | None
+    """0: it has done what was asked; other numbers: it could not; None: it is at it."""
+    words: str
+    """What its commands said, safe to show; mostly nothing."""
 
 
 def new_nonce() -> str:
@@ -76,7 +95,7 @@ def read(stream: IO[bytes], *, magic: bytes, wanted: Sequence[str], folder: Path
     refused = _Refused()
     code, said = None, Said.NOTHING
     with closing(Unpacked(folder, limits=limits, reserved=RESERVED)) as into:
-        if tar.peek() != magic:
+        if tar.peek() != magic and not _is_answer(tar.peek()):
             said = Said.PART
             try:
                 code = _exit_code(tar)
@@ -88,6 +107,44 @@ def read(stream: IO[bytes], *, magic: bytes, wanted: Sequence[str], folder: Path
         return Word(
             said=said, exit_code=code, files=tuple(sorted(into.files)), missing=missing, refused=refused.listed()
         )
+
+
+def look(stream: IO[bytes], *, nonce: str) -> Answer | None:
+    """How far the guest is with the request that has this nonce; None: it has not begun.
+
+    Raises:
+        OSError: if the stream cannot be read. Nothing that it says raises.
+    """
+    tar = Tar(stream)
+    try:
+        for member in tar:
+            content = b"".join(tar.content()) if _is(member, ANSWER) and member.size <= BLOCK else b""
+            told = _ANSWER.match(content)
+            if told is None or told[2] != nonce.encode():
+                return None
+            words = "; ".join(one_line(line) for line in content[told.end() :].splitlines())
+            return Answer(code=None if told[1] is None else int(told[1]), words=words)
+    except Broken:
+        pass
+    return None
+
+
+def unpack_answer(stream: IO[bytes], *, nonce: str, folder: Path, limits: Limits) -> Word:
+    """Unpack what a guest hands out by its answer, as `read` does with its results.
+
+    Raises:
+        OSError: as for `read`.
+    """
+    refused, said = _Refused(), Said.PART
+    with closing(Unpacked(folder, limits=limits, reserved=(ANSWER,))) as into:
+        tar = Tar(stream)
+        try:
+            next(iter(tar), None)
+            said = _unpack(tar, into, f"{nonce}\n".encode(), refused)
+        except Broken as error:
+            refused.add(error.name, error.reason)
+        into.sync()
+        return Word(said=said, files=tuple(sorted(into.files)), refused=refused.listed())
 
 
 class _Refused:
@@ -129,12 +186,17 @@ def _unpack(tar: Tar, into: Unpacked, end: bytes, refused: _Refused) -> Said:
         if _is(member, END):
             if _content(tar, member) == end:
                 return Said.ALL
-            raise Broken(END, "it does not hold this job's nonce")
+            raise Broken(END, "it does not hold the nonce that was given")
         try:
             into.put(member, tar.content())
         except Unsafe as error:
             refused.add(member.shown, str(error))
     return Said.PART
+
+
+def _is_answer(block: bytes) -> bool:
+    """Whether a stream that begins with this block was never meant as results."""
+    return block[:100].rstrip(b"\0") == ANSWER.encode()
 
 
 def _is(member: Member, name: str) -> bool:

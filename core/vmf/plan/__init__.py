@@ -4,7 +4,7 @@
 `explain` tells both to a reader.
 """
 
-from vmf.plan.blueprint import CDROM, FILES, INITRD, KERNEL, NO_TOKEN, RESULTS, SEED, blueprint, claim
+from vmf.plan.blueprint import CDROM, FILES, INITRD, KERNEL, NO_TOKEN, RESULTS, SEED, blueprint, claim, spare_drive
 from vmf.plan.explain import Line, explain
 from vmf.plan.placing import Unplaced, place, plan
 
@@ -23,4 +23,5 @@ __all__ = [
     "explain",
     "place",
     "plan",
+    "spare_drive",
 ]

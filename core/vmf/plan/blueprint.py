@@ -29,6 +29,11 @@ KERNEL, INITRD, CDROM, FILES, SEED, RESULTS = "kernel", "initrd", "cdrom", "file
 """Names of the files that are put into a machine's folder."""
 
 
+ANSWERING = frozenset({"media-change", "live-results"})
+"""What a host must be able to do for a guest to be asked something while its script runs."""
+_ROOMY = frozenset({None, Bus.VIRTIO, Bus.SCSI})
+"""Buses that always have room for one drive more."""
+
 NO_TOKEN = "0" * 12
 """Stands for a job's token where there is no job yet."""
 
@@ -54,7 +59,7 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
         results=None
         if job.run is None
         else MachineDisk(file=RESULTS, format=DiskFormat.RAW, access=Access.IN_PLACE, bus=_bus(image.disks)),
-        cdroms=tuple(_cdroms(job, _bus(image.disks))),
+        cdroms=(*_cdroms(job, _bus(image.disks)), *_spare(placement)),
         nic=_nic(placement, token),
         shares=tuple(_shares(job, host)),
         agent=job.agent,
@@ -92,6 +97,19 @@ def _cdroms(job: Job, bus: Bus | None) -> Iterator[MachineCdrom]:
         yield MachineCdrom(file=FILES, bus=bus, device=job.cdrom.device)
     if job.cloud_init is not None:
         yield MachineCdrom(file=SEED, bus=bus)
+
+
+def _spare(placement: Placement) -> Iterator[MachineCdrom]:
+    """An empty drive, by which a guest can be asked something while its script runs."""
+    job, bus = placement.job, _bus(placement.job.bundle.disks)
+    if job.run is not None and ANSWERING.issubset(placement.capabilities) and bus in _ROOMY:
+        yield MachineCdrom(bus=bus)
+
+
+def spare_drive(placement: Placement) -> int | None:
+    """The number of the drive that is empty from the beginning, if there is one."""
+    bus = _bus(placement.job.bundle.disks)
+    return len(tuple(_cdroms(placement.job, bus))) if tuple(_spare(placement)) else None
 
 
 def _nic(placement: Placement, token: str) -> MachineNic | None:

@@ -23,8 +23,8 @@ from vmf.store import Record
 
 FILES_LABEL = "VMF_FILES"
 """Of the disc that is made of `cdrom.files`."""
-_WORKSHOP, _KEYS = "workshop", "ssh"
-"""Folders in a job's own."""
+_WORKSHOP, _KEYS, EXCHANGE = "workshop", "ssh", "exchange"
+"""Folders in a job's own; the last is for what is asked of its guest while it runs."""
 
 
 class _Disc(Struct, frozen=True):
@@ -78,7 +78,7 @@ def furnish(
 
 def clear(folder: Path) -> None:
     """Remove what was made for a job in its folder: discs that were never brought away, and its keys."""
-    for name in (_WORKSHOP, _KEYS):
+    for name in (_WORKSHOP, _KEYS, EXCHANGE):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

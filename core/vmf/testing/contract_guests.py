@@ -14,9 +14,10 @@ import pytest
 from msgspec.structs import replace
 
 from vmf.errors import HostFault, JobFault, VmfError
-from vmf.files import cdrom
+from vmf.files import cdrom, request, volume
 from vmf.hookspecs import Terminal
-from vmf.model import Handle, Machine, MachineCdrom, MachineFacts, MachineState, Power
+from vmf.model import MEBIBYTE, Handle, Machine, MachineCdrom, MachineFacts, MachineState, Power, Stop
+from vmf.result import Said
 from vmf.testing.abilities import tries
 from vmf.testing.bench import Bench, Guests
 
@@ -70,6 +71,26 @@ class GuestsContract:
         assert bench.hypervisor.state(handle) == RUNNING
         bench.hypervisor.destroy(handle)
 
+    @tries("live-results")
+    def test_a_guest_answers_requests_on_its_results_volume(self, bench: Bench, guests: Guests, tmp_path: Path) -> None:
+        """What it has taken in it hands out again, while its script runs; and that is no word about its results."""
+        handle = bench.run(guests.hangs, amend=_with_an_empty_drive)
+        (tmp_path / "copied").write_bytes(MANY_BYTES)
+        files = {"vmf-copied": tmp_path / "copied"}
+        before, nonce = volume.new_nonce(), volume.new_nonce()
+        request.write_in(tmp_path / "in", nonce=before, to="/tmp", files=files)  # noqa: S108  # in the guest
+        request.write_out(tmp_path / "disc", nonce=nonce, out=COPIED)
+        _ask(bench, handle, tmp_path / "in", before)
+        _ask(bench, handle, tmp_path / "disc", nonce)
+        (tmp_path / "out").mkdir()
+        with bench.hypervisor.fetch(handle, "results") as stream:
+            volume.unpack_answer(stream, nonce=nonce, folder=tmp_path / "out", limits=volume.Limits(bytes=MEBIBYTE))
+        assert (tmp_path / "out/at/vmf-copied").read_bytes() == MANY_BYTES
+        bench.hypervisor.shut_down(handle, Stop.FORCE)
+        (tmp_path / "word").mkdir()
+        assert bench.read(handle, tmp_path / "word").said is Said.NOTHING
+        bench.hypervisor.destroy(handle)
+
     @tries("console-writable")
     def test_a_guest_hears_what_is_typed_on_its_console(self, bench: Bench, guests: Guests) -> None:
         """One who types is heard, and hears the guest to its end; a second one is told; `console` goes on beside it."""
@@ -96,6 +117,19 @@ class GuestsContract:
             bench.hypervisor.copy_out(talking, "/no/such/file")
         with pytest.raises(JobFault):
             bench.hypervisor.copy_out(running, COPIED)
+
+
+def _ask(bench: Bench, handle: Handle, disc: Path, nonce: str) -> None:
+    """Hand a request in by the second drive, and wait until it has been answered well."""
+    bench.hypervisor.put(handle.machine, disc.name, disc)
+    for name in ("", disc.name):
+        bench.insist(partial(bench.hypervisor.change_media, handle, 1, name), but=HostFault)
+    bench.until(partial(_answer, bench, handle, nonce), lambda answer: answer is not None and answer.code == 0)
+
+
+def _answer(bench: Bench, handle: Handle, nonce: str) -> volume.Answer | None:
+    with bench.hypervisor.fetch(handle, "results") as stream:
+        return volume.look(stream, nonce=nonce)
 
 
 def _copy_in(bench: Bench, handle: Handle, content: bytes) -> int:

@@ -15,6 +15,8 @@ from pycdlib.pycdlibexception import PyCdlibException, PyCdlibInvalidInput
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Machine
 
+REQUEST = b"vmf_request="
+
 
 class Disc(Struct, frozen=True, kw_only=True):
     """The guest contract's files, as `vmf.testing.guest` wants them."""
@@ -56,6 +58,12 @@ def read(files: Path, machine: Machine) -> Disc:
             reboots=machine.reboots,
             discs=tuple(word(files / each).decode(errors="replace").rstrip() for each in others if each),
         )
+
+
+def is_request(path: Path) -> bool:
+    """Whether a disc asks the guest for something, which it can read by itself."""
+    with path.open("rb") as file:
+        return file.read(len(REQUEST)) == REQUEST
 
 
 def word(path: Path) -> bytes:

@@ -10,6 +10,7 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
     machines/NAME/console.log   what the guest wrote to its console
     machines/NAME/keys          what was typed on it; locked by whoever types
     machines/NAME/drive1        what is on the disc in the guest's second drive, if it was put there while it ran
+    machines/NAME/request1      the disc in the guest's second drive, if it is a request
     machines/NAME/inside/       files that were copied into the guest
     faults.json                 faults to come: {"create": {"kind": "host", "brief": "out of room", "times": 2}}
 
@@ -59,6 +60,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "disk-virtio": "disks may be attached to virtio",
     "guest-agent": "a guest may run an agent",
     "guest-files": "files can be copied into a running guest, and out of it",
+    "live-results": "the results volume can be read while the guest runs",
     "media-change": "discs can be changed while the guest runs",
     "network-user": "machines may have a network that reaches nobody",
     "nic-e1000": "the network card may be an e1000",
@@ -200,7 +202,13 @@ def change_media(connection: World, handle: Handle, drive: int, name: str) -> Ma
         raise JobFault(f"machine {handle.machine} has no drive {drive}", code=HoldCode.MACHINE_INVALID)
     if drive == 0 and machine.cdroms[0].file:
         raise HostFault(f"the guest of {handle.machine} holds on to the disc in drive 0: its script is on it")
-    (folder / f"drive{drive}").write_bytes(disc.word(folder / "files" / name) if name else b"")
+    inserted = folder / "files" / name
+    request = folder / f"request{drive}"
+    request.unlink(missing_ok=True)
+    if name and disc.is_request(inserted):
+        request.symlink_to(inserted)
+        name = ""
+    (folder / f"drive{drive}").write_bytes(disc.word(inserted) if name else b"")
     return connection.state(handle.machine)
 
 

@@ -21,7 +21,8 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     crash             crash
     reboot            begin anew with nothing made, if the machine may reboot; else power off without a word
 
-The end of the script is `exit 0`. A guest lives for five minutes at most; then it is killed.
+The end of the script is `exit 0`. While it sleeps, hangs, hears or says discs, it answers requests. It
+lives for five minutes at most; then it is killed.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import fcntl
 import io
 import json
 import os
+import shlex
 import signal
 import socket
 import string
@@ -39,11 +41,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote, unquote
 
 LIFETIME = 300
 LINE_MOST = 100
-LOOK_SECONDS = "0.02"
+LOOK_SECONDS = 0.02
 MAGIC_SIZE = 512
+REQUEST_HEAD = 16 * 1024
 DRIVERS = {"virtio": "virtio_net", "rtl8139": "8139cp"}
 """What Linux calls the driver of a card, where that is not the card's own name."""
 
@@ -70,6 +74,7 @@ class Guest:
         self._made: dict[str, bytes] = {}
         self._heeds = {signal.SIGTERM}
         self._heard = 0
+        self._answered = ""
         self._calls = [each for each in ports if each.type == socket.SOCK_STREAM]
 
     def run(self) -> NoReturn:
@@ -116,8 +121,15 @@ class Guest:
 
     def sleep(self, seconds: str) -> None:
         """Stay busy, or until asked to power off."""
-        if signal.sigtimedwait(self._heeds, float(seconds)):
-            raise Off("shutdown", "asked to power off")
+        end = time.monotonic() + float(seconds)
+        while True:
+            self._answer()
+            if self._heeds & signal.sigpending():
+                raise Off("shutdown", "asked to power off")
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, LOOK_SECONDS))
 
     def hang(self, _: str) -> None:
         """Stay until asked to power off."""
@@ -143,14 +155,14 @@ class Guest:
                 self._heard += len(line) + 1
                 self.echo(f"heard {line.decode(errors='replace')}")
                 return
-            self.sleep(LOOK_SECONDS)
+            self.sleep(str(LOOK_SECONDS))
 
     def discs(self, drive: str) -> NoReturn:
         """Say what is on each disc that is put into a drive."""
         while True:
             if word := _read(self._folder / f"drive{drive}").decode(errors="replace"):
                 self.echo(word)
-            self.sleep(LOOK_SECONDS)
+            self.sleep(str(LOOK_SECONDS))
 
     def serve(self, _: str) -> NoReturn:
         """Tell of the network card, and answer whoever calls a forwarded port."""
@@ -160,7 +172,7 @@ class Guest:
             for listener in self._calls:
                 with suppress(BlockingIOError), listener.accept()[0] as call:
                     call.sendall(b"served\n")
-            self.sleep(LOOK_SECONDS)
+            self.sleep(str(LOOK_SECONDS))
 
     def tell(self, _: str) -> None:
         """Tell what the machine is made of, write to it, and stay."""
@@ -218,6 +230,42 @@ class Guest:
         """Reboot, if the machine may."""
         raise Again if self._disc["reboots"] else Off("shutdown", "a reboot ends this machine")
 
+    def _answer(self) -> None:
+        """Do what a disc asks for, if it is a new one, and say so on the results volume."""
+        for drive in self._folder.glob("request[0-9]*"):
+            disc = _read(drive)
+            asked = dict(word.split("=", 1) for word in shlex.split(disc[:REQUEST_HEAD].decode()))
+            nonce = asked.get("vmf_request", self._answered)
+            if nonce == self._answered:
+                continue
+            self._answered = nonce
+            files = self._taken(asked["to"], disc[REQUEST_HEAD:]) if asked["to"] else self._offered(asked["out"])
+            words = b"" if asked["to"] or files else f"ls: {asked['out']}: No such file or directory\n".encode()
+            answer = b"%d %s\n%s" % (bool(words), nonce.encode(), words)
+            tar = _tar((("answer", answer), *files, ("vmf-end", f"{nonce}\n".encode())))
+            with Path(self._disc["volume"]).open("r+b") as disk:
+                disk.write(bytes(MAGIC_SIZE))  # first, so that it is not read before it is whole
+                disk.write(tar[MAGIC_SIZE : os.fstat(disk.fileno()).st_size])
+                disk.flush()
+                os.pwrite(disk.fileno(), tar[:MAGIC_SIZE], 0)
+
+    def _taken(self, to: str, payload: bytes) -> tuple[()]:
+        """Keep the files of a request as they are kept that an agent copies in."""
+        inside = self._folder / "inside"
+        inside.mkdir(exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(payload)) as tar:
+            for member in tar:
+                if content := tar.extractfile(member):
+                    (inside / quote(f"{to.rstrip('/')}/{member.name}", safe="")).write_bytes(content.read())
+        return ()
+
+    def _offered(self, out: str) -> tuple[tuple[str, bytes], ...]:
+        """A file that was copied in, or all of a folder, under `at`."""
+        above = f"{out.rpartition('/')[0]}/"
+        kept = {unquote(each.name): each for each in self._folder.glob("inside/*")}
+        inside = sorted(path for path in kept if path == out or path.startswith(f"{out}/"))
+        return tuple((f"at/{path.removeprefix(above)}", kept[path].read_bytes()) for path in inside)
+
     def _speak(self, code: str, *, end: tuple[tuple[str, bytes], ...]) -> None:
         """Overwrite the results volume with a tar, if it is the one that the CD names; what does not fit is lost."""
         if not self._disc["volume"]:
@@ -225,7 +273,7 @@ class Guest:
         files = [(name, self._made[name]) for name in self._disc["results"] if name in self._made]
         tar = _tar((("exit-code", f"{code}\n".encode()), *files, *end))
         with Path(self._disc["volume"]).open("r+b") as disk:
-            if disk.read(MAGIC_SIZE).hex() != self._disc["magic"]:
+            if not self._answered and disk.read(MAGIC_SIZE).hex() != self._disc["magic"]:
                 self.echo("no disk begins with the magic of the CD")
                 return
             disk.seek(0)

@@ -8,8 +8,10 @@ until { [ -f ../cd/vmf-end ] || any is_cd; } 2>/dev/null && any is_volume 2>/dev
   [ $((tries += 1)) -le 100 ] && sleep 0.1 || { echo "vmf: no CD-ROM with magic, or no disk like it"; umount ../cd; break; }
 done
 [ ! -f ../cd/login ] || { eval "ssh=~$(cat ../cd/login)/.ssh"; mkdir -p "$ssh" && cat ../cd/authorized_keys >>"$ssh/authorized_keys"; }
-cp ../cd/magic exit-code && cp ../cd/vmf-end . && setsid sh -c '. ../cd/env; sh ../cd/run "$@"; exit $?' </dev/null
+cp ../cd/magic exit-code && cp ../cd/vmf-end . && { vmf-exchange "$disk" </dev/null >/dev/null 2>&1 & } &&
+  setsid sh -c '. ../cd/env; sh ../cd/run "$@"; exit $?' </dev/null
 echo $? >exit-code && set -- exit-code
+while ! mkdir ../turn && [ -d ../turn ] && kill -0 $!; do sleep 0.1; done 2>/dev/null
 while IFS= read -r file; do [ ! -e "$file" ] || set -- "$@" "$file"; done <../cd/results
 cp ../cd/vmf-end . && tar -cf "$disk" -- "$@" vmf-end
 sync && poweroff

@@ -44,6 +44,7 @@ def _skeleton() -> Iterator[cpio.Entry]:
     yield cpio.device("dev/null", 1, 3)
     yield cpio.file("init", text("init.sh"), mode=0o755)
     yield cpio.file("guest.sh", text("guest.sh"), mode=0o755)
+    yield cpio.file("bin/vmf-exchange", text("exchange.sh"), mode=0o755)
     yield cpio.file("bin/poweroff", POWEROFF, mode=0o755)
 
 

@@ -24,6 +24,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "guest-agent": "a guest may run the QEMU guest agent",
     "guest-files": "files can be copied into a running guest, and out of it, by its agent",
     "kernel-included": "machines start from their first disk",
+    "live-results": "what a running guest writes on its results volume can be read at once",
     "media-change": "discs can be changed while the guest runs",
     "network-bridge": "machines may be on a bridge of the computer, with its own libvirt",
     "network-nat": "machines may be on a nat network of vmf's, with the computer's own libvirt",

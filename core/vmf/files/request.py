@@ -1,0 +1,78 @@
+"""A request to a guest that runs its script: a disc without a file system, whose answer comes on the results volume.
+
+The disc begins with assignments for the guest's shell, filled up to `HEAD` bytes with newlines; where files go in, one
+tar stream of them follows. `docs/guest.md` describes it to whoever builds a guest.
+"""
+
+from __future__ import annotations
+
+import shlex
+import stat
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from vmf.errors import UsageError
+from vmf.files.beside import appearing
+from vmf.files.console import one_line
+
+HEAD = 16 * 1024
+"""Bytes: whole sectors of a CD-ROM, as all that follow are."""
+_PERMISSIONS = 0o777
+
+
+def write_in(path: Path, *, nonce: str, to: str, files: Mapping[str, Path]) -> None:
+    """Write a request to take files and folders in.
+
+    Args:
+        path: the disc's file; it is the owner's alone.
+        nonce: 32 hexadecimal digits that no other request has.
+        to: the folder in the guest; relative to where its script runs.
+        files: by their names in that folder; a folder goes with all that is in it.
+
+    Raises:
+        UsageError: if one is neither a file nor a folder, or changes meanwhile, or the path is too long.
+        OSError: if one cannot be read, or the disc not be written.
+    """
+    head = _head(nonce, to=to)
+    with appearing(path) as disc:
+        disc.write(head)
+        with tarfile.open(fileobj=disc, mode="w", format=tarfile.GNU_FORMAT) as tar:
+            for name, file in files.items():
+                _add(tar, name, file)
+
+
+def write_out(path: Path, *, nonce: str, out: str) -> None:
+    """Write a request to hand out the file or folder `out`; all else as for `write_in`."""
+    head = _head(nonce, out=out)
+    with appearing(path) as disc:
+        disc.write(head)
+
+
+def _head(nonce: str, *, to: str = "", out: str = "") -> bytes:
+    given = {"vmf_request": nonce, "to": to, "out": out}
+    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()).encode()
+    if len(lines) > HEAD:
+        raise UsageError("the path in the guest is too long", hint="Linux takes 4095 bytes")
+    return lines.ljust(HEAD, b"\n")
+
+
+def _add(tar: tarfile.TarFile, name: str, file: Path) -> None:
+    file = file.resolve(strict=True)  # a link in a folder stays one
+    if not (file.is_file() or file.is_dir()):
+        raise UsageError(f"{file} is neither a file nor a folder")
+    try:
+        tar.add(file, arcname=name, filter=_unowned)
+    except OSError as error:
+        if error.errno is None:  # it is tarfile's own: there was less to read than it had announced
+            raise UsageError(f"{one_line(str(file).encode(errors='replace'))} changed while it was read") from error
+        raise
+
+
+def _unowned(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """As the guest's root has it; devices, pipes and sockets stay here."""
+    if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+        return None
+    return member.replace(
+        uid=0, gid=0, uname="root", gname="root", mode=stat.S_IMODE(member.mode) & _PERMISSIONS, deep=False
+    )
