@@ -77,21 +77,10 @@ class Connection:
         return Folder(machines=self.daemon.machines, name=machine, account=self.daemon.account)
 
     def create(self, machine: Machine) -> None:
-        """Define and start the machine, each unless it has been done."""
+        """Define, start and bound the machine, each unless it has been done."""
         found = self.client.found(machine.name)
-        if found and self._was_started(machine.name, *found):
-            return
-        devices = usable.check_files(in_place(machine), self.daemon.account)
-        usable.check_shares(machine.shares, self.daemon.account)
-        place = self._place(machine.name, devices=devices)
-        description = xml(machine, place)
-        self._connect(machine.nic)
-        self.folder(machine.name).make()
-        with blaming_job(sentences(in_place(machine))):
-            with self._overlaying(machine, place):  # takes as long as defining does
-                if not found:
-                    self.client.define(machine.name, description)
-            self.client.start(machine.name, partial(self._was_started, machine.name))
+        if not found or not self._was_started(machine.name, *found):
+            self._make(machine, is_defined=found is not None)
         if self.daemon.cgroups:
             self.client.cap(machine.name, memory=machine.memory + OVERHEAD)
 
@@ -199,6 +188,19 @@ class Connection:
     def machines(self) -> tuple[str, ...]:
         """Every machine that vmf made, and every folder of one."""
         return tuple(sorted({*self.client.machines(), *(each.name for each in self.daemon.machines.iterdir())}))
+
+    def _make(self, machine: Machine, *, is_defined: bool) -> None:
+        devices = usable.check_files(in_place(machine), self.daemon.account)
+        usable.check_shares(machine.shares, self.daemon.account)
+        place = self._place(machine.name, devices=devices)
+        description = xml(machine, place)
+        self._connect(machine.nic)
+        self.folder(machine.name).make()
+        with blaming_job(sentences(in_place(machine))):
+            with self._overlaying(machine, place):  # takes as long as defining does
+                if not is_defined:
+                    self.client.define(machine.name, description)
+            self.client.start(machine.name, partial(self._was_started, machine.name))
 
     def _place(self, machine: str, *, devices: frozenset[str] = frozenset()) -> Place:
         sockets = self.daemon.folder.joinpath(*SOCKETS)
