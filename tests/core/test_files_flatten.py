@@ -87,13 +87,21 @@ def test_a_whole_qcow2_needs_no_other_file(base, changed, tmp_path):
     assert (tmp_path / "raw").read_bytes() == expected
 
 
-def test_a_base_that_names_another_file_is_not_followed(base, changed, tmp_path):
-    """Its header was looked at before; should it have changed since, the chain ends all the same."""
-    hostile = tmp_path / "hostile.qcow2"
-    qemu_img("create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, hostile)
+@pytest.mark.parametrize("part", [False, True])
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("backing_file=base.raw,backing_fmt=raw", "an overlay"), ("data_file=data", "in another")],
+)
+def test_a_base_that_names_another_file_is_refused_before_qemu_sees_it(changed, monkeypatch, option, words, part):
+    """It was looked at before its guest was started, and may have changed since."""
+    hostile, whole = changed.with_name("hostile.qcow2"), changed.with_name("whole")
+    monkeypatch.chdir(changed.parent)
+    qemu_img("create", "-q", "-f", "qcow2", "-o", option, hostile, SIZE)
+    stretch = Slice(offset=0, size=hostile.stat().st_size) if part else None
     with hostile.open("rb") as file:
-        whole = made_whole(changed, Base(file=file, format=DiskFormat.QCOW2), tmp_path / "whole")
-    assert b"base" not in whole.read_bytes()
+        below = Base(file=file, format=DiskFormat.QCOW2, part=stretch)
+        with pytest.raises(Unfit, match=f"what it lies on: .*{words}"):
+            made_whole(changed, below, whole, program="/none")
 
 
 def test_an_overlay_that_leads_elsewhere_is_refused_before_qemu_sees_it(base, changed, tmp_path):
@@ -105,8 +113,13 @@ def test_an_overlay_that_leads_elsewhere_is_refused_before_qemu_sees_it(base, ch
 
 
 def test_what_qemu_img_objects_to_is_told(base, changed, tmp_path):
-    base.write_bytes(b"no qcow2 at all" * 1000)
-    with base.open("rb") as file, pytest.raises(Unmade, match="not in qcow2 format"):
+    broken = tmp_path / "broken.qcow2"
+    qemu_img("convert", "-O", "qcow2", base, broken)
+    with broken.open("r+b") as file:
+        file.seek(40)
+        file.seek(int.from_bytes(file.read(8)) + 6)
+        file.write(b"\2")  # its second table begins in the middle of a cluster
+    with broken.open("rb") as file, pytest.raises(Unmade, match="error while reading"):
         made_whole(changed, Base(file=file, format=DiskFormat.QCOW2), tmp_path / "whole")
 
 

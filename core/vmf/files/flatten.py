@@ -1,7 +1,8 @@
 """One disk made of an overlay and what it lies on, by qemu-img.
 
 What the overlay's header says of the file beneath is never followed: the whole chain is stated, by descriptors of
-files that are open, so that neither a name nor a link can lead anywhere else.
+files that are open, so that neither a name nor a link can lead anywhere else. Both headers are looked at once more: a
+file may have changed since its guest was started, and qemu-img, unlike a guest, runs in no cage.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from vmf.files import qcow2, sparse
+from vmf.files import images, qcow2, sparse
+from vmf.files.unfit import Unfit
 from vmf.model import DiskFormat, Slice
 
 QEMU_IMG = "qemu-img"
@@ -61,14 +63,17 @@ def flatten(
 ) -> None:
     """Make one disk, raw or qcow2, of an overlay and its base in the file `new`; what was in it is lost.
 
-    The overlay is open to read and is looked at here before qemu-img is; the base has been looked at. `new` is open to
-    read and write.
+    The overlay and the base are open to read; `new` is open to read and write.
 
     Raises:
-        Unfit: if the overlay is none, or must not be used.
+        Unfit: if the overlay is none, or one of the two must not be used.
         Unmade: if qemu-img fails, such as for want of room.
     """
     qcow2.check_overlay(overlay)
+    try:
+        images.check(images.within(base.file, base.part), base.format)
+    except Unfit as error:
+        raise Unfit(f"what it lies on: {error}", error.hint) from error
     with _stating(overlay, base, qemu_img.scratch) as (chain, files):
         done = subprocess.run(
             (qemu_img.program, "convert", "-O", layout, f"json:{json.dumps(chain)}", _named(new)),

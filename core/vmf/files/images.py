@@ -93,8 +93,32 @@ def inspect(disk: Disk, *, on_host: Open | None = None) -> None:
         JobFault: with the hold code, and a hint that says what to do.
     """
     with opened(disk.file, "disk", open_disk, on_host) as file:
-        _check_magic(file, disk.layout)
-        _CHECKS[disk.layout](file)
+        check(file, disk.layout)
+
+
+def check(file: IO[bytes], layout: DiskFormat) -> None:
+    """Check that an open disk is what it is stated to be, and names no other file.
+
+    Raises:
+        Unfit: if it is not, or does.
+        OSError: if it cannot be read.
+    """
+    file.seek(0)
+    _check_magic(file, layout)
+    _CHECKS[layout](file)
+
+
+def within(whole: IO[bytes], part: Slice | None) -> IO[bytes]:
+    """What is meant of an open file: the stretch of it, or all.
+
+    Raises:
+        Unfit: if the file ends before the stretch does.
+    """
+    if part is None:
+        return whole
+    if part.offset + part.size > whole.seek(0, os.SEEK_END):
+        raise Unfit("it ends before the stretch that is meant", "get a good copy of the file")
+    return BufferedReader(Stretch(whole, part))
 
 
 def verify_image(image: Image, *, checksum: Sum, on_host: Open | None = None) -> None:
@@ -123,7 +147,7 @@ def opened(file: File, what: str, here: Open = open_file, on_host: Open | None =
         raise _invalid(file, what, "its path is not absolute", "name it from / on")
     try:
         with opening(file.path) as whole:
-            yield whole if file.part is None else _stretch(whole, file.part)
+            yield within(whole, file.part)
     except Unfit as error:
         raise _invalid(file, what, str(error), error.hint) from error
     except OSError as error:
@@ -146,12 +170,6 @@ def check_roots(files: Iterable[File], host: Host) -> None:
             hint = f"put the file there: {allowed}" if roots else "ask the host's owner"
             what = f"{_shown(file)}: it lies at {_name(real)}, outside the folders that host {host.name} allows"
             raise Refused(what, hint=hint)
-
-
-def _stretch(whole: IO[bytes], part: Slice) -> IO[bytes]:
-    if part.offset + part.size > whole.seek(0, os.SEEK_END):
-        raise Unfit("it ends before the stretch that is meant", "get a good copy of the file")
-    return BufferedReader(Stretch(whole, part))
 
 
 def _fault(file: File, what: str, error: OSError) -> JobFault:
