@@ -103,19 +103,23 @@ class Connection:
         return open_disk(path)
 
     def facts(self, machine: str) -> MachineFacts:
-        """What libvirt and QEMU know of a machine that runs."""
+        """What libvirt and QEMU know of a machine that runs; nothing of one that goes while they are asked."""
         known = self.client.facts(machine)
-        if not known.memory:
-            return known
+        if known is None:
+            return MachineFacts()
         screen = Path(self._place(machine).socket(machine, Socket.SCREEN))
         forwards = nics.forwards(self.client.monitor(machine, "info usernet"))
         addresses = (address for card in networks.cards(self.client, machine) for address in _addresses(card))
+        try:
+            taken = self.folder(machine).taken(OVERLAYS)
+        except FileNotFoundError:
+            return MachineFacts()
         return replace(
             known,
             addresses=tuple(addresses),
             forwards=tuple(forwards),
             screen=str(screen) if screen.is_socket() else "",
-            disks=self.folder(machine).taken(OVERLAYS),
+            disks=taken,
         )
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:

@@ -139,8 +139,17 @@ class Folder(Struct, frozen=True, kw_only=True):
         return os.path.lexists(self.path / name)
 
     def taken(self, names: re.Pattern[str]) -> dict[str, int]:
-        """The bytes that files of such names take of the disk."""
-        with _blaming_host(self.path), beneath(self.machines, self.name) as folder, os.scandir(folder) as files:
+        """The bytes that files of such names take of the disk.
+
+        Raises:
+            FileNotFoundError: if the folder, or one of them meanwhile, is not there.
+            HostFault: if they cannot be looked at.
+        """
+        with (
+            _blaming_host(self.path, but=FileNotFoundError),
+            beneath(self.machines, self.name) as folder,
+            os.scandir(folder) as files,
+        ):
             found = [each for each in files if names.fullmatch(each.name)]
             return {each.name: each.stat(follow_symlinks=False).st_blocks * BLOCK for each in found}
 

@@ -193,9 +193,9 @@ class Client:
         found = self.found(machine)
         return MachineState(power=Power.ABSENT) if found is None else machine_state(*found)
 
-    def facts(self, machine: str) -> MachineFacts:
-        """What is known of a machine that runs."""
-        return self.on(machine, _facts) or MachineFacts()
+    def facts(self, machine: str) -> MachineFacts | None:
+        """What is known of a machine; None if it does not run."""
+        return self.on(machine, _facts)
 
     def monitor(self, machine: str, command: str) -> str:
         """What a running machine's QEMU answers to a command of its human monitor; empty if none runs."""
@@ -332,9 +332,9 @@ def _disk_errors(domain: Domain) -> Mapping[str, int]:
     return dict(errors)
 
 
-def _facts(domain: Domain) -> MachineFacts:
+def _facts(domain: Domain) -> MachineFacts | None:
     if not domain.isActive():
-        return MachineFacts()
+        return None
     memory, _, nanoseconds = map(int, domain.info()[2:])
     return MachineFacts(cpu_seconds=nanoseconds / NANOSECONDS, memory=memory * KIBIBYTE)
 

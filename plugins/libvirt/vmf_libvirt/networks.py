@@ -24,7 +24,12 @@ class Card(Struct, frozen=True, kw_only=True):
 
 def cards(client: Client, machine: str) -> tuple[Card, ...]:
     """The cards of a machine; none if it does not run."""
-    return client.on(machine, _cards) or ()
+    try:
+        return client.on(machine, _cards) or ()
+    except LibvirtFault as error:
+        if error.code != Code.OPERATION_INVALID:  # else it has ended by now
+            raise
+        return ()
 
 
 def adopt_network(client: Client, name: str, xml: str) -> None:
@@ -64,8 +69,6 @@ def adopt_filter(client: Client, name: str, xml: str) -> None:
 
 
 def _cards(domain: Domain) -> tuple[Card, ...]:
-    if not domain.isActive():
-        return ()
     found: Any = domain.interfaceAddresses(LEASES)  # its annotation is wrong
     leases = {each["hwaddr"].lower(): tuple(lease["addr"] for lease in each["addrs"] or ()) for each in found.values()}
     tree = ET.fromstring(domain.XMLDesc())  # noqa: S314  # libvirt's own

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from vmf.model import Machine
+from vmf.model import Machine, MachineFacts
 from vmf_kvm import account, connection
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.system import System
+from vmf_libvirt.errors import Code, LibvirtFault
 from vmf_libvirt.states import DomainState
 
 MACHINE = Machine(name="m", memory=2**28, cpus=1, accelerator="tcg")
@@ -23,6 +24,15 @@ class Client:
 
     def cap(self, _machine, *, memory):
         self.caps.append(memory)
+
+    def facts(self, _machine):
+        return MachineFacts(memory=MACHINE.memory) if self._state else None
+
+    def monitor(self, _machine, _command):
+        return ""
+
+    def on(self, _machine, _ask):
+        raise LibvirtFault("Requested operation is not valid: domain is not running", code=Code.OPERATION_INVALID)
 
 
 @pytest.fixture
@@ -44,3 +54,17 @@ def test_a_machine_whose_maker_was_killed_is_bounded_by_who_adopts_it(connected)
     client = Client((DomainState.RUNNING, 0))
     connected(client).create(MACHINE)
     assert client.caps == [MACHINE.memory + connection.OVERHEAD]
+
+
+@pytest.mark.parametrize("state", [None, (DomainState.RUNNING, 0)])
+def test_nothing_is_known_of_a_machine_that_goes_while_it_is_asked_after(connected, state):
+    assert connected(Client(state)).facts("m") == MachineFacts()
+
+
+def test_a_machine_that_has_just_ended_has_no_addresses_and_still_takes_space(connected):
+    connection = connected(Client((DomainState.RUNNING, 0)))
+    overlay = connection.folder("m").path / "disk0"
+    overlay.parent.mkdir(parents=True)
+    overlay.write_bytes(b"x")
+    known = connection.facts("m")
+    assert (known.addresses, list(known.disks)) == ((), ["disk0"])
