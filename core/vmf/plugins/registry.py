@@ -1,43 +1,27 @@
-"""Finding plugins, and calling them: the one typed façade over pluggy.
-
-Each entry point is loaded by itself: a broken plugin is listed with its error and harms no other. Nothing outside
-this module calls a hook.
-"""
+"""All plugins at hand: found, checked, and asked."""
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property, partial
+from collections.abc import Callable
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any
 
 import msgspec
 import pluggy
 from msgspec import Struct
-from msgspec.structs import replace
 
 from vmf import hookspecs
 from vmf.ads import Need, needs
-from vmf.errors import HostFault, SetupError, UsageError, VmfError
+from vmf.errors import SetupError, VmfError
 from vmf.hookspecs import API, OPTIONAL, PROJECT, HypervisorType
-from vmf.model import (
-    Ending,
-    Facts,
-    Handle,
-    Host,
-    Image,
-    Machine,
-    MachineFacts,
-    MachineState,
-    Placement,
-    Power,
-    Stop,
-)
-from vmf.rules import Check, Objection, Rule
+from vmf.model import Host, Machine, Placement
+from vmf.plugins.checks import guarded, letters_of
+from vmf.plugins.failures import BrokenPlugin, PluginFailed, translated
+from vmf.plugins.hypervisor import Hypervisor
+from vmf.rules import Check
 from vmf.state import Event
 
 HYPERVISORS = "vmf.hypervisors"
@@ -45,15 +29,8 @@ OTHERS = "vmf.plugins"
 
 _WORDS = frozenset({"hypervisor"})
 """The verbs of a plugin that lends vmf the words of its type, and drives nothing."""
-_RULE = re.compile(r"[A-Z]+[0-9]{3}")
-"""The id of a rule: the letters of its plugin, and a number."""
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-class BrokenPlugin(VmfError):
-    """A plugin cannot be used; it is listed with this reason."""
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -175,9 +152,9 @@ class Plugins:
         owners = {"VMF": "vmf"}
         for name in (each.name for each in self.listed if "lint" in each.hooks):
             try:
-                with _translated(f"plugin {name} failed in lint"):
+                with translated(f"plugin {name} failed in lint"):
                     own = [check for answer in self._ask(name, "lint") for check in answer]
-                    letters = _letters(own)
+                    letters = letters_of(own)
                 if taken := sorted(letters & owners.keys()):
                     raise BrokenPlugin(f"the letters {taken[0]} belong to the rules of {owners[taken[0]]}")
             except VmfError as error:
@@ -185,7 +162,7 @@ class Plugins:
                 log.error("the lint rules of plugin %s do not count: %s", name, error.brief)  # noqa: TRY400  # no traceback for users
             else:
                 owners |= dict.fromkeys(letters, name)
-                checks += (replace(check, judge=partial(_judged, name, check)) for check in own)
+                checks += (guarded(name, check) for check in own)
         return tuple(checks)
 
     def _answering(self, hook: str) -> list[str]:
@@ -194,7 +171,7 @@ class Plugins:
     def _ask(self, name: str, hook: str, **arguments: object) -> list[Any]:
         """Ask one plugin alone, so that what it raises is known to be its own."""
         others = [plugin for other, plugin in self._manager.list_name_plugin() if other != name]
-        with _translated(f"plugin {name} failed in {hook}"):
+        with translated(f"plugin {name} failed in {hook}"):
             answers: list[Any] = self._manager.subset_hook_caller(hook, others)(**arguments)
         return answers
 
@@ -254,188 +231,6 @@ class Plugins:
         if said.type != name:
             raise BrokenPlugin(f"is registered as {name} and calls itself {said.type}")
         return said
-
-
-def _nobody(_done: int, _total: int) -> None:
-    """Nobody wants to know how far it is."""
-
-
-class Hypervisor:
-    """One host through its plugin: a typed method for each verb, and the refusals.
-
-    A verb that nobody answers, and any error that is not vmf's own, is a `HostFault`.
-    """
-
-    def __init__(
-        self,
-        manager: pluggy.PluginManager,
-        others: list[Any],
-        *,
-        capabilities: Iterable[str],
-        host: Host,
-        folder: Path,
-    ) -> None:
-        self._manager = manager
-        self._others = others
-        self._capabilities = frozenset(capabilities)
-        self.host = host
-        self._connection = self._call("connect", host=host, folder=folder)
-
-    def close(self) -> None:
-        """Let go of the host; its machines stay."""
-        with _translated(f"plugin {self.host.type} failed to close its connection"):
-            self._connection.close()
-
-    def probe(self, *, known: Facts | None, proof: Image | None) -> Facts:
-        """See `vmf.hookspecs.probe`."""
-        return self._verb("probe", Facts, known=known, proof=proof)
-
-    def put(self, machine: str, name: str, source: Path, report: Callable[[int, int], None] = _nobody) -> str:
-        """See `vmf.hookspecs.put`."""
-        return self._verb("put", str, machine=machine, name=name, source=source, report=report)
-
-    def read(self, path: Path) -> IO[bytes]:
-        """See `vmf.hookspecs.read`."""
-        try:
-            return self._stream("read", path=path)
-        except PluginFailed as error:
-            if isinstance(error.__cause__, OSError):  # tells of the file, not of the plugin
-                raise error.__cause__ from None
-            raise
-
-    def create(self, machine: Machine) -> Handle:
-        """See `vmf.hookspecs.create`. If a wrapper fails although the machine is in being, the machine counts."""
-        try:
-            return self._verb("create", Handle, machine=machine)
-        except PluginFailed:
-            handle = Handle(host=self.host.name, machine=machine.name)
-            if not _in_being(self.state(handle)):
-                raise
-            log.exception("a plugin failed around create; machine %s is in being", machine.name)
-            return handle
-
-    def state(self, handle: Handle) -> MachineState:
-        """See `vmf.hookspecs.state`."""
-        return self._verb("state", MachineState, handle=handle)
-
-    def watch(self, notify: Callable[[str], None]) -> hookspecs.Watch:
-        """See `vmf.hookspecs.watch`."""
-        watch: hookspecs.Watch = self._ask("watch", notify=notify)
-        return watch
-
-    def console(self, handle: Handle, offset: int) -> bytes:
-        """See `vmf.hookspecs.console`."""
-        return self._verb("console", bytes, handle=handle, offset=offset)
-
-    def shut_down(self, handle: Handle, how: Stop) -> MachineState:
-        """See `vmf.hookspecs.shut_down`."""
-        return self._verb("shut_down", MachineState, handle=handle, how=how)
-
-    def fetch(self, handle: Handle, name: str) -> IO[bytes]:
-        """See `vmf.hookspecs.fetch`."""
-        return self._stream("fetch", handle=handle, name=name)
-
-    def facts(self, handle: Handle) -> MachineFacts:
-        """See `vmf.hookspecs.facts`."""
-        return self._verb("facts", MachineFacts, handle=handle)
-
-    def change_media(self, handle: Handle, drive: int, name: str) -> MachineState:
-        """See `vmf.hookspecs.change_media`."""
-        return self._verb("change_media", MachineState, handle=handle, drive=drive, name=name)
-
-    def open_console(self, handle: Handle) -> hookspecs.Terminal:
-        """See `vmf.hookspecs.open_console`."""
-        terminal: hookspecs.Terminal = self._ask("open_console", handle=handle)
-        return terminal
-
-    def copy_in(self, handle: Handle, source: IO[bytes], path: str) -> int:
-        """See `vmf.hookspecs.copy_in`."""
-        return self._verb("copy_in", int, handle=handle, source=source, path=path)
-
-    def copy_out(self, handle: Handle, path: str) -> IO[bytes]:
-        """See `vmf.hookspecs.copy_out`."""
-        return self._stream("copy_out", handle=handle, path=path)
-
-    def destroy(self, handle: Handle) -> MachineState:
-        """See `vmf.hookspecs.destroy`."""
-        return self._verb("destroy", MachineState, handle=handle)
-
-    def machines(self) -> tuple[Handle, ...]:
-        """See `vmf.hookspecs.machines`."""
-        return self._verb("machines", tuple)
-
-    def _stream(self, verb: str, /, **arguments: object) -> IO[bytes]:
-        stream: IO[bytes] = self._ask(verb, **arguments)
-        return stream
-
-    def _ask(self, verb: str, /, **arguments: object) -> Any:  # noqa: ANN401  # narrowed by the typed methods above
-        ability = OPTIONAL.get(verb)
-        if ability is not None and ability not in self._capabilities:
-            raise UsageError(f"host {self.host.name}: type {self.host.type} does not have the ability {ability}")
-        return self._call(verb, connection=self._connection, host=self.host, **arguments)
-
-    def _verb(self, verb: str, answer: type[T], /, **arguments: object) -> T:
-        result = self._ask(verb, **arguments)
-        if not isinstance(result, answer):
-            raise PluginFailed(f"plugin {self.host.type} answered {verb} with {type(result).__name__}")
-        return result
-
-    def _call(self, verb: str, /, **arguments: object) -> Any:  # noqa: ANN401  # narrowed by the typed methods above
-        with _translated(f"a plugin failed in {verb}"):
-            result = self._manager.subset_hook_caller(verb, self._others)(**arguments)
-        if result is None:
-            raise PluginFailed(f"plugin {self.host.type} did not answer {verb}")
-        return result
-
-
-class PluginFailed(HostFault):
-    """A plugin broke the rules of the seam, or raised what is not vmf's."""
-
-    def __init__(self, brief: str) -> None:
-        super().__init__(brief, hint="`vmf plugins` lists all plugins; the job's log has the traceback")
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Let vmf's own errors pass; turn any other into `PluginFailed`."""
-    try:
-        yield
-    except VmfError:
-        raise
-    except Exception as error:
-        raise PluginFailed(f"{what}: {type(error).__name__}: {error}") from error
-
-
-def _letters(checks: Sequence[object]) -> set[str]:
-    """The letters of the rules that checks are of, each of which has an id of its own."""
-    rules: dict[str, Rule] = {}
-    for check in checks:
-        if not isinstance(check, Check) or not issubclass(check.kind, Struct):
-            raise BrokenPlugin(f"{check!r:.100} is no check of a job, a host or an image")
-        rule = check.rule
-        if not _RULE.fullmatch(rule.id):
-            raise BrokenPlugin(f"{rule.id!r} is no id: write capital letters and three digits, such as SITE201")
-        if rules.setdefault(rule.id, rule) != rule:
-            raise BrokenPlugin(f"{rule.id} is the id of two rules")
-    return {each.rstrip("0123456789") for each in rules}
-
-
-def _judged(plugin: str, check: Check[T], value: T) -> tuple[Objection, ...]:
-    """What a plugin's check has against a value: nothing if it fails, which is logged."""
-    try:
-        found: tuple[Any, ...] = tuple(check.judge(value))
-        if strays := [each for each in found if not isinstance(each, Objection)]:
-            raise TypeError(f"{strays[0]!r:.100} is no Objection")  # noqa: TRY301  # as if the check had raised it
-    except Exception as error:  # third-party code: it must not keep other rules from judging
-        log.debug("plugin %s, rule %s", plugin, check.rule.id, exc_info=True)
-        log.error("plugin %s failed in rule %s: %s: %s", plugin, check.rule.id, type(error).__name__, error)  # noqa: TRY400  # no traceback for users
-        return ()
-    return found
-
-
-def _in_being(state: MachineState) -> bool:
-    """Whether the machine has been started; one that was only defined is off, and nobody knows why."""
-    return state.power in {Power.RUNNING, Power.PAUSED} or state.ending not in {None, Ending.UNKNOWN}
 
 
 def _version(entry: EntryPoint) -> str:

@@ -1,0 +1,156 @@
+"""One host through its plugin: the façade that the engine calls."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import pluggy
+
+from vmf import hookspecs
+from vmf.errors import UsageError
+from vmf.hookspecs import OPTIONAL
+from vmf.model import Ending, Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Power, Stop
+from vmf.plugins.failures import PluginFailed, translated
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def _nobody(_done: int, _total: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
+class Hypervisor:
+    """One host through its plugin: a typed method for each verb, and the refusals.
+
+    A verb that nobody answers, and any error that is not vmf's own, is a `HostFault`.
+    """
+
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        others: list[Any],
+        *,
+        capabilities: Iterable[str],
+        host: Host,
+        folder: Path,
+    ) -> None:
+        self._manager = manager
+        self._others = others
+        self._capabilities = frozenset(capabilities)
+        self.host = host
+        self._connection = self._call("connect", host=host, folder=folder)
+
+    def close(self) -> None:
+        """Let go of the host; its machines stay."""
+        with translated(f"plugin {self.host.type} failed to close its connection"):
+            self._connection.close()
+
+    def probe(self, *, known: Facts | None, proof: Image | None) -> Facts:
+        """See `vmf.hookspecs.probe`."""
+        return self._verb("probe", Facts, known=known, proof=proof)
+
+    def put(self, machine: str, name: str, source: Path, report: Callable[[int, int], None] = _nobody) -> str:
+        """See `vmf.hookspecs.put`."""
+        return self._verb("put", str, machine=machine, name=name, source=source, report=report)
+
+    def read(self, path: Path) -> IO[bytes]:
+        """See `vmf.hookspecs.read`."""
+        try:
+            return self._stream("read", path=path)
+        except PluginFailed as error:
+            if isinstance(error.__cause__, OSError):  # tells of the file, not of the plugin
+                raise error.__cause__ from None
+            raise
+
+    def create(self, machine: Machine) -> Handle:
+        """See `vmf.hookspecs.create`. If a wrapper fails although the machine is in being, the machine counts."""
+        try:
+            return self._verb("create", Handle, machine=machine)
+        except PluginFailed:
+            handle = Handle(host=self.host.name, machine=machine.name)
+            if not _in_being(self.state(handle)):
+                raise
+            log.exception("a plugin failed around create; machine %s is in being", machine.name)
+            return handle
+
+    def state(self, handle: Handle) -> MachineState:
+        """See `vmf.hookspecs.state`."""
+        return self._verb("state", MachineState, handle=handle)
+
+    def watch(self, notify: Callable[[str], None]) -> hookspecs.Watch:
+        """See `vmf.hookspecs.watch`."""
+        watch: hookspecs.Watch = self._ask("watch", notify=notify)
+        return watch
+
+    def console(self, handle: Handle, offset: int) -> bytes:
+        """See `vmf.hookspecs.console`."""
+        return self._verb("console", bytes, handle=handle, offset=offset)
+
+    def shut_down(self, handle: Handle, how: Stop) -> MachineState:
+        """See `vmf.hookspecs.shut_down`."""
+        return self._verb("shut_down", MachineState, handle=handle, how=how)
+
+    def fetch(self, handle: Handle, name: str) -> IO[bytes]:
+        """See `vmf.hookspecs.fetch`."""
+        return self._stream("fetch", handle=handle, name=name)
+
+    def facts(self, handle: Handle) -> MachineFacts:
+        """See `vmf.hookspecs.facts`."""
+        return self._verb("facts", MachineFacts, handle=handle)
+
+    def change_media(self, handle: Handle, drive: int, name: str) -> MachineState:
+        """See `vmf.hookspecs.change_media`."""
+        return self._verb("change_media", MachineState, handle=handle, drive=drive, name=name)
+
+    def open_console(self, handle: Handle) -> hookspecs.Terminal:
+        """See `vmf.hookspecs.open_console`."""
+        terminal: hookspecs.Terminal = self._ask("open_console", handle=handle)
+        return terminal
+
+    def copy_in(self, handle: Handle, source: IO[bytes], path: str) -> int:
+        """See `vmf.hookspecs.copy_in`."""
+        return self._verb("copy_in", int, handle=handle, source=source, path=path)
+
+    def copy_out(self, handle: Handle, path: str) -> IO[bytes]:
+        """See `vmf.hookspecs.copy_out`."""
+        return self._stream("copy_out", handle=handle, path=path)
+
+    def destroy(self, handle: Handle) -> MachineState:
+        """See `vmf.hookspecs.destroy`."""
+        return self._verb("destroy", MachineState, handle=handle)
+
+    def machines(self) -> tuple[Handle, ...]:
+        """See `vmf.hookspecs.machines`."""
+        return self._verb("machines", tuple)
+
+    def _stream(self, verb: str, /, **arguments: object) -> IO[bytes]:
+        stream: IO[bytes] = self._ask(verb, **arguments)
+        return stream
+
+    def _ask(self, verb: str, /, **arguments: object) -> Any:  # noqa: ANN401  # narrowed by the typed methods above
+        ability = OPTIONAL.get(verb)
+        if ability is not None and ability not in self._capabilities:
+            raise UsageError(f"host {self.host.name}: type {self.host.type} does not have the ability {ability}")
+        return self._call(verb, connection=self._connection, host=self.host, **arguments)
+
+    def _verb(self, verb: str, answer: type[T], /, **arguments: object) -> T:
+        result = self._ask(verb, **arguments)
+        if not isinstance(result, answer):
+            raise PluginFailed(f"plugin {self.host.type} answered {verb} with {type(result).__name__}")
+        return result
+
+    def _call(self, verb: str, /, **arguments: object) -> Any:  # noqa: ANN401  # narrowed by the typed methods above
+        with translated(f"a plugin failed in {verb}"):
+            result = self._manager.subset_hook_caller(verb, self._others)(**arguments)
+        if result is None:
+            raise PluginFailed(f"plugin {self.host.type} did not answer {verb}")
+        return result
+
+
+def _in_being(state: MachineState) -> bool:
+    """Whether the machine has been started; one that was only defined is off, and nobody knows why."""
+    return state.power in {Power.RUNNING, Power.PAUSED} or state.ending not in {None, Ending.UNKNOWN}
