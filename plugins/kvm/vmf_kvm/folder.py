@@ -9,17 +9,18 @@ import contextlib
 import io
 import os
 import re
-import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
+from vmf.files.access import open_file
 from vmf.model import NAME
 from vmf.units import format_size
 from vmf_kvm.account import Account
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-SCRATCH = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 WRITTEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the place of a file is not waited for
 BLOCK = 512
@@ -77,7 +77,7 @@ class Folder(Struct, frozen=True, kw_only=True):
         """
         _check(name)
         try:
-            reading = source.open("rb")
+            reading = open_file(source)
         except OSError as error:
             raise unopened(source, error) from error
         with reading:
@@ -127,12 +127,13 @@ class Folder(Struct, frozen=True, kw_only=True):
         Raises:
             HostFault: if it cannot be made here; from the file, if it cannot be read.
         """
-        name = f".{secrets.token_hex(8)}.new"
-        with _blaming_host(self.path), beneath(self.machines, self.name) as folder:
-            file = _Reading(os.open(name, SCRATCH, 0o600, dir_fd=folder), self.path / name, "r+b")
-            os.unlink(name, dir_fd=folder)
+        with (
+            _blaming_host(self.path),
+            beneath(self.machines, self.name) as folder,
+            TemporaryFile(dir=f"/proc/self/fd/{folder}/.") as file,  # `.`: it follows no link at the end
+        ):
             os.fchown(file.fileno(), self.account.uid, self.account.gid)
-        return io.BufferedRandom(file)
+            return io.BufferedRandom(_Reading(os.dup(file.fileno()), self.path, "r+b"))
 
     def has(self, name: str) -> bool:
         """Whether there is anything of this name."""

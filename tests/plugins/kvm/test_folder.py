@@ -120,6 +120,40 @@ def test_a_source_that_is_not_there_is_the_jobs_fault(folder, tmp_path):
     assert caught.value.code is HoldCode.IMAGE_MISSING
 
 
+def test_a_pipe_in_a_files_place_is_not_waited_for(folder, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(JobFault, match="a named pipe"):
+        folder.put("kernel", tmp_path / "pipe", nobody)
+
+
+def test_scratch_never_has_a_name(folder, monkeypatch):
+    folder.make()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fchown", lambda *_: seen.extend(folder.path.iterdir()))
+        seen = []
+        folder.scratch().close()
+    assert seen == []
+    with folder.scratch() as scratch:
+        scratch.write(b"one")
+        scratch.seek(0)
+        assert scratch.read() == b"one"
+        found = os.fstat(scratch.fileno())
+    assert (found.st_uid, found.st_mode & 0o777, found.st_nlink) == (folder.account.uid, 0o600, 0)
+
+
+def test_nothing_is_kept_open_when_scratch_cannot_be_given_away(folder, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "not yours")
+
+    folder.make()
+    before = set(Path("/proc/self/fd").iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fchown", refuse)
+        with pytest.raises(HostFault, match="not yours"):
+            folder.scratch()
+    assert set(Path("/proc/self/fd").iterdir()) == before
+
+
 def test_a_folder_that_cannot_be_made_is_the_hosts_fault(folder, source):
     folder.machines.rmdir()
     with pytest.raises(HostFault, match="m1"):
