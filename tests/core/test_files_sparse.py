@@ -12,9 +12,11 @@ import pytest
 
 from vmf.files import sparse
 from vmf.files.sparse import GRAIN, PIECE, Extent
+from vmf.files.stretch import Stretch
 from vmf.model import Slice
 
 SIZE = 64 * 2**20
+WHOLE = Slice(offset=0, size=PIECE)
 PARTS = {0: b"start", 8 * 2**20: b"middle" * 10_000, 40 * 2**20 - 3: b"across"}
 
 
@@ -67,6 +69,14 @@ def test_a_sum_is_that_of_the_content(holed, part, wrap):
     meant = content[part.offset : part.offset + part.size] if part else content
     with path.open("rb") as file:
         assert sparse.sha256(wrap(file), part, check=ignore) == hashlib.sha256(meant).hexdigest()
+
+
+@pytest.mark.parametrize("wrap", [lambda file: file, lambda file: io.BufferedReader(Stretch(file, WHOLE))])
+def test_of_a_file_that_is_cut_off_meanwhile_there_is_no_sum(tmp_path, wrap):
+    path = tmp_path / "cut"
+    path.write_bytes(b"x" * PIECE)
+    with path.open("rb") as file, pytest.raises(OSError, match="became shorter"):
+        sparse.sha256(wrap(file), check=lambda _done, _size: os.truncate(path, PIECE // 2))
 
 
 def test_holes_are_summed_without_being_read(tmp_path, monkeypatch):

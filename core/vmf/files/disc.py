@@ -201,4 +201,4 @@ def _compare(file: BinaryIO, length: int, content: bytes | Source, name: str) ->
                 break
             left -= len(piece)
         if left or length != content.size or source.read(1):
-            raise changed(content)
+            raise changed(content.name)

@@ -77,10 +77,10 @@ def here(path: Path) -> Source:
     return Source(name=name, open=opened, size=found.st_size, executable=executable, stamp=stamp)
 
 
-def changed(source: Source) -> JobFault:
+def changed(name: str) -> JobFault:
     """What is told of a file that is another one than it was, as the job's fault."""
     hint = "run the job again when nothing writes to it"
-    return JobFault(f"{source.name} changed while it was read", code=HoldCode.IMAGE_INVALID, hint=hint)
+    return JobFault(f"{name} changed while it was read", code=HoldCode.IMAGE_INVALID, hint=hint)
 
 
 def shown(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -53,6 +54,9 @@ def sha256(file: IO[bytes], part: Slice | None = None, *, check: Callable[[int, 
     """The SHA-256, in hexadecimal, of a file that can be sought, or of a part of it.
 
     `check` is told between pieces how many bytes are done, and of how many; what it raises breaks the work off.
+
+    Raises:
+        OSError: if it cannot be read, or ends sooner than it did at the beginning.
     """
     import hashlib  # noqa: PLC0415  # slow to import, and most commands sum nothing
 
@@ -65,7 +69,7 @@ def sha256(file: IO[bytes], part: Slice | None = None, *, check: Callable[[int, 
         for at in range(extent.start, extent.end, PIECE):
             check(at - start, size)
             length = min(PIECE, extent.end - at)
-            found.update(memoryview(_ZEROS)[:length] if extent.hole else file.read(length))
+            found.update(memoryview(_ZEROS)[:length] if extent.hole else _read(file, length))
     return found.hexdigest()
 
 
@@ -97,6 +101,13 @@ def _seek(file: int, at: int, whence: int, *, otherwise: int) -> int:
         return otherwise
     finally:
         os.lseek(file, before, os.SEEK_SET)
+
+
+def _read(file: IO[bytes], size: int) -> bytes:
+    data = file.read(size)
+    if len(data) < size:
+        raise OSError(errno.ESTALE, "it became shorter while it was read")
+    return data
 
 
 def _copy_piece(stream: IO[bytes], target: IO[bytes], start: int, size: int) -> None:

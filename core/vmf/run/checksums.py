@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from typing import IO
 
 from vmf.files import sparse
+from vmf.files.source import changed, shown
 from vmf.model import File
 from vmf.store import Store
 
 SETTLED_SECONDS = 0.1
 """A file that changed later than this before it was read may change again and bear the same times."""
+READINGS_MOST = 2
+"""Times that a file is read which changes meanwhile."""
 LOOK_SECONDS = 0.1
 """How often one who waits for another's sum looks whether to go on waiting."""
 
@@ -31,16 +34,24 @@ class Checksums:
         """The sum of `source`, which is open as `file`, in hexadecimal; of its part, if it is one.
 
         `check` is called often for as long as it takes; what it raises breaks the work off.
+
+        Raises:
+            JobFault: if the file changes each time that it is read.
+            OSError: if it cannot be read, or is cut off meanwhile.
         """
         key = _key(source)
         with self._alone(key, check):
-            stamp, began = _stamp(file), time.time()
-            known = self._store.checksum(key, stamp[0]) if stamp else None
-            if known is None:
-                known = sparse.sha256(file, source.part, check=lambda _done, _size: check())
-                if stamp and stamp == _stamp(file) and began - stamp[1] > SETTLED_SECONDS:
-                    self._store.keep_checksum(key, stamp[0], known)
-            return known
+            for _ in range(READINGS_MOST):
+                stamp, began = _stamp(file), time.time()
+                known = self._store.checksum(key, stamp[0]) if stamp else None
+                if known is not None:
+                    return known
+                found = sparse.sha256(file, source.part, check=lambda _done, _size: check())
+                if stamp == _stamp(file):
+                    if stamp and began - stamp[1] > SETTLED_SECONDS:
+                        self._store.keep_checksum(key, stamp[0], found)
+                    return found
+        raise changed(shown(source.path))
 
     @contextmanager
     def _alone(self, key: bytes, check: Callable[[], None]) -> Iterator[None]:

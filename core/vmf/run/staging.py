@@ -143,7 +143,7 @@ class _Carrier:
         path = self._fetched(name, source, called) if file.on_host else file.path
         self.put(name, path, called=called)
         if find(file, self._hypervisor.read).stamp != source.stamp:
-            raise changed(source)
+            raise changed(source.name)
 
     def _fetched(self, name: str, source: Source, called: str) -> Path:
         path = self._workshop / name
