@@ -16,7 +16,7 @@ import builtins
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TypeAlias
 
 import msgspec
 import pluggy
@@ -35,6 +35,15 @@ OPTIONAL: Mapping[str, str] = MappingProxyType({
     "copy_out": "guest-files",
 })  # fmt: skip
 """The verbs that not all hypervisors can, each with the capability that says so."""
+
+Report: TypeAlias = Callable[[int, int], None]
+"""Is told now and then how many bytes are done, and of how many, 0 if nobody knows; what it raises breaks the work
+off."""
+
+
+def unreported(_done: int, _total: int) -> None:
+    """A `Report` to nobody."""
+
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -115,9 +124,7 @@ def probe(connection: Connection, host: Host, known: Facts | None, proof: Image 
 
 
 @hookspec(firstresult=True)
-def put(
-    connection: Connection, host: Host, machine: str, name: str, source: Path, report: Callable[[int, int], None]
-) -> str:
+def put(connection: Connection, host: Host, machine: str, name: str, source: Path, report: Report) -> str:
     """Put a file of this computer into the machine's folder on the host under `name`; return `name`.
 
     Putting the same name again replaces it. The source stays. Only the machine can read the copy. `report` is told

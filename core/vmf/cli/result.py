@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -20,6 +20,7 @@ from vmf.files.access import open_disk
 from vmf.files.beside import naming, replacing
 from vmf.files.source import shown
 from vmf.files.unfit import Unfit
+from vmf.hookspecs import Report
 from vmf.model import Disk, DiskFormat, File
 from vmf.result import Base, ReturnedDisk
 from vmf.run.results import told
@@ -148,7 +149,7 @@ def _verify(file: IO[bytes], path: Path, changed: Changed) -> None:
 
 
 @contextmanager
-def _telling(what: str) -> Iterator[Callable[[int, int], None]]:
+def _telling(what: str) -> Iterator[Report]:
     """Say on a terminal how far something is, as long as it takes."""
     terminal = sys.stderr.isatty()
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import IO, BinaryIO, TypeAlias, cast
+from typing import IO, BinaryIO, cast
 
 from pycdlib import PyCdlib
 from pycdlib.pycdlibexception import PyCdlibException
@@ -22,8 +22,7 @@ from vmf.files.console import one_line
 from vmf.files.iso9660 import LEVELS, SECTOR, objection
 from vmf.files.layout import MOVED, layout
 from vmf.files.source import Content, Source, changed
-
-Report: TypeAlias = Callable[[int, int], None]
+from vmf.hookspecs import Report, unreported
 
 PIECE = 2**20
 _PADDING = 150 * SECTOR
@@ -34,11 +33,7 @@ _NOT_JOLIET = frozenset("*/:;?\\")
 _HINT = "the disk may be failing; if it is not, please report this"
 
 
-def _nobody(_done: int, _total: int) -> None:
-    """Nobody wants to know how far it is."""
-
-
-def write(path: Path, contents: Mapping[str, Content], *, label: str, report: Report = _nobody) -> None:
+def write(path: Path, contents: Mapping[str, Content], *, label: str, report: Report = unreported) -> None:
     """Write a disc, complete or not at all, and read it back; it is on its way to a host, and not synced.
 
     Args:

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from vmf.files import images, qcow2, sparse
 from vmf.files.unfit import Unfit
+from vmf.hookspecs import unreported
 from vmf.model import DiskFormat, Slice
 
 QEMU_IMG = "qemu-img"
@@ -103,7 +104,7 @@ def _stating(
     else:
         # If the base's own file has no plain name, QEMU looks for one in the overlay's header: so that has none.
         with scratch() as nameless:
-            sparse.copy(overlay, nameless, lambda _done, _size: None)
+            sparse.copy(overlay, nameless, unreported)
             qcow2.forget_backing(nameless)
             inner = {"driver": "raw", "file": beneath, **part}
             yield _over(nameless, {"driver": base.format, "file": inner, "backing": None}), (nameless, base.file)

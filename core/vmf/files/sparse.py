@@ -6,9 +6,10 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, NamedTuple
 
+from vmf.hookspecs import Report
 from vmf.model import Slice
 
 PIECE = 2**22
@@ -50,7 +51,7 @@ def extents(file: int, start: int, end: int) -> Iterator[Extent]:
         here = hole
 
 
-def sha256(file: IO[bytes], part: Slice | None = None, *, check: Callable[[int, int], None]) -> str:
+def sha256(file: IO[bytes], part: Slice | None = None, *, check: Report) -> str:
     """The SHA-256, in hexadecimal, of a file that can be sought, or of a part of it.
 
     `check` is told between pieces how many bytes are done, and of how many; what it raises breaks the work off.
@@ -73,7 +74,7 @@ def sha256(file: IO[bytes], part: Slice | None = None, *, check: Callable[[int, 
     return found.hexdigest()
 
 
-def copy(stream: IO[bytes], target: IO[bytes], report: Callable[[int, int], None]) -> None:
+def copy(stream: IO[bytes], target: IO[bytes], report: Report) -> None:
     """Copy a stream from its beginning into an empty file; holes stay holes, and zeros of no plain file become some.
 
     `report` is told between pieces how many bytes are done, and of how many, 0 if nobody knows; what it raises breaks
@@ -122,7 +123,7 @@ def _copy_piece(stream: IO[bytes], target: IO[bytes], start: int, size: int) -> 
         target.write(stream.read(size - copied))
 
 
-def _copy_read(stream: IO[bytes], target: IO[bytes], report: Callable[[int, int], None]) -> None:
+def _copy_read(stream: IO[bytes], target: IO[bytes], report: Report) -> None:
     done = 0
     while piece := stream.read(GRAIN):
         if piece.count(0) < len(piece):

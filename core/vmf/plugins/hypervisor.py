@@ -11,16 +11,12 @@ import pluggy
 
 from vmf import hookspecs
 from vmf.errors import UsageError
-from vmf.hookspecs import OPTIONAL
+from vmf.hookspecs import OPTIONAL, Report, unreported
 from vmf.model import Ending, Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Power, Stop
 from vmf.plugins.failures import PluginFailed, translated
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-def _nobody(_done: int, _total: int) -> None:
-    """Nobody wants to know how far it is."""
 
 
 class Hypervisor:
@@ -53,7 +49,7 @@ class Hypervisor:
         """See `vmf.hookspecs.probe`."""
         return self._verb("probe", Facts, known=known, proof=proof)
 
-    def put(self, machine: str, name: str, source: Path, report: Callable[[int, int], None] = _nobody) -> str:
+    def put(self, machine: str, name: str, source: Path, report: Report = unreported) -> str:
         """See `vmf.hookspecs.put`."""
         return self._verb("put", str, machine=machine, name=name, source=source, report=report)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from vmf.hookspecs import Report
 from vmf.run.notices import Notice, Staging
 from vmf.store import Record
 
@@ -22,7 +23,7 @@ class Progress:
         self._check = check
         self._tell = tell
 
-    def of(self, file: str) -> Callable[[int, int], None]:
+    def of(self, file: str) -> Report:
         """What takes a file's bytes that are done, and of how many; `file` is what it is called.
 
         It raises what `check` raises.

@@ -16,6 +16,7 @@ import msgspec
 from vmf import __version__
 from vmf.files import overlay, sparse, volume
 from vmf.files.beside import naming, sync_folder
+from vmf.hookspecs import Report
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
 from vmf.result import Base, Result, ReturnedDisk, Said, Word
@@ -155,7 +156,7 @@ def _write(path: Path, data: bytes) -> None:
         _flush(out)
 
 
-def _copy(stream: IO[bytes], target: Path, report: Callable[[int, int], None]) -> int:
+def _copy(stream: IO[bytes], target: Path, report: Report) -> int:
     """Copy a disk as sparsely as it is, and an overlay no further than it goes; the bytes of the copy."""
     with target.open("x+b") as out:
         sparse.copy(stream, out, report)

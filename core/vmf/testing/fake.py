@@ -36,7 +36,7 @@ from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.files.access import open_disk
 from vmf.files.console import one_line
-from vmf.hookspecs import API, HypervisorType, hookimpl
+from vmf.hookspecs import API, HypervisorType, Report, hookimpl
 from vmf.model import Address, Facts, Handle, Host, Machine, MachineFacts, MachineState, NetworkType, Power, Stop
 from vmf.testing import disc, samples
 from vmf.testing.terminal import Terminal
@@ -108,7 +108,7 @@ def probe(connection: World, known: Facts | None) -> Facts:
 
 
 @hookimpl
-def put(connection: World, machine: str, name: str, source: Path, report: Callable[[int, int], None]) -> str:
+def put(connection: World, machine: str, name: str, source: Path, report: Report) -> str:
     """Copy a file into the machine's folder."""
     connection.stumble("put")
     files = connection.machine(machine) / "files"

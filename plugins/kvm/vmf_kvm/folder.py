@@ -11,16 +11,17 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.files.access import open_file
+from vmf.hookspecs import Report
 from vmf.model import NAME
 from vmf.units import format_size
 from vmf_kvm.account import Account
@@ -35,7 +36,6 @@ WRITTEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the place of a file is not waited for
 BLOCK = 512
 """The kernel's unit of what a file takes, in bytes."""
-Report: TypeAlias = Callable[[int, int], None]
 
 
 class Folder(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from vmf.hookspecs import API, HypervisorType, hookimpl
+from vmf.hookspecs import API, HypervisorType, Report, hookimpl
 from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Stop
 from vmf.rules import Check
 from vmf_kvm.abilities import ABILITIES
@@ -42,7 +42,7 @@ def probe(connection: Connection, host: Host, known: Facts | None, proof: Image 
 
 
 @hookimpl
-def put(connection: Connection, machine: str, name: str, source: Path, report: Callable[[int, int], None]) -> str:
+def put(connection: Connection, machine: str, name: str, source: Path, report: Report) -> str:
     """Copy a file into the machine's folder."""
     connection.folder(machine).put(name, source, report)
     return name

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from vmf.errors import HostFault
 from vmf.files import cdrom, volume
+from vmf.hookspecs import unreported
 from vmf.model import (
     MEBIBYTE,
     Access,
@@ -75,7 +76,7 @@ def _machine(connection: Connection, scratch: Path, image: Image, magic: bytes, 
     booted = {"kernel": image.kernel, "initrd": image.initrd}
     given = {**{name: file.path for name, file in booted.items() if file}, "cdrom": disc, "results": results}
     for file, source in given.items():
-        connection.folder(NAME).put(file, source, lambda _done, _total: None)
+        connection.folder(NAME).put(file, source, unreported)
     return Machine(
         name=NAME,
         memory=MEMORY,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from vmf.files import cdrom, volume
+from vmf.hookspecs import unreported
 from vmf.model import MEBIBYTE, Access, DiskFormat, Job, Machine, MachineCdrom, MachineDisk, Power, Results
 from vmf.spec.image import load_image
 from vmf_kvm.connection import Connection
@@ -86,7 +87,7 @@ def put(image, tmp_path):
             "results": tmp_path / "results",
         }
         for file, source in sources.items():
-            connection.folder(name).put(file, source, lambda _done, _total: None)
+            connection.folder(name).put(file, source, unreported)
         given = {
             "name": name,
             "memory": job.memory,
