@@ -183,14 +183,17 @@ def facts(connection: Connection, host: Host, handle: Handle) -> MachineFacts:
 def change_media(connection: Connection, host: Host, handle: Handle, drive: int, name: str) -> MachineState:
     """Put a file of the machine's folder into its CD-ROM drive number `drive`, from 0; empty name: open the tray.
 
-    Raises `JobFault` if there is no such drive, `HostFault` if the guest holds on to what is in it.
+    Raises `JobFault` if there is no such drive; with the code REFUSED, if the guest holds on to what is in it.
     """
     raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def open_console(connection: Connection, host: Host, handle: Handle) -> Terminal:
-    """Open the serial console of a running machine to read and write; one at a time. `console` goes on beside it."""
+    """Open the serial console of a running machine to read and write; one at a time. `console` goes on beside it.
+
+    Raises `JobFault` with the code REFUSED if somebody else has it open, or the machine does not run.
+    """
     raise NotImplementedError
 
 

@@ -54,7 +54,7 @@ def test_one_at_a_time(shell: Shell) -> None:
     with window(shell, "j") as opened:
         opened.joined()
         second = shell.vmf("console", "j")
-        assert (second.returncode, second.stdout) == (71, "")
+        assert (second.returncode, second.stdout) == (78, "")
         assert "somebody else is at the console" in second.stderr
         opened.type(LEAVE)
         assert opened.ends() == 0

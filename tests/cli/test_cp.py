@@ -265,7 +265,7 @@ class TestMedia:
     @pytest.mark.parametrize(
         ("words", "code", "reason"),
         [
-            (("--drive", "0", "--eject"), 71, "holds on to the disc in drive 0"),
+            (("--drive", "0", "--eject"), 78, "holds on to the disc in drive 0"),
             (("--drive", "7", "--eject"), 78, "has no drive 7"),
             (("--insert", "none"), 78, "none is not there"),
             (("--insert", "j.iso"), 78, "is no ISO 9660 disc"),

@@ -48,7 +48,7 @@ def test_a_guest_is_looked_into_and_handed_files_discs_and_words(real: RealShell
     (real.folder / "word").write_text("of the disc\n")
     assert real.vmf("media", "j", "--insert", "word").stdout == "j: drive 1 has another disc\n"
     held = real.vmf("media", "j", "--drive", "0", "--eject")
-    assert (held.returncode, "holds on to the disc in drive 0" in held.stderr) == (71, True)
+    assert (held.returncode, "holds on to the disc in drive 0" in held.stderr) == (78, True)
 
     (real.folder / "handed").write_bytes(bytes(range(1, 256)) * 500)
     assert real.vmf("cp", "handed", "j:/root/").stderr == ""

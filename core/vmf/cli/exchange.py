@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from vmf.cli.guest import Guest
 from vmf.cli.say import say
-from vmf.errors import HostFault, HostLost, UsageError
+from vmf.errors import HoldCode, HostFault, JobFault, UsageError
 from vmf.files import request, volume
 from vmf.files.beside import naming, sync_folder
 from vmf.files.volume import Answer
@@ -90,7 +90,7 @@ class Exchange:
             self._change(name, PATIENCE_SECONDS)
             answer = self._answered(nonce)
         finally:
-            with suppress(HostFault):  # the next request takes it out
+            with suppress(HostFault, JobFault):  # the next request takes it out
                 self._change("", 0)
         if answer.code:
             raise UsageError(f"the guest of {self._name} refuses: {answer.words or 'it does not say why'}")
@@ -103,8 +103,8 @@ class Exchange:
         while True:
             try:
                 self._guest.hypervisor.change_media(self._guest.handle, self._drive, name)
-            except HostFault as fault:
-                if isinstance(fault, HostLost) or time.monotonic() > deadline:
+            except JobFault as fault:
+                if fault.code is not HoldCode.REFUSED or time.monotonic() > deadline:
                     raise
                 time.sleep(LOOK_SECONDS)
             else:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from vmf.errors import HostFault, JobFault, VmfError
+from vmf.errors import HoldCode, JobFault
 from vmf.files import cdrom, request, volume
 from vmf.hookspecs import Terminal
 from vmf.model import MEBIBYTE, Handle, Machine, MachineCdrom, MachineFacts, MachineState, Power, Stop
@@ -61,13 +61,13 @@ class GuestsContract:
         for word in ("first-disc", "second-disc"):
             cdrom.write(tmp_path / "disc", {"word": f"{word}\n".encode()})
             bench.hypervisor.put(handle.machine, word, tmp_path / "disc")
-            bench.insist(partial(change, 1, ""), but=HostFault)
+            bench.insist(partial(change, 1, ""), but=JobFault)
             assert change(1, word) == RUNNING
             bench.until(partial(bench.console, handle), partial(_contains, word.encode()))
-        with pytest.raises(HostFault):
-            change(0, "")
-        with pytest.raises(JobFault):
-            change(2, "")
+        for drive, code in ((0, HoldCode.REFUSED), (2, HoldCode.MACHINE_INVALID)):
+            with pytest.raises(JobFault) as caught:
+                change(drive, "")
+            assert caught.value.code is code
         assert bench.hypervisor.state(handle) == RUNNING
         bench.hypervisor.destroy(handle)
 
@@ -97,13 +97,13 @@ class GuestsContract:
         handle = bench.run(guests.hears)
         bench.hypervisor.open_console(handle).close()
         with closing(bench.hypervisor.open_console(handle)) as terminal:
-            with pytest.raises(VmfError):
+            with pytest.raises(JobFault):
                 bench.hypervisor.open_console(handle)
             terminal.write(b"is anybody there\n")
             assert HEARD in b"".join(_until_closed(terminal, bench))
         bench.until(partial(bench.console, handle), partial(_contains, HEARD))
         bench.until(partial(bench.hypervisor.state, handle), lambda state: state.power is Power.OFF)
-        with pytest.raises(VmfError):
+        with pytest.raises(JobFault):
             bench.hypervisor.open_console(handle)
 
     @tries("guest-agent", "guest-files")
@@ -123,7 +123,7 @@ def _ask(bench: Bench, handle: Handle, disc: Path, nonce: str) -> None:
     """Hand a request in by the second drive, and wait until it has been answered well."""
     bench.hypervisor.put(handle.machine, disc.name, disc)
     for name in ("", disc.name):
-        bench.insist(partial(bench.hypervisor.change_media, handle, 1, name), but=HostFault)
+        bench.insist(partial(bench.hypervisor.change_media, handle, 1, name), but=JobFault)
     bench.until(partial(_answer, bench, handle, nonce), lambda answer: answer is not None and answer.code == 0)
 
 

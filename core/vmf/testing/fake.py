@@ -201,7 +201,8 @@ def change_media(connection: World, handle: Handle, drive: int, name: str) -> Ma
     if machine is None or drive >= len(machine.cdroms):
         raise JobFault(f"machine {handle.machine} has no drive {drive}", code=HoldCode.MACHINE_INVALID)
     if drive == 0 and machine.cdroms[0].file:
-        raise HostFault(f"the guest of {handle.machine} holds on to the disc in drive 0: its script is on it")
+        words = f"the guest of {handle.machine} holds on to the disc in drive 0: its script is on it"
+        raise JobFault(words, code=HoldCode.REFUSED)
     inserted = folder / "files" / name
     request = folder / f"request{drive}"
     request.unlink(missing_ok=True)
@@ -217,7 +218,7 @@ def open_console(connection: World, handle: Handle) -> Terminal:
     """Look at the log as it grows, and keep what is typed for the guest."""
     connection.stumble("open_console")
     if connection.running(handle.machine) is None:
-        raise HostFault(f"machine {handle.machine} does not run")
+        raise JobFault(f"machine {handle.machine} does not run", code=HoldCode.REFUSED)
     return Terminal(connection.machine(handle.machine), lambda: connection.state(handle.machine).power is Power.RUNNING)
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from vmf.errors import HostFault
+from vmf.errors import HoldCode, JobFault
 
 LOOK_SECONDS = 0.02
 PIECE = 64 * 1024
@@ -21,7 +21,7 @@ class Terminal:
     """One at a time, by a lock on the file of what was typed.
 
     Raises:
-        HostFault: if somebody else has it open.
+        JobFault: (REFUSED) if somebody else has it open.
     """
 
     def __init__(self, folder: Path, alive: Callable[[], bool]) -> None:
@@ -30,7 +30,8 @@ class Terminal:
             fcntl.flock(self._keys, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._keys.close()
-            raise HostFault(f"somebody else is at the console of {folder.name}", hint="only one can be") from None
+            words = f"somebody else is at the console of {folder.name}"
+            raise JobFault(words, code=HoldCode.REFUSED, hint="only one can be") from None
         log = (folder / "console.log").open("rb")
         log.seek(0, 2)
         self._ours, theirs = socket.socketpair()

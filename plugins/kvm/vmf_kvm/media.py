@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.errors import HoldCode, JobFault
 from vmf_libvirt.errors import LibvirtFault
 
 if TYPE_CHECKING:
@@ -26,19 +26,24 @@ def change(client: Client, machine: str, number: int, file: str) -> None:
     """Put another disc into a drive; empty: take out what is in it.
 
     Raises:
-        JobFault: if there is no such drive.
-        HostFault: if the guest holds on to what is in it.
+        JobFault: if there is no such drive, or (REFUSED) the guest holds on to what is in it.
     """
     device = changed(client.description(machine) or NOTHING, number, file)
     if not device:
-        raise JobFault(f"machine {machine} has no drive {number}", code=HoldCode.MACHINE_INVALID)
+        raise JobFault(
+            f"machine {machine} has no drive {number}",
+            code=HoldCode.MACHINE_INVALID,
+            hint="they count from 0: those of `run`, `cdrom` and `cloud_init`, as far as the job has them, and a spare one",
+        )
     try:
         client.update(machine, device)
     except LibvirtFault as fault:
         if TRAY not in fault.brief:
             raise
-        raise HostFault(
-            f"the guest of {machine} holds on to the disc in drive {number}", hint="let it unmount the disc first"
+        raise JobFault(
+            f"the guest of {machine} holds on to the disc in drive {number}",
+            code=HoldCode.REFUSED,
+            hint="let it unmount the disc first",
         ) from fault
 
 

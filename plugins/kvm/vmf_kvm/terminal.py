@@ -9,7 +9,7 @@ import stat
 from contextlib import ExitStack
 from pathlib import Path
 
-from vmf.errors import HostFault
+from vmf.errors import HoldCode, JobFault
 from vmf_kvm.folder import Folder, beneath
 
 PIECE = 64 * 1024
@@ -23,7 +23,7 @@ class Terminal:
         """Connect to the socket at `path`.
 
         Raises:
-            HostFault: if somebody else is at the console, or the machine does not run.
+            JobFault: (REFUSED) if somebody else is at the console, or the machine does not run.
         """
         with ExitStack() as opening:
             opening.callback(os.close, _locked(folder))
@@ -32,7 +32,7 @@ class Terminal:
             try:
                 _connect(self._socket, path)
             except OSError as error:
-                raise HostFault(f"the console of {folder.name} does not answer: {error.strerror or error}") from error
+                raise _refusal(f"the console of {folder.name} does not answer: {error.strerror or error}") from error
             self._socket.settimeout(None)
             self._opened = opening.pop_all()
 
@@ -65,13 +65,17 @@ def _locked(folder: Folder) -> int:
         with beneath(folder.machines, folder.name) as found:
             locked = os.dup(found)
     except OSError as error:
-        raise HostFault(f"machine {folder.name} is not there: {error.strerror}") from error
+        raise _refusal(f"machine {folder.name} is not there: {error.strerror}") from error
     try:
         fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(locked)
-        raise HostFault(f"somebody else is at the console of {folder.name}", hint="only one can be") from None
+        raise _refusal(f"somebody else is at the console of {folder.name}", hint="only one can be") from None
     return locked
+
+
+def _refusal(brief: str, *, hint: str = "`vmf ps` tells whether the machine still runs") -> JobFault:
+    return JobFault(brief, code=HoldCode.REFUSED, hint=hint)
 
 
 def _connect(ours: socket.socket, path: Path) -> None:

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from vmf.errors import HostFault, JobFault
+from vmf.errors import JobFault
 from vmf.model import Bus, Machine, MachineCdrom
 from vmf_kvm import media
 from vmf_kvm.domain import xml
@@ -56,7 +56,7 @@ class Client:
 
 def test_a_guest_that_holds_on_is_told_apart_from_what_else_goes_wrong(description):
     media.change(Client(description), "m", 0, "/new")
-    with pytest.raises(HostFault, match="the guest of m holds on to the disc in drive 0"):
+    with pytest.raises(JobFault, match="the guest of m holds on to the disc in drive 0"):
         media.change(Client(description, "operation failed: timed out waiting to open tray of 'sdb'"), "m", 0, "")
     with pytest.raises(LibvirtFault, match="no room"):
         media.change(Client(description, "no room"), "m", 0, "")
