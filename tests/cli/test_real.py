@@ -238,6 +238,7 @@ def test_a_killed_engines_job_is_carried_on_whether_its_guest_still_runs_or_not(
     real.tell("ended", "go")
     gone(guest)
     assert "running, orphaned" in real.row("runs")
+    handed_in_and_out(real)
     with real.start("wait", "runs", "ended") as wait:
         real.reaches("ended", "completed")
         real.tell("runs", "go")
@@ -248,6 +249,27 @@ def test_a_killed_engines_job_is_carried_on_whether_its_guest_still_runs_or_not(
         assert result(real, f"{name}.results")["exit_code"] == 6
         assert "ready" in (real.folder / f"{name}.results/console.log").read_text()
     assert real.left_behind() == []
+
+
+def handed_in_and_out(real: RealShell) -> None:
+    """Files go in and out while the script waits, without an agent; what is asked has no effect on the results."""
+    odd = real.folder / "it's $(odd)\nü"
+    odd.write_bytes(bytes(range(256)) * 5000)
+    odd.chmod(0o750)
+    (real.folder / "box/deep").mkdir(parents=True)
+    (real.folder / "box/deep/file").write_text("deep\n")
+    assert real.vmf("cp", odd.name, "box", "runs:/root").returncode == 0
+    hostile = real.vmf("cp", f"runs:/root/{odd.name}", "nothing")
+    assert (hostile.returncode, r"not taken: it's $(odd)\nü: its name has control" in hostile.stderr) == (78, True)
+    assert real.vmf("cp", odd.name, "runs:plain").returncode == 0
+    assert real.vmf("cp", "runs:plain", "back").returncode == 0
+    assert (real.folder / "back").read_bytes() == odd.read_bytes()
+    assert (real.folder / "back").stat().st_mode & 0o111
+    assert real.vmf("cp", "runs:/root/box", "came").returncode == 0
+    assert (real.folder / "came/deep/file").read_text() == "deep\n"
+    refused = real.vmf("cp", "runs:/none", "nothing")
+    assert (refused.returncode, "ls: /none: No such file or directory" in refused.stderr) == (78, True)
+    assert not (real.folder / "nothing").exists()
 
 
 def test_a_job_survives_the_libvirt_daemon(real: RealShell) -> None:
