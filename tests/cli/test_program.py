@@ -15,7 +15,7 @@ PROGRAM = """
 from vmf import cli
 
 def main():
-    raise {error}
+    {act}
 
 cli.main = main
 cli.program()
@@ -30,9 +30,15 @@ cli.program()
     ],
 )
 def test_a_failure_of_vmf_itself_has_its_code_and_a_sentence(error: str, code: int, said: str) -> None:
-    words = (sys.executable, "-c", PROGRAM.format(error=error))
+    words = (sys.executable, "-c", PROGRAM.format(act=f"raise {error}"))
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
+
+
+def test_a_file_of_any_name_can_be_told_of() -> None:
+    words = (sys.executable, "-c", PROGRAM.format(act=r"print('half\udcff')"))
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.stdout, done.stderr) == ("half\\udcff\n", "")
 
 
 def test_a_record_that_cannot_be_read_is_named_with_what_to_do(shell: Shell) -> None:

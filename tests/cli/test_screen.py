@@ -12,8 +12,9 @@ from rich.console import Console as Terminal
 
 from vmf.cli import live, screen
 from vmf.cli.live import Live
+from vmf.errors import UsageError
 from vmf.model import Image, Job
-from vmf.run import Advanced, Staging
+from vmf.run import Advanced, Remark, Staging, Stuck
 from vmf.state import Placed, State
 from vmf.store import Record
 
@@ -85,3 +86,59 @@ def test_the_table_shows_it_until_the_job_moves_on(monkeypatch, out):
     table(Advanced(record=replace(RECORD, state=State.RUNNING), event=Placed(host="h", reasons=())))
     assert "staging" not in shown()
     assert "running" in shown()
+
+
+@pytest.fixture(
+    params=[
+        lambda name: Remark(record=RECORD, text=f"{name} is taken"),
+        lambda name: Stuck(record=RECORD, error=FileNotFoundError(2, "no such file", name)),
+        lambda name: Stuck(record=RECORD, error=UsageError(f"{name} is no disk")),
+        lambda name: Stuck(record=RECORD, error=ValueError(name)),
+    ],
+    ids=["remark", "error of the system", "error of vmf", "any error"],
+)
+def about(request):
+    """A notice about a file of this name."""
+    return request.param
+
+
+NAMES = pytest.mark.parametrize(
+    ("name", "shown"), [("\x1b[2Jevil", r"\x1b[2Jevil"), ("half\udcff", r"half\udcff")], ids=["hostile", "not UTF-8"]
+)
+
+
+@pytest.fixture
+def strict():
+    """An output that takes UTF-8 alone."""
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+
+
+def written(out):
+    out.flush()
+    return out.buffer.getvalue().decode()
+
+
+@NAMES
+def test_a_line_controls_no_terminal(strict, about, name, shown):
+    with screen.Plain(console=False, out=strict) as plain:
+        plain(about(name))
+    assert written(strict).startswith("j: ")
+    assert shown in written(strict)
+    assert "\x1b" not in written(strict)
+
+
+@NAMES
+def test_what_scrolls_above_the_table_controls_no_terminal(strict, about, name, shown, monkeypatch):
+    monkeypatch.setattr(live, "Terminal", lambda **_: Terminal(file=strict, width=200, force_terminal=False))
+    with Live(console=False) as table:
+        table(about(name))
+    assert shown in written(strict)
+    assert "\x1b" not in written(strict)
+
+
+@pytest.mark.parametrize(("name", "read"), [("\x1b[2Jevil", "\x1b[2Jevil"), ("half\udcff", "half?")])
+def test_programs_are_told_of_any_name(strict, about, name, read):
+    with screen.Json(strict) as told:
+        told(about(name))
+    line = json.loads(written(strict))
+    assert read in line.get("remark", "") + line.get("stuck", "")

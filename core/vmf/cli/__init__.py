@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 from keyword import iskeyword
 from pathlib import Path
 from types import MappingProxyType
@@ -70,6 +71,9 @@ def program() -> NoReturn:
     gc.set_threshold(GARBAGE)
     nowhere = Path(os.devnull).open("w")  # noqa: SIM115  # for as long as the process lives
     sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file may have any name
     try:
         code = main()
     except KeyboardInterrupt:

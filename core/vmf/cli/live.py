@@ -12,6 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from vmf.cli.printed import safe
 from vmf.cli.screen import ending, sentence
 from vmf.files.console import Escaper
 from vmf.run import Advanced, Console, Notice, Staging
@@ -51,7 +52,7 @@ class Live:
         self._refresh.__exit__(None, None, None)
         for record in self._records.values():
             line = ending(record) if record.ended else str(record.state)
-            self._terminal.print(Text(f"{record.job.name}: {line}", style=COLOURS.get(record.state, "")))
+            self._terminal.print(Text(safe(f"{record.job.name}: {line}"), style=COLOURS.get(record.state, "")))
 
     def __call__(self, notice: Notice) -> None:
         """Show one notice."""

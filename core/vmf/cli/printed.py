@@ -15,6 +15,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
+def safe(text: str) -> str:
+    """Text that controls no terminal and can be written anywhere: a file may have a name that is not even UTF-8."""
+    return escape(text.encode(errors="backslashreplace"))
+
+
 def show(text: str) -> None:
     """Print text, control characters escaped."""
-    print(escape(text.encode(errors="surrogateescape")).rstrip("\n"))
+    print(safe(text).rstrip("\n"))

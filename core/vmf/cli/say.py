@@ -7,6 +7,8 @@ from contextlib import suppress
 
 
 def say(text: str) -> None:
-    """Write to standard error; if nobody can hear it, no harm is done."""
+    """Write to standard error, control characters escaped; if nobody can hear it, no harm is done."""
+    from vmf.cli.printed import safe  # noqa: PLC0415  # `vmf --help` has nothing to say here
+
     with suppress(OSError, RuntimeError):  # nobody reads, the disk is full, or a signal interrupted another print
-        print(text, file=sys.stderr, flush=True)
+        print(safe(text), file=sys.stderr, flush=True)

@@ -5,6 +5,7 @@ A screen is called with every notice, on any thread; it is entered for the time 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -14,6 +15,7 @@ from typing import Protocol, Self, TextIO
 
 import msgspec
 
+from vmf.cli.printed import safe
 from vmf.errors import VmfError
 from vmf.files.console import Escaper, one_line
 from vmf.model import Placement
@@ -99,7 +101,7 @@ class Json:
         record = notice.record
         what = {"at": time.time(), "job": record.job.name, "id": record.id, "state": record.state, **_details(notice)}
         with self._lock:
-            self._out.write(msgspec.json.encode(what, enc_hook=str).decode() + "\n")
+            self._out.write(_json(what) + "\n")
             self._out.flush()
 
 
@@ -124,7 +126,11 @@ def _is_terminal() -> bool:
 
 
 def sentence(notice: Advanced | Remark | Staging | Stuck) -> str:
-    """A notice in words."""
+    """A notice in words, safe to show: they may name any file."""
+    return safe(_words(notice))
+
+
+def _words(notice: Advanced | Remark | Staging | Stuck) -> str:
     if isinstance(notice, Remark):
         return notice.text
     if isinstance(notice, Staging):
@@ -192,6 +198,12 @@ def _tail(console: Path) -> list[str]:
     except OSError:
         return []
     return text.splitlines()[-TAIL_LINES:]
+
+
+def _json(what: dict[str, object]) -> str:
+    """An object on one line. What is not UTF-8 in a file's name becomes question marks: JSON has no word for it."""
+    text = json.dumps(msgspec.to_builtins(what, enc_hook=str), ensure_ascii=False)
+    return text.encode(errors="replace").decode()
 
 
 def _details(notice: Notice) -> dict[str, object]:

@@ -132,7 +132,9 @@ def tiny(where: Home) -> Image | None:
 def log_jobs(where: Home, records: tuple[Record, ...]) -> None:
     """Keep a log of each job in its folder."""
     for record in records:
-        handler = logging.FileHandler(where.job(record.id) / "job.log", delay=True)
+        handler = logging.FileHandler(
+            where.job(record.id) / "job.log", encoding="utf-8", delay=True, errors="backslashreplace"
+        )
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger = logging.getLogger(f"vmf.job.{record.id}")
         logger.addHandler(handler)
