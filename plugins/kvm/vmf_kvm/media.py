@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 TRAY = "waiting to open tray"
 """What libvirt was doing when the guest would not let go of a disc."""
+CLOSED = "Tray of the device is not open"
+"""What QEMU says when a guest that looks at its drive has closed the tray in between: nothing is in it then."""
 NOTHING = "<domain/>"
 """The description of a machine that is not there."""
 
@@ -33,10 +35,10 @@ def change(client: Client, machine: str, number: int, file: str) -> None:
         raise JobFault(
             f"machine {machine} has no drive {number}",
             code=HoldCode.MACHINE_INVALID,
-            hint="they count from 0: those of `run`, `cdrom` and `cloud_init`, as far as the job has them, and a spare one",
+            hint="from 0, there are those of `run`, `cdrom` and `cloud_init`, if the job has them, and a spare one",
         )
     try:
-        client.update(machine, device)
+        _update(client, machine, device)
     except LibvirtFault as fault:
         if TRAY not in fault.brief:
             raise
@@ -45,6 +47,15 @@ def change(client: Client, machine: str, number: int, file: str) -> None:
             code=HoldCode.REFUSED,
             hint="let it unmount the disc first",
         ) from fault
+
+
+def _update(client: Client, machine: str, device: str) -> None:
+    try:
+        client.update(machine, device)
+    except LibvirtFault as fault:
+        if CLOSED not in fault.brief:
+            raise
+        client.update(machine, device)
 
 
 def changed(description: str, number: int, file: str) -> str:

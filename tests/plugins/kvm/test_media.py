@@ -63,3 +63,16 @@ def test_a_guest_that_holds_on_is_told_apart_from_what_else_goes_wrong(descripti
     for machine, drive in (("m", 3), ("n", 0)):
         with pytest.raises(JobFault, match=f"machine {machine} has no drive {drive}"):
             media.change(Client(description), machine, drive, "")
+
+
+def test_a_guest_that_closes_the_tray_in_between_is_forestalled(description):
+    class Closing(Client):
+        def update(self, machine, device):
+            said, self.says = self.says, None
+            self.device = device
+            if said:
+                raise LibvirtFault(said)
+
+    client = Closing(description, "unable to execute QEMU command 'x': Tray of the device is not open")
+    media.change(client, "m", 0, "/new")
+    assert "/new" in client.device
