@@ -218,8 +218,9 @@ class TestOptionalVerbs:
     def test_what_is_not_declared_is_not_asked_for(self, connect, verb):
         idle = {each: None for each, ability in OPTIONAL.items() if ability == OPTIONAL[verb]}
         plugin = hypervisor(hypervisor=says(capabilities=without(OPTIONAL[verb])), **idle)
-        with pytest.raises(UsageError, match=f"type fake does not have the ability {OPTIONAL[verb]}"):
+        with pytest.raises(UsageError, match=f"type fake does not have the ability {OPTIONAL[verb]}") as caught:
             call(connect(loaded(hypervisor=plugin)), verb)
+        assert "`requirements: Has" in caught.value.hint
 
 
 class TestVerbs:

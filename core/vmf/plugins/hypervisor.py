@@ -10,6 +10,7 @@ from typing import IO, Any, TypeVar
 import pluggy
 
 from vmf import hookspecs
+from vmf.ads import has
 from vmf.errors import UsageError
 from vmf.hookspecs import OPTIONAL, Report, unreported
 from vmf.model import Ending, Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Power, Stop
@@ -90,9 +91,9 @@ class Hypervisor:
         """See `vmf.hookspecs.shut_down`."""
         return self._verb("shut_down", MachineState, handle=handle, how=how)
 
-    def fetch(self, handle: Handle, name: str) -> IO[bytes]:
+    def fetch(self, handle: Handle, name: str, report: Report = unreported) -> IO[bytes]:
         """See `vmf.hookspecs.fetch`."""
-        return self._stream("fetch", handle=handle, name=name)
+        return self._stream("fetch", handle=handle, name=name, report=report)
 
     def facts(self, handle: Handle) -> MachineFacts:
         """See `vmf.hookspecs.facts`."""
@@ -130,7 +131,10 @@ class Hypervisor:
     def _ask(self, verb: str, /, **arguments: object) -> Any:  # noqa: ANN401  # narrowed by the typed methods above
         ability = OPTIONAL.get(verb)
         if ability is not None and ability not in self._capabilities:
-            raise UsageError(f"host {self.host.name}: type {self.host.type} does not have the ability {ability}")
+            raise UsageError(
+                f"host {self.host.name}: type {self.host.type} does not have the ability {ability}",
+                hint=f"let the job ask for a host that has it: `requirements: {has(ability)}`",
+            )
         return self._call(verb, connection=self._connection, host=self.host, **arguments)
 
     def _verb(self, verb: str, answer: type[T], /, **arguments: object) -> T:

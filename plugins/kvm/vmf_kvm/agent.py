@@ -140,4 +140,5 @@ def copy_out(ask: Ask, path: str) -> IO[bytes]:
 
 
 def _nonsense() -> JobFault:
-    return JobFault("the guest's agent answers what cannot be", code=HoldCode.REFUSED)
+    words, hint = "the guest's agent answers what cannot be", "start another QEMU guest agent in the guest"
+    return JobFault(words, code=HoldCode.REFUSED, hint=hint)

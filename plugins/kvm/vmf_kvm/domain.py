@@ -30,7 +30,8 @@ def xml(machine: Machine, place: Place) -> str:
         JobFault: if the machine is not one that this hypervisor can make.
     """
     if machine.accelerator not in VIRT_TYPES:
-        raise JobFault(f"there is no accelerator {machine.accelerator!r}", code=HoldCode.MACHINE_INVALID)
+        words, hint = f"there is no accelerator {machine.accelerator!r}", f"name one of: {', '.join(VIRT_TYPES)}"
+        raise JobFault(words, code=HoldCode.MACHINE_INVALID, hint=hint)
     type_, cpu = VIRT_TYPES[machine.accelerator]
     attached = drives(machine)
     board = PC if any(drive.bus is Bus.IDE for drive in attached) else Q35

@@ -49,13 +49,20 @@ ERRNOS: Mapping[int | None, HoldCode] = MappingProxyType({
     errno.EINVAL: HoldCode.IMAGE_INVALID,  # as `vmf.files.access` says of what is neither a file nor a disk
 })  # fmt: skip
 """Any other (a disk that fails, a mount that has gone, no descriptors left) is the host's."""
+_HINTS: Mapping[HoldCode, str] = MappingProxyType({
+    HoldCode.IMAGE_MISSING: "check the image's paths",
+    HoldCode.IMAGE_UNREADABLE: _ACCESS,
+    HoldCode.IMAGE_INVALID: "name a plain file",
+})  # fmt: skip
 
 
 def unopened(path: Path, error: OSError) -> JobFault | HostFault:
     """What it means that a file of the job's could not be opened."""
     brief = f"{path}: {error.strerror}"
     code = ERRNOS.get(error.errno)
-    return HostFault(brief) if code is None else JobFault(brief, code=code)
+    if code is None:
+        return HostFault(brief, hint="check the disk that it lies on, and the host's mounts and limits")
+    return JobFault(brief, code=code, hint=_HINTS[code])
 
 
 def sentences(files: Collection[str]) -> tuple[Sentence, ...]:

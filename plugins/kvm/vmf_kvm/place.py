@@ -43,7 +43,11 @@ class Place(Struct, frozen=True, kw_only=True):
             JobFault: if the name could lead anywhere else.
         """
         if ("/" in name and not name.startswith("/")) or name in {"", ".", ".."}:
-            raise JobFault(f"{name!r} is neither a file's name nor an absolute path", code=HoldCode.MACHINE_INVALID)
+            raise JobFault(
+                f"{name!r} is neither a file's name nor an absolute path",
+                code=HoldCode.MACHINE_INVALID,
+                hint="name a file of the host by its full path",
+            )
         return str(self.folder / name)
 
     def console_log(self) -> str:

@@ -84,6 +84,7 @@ def test_why_a_file_of_the_jobs_cannot_be_opened_decides_whose_fault_it_is(numbe
     assert "/images/big.raw: " in found.brief
     assert isinstance(found, HostFault if code is None else JobFault)
     assert getattr(found, "code", None) == code
+    assert found.hint
 
 
 def test_files_are_looked_for_where_the_job_has_them():
