@@ -67,7 +67,7 @@ def test_a_guest_that_holds_on_is_told_apart_from_what_else_goes_wrong(descripti
 
 def test_a_guest_that_closes_the_tray_in_between_is_forestalled(description):
     class Closing(Client):
-        def update(self, machine, device):
+        def update(self, _machine, device):
             said, self.says = self.says, None
             self.device = device
             if said:
