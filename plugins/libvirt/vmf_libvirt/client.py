@@ -1,4 +1,4 @@
-"""Speaking to a libvirt daemon; the only module that imports libvirt.
+"""Speaking to a libvirt daemon. This module and `vmf_libvirt.domains` are the two that import libvirt.
 
 A `Client` is one connection that is opened anew when it breaks. libvirt wants one event loop per process, on a thread
 that never ends; `dial` starts it before the first connection.
@@ -10,41 +10,27 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import libvirt
-import libvirt_qemu
 
 from vmf.errors import HostFault, HostLost
 from vmf.model import MachineFacts, MachineState, Power
+from vmf_libvirt import domains
+from vmf_libvirt.domains import Domain
 from vmf_libvirt.errors import Code, LibvirtFault
 from vmf_libvirt.keeper import Keeper
-from vmf_libvirt.mark import NAMESPACE
 from vmf_libvirt.states import machine_state
 from vmf_libvirt.subscription import Subscription
 
-NANOSECONDS = 1_000_000_000
-KIBIBYTE = 1024
-PERIOD = 100_000
-"""Microseconds, of which a quota of as many is one processor."""
-AGENT_SECONDS = 20
-"""How long the agent in a guest may take to answer."""
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_MISSES = 2
 """A daemon that is silent for (misses + 1) x seconds is taken for gone, and the calls that wait for it fail."""
 
-_UNDEFINE = (
-    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
-)
-
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Link = libvirt.virConnect
-Domain = libvirt.virDomain
 
 
 def dial(uri: str) -> Link:
@@ -56,7 +42,7 @@ def dial(uri: str) -> Link:
     _event_loop()
     try:
         link = libvirt.open(uri)
-        with _despite(Code.NO_SUPPORT):  # a driver within this process has nothing to keep alive
+        with domains.despite(Code.NO_SUPPORT):  # a driver within this process has nothing to keep alive
             link.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSES)
     except libvirt.libvirtError as error:
         raise HostLost(f"libvirt does not answer at {uri}: {error.get_error_message()}") from error
@@ -186,7 +172,7 @@ class Client:
 
     def found(self, machine: str) -> tuple[int, int] | None:
         """State and reason in libvirt's numbers, see `vmf_libvirt.states`; None if there is no such machine."""
-        return self.on(machine, _state)
+        return self.on(machine, domains.state)
 
     def state(self, machine: str) -> MachineState:
         """What libvirt says of a machine; ABSENT if nothing."""
@@ -195,15 +181,15 @@ class Client:
 
     def facts(self, machine: str) -> MachineFacts | None:
         """What is known of a machine; None if it does not run."""
-        return self.on(machine, _facts)
+        return self.on(machine, domains.facts)
 
     def monitor(self, machine: str, command: str) -> str:
         """What a running machine's QEMU answers to a command of its human monitor; empty if none runs."""
-        return self.on(machine, lambda domain: _monitor(domain, command)) or ""
+        return self.on(machine, lambda domain: domains.monitor(domain, command)) or ""
 
     def disk_errors(self, machine: str) -> Mapping[str, int]:
         """The disks that have stopped a machine: name to libvirt's `virDomainDiskErrorCode`."""
-        return self.on(machine, _disk_errors) or {}
+        return self.on(machine, domains.disk_errors) or {}
 
     def description(self, machine: str) -> str:
         """The XML in which libvirt describes a machine; empty if there is none."""
@@ -215,7 +201,7 @@ class Client:
 
     def agent(self, machine: str, command: str) -> str:
         """What a guest's agent answers to a command, both in JSON."""
-        return self.once(lambda link: _agent(link.lookupByName(self._prefix + machine), command))
+        return self.once(lambda link: domains.agent(link.lookupByName(self._prefix + machine), command))
 
     def define(self, machine: str, xml: str) -> None:
         """Define a machine, which is off then; one of this name that carries vmf's mark stays as it is."""
@@ -236,8 +222,8 @@ class Client:
         """
 
         def start(domain: Domain) -> bool:
-            if not was_started(*_state(domain)):
-                _start(domain)
+            if not was_started(*domains.state(domain)):
+                domains.start(domain)
             return True
 
         if self.on(machine, start) is None:
@@ -248,19 +234,19 @@ class Client:
 
         Where libvirt has no cgroups to do it by, nothing is bounded.
         """
-        self.on(machine, functools.partial(_cap, memory=memory))
+        self.on(machine, functools.partial(domains.cap, memory=memory))
 
     def ask_off(self, machine: str) -> None:
         """Press the power button of a machine, if it runs; one that is paused stays so."""
-        self.on(machine, _ask_off)
+        self.on(machine, domains.ask_off)
 
     def force_off(self, machine: str) -> None:
         """End a machine, if it runs; it is off on return."""
-        self.on(machine, _force_off)
+        self.on(machine, domains.force_off)
 
     def undefine(self, machine: str) -> None:
         """Remove the definition of a machine that is off, and all that libvirt keeps with it."""
-        self.on(machine, _undefine)
+        self.on(machine, domains.undefine)
 
     def machines(self) -> tuple[str, ...]:
         """The names of all machines that carry vmf's mark."""
@@ -283,7 +269,7 @@ class Client:
             self._watchers = tuple(each for each in self._watchers if each is not watcher)
 
     def _ours(self, link: Link) -> tuple[str, ...]:
-        marked = (each.name() for each in link.listAllDomains() if _marked(each))
+        marked = (each.name() for each in link.listAllDomains() if domains.marked(each))
         return tuple(name.removeprefix(self._prefix) for name in marked if name.startswith(self._prefix))
 
     def _tell_of(self, domain: str) -> None:
@@ -304,103 +290,8 @@ def _fault(error: libvirt.libvirtError) -> LibvirtFault:
     return LibvirtFault(error.get_error_message() or "", code=error.get_error_code() or 0)
 
 
-@contextlib.contextmanager
-def _despite(code: Code) -> Iterator[None]:
-    try:
-        yield
-    except libvirt.libvirtError as error:
-        if error.get_error_code() != code:
-            raise
-
-
 def _alive(link: Link) -> bool:
     try:
         return bool(link.isAlive() == 1)
     except libvirt.libvirtError:
         return False
-
-
-def _state(domain: Domain) -> tuple[int, int]:
-    state, reason = map(int, domain.state())
-    return state, reason
-
-
-def _disk_errors(domain: Domain) -> Mapping[str, int]:
-    errors: Any = ()
-    with _despite(Code.OPERATION_INVALID):  # it has ended meanwhile
-        errors = domain.diskErrors()
-    return dict(errors)
-
-
-def _facts(domain: Domain) -> MachineFacts | None:
-    if not domain.isActive():
-        return None
-    memory, _, nanoseconds = map(int, domain.info()[2:])
-    return MachineFacts(cpu_seconds=nanoseconds / NANOSECONDS, memory=memory * KIBIBYTE)
-
-
-def _start(domain: Domain) -> None:
-    try:
-        domain.create()
-    except libvirt.libvirtError:
-        if not domain.isActive():
-            raise
-
-
-@contextlib.contextmanager
-def _unless_off(domain: Domain) -> Iterator[None]:
-    try:
-        yield
-    except libvirt.libvirtError:
-        if domain.isActive():
-            raise
-
-
-def _cap(domain: Domain, *, memory: int) -> None:
-    time = {"emulator_period": PERIOD, "emulator_quota": PERIOD}
-    with _despite(Code.OPERATION_INVALID):
-        domain.setSchedulerParametersFlags(time, libvirt.VIR_DOMAIN_AFFECT_LIVE)
-    with _despite(Code.OPERATION_INVALID):
-        domain.setMemoryParameters({"hard_limit": memory // KIBIBYTE}, libvirt.VIR_DOMAIN_AFFECT_LIVE)
-
-
-def _ask_off(domain: Domain) -> None:
-    with _unless_off(domain), _despite(Code.OPERATION_INVALID):  # a paused guest has nobody who would hear it
-        domain.shutdown()
-
-
-def _monitor(domain: Domain, command: str) -> str:
-    try:
-        return str(libvirt_qemu.qemuMonitorCommand(domain, command, libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP))
-    except libvirt.libvirtError:
-        if domain.isActive():
-            raise
-        return ""
-
-
-def _agent(domain: Domain, command: str) -> str:
-    return str(libvirt_qemu.qemuAgentCommand(domain, command, AGENT_SECONDS, 0))
-
-
-def _force_off(domain: Domain) -> None:
-    with _unless_off(domain):
-        domain.destroy()
-
-
-def _undefine(domain: Domain) -> None:
-    try:
-        domain.undefineFlags(_UNDEFINE)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() != Code.INVALID_ARG:
-            raise
-        domain.undefine()  # this driver knows not all of these things, and so keeps none of them
-
-
-def _marked(domain: Domain) -> bool:
-    try:
-        domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() in {Code.NO_DOMAIN_METADATA, Code.NO_DOMAIN}:
-            return False
-        raise
-    return True

@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
-from vmf_libvirt.client import Client, Domain
+from vmf_libvirt.client import Client
+from vmf_libvirt.domains import Domain
 from vmf_libvirt.errors import Code, LibvirtFault
 
 LEASES = 0
