@@ -83,5 +83,5 @@ def test_whoever_has_seen_enough_may_close_the_pipe(shell: Shell) -> None:
         following.stdout.readline()
         following.stdout.close()
         type_line(shell, "go on")
-        assert following.wait(timeout=30) == 0
+        assert following.wait(timeout=30) == -signal.SIGPIPE
         assert following.stderr.read() == ""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -36,9 +40,34 @@ def test_a_failure_of_vmf_itself_has_its_code_and_a_sentence(error: str, code: i
 
 
 def test_a_file_of_any_name_can_be_told_of() -> None:
-    words = (sys.executable, "-c", PROGRAM.format(act=r"print('half\udcff')"))
+    words = (sys.executable, "-c", PROGRAM.format(act=r"print('half\udcff'); return 0"))
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
     assert (done.stdout, done.stderr) == ("half\\udcff\n", "")
+
+
+def into(out: IO[bytes], shell: Shell, *words: str) -> subprocess.CompletedProcess[str]:
+    """Type `vmf` and these words, with this output."""
+    command = (sys.executable, "-m", "vmf", *words)
+    return subprocess.run(
+        command, stdout=out, stderr=subprocess.PIPE, env=shell.environment, check=False, timeout=30, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("schema",), -signal.SIGPIPE), (("ps",), -signal.SIGPIPE), (("--help",), 0)]
+)
+def test_who_has_seen_enough_is_told_nothing_more(shell: Shell, words: tuple[str, ...], code: int) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as out:
+        done = into(out, shell, *words)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_output_that_finds_no_space_is_told_however_short_it_is(shell: Shell) -> None:
+    with Path("/dev/full").open("wb") as out:
+        done = into(out, shell, "ps")
+    assert (done.returncode, "No space left on device" in done.stderr) == (79, True)
 
 
 def test_a_record_that_cannot_be_read_is_named_with_what_to_do(shell: Shell) -> None:

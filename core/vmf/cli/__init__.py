@@ -7,6 +7,7 @@ import gc
 import importlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -76,6 +77,10 @@ def program() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")  # a file may have any name
     try:
         code = main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BrokenPipeError:
+        _end_unread()
     except KeyboardInterrupt:
         say("vmf: interrupted")
         code = Exit.STOPPED
@@ -88,20 +93,35 @@ def program() -> NoReturn:
     os._exit(code)
 
 
+def _end_unread() -> NoReturn:
+    """End as any program does whose reader has seen enough, such as `head`: without a word, by the signal for that."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGPIPE)
+    os._exit(128 + signal.SIGPIPE)  # somebody has blocked it
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code."""
+    """Run one command; its exit code.
+
+    Raises:
+        BrokenPipeError: if nobody reads the output any more.
+    """
     words = sys.argv[1:] if argv is None else list(argv)
     options = _parser(words).parse_args(words)
     _log(logging.DEBUG if options.verbose else logging.ERROR)
     try:
-        return _act(options)
+        code = _act(options)
+        sys.stdout.flush()  # while it can be told that there is no space
     except VmfError as error:
         say(f"vmf: {error}")
         return error.exit
+    except BrokenPipeError:
+        raise
     except OSError as error:
         where = error.filename or "no file is named; it is the output, or the current folder is gone"
         say(f"vmf: {error.strerror or error}: {where}")
         return Exit.SETUP
+    return code
 
 
 def _act(options: argparse.Namespace) -> int:

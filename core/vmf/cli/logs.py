@@ -36,8 +36,6 @@ def act(options: argparse.Namespace) -> int:
     try:
         follow(session, record, write, on=options.follow)
         _write(escaper.close())
-    except BrokenPipeError:  # whoever reads has seen enough
-        return 0
     finally:
         session.hosts.close()
     return 0
