@@ -219,14 +219,16 @@ def shut_down(connection: Connection, host: Host, handle: Handle, how: Stop) -> 
 
 
 @hookspec(firstresult=True)
-def fetch(connection: Connection, host: Host, handle: Handle, name: str) -> IO[bytes]:
+def fetch(connection: Connection, host: Host, handle: Handle, name: str, report: Report) -> IO[bytes]:
     """Open what a machine that has ended left, as a plain stream: `results` is the volume, `disk0`… the overlays.
 
     Where the plugin declares `live-results`, `results` is also asked for while the machine runs: what its guest has
     synced is in a stream that is opened after that.
     `whole0`… are disks with all that is in them, each one a qcow2 that needs no other file: only asked for where the
-    plugin declares `whole-disks`. Reading it raises `HostFault` if the host cannot read it: what is an `OSError` is
-    taken for the results folder's.
+    plugin declares `whole-disks`. Making one takes its time: `report` is told meanwhile how many bytes are made, and
+    what it raises breaks the work off. `JobFault` says that what the overlay lies on is gone or unfit: the overlay
+    alone is then fetched instead. Reading a stream raises `HostFault` if the host cannot read it: what is an `OSError`
+    is taken for the results folder's.
     """
     raise NotImplementedError
 

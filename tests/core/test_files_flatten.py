@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +122,24 @@ def test_what_qemu_img_objects_to_is_told(base, changed, tmp_path):
         file.write(b"\2")  # its second table begins in the middle of a cluster
     with broken.open("rb") as file, pytest.raises(Unmade, match="error while reading"):
         made_whole(changed, Base(file=file, format=DiskFormat.QCOW2), tmp_path / "whole")
+
+
+def test_the_making_can_be_broken_off(base, changed, tmp_path):
+    """qemu-img has ended before this one goes on."""
+    pid = tmp_path / "pid"
+    endless = tmp_path / "endless"
+    endless.write_text(f"#!/bin/sh\necho $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 1000\n")
+    endless.chmod(0o755)
+
+    def stop(_done, _total):
+        if pid.exists():
+            raise ZeroDivisionError
+
+    with base.open("rb") as file, changed.open("rb") as top, tempfile.TemporaryFile() as new:
+        tool = QemuImg(program=str(endless), scratch=tempfile.TemporaryFile)
+        with pytest.raises(ZeroDivisionError):
+            flatten(tool, top, Base(file=file, format=DiskFormat.RAW), new=new, report=stop)
+    assert not Path("/proc", pid.read_text().strip()).exists()
 
 
 def test_one_that_is_killed_is_told(base, changed, tmp_path):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
+from vmf.errors import HoldCode, JobFault
 from vmf.model import Access, Disk, DiskFormat, File, Handle, Image, Job, Outcome, ResultDisks, Results, Slice
 from vmf.result import Base, verdict
 from vmf.run.progress import Progress
@@ -102,16 +103,17 @@ class Hypervisor:
     def __init__(self, **streams):
         self._streams = streams
 
-    def fetch(self, _handle, name):
+    def fetch(self, _handle, name, _report=None):
         return self._streams[name]()
 
 
-def unpack(parcel, hypervisor, *, check=lambda: None, sums=None):
+def unpack(parcel, hypervisor, *, check=lambda: None, sums=None, remark=None):
     """Unpack, as a life does; the disks' bases have these sums."""
     bases = SimpleNamespace(
         describe=lambda disk: Base(file=str(disk.file.path), format=disk.layout, part=disk.file.part, sha256=sums)
     )
-    return parcel.unpack(hypervisor, HANDLE, bases, Progress(parcel.record, check=check, tell=None))
+    progress = Progress(parcel.record, check=check, tell=None)
+    return parcel.unpack(hypervisor, HANDLE, bases, progress=progress, remark=remark)
 
 
 def disks(record, *given, come_back=None, **more):
@@ -182,6 +184,25 @@ def test_disks_that_the_guest_changed_come_back_under_their_numbers(record, come
                 "sha256": "ab" * 32,
             },
         ]
+
+
+def test_what_the_guest_changed_comes_back_if_it_cannot_be_made_whole(record):
+    """The original is gone: nothing is lost of what the guest did, and what it lies on is told."""
+    given = (disk("/a.raw", sha256="ab" * 32), disk("/b.raw"))
+    parcel = Parcel(disks(record, *given, come_back=ResultDisks.WHOLE))
+
+    def gone():
+        raise JobFault("/a.raw: No such file or directory", code=HoldCode.IMAGE_MISSING)
+
+    streams = {"whole0": gone, "disk0": lambda: io.BytesIO(b"changes"), "whole1": lambda: io.BytesIO(b"all of it")}
+    remarks = []
+    unpack(parcel, Hypervisor(**streams), remark=remarks.append)
+    parcel.deliver(verdict(Outcome.COMPLETED), NO_WORD, b"")
+    assert told(record)["disks"] == [
+        {"file": "disk0.qcow2", "size": 7, "base": {"file": "/a.raw", "format": "raw", "sha256": "ab" * 32}},
+        {"file": "disk1.qcow2", "size": 9},
+    ]
+    assert [each for each in remarks if "disk0.qcow2" in each and "/a.raw: No such file" in each] == remarks != []
 
 
 @pytest.mark.parametrize(("come_back", "run"), [(ResultDisks.NONE, None), (None, "exit 0")])

@@ -13,20 +13,24 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from msgspec import Struct
 
 from vmf.files import images, qcow2, sparse
 from vmf.files.unfit import Unfit
-from vmf.hookspecs import unreported
+from vmf.hookspecs import Report, unreported
 from vmf.model import DiskFormat, Slice
 
 QEMU_IMG = "qemu-img"
 PACKAGE = "qemu-utils (Debian, Ubuntu), qemu-img (Fedora, Arch)"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+LOOK_SECONDS = 0.1
+"""How often it is told how far qemu-img is."""
+BLOCK = 512
+"""The kernel's unit of what a file takes, in bytes."""
 _WORDS_MOST = 4096
 
 
@@ -50,6 +54,10 @@ class QemuImg(Struct, frozen=True, kw_only=True):
     themselves, whatever folders they lie in."""
 
 
+class UnfitBase(Unfit):
+    """What an overlay lies on must not be used."""
+
+
 class Unmade(Exception):
     """The disk could not be made; the text has qemu-img's words."""
 
@@ -60,39 +68,60 @@ def find_program() -> str | None:
 
 
 def flatten(
-    qemu_img: QemuImg, overlay: IO[bytes], base: Base, *, new: IO[bytes], layout: DiskFormat = DiskFormat.QCOW2
+    qemu_img: QemuImg,
+    overlay: IO[bytes],
+    base: Base,
+    *,
+    new: IO[bytes],
+    layout: DiskFormat = DiskFormat.QCOW2,
+    report: Report = unreported,
 ) -> None:
     """Make one disk, raw or qcow2, of an overlay and its base in the file `new`; what was in it is lost.
 
-    The overlay and the base are open to read; `new` is open to read and write.
+    The overlay and the base are open to read; `new` is open to read and write. `report` is told how many bytes the new
+    file takes.
 
     Raises:
-        Unfit: if the overlay is none, or one of the two must not be used.
+        Unfit: if the overlay is none, or must not be used.
+        UnfitBase: if the base must not.
         Unmade: if qemu-img fails, such as for want of room.
     """
     qcow2.check_overlay(overlay)
     try:
         images.check(images.within(base.file, base.part), base.format)
     except Unfit as error:
-        raise Unfit(f"what it lies on: {error}", error.hint) from error
-    with _stating(overlay, base, qemu_img.scratch) as (chain, files):
-        done = subprocess.run(
+        raise UnfitBase(f"what it lies on: {error}", error.hint) from error
+    with _stating(overlay, base, qemu_img.scratch, report) as (chain, files):
+        process = subprocess.Popen(
             (qemu_img.program, "convert", "-O", layout, f"json:{json.dumps(chain)}", _named(new)),
-            check=False,
             pass_fds=[each.fileno() for each in (*files, new)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             **qemu_img.process,
         )
-    if done.returncode:
-        words = done.stderr[-_WORDS_MOST:].decode(errors="replace").strip()
-        raise Unmade(words or f"qemu-img ended with code {done.returncode}")
+        words = _await(process, lambda: report(os.fstat(new.fileno()).st_blocks * BLOCK, 0))
+    if process.returncode:
+        said = words[-_WORDS_MOST:].decode(errors="replace").strip()
+        raise Unmade(said or f"qemu-img ended with code {process.returncode}")
+
+
+def _await(process: subprocess.Popen[bytes], look: Callable[[], None]) -> bytes:
+    """What a program says until it ends; it is killed if `look`, which is called often, raises."""
+    with process:
+        try:
+            while True:
+                look()
+                with suppress(subprocess.TimeoutExpired):
+                    return process.communicate(timeout=LOOK_SECONDS)[1]
+        except BaseException:
+            process.kill()
+            raise
 
 
 @contextmanager
 def _stating(
-    overlay: IO[bytes], base: Base, scratch: Callable[[], IO[bytes]]
+    overlay: IO[bytes], base: Base, scratch: Callable[[], IO[bytes]], report: Report
 ) -> Iterator[tuple[dict[str, Any], tuple[IO[bytes], ...]]]:
     """The chain in QEMU's words, and the files that it names."""
     beneath = _opening(base.file)
@@ -104,7 +133,7 @@ def _stating(
     else:
         # If the base's own file has no plain name, QEMU looks for one in the overlay's header: so that has none.
         with scratch() as nameless:
-            sparse.copy(overlay, nameless, unreported)
+            sparse.copy(overlay, nameless, report)
             qcow2.forget_backing(nameless)
             inner = {"driver": "raw", "file": beneath, **part}
             yield _over(nameless, {"driver": base.format, "file": inner, "backing": None}), (nameless, base.file)

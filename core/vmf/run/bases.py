@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
+from msgspec.structs import replace
+
 from vmf.errors import VmfError
 from vmf.files.access import open_disk
 from vmf.model import Access, Disk, Job, ResultDisks
@@ -29,6 +31,12 @@ log = logging.getLogger(__name__)
 def overlaid(job: Job) -> Mapping[int, Disk]:
     """The disks that the guest changes in overlays, each by its number among the machine's disks."""
     return {number: disk for number, disk in enumerate(job.bundle.disks) if disk.access is Access.SNAPSHOT}
+
+
+def stated(disk: Disk) -> Base:
+    """What an overlay lies on, as the job has it: a sum that it states has been verified before the start."""
+    file = disk.file
+    return Base(file=str(file.path), on_host=file.on_host, format=disk.layout, part=file.part, sha256=disk.sha256)
 
 
 class Bases:
@@ -68,13 +76,8 @@ class Bases:
         Raises:
             Interrupted: if the job is to be left meanwhile.
         """
-        return Base(
-            file=str(disk.file.path),
-            on_host=disk.file.on_host,
-            format=disk.layout,
-            part=disk.file.part,
-            sha256=disk.sha256 or self._sum_at_last(disk),  # what was stated has been verified before the start
-        )
+        known = stated(disk)
+        return known if known.sha256 else replace(known, sha256=self._sum_at_last(disk))
 
     def _sum_ahead(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

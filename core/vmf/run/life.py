@@ -180,7 +180,8 @@ class Life:
         try:
             parcel = Parcel(self.record)
             progress = Progress(self.record, check=self._check_left, tell=self._tell)
-            word = parcel.unpack(self._attempt.hypervisor, self._attempt.handle, self._bases, progress)
+            hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
+            word = parcel.unpack(hypervisor, handle, self._bases, progress=progress, remark=self._remark)
         except Interrupted:
             return None
         except OSError as error:

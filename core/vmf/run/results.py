@@ -14,13 +14,14 @@ from typing import IO
 import msgspec
 
 from vmf import __version__
+from vmf.errors import JobFault
 from vmf.files import overlay, sparse, volume
 from vmf.files.beside import naming, sync_folder
 from vmf.hookspecs import Report
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
 from vmf.result import Base, Result, ReturnedDisk, Said, Word
-from vmf.run.bases import Bases, overlaid
+from vmf.run.bases import Bases, overlaid, stated
 from vmf.run.progress import Progress
 from vmf.state import State
 from vmf.store import Record
@@ -46,13 +47,28 @@ class Parcel:
         self.path.mkdir(parents=True)
         self._disks: list[ReturnedDisk] = []
 
-    def unpack(self, hypervisor: Hypervisor, handle: Handle, bases: Bases, progress: Progress) -> Word:
+    def unpack(
+        self,
+        hypervisor: Hypervisor,
+        handle: Handle,
+        bases: Bases,
+        *,
+        progress: Progress,
+        remark: Callable[[str], None],
+    ) -> Word:
         """Bring the disks that are to come back into the parcel, then what is on the results volume."""
         record = self.record
-        for fetched, file, base in self._coming(bases):
-            with hypervisor.fetch(handle, fetched) as stream, naming(self.path):
-                size = _copy(stream, self.path / file, progress.of(file))
-            self._disks.append(ReturnedDisk(file=file, size=size, base=base()))
+        bring = partial(self._bring, hypervisor, handle, progress)
+        for number, disk in overlaid(record.job).items():
+            changed, file = f"disk{number}", f"disk{number}.qcow2"
+            if record.job.result_disks is ResultDisks.CHANGED:
+                bring(changed, file, partial(bases.describe, disk))
+            elif record.job.result_disks is ResultDisks.WHOLE:
+                try:
+                    bring(f"whole{number}", file, _nothing)
+                except JobFault as fault:
+                    remark(f"{file} is only what the guest changed, since it cannot be made whole: {fault}")
+                    bring(changed, file, partial(stated, disk))
         if record.job.run is None:
             return NO_WORD
         with hypervisor.fetch(handle, "results") as stream, naming(self.path):
@@ -76,15 +92,19 @@ class Parcel:
         sync_folder(place.parent)
         return place
 
-    def _coming(self, bases: Bases) -> Iterator[tuple[str, str, Callable[[], Base | None]]]:
-        """Of each disk that comes back: how the hypervisor calls it, its file, and what says what it lies on."""
-        kind = self.record.job.result_disks
-        for number, disk in overlaid(self.record.job).items():
-            file = f"disk{number}.qcow2"
-            if kind is ResultDisks.CHANGED:
-                yield f"disk{number}", file, partial(bases.describe, disk)
-            elif kind is ResultDisks.WHOLE:
-                yield f"whole{number}", file, _nothing
+    def _bring(
+        self,
+        hypervisor: Hypervisor,
+        handle: Handle,
+        progress: Progress,
+        fetched: str,
+        file: str,
+        base: Callable[[], Base | None],
+    ) -> None:
+        """Bring a disk, which the hypervisor calls `fetched`; `base` is asked last what it lies on."""
+        with hypervisor.fetch(handle, fetched, progress.of(file)) as stream, naming(self.path):
+            size = _copy(stream, self.path / file, progress.of(file))
+        self._disks.append(ReturnedDisk(file=file, size=size, base=base()))
 
 
 def _nothing() -> None:

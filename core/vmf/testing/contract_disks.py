@@ -19,6 +19,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from vmf.errors import JobFault, Refused
 from vmf.files import cdrom
 from vmf.model import (
     MEBIBYTE,
@@ -225,14 +226,19 @@ class DisksContract:
 
     @tries("whole-disks")
     def test_a_whole_disk_comes_back(self, bench: Bench, guests: Guests, on_host: Path) -> None:
-        """What was in the original and what the guest changed, in one file."""
+        """What was in the original and what the guest changed, in one file; it can be broken off, and needs both."""
         disk = _disk(on_host, "whole", guests)
         handle = bench.run(guests.tells, amend=lambda machine: replace(machine, disks=(disk,)))
         bench.told(handle, "wrote contract-whole")
         bench.hypervisor.shut_down(handle, Stop.ASK)
         bench.until(partial(bench.hypervisor.state, handle), lambda state: state.power is Power.OFF)
+        with pytest.raises(Refused):
+            bench.hypervisor.fetch(handle, "whole0", _break_off)
         with bench.hypervisor.fetch(handle, "whole0") as stream:
             assert samples.beginning(stream, len(CHANGED)) == CHANGED
+        Path(disk.file).unlink()
+        with pytest.raises(JobFault):
+            bench.hypervisor.fetch(handle, "whole0")
         bench.hypervisor.destroy(handle)
 
     @tries(*(f"firmware-{firmware}" for firmware in Firmware), "kernel-included")
@@ -245,6 +251,10 @@ class DisksContract:
             handle = bench.run(guests.tells, amend=partial(_without_kernel, bootable, firmware))
             assert bench.told(handle, r"firmware (\S+)")[1] in ([firmware] if firmware else Firmware)
             bench.hypervisor.destroy(handle)
+
+
+def _break_off(_done: int, _total: int) -> None:
+    raise Refused("broken off")
 
 
 def _without_kernel(disks: tuple[MachineDisk, ...], firmware: Firmware | None, machine: Machine) -> Machine:

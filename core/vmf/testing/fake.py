@@ -260,13 +260,14 @@ def shut_down(connection: World, handle: Handle, how: Stop) -> MachineState:
 
 
 @hookimpl
-def fetch(connection: World, handle: Handle, name: str) -> IO[bytes]:
-    """Open a file of the machine's folder."""
+def fetch(connection: World, handle: Handle, name: str, report: Report) -> IO[bytes]:
+    """Open a file of the machine's folder, or make a whole disk."""
     connection.stumble("fetch")
     folder = connection.machine(handle.machine)
     try:
         machine = msgspec.json.decode((folder / "machine.json").read_bytes(), type=Machine)
         if name.startswith("whole"):
+            report(0, 0)
             return _whole(folder / "files", machine, int(name.removeprefix("whole")))
         file = machine.results.file if name == "results" and machine.results else name
         return (folder / "files" / file).open("rb")
@@ -292,6 +293,10 @@ def machines(connection: World, host: Host) -> tuple[Handle, ...]:
 def _whole(files: Path, machine: Machine, number: int) -> IO[bytes]:
     """A disk with the line that its guest wrote over its beginning, if it did."""
     file = machine.disks[number].file
-    line, content = (files / f"disk{number}").read_bytes(), (files / file).read_bytes()
+    line = (files / f"disk{number}").read_bytes()
+    try:
+        content = (files / file).read_bytes()
+    except OSError as error:
+        raise JobFault(f"{file}: {error.strerror}", code=HoldCode.IMAGE_MISSING) from error
     changed = b"" if line == overlay(file) else line.splitlines(keepends=True)[0]
     return io.BytesIO(samples.qcow2(changed + content[len(changed) :]))

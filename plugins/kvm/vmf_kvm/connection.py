@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from vmf.errors import HostFault
 from vmf.files.access import open_disk, unreadable
+from vmf.hookspecs import Report, unreported
 from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
 from vmf_kvm import account, agent, daemon, media, network, nics, stops, system, usable
 from vmf_kvm.account import Account
@@ -166,10 +167,11 @@ class Connection:
         """Open a file of the guest, by its agent."""
         return agent.copy_out(partial(self.client.agent, machine), path)
 
-    def fetch(self, machine: str, name: str) -> IO[bytes]:
+    def fetch(self, machine: str, name: str, report: Report = unreported) -> IO[bytes]:
         """Open a file of the machine's folder, or make a whole disk of one of its overlays."""
         if number := WHOLE.fullmatch(name):
-            return whole(self.folder(machine), overlay(int(number[1])), self.client.description(machine), _qemu_img())
+            description = self.client.description(machine)
+            return whole(self.folder(machine), overlay(int(number[1])), description, _qemu_img(), report)
         try:
             return self.folder(machine).open(name)
         except FileNotFoundError:

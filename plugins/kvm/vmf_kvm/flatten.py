@@ -6,17 +6,20 @@ have changed what that says.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
-from vmf.errors import HostFault
+from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import open_disk
-from vmf.files.flatten import Base, QemuImg, Unmade, flatten
+from vmf.files.flatten import Base, QemuImg, UnfitBase, Unmade, flatten
 from vmf.files.unfit import Unfit
+from vmf.hookspecs import Report
 from vmf.model import DiskFormat, Slice
+from vmf_kvm.faults import unopened
 from vmf_kvm.folder import Folder
 
 
@@ -40,27 +43,38 @@ def beneath(description: str, overlay: Path) -> Beneath | None:
     return None
 
 
-def whole(folder: Folder, name: str, description: str, program: str) -> IO[bytes]:
+def whole(folder: Folder, name: str, description: str, program: str, report: Report) -> IO[bytes]:
     """A qcow2 of a machine's disk, made of its overlay `name`; nothing of it is left when it is closed.
 
+    `report` is told meanwhile how many bytes are made; what it raises breaks the work off.
+
     Raises:
+        JobFault: if what the overlay lies on is gone, or must not be used any more.
         HostFault: if there is no such overlay, or the disk cannot be made, such as for want of room.
     """
     chain = beneath(description, folder.path / name)
     if chain is None:
         raise HostFault(f"machine {folder.name} has no overlay {name}")
-    new = folder.scratch()
+    tool = QemuImg(program=program, scratch=folder.scratch, process=folder.account.process())
     try:
-        with folder.open(name) as overlay, open_disk(chain.file) as base:
-            tool = QemuImg(program=program, scratch=folder.scratch, process=folder.account.process())
-            flatten(tool, overlay, Base(file=base, format=chain.format, part=chain.part), new=new)
+        with ExitStack() as failing, folder.open(name) as overlay, _opened(chain.file) as file:
+            new = failing.enter_context(folder.scratch())
+            base = Base(file=file, format=chain.format, part=chain.part)
+            flatten(tool, overlay, base, new=new, report=report)
+            failing.pop_all()
+            return new
+    except UnfitBase as error:
+        raise JobFault(f"{chain.file}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
     except (Unfit, Unmade, OSError) as error:
-        new.close()
-        raise HostFault(
-            f"{folder.path / name} and {chain.file} cannot be made one disk: {error}",
-            hint="check the space on the host, and that the original is still there",
-        ) from error
-    return new
+        words = f"{folder.path / name} and {chain.file} cannot be made one disk: {error}"
+        raise HostFault(words, hint="check the space on the host") from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return open_disk(path)
+    except OSError as error:
+        raise unopened(path, error) from error
 
 
 def _part(source: ET.Element) -> Slice | None:

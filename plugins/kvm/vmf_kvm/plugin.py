@@ -116,9 +116,9 @@ def shut_down(connection: Connection, handle: Handle, how: Stop) -> MachineState
 
 
 @hookimpl
-def fetch(connection: Connection, handle: Handle, name: str) -> IO[bytes]:
-    """Open a file of the machine's folder."""
-    return connection.fetch(handle.machine, name)
+def fetch(connection: Connection, handle: Handle, name: str, report: Report) -> IO[bytes]:
+    """Open a file of the machine's folder, or make a whole disk."""
+    return connection.fetch(handle.machine, name, report)
 
 
 @hookimpl

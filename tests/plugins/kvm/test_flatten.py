@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from vmf.errors import HostFault
+from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import qcow2
+from vmf.hookspecs import unreported
 from vmf.model import Access, DiskFormat, Machine, MachineDisk, Slice
 from vmf_kvm import account
 from vmf_kvm.daemon import QEMU_IMG, find_program
@@ -111,7 +112,7 @@ def test_what_lies_beneath_is_what_the_machine_was_made_of(folder, disk, expecte
 
 def flattened(folder, base, number=0, program=None, **more):
     disk = MachineDisk(file=str(base), format=DiskFormat.RAW, **more)
-    return whole(folder, f"disk{number}", described(folder, disk), program or find_program(QEMU_IMG))
+    return whole(folder, f"disk{number}", described(folder, disk), program or find_program(QEMU_IMG), unreported)
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -140,7 +141,6 @@ def test_it_is_the_user_of_the_guests_who_makes_it(folder, base, instead):
     ("damage", "words"),
     [
         (lambda folder, _: (folder.path / "disk0").unlink(), "No such file"),
-        (lambda _, base: base.unlink(), "No such file"),
         (lambda folder, _: (folder.path / "disk0").write_bytes(b"no disk"), "no qcow2 image"),
         (lambda folder, _: os.truncate(folder.path / "disk0", 2**17), "lies outside the file"),
     ],
@@ -151,6 +151,23 @@ def test_what_cannot_be_made_whole_is_the_hosts_fault_and_leaves_nothing(folder,
     with pytest.raises(HostFault, match=words):
         flattened(folder, base)
     assert {each.name for each in folder.path.iterdir()} <= {"disk0"}
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "words"),
+    [
+        (lambda base: base.unlink(), HoldCode.IMAGE_MISSING, "No such file"),
+        (lambda base: os.truncate(base, 0), HoldCode.IMAGE_INVALID, "it is empty"),
+    ],
+)
+def test_an_original_that_is_not_what_it_was_is_the_jobs_fault(folder, base, damage, code, words):
+    """So the host is not asked again and again."""
+    changed(folder)
+    damage(base)
+    with pytest.raises(JobFault, match=f"{base}: .*{words}") as caught:
+        flattened(folder, base)
+    assert caught.value.code is code
+    assert [each.name for each in folder.path.iterdir()] == ["disk0"]
 
 
 def test_a_disk_without_an_overlay_is_not_made(folder, base):
