@@ -80,6 +80,7 @@ def _command(work: Path, job: Job) -> list[str]:
         "-device", "virtio-scsi-pci,id=scsi0,bus=pcie.0,addr=0x3",
         "-drive", f"file={work / 'cdrom'},format=raw,if=none,id=cdrom,readonly=on",
         "-device", "scsi-cd,bus=scsi0.0,drive=cdrom",
+        "-device", "scsi-cd,bus=scsi0.0",
         "-serial", f"file:{work / 'console.log'}",
     ]  # fmt: skip
 
