@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from types import SimpleNamespace
 
 import pytest
 
 from shell import Shell, until
+from vmf.cli import logs
 
 HOSTILE = "echo \u202edlrow"
 
@@ -85,3 +87,30 @@ def test_whoever_has_seen_enough_may_close_the_pipe(shell: Shell) -> None:
         type_line(shell, "go on")
         assert following.wait(timeout=30) == -signal.SIGPIPE
         assert following.stderr.read() == ""
+
+
+class Flooding:
+    """A host whose guest writes more whenever it is read."""
+
+    def __init__(self) -> None:
+        self.written = b"the first word\n"
+
+    def console(self, _handle, offset: int) -> bytes:
+        self.written += b"and on\n" * 100
+        return self.written[offset : offset + 64]
+
+
+def test_a_guest_that_never_stops_is_told_of_as_far_as_it_had_come() -> None:
+    flooding = Flooding()
+    here = SimpleNamespace(hypervisor=lambda _host: flooding)
+    record = SimpleNamespace(
+        id=1,
+        ended=False,
+        handle="vmf-1-1",
+        machine="vmf-1-1",
+        placement=SimpleNamespace(host=SimpleNamespace(name="farm")),
+    )
+    session = SimpleNamespace(hosts=here, store=SimpleNamespace(get=lambda _number: record))
+    told: list[bytes] = []
+    logs.follow(session, record, told.append, on=False)
+    assert b"".join(told).startswith(b"the first word\nand on\n")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Callable
+from functools import partial
+from math import inf
 
 from vmf.cli.guest import add_job, guest
 from vmf.cli.session import Session
@@ -14,6 +17,8 @@ from vmf.files.console import Escaper, rest
 from vmf.store import Record
 
 LOOK_SECONDS = 0.1
+LONGEST = 2**43
+"""Bytes of a console: no file system that one lies on takes more of a file."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +60,9 @@ def follow(session: Session, record: Record, write: Callable[[bytes], None], *, 
         if now.placement is not None:
             here = guest(session, now, now.placement)
             machine, offset = now.machine, offset if machine == now.machine else 0  # another try begins anew
-            while data := here.hypervisor.console(here.handle, offset):
+            read = partial(here.hypervisor.console, here.handle)
+            end = inf if on else _end(read)  # a guest that goes on and on has no last word
+            while offset < end and (data := read(offset)):
                 offset += len(data)
                 write(data.strip(b"\0"))  # zeros stand for what the host no longer keeps
         now = session.store.get(record.id)
@@ -65,6 +72,11 @@ def follow(session: Session, record: Record, write: Callable[[bytes], None], *, 
             time.sleep(LOOK_SECONDS)
     if now is not None:
         write(rest(_kept(now), offset if machine in {"", now.machine} else 0))
+
+
+def _end(read: Callable[[int], bytes]) -> int:
+    """Where a console ends now; found by halving, since no verb tells it."""
+    return bisect_left(range(LONGEST), True, key=lambda offset: not read(offset))  # noqa: FBT003  # what is looked for
 
 
 def _kept(record: Record) -> bytes:
