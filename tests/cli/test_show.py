@@ -101,7 +101,7 @@ def test_of_a_machine_that_does_not_run_there_are_no_facts(shell: Shell) -> None
 @pytest.mark.usefixtures("running")
 def test_the_list_of_jobs_has_addresses_and_asks_nobody(shell: Shell) -> None:
     with closing(Store(Home(root=shell.home))) as store:
-        store.update(replace(store.find("j"), address="192.0.2.1, 127.0.0.1:40022->22"))
+        store.update(replace(store.find("j"), address="192.0.2.1, 127.0.0.1:40022->22/tcp"))
     shell.fault("connect", "lost", "it was asked", times=1)
-    assert "  192.0.2.1, 127.0.0.1:40022->22" in shell.row("j")
+    assert "  192.0.2.1, 127.0.0.1:40022->22/tcp" in shell.row("j")
     assert json.loads(shell.vmf("ps", "--format", "json").stdout)[0]["address"].startswith("192.0.2.1")

@@ -36,7 +36,7 @@ def lines(found: MachineFacts) -> Iterator[tuple[str, str]]:
     for address in found.addresses:
         yield "address", address
     for each in found.forwards:
-        yield "forward", f"{each.host}:{each.host_port} -> {each.port}/{each.protocol}"
+        yield "forward", str(each)
     if found.screen:
         yield "screen", screen(found.screen)
     yield "cpu", format_duration(found.cpu_seconds)

@@ -122,6 +122,9 @@ class Address(Struct, frozen=True, kw_only=True):
     """An address of the host."""
     host_port: int
 
+    def __str__(self) -> str:
+        return f"{self.host}:{self.host_port}->{self.port}/{self.protocol}"
+
 
 class MachineFacts(Struct, frozen=True, kw_only=True):
     """What a hypervisor knows of a machine that runs."""
@@ -137,6 +140,11 @@ class MachineFacts(Struct, frozen=True, kw_only=True):
     """Bytes of the host's memory that it takes."""
     disks: Mapping[str, int] = {}
     """`disk0`, …: bytes that its overlays take on the host."""
+
+    @property
+    def reached(self) -> str:
+        """The guest's addresses and the ports that are forwarded to it, in a few words; empty if none is known."""
+        return ", ".join((*self.addresses, *map(str, self.forwards)))
 
 
 class Handle(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,6 @@ from vmf.errors import HostFault, HostLost, JobFault, VmfError
 from vmf.model import Ending, Machine, MachineState, NetworkType, Outcome, Placement, Power, Stop
 from vmf.plugins import Plugins
 from vmf.result import Said, judge, verdict
-from vmf.run.address import address
 from vmf.run.attempt import Attempt
 from vmf.run.bases import Bases
 from vmf.run.checksums import Checksums
@@ -262,7 +261,7 @@ class Life:
         if self.record.address or not self._is_reachable():
             return
         with suppress(VmfError):
-            if found := address(self._attempt.hypervisor.facts(self._attempt.handle)):
+            if found := self._attempt.hypervisor.facts(self._attempt.handle).reached:
                 self.record = self._store.update(replace(self.record, address=found))
 
     def _is_reachable(self) -> bool:

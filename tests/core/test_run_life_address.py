@@ -12,9 +12,8 @@ from farm import FARM
 from faults import ALWAYS
 from shell import until
 from vmf.hookspecs import hookimpl
-from vmf.model import Address, Forward, MachineFacts, Network, Networks, NetworkType, Protocol
+from vmf.model import Forward, Network, Networks, NetworkType
 from vmf.run import life
-from vmf.run.address import address
 
 SSH = Forward(port=22)
 NETWORK = Network(type=NetworkType.USER, forwards=(SSH,))
@@ -43,28 +42,13 @@ def farm(make, asked, monkeypatch):
     return make(asked)
 
 
-@pytest.mark.parametrize(
-    ("facts", "words"),
-    [
-        (MachineFacts(), ""),
-        (MachineFacts(addresses=("192.0.2.7", "2001:db8::7")), "192.0.2.7, 2001:db8::7"),
-        (
-            MachineFacts(forwards=(Address(port=22, protocol=Protocol.TCP, host="127.0.0.1", host_port=40022),)),
-            "127.0.0.1:40022->22",
-        ),
-    ],
-)
-def test_in_a_few_words(facts, words):
-    assert address(facts) == words
-
-
 def test_it_is_kept_while_the_guest_runs(farm):
     farm.fault("facts", "host", "it does not know yet", times=2)
     submitted = farm.submit(replace(farm.job("hang"), network=NETWORK), hosts=(SITE,))
     ((record, _),) = submitted
     with ThreadPoolExecutor() as pool:
         carried = pool.submit(farm.engine.carry, submitted)
-        known = re.compile(r"127\.0\.0\.1:\d+->22")
+        known = re.compile(r"127\.0\.0\.1:\d+->22/tcp")
         until(lambda: known.fullmatch(farm.store.get(record.id).address), "its address is known")
         farm.engine.stop(force=False)
         (last,) = carried.result(30)
