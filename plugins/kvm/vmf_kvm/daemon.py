@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, ClassVar
 from urllib.parse import quote
@@ -102,15 +102,9 @@ class Daemon(Struct, frozen=True, kw_only=True):
                 raise SetupError(f"{name} is not installed", hint=f"install {PACKAGES[name]}")
         check_length(self.folder, DEEPEST)
         make_machines(self.folder, self.account)
-        with _blaming_setup():
+        with blaming_setup():
             for name in ("run", "conf", "cache", "data"):
-                self._give(self.folder / name)
-
-    def _give(self, path: Path) -> None:
-        """Make a folder of the daemon's user; a race for it has no loser."""
-        path.mkdir(mode=0o700, exist_ok=True)
-        if self.account.foreign:
-            os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
+                give(self.folder / name, self.account)
 
     @contextmanager
     def _starting(self) -> Iterator[None]:
@@ -119,7 +113,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
             yield
 
     def _begin(self, name: str) -> IO[bytes]:
-        with _blaming_setup():
+        with blaming_setup():
             return (self.folder / name).open("wb")
 
     def _launch(self) -> None:
@@ -194,24 +188,40 @@ def check_length(folder: Path, deepest: str) -> None:
         )
 
 
+def give(path: Path, account: Account) -> None:
+    """Make a folder of the user who runs the guests; a race for it has no loser."""
+    path.mkdir(mode=0o700, exist_ok=True)
+    if account.foreign:
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
+
+
+def make_passable(path: Path) -> None:
+    """Make a folder that every user may pass, whatever this process's umask; one that is there stays as it is."""
+    with suppress(FileExistsError):
+        path.mkdir()
+        path.chmod(0o711)
+
+
 def make_machines(folder: Path, account: Account) -> None:
     """Make the folder of the machines' folders, where the user who runs the guests can pass.
 
     Raises:
         SetupError: naming the folder that is in the way.
     """
-    with _blaming_setup():
-        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with blaming_setup():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_passable(folder)
         if blocker := unreadable(folder, uid=account.uid, gids=account.groups):
             raise SetupError(
                 f"{blocker}: user {account.name}, who runs the guests, may not pass through this folder",
                 hint=f"`chmod o+x {blocker}`, or set VMF_HOME to another folder",
             )
-        folder.joinpath("machines").mkdir(mode=0o711, exist_ok=True)
+        make_passable(folder / "machines")
 
 
 @contextmanager
-def _blaming_setup() -> Iterator[None]:
+def blaming_setup() -> Iterator[None]:
+    """Say which of the daemon's own files stands in the way."""
     try:
         yield
     except OSError as error:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from vmf.errors import HostLost, SetupError
 from vmf_kvm.account import Account
-from vmf_kvm.daemon import check_length, check_spelling, make_machines
+from vmf_kvm.daemon import blaming_setup, check_length, check_spelling, give, make_machines, make_passable
 from vmf_libvirt import client
 
 URI = "qemu:///system"
@@ -67,7 +67,9 @@ class System(Struct, frozen=True, kw_only=True):
         check_spelling(self.folder)
         check_length(self.folder, DEEPEST)
         make_machines(self.folder, self.account)
-        self.folder.joinpath("run", "console").mkdir(mode=0o711, parents=True, exist_ok=True)
+        with blaming_setup():
+            make_passable(self.folder / "run")
+            give(self.folder / "run" / "console", self.account)  # QEMU itself makes the socket of a screen
         try:
             return client.dial(URI)
         except HostLost as error:

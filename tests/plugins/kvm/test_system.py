@@ -52,3 +52,17 @@ def test_a_folder_that_will_not_do_is_refused_before_anything_is_made(daemon, mo
 
 def test_the_longest_socket_is_reckoned_with():
     assert max(len(use) for use in Socket) == len(system.DEEPEST.rpartition("x")[2])
+
+
+def test_qemus_user_owns_the_folder_in_which_it_makes_sockets_and_no_other(monkeypatch, new_home):
+    monkeypatch.setattr(client, "dial", lambda _uri: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    before, daemon = os.umask(0o077), system.system(new_home(), account.find())
+    try:
+        daemon.link()
+    finally:
+        os.umask(before)
+    sockets = daemon.folder / "run" / "console"
+    assert (sockets.stat().st_uid, sockets.stat().st_mode & 0o777) == (daemon.account.uid, 0o700)
+    for passed in (daemon.folder, daemon.machines, sockets.parent):
+        assert (passed.stat().st_uid, passed.stat().st_mode & 0o777) == (os.getuid(), 0o711)
