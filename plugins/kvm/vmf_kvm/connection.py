@@ -20,16 +20,16 @@ from vmf.hookspecs import Report, unreported
 from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
 from vmf_kvm import account, agent, daemon, media, network, nics, stops, system, usable
 from vmf_kvm.account import Account
-from vmf_kvm.daemon import PACKAGES, QEMU_IMG, Daemon, find_program
+from vmf_kvm.daemon import PACKAGES, QEMU_IMG, find_program
 from vmf_kvm.disks import in_place, overlays
 from vmf_kvm.domain import xml
 from vmf_kvm.drives import overlay
 from vmf_kvm.faults import sentences
 from vmf_kvm.flatten import whole
 from vmf_kvm.folder import PLAIN, Folder, beneath
-from vmf_kvm.place import CONSOLE, Place, Socket
+from vmf_kvm.place import CONSOLE, SOCKET_FOLDERS, Place, Socket
+from vmf_kvm.server import Server
 from vmf_kvm.settings import DaemonKind
-from vmf_kvm.system import System
 from vmf_kvm.terminal import Terminal
 from vmf_libvirt import networks
 from vmf_libvirt.client import Client
@@ -38,11 +38,9 @@ from vmf_libvirt.networks import Card
 from vmf_libvirt.states import DomainState, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
 
-SOCKETS = ("run", "console")
-"""Folders, one below the other, of the machines' sockets."""
 OVERLAYS = re.compile("disk[0-9]+")
 NEIGHBOURS = Path("/proc/net/arp")
-DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Daemon | System]] = MappingProxyType({
+DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Server]] = MappingProxyType({
     DaemonKind.PRIVATE: daemon.daemon,
     DaemonKind.SYSTEM: system.system,
 })  # fmt: skip
@@ -187,7 +185,7 @@ class Connection:
         self.client.undefine(machine)
         self._remove(self._log(machine), self.daemon.logs)
         for use in Socket:
-            self._remove(Path(place.socket(machine, use)).name, (self.daemon.folder, *SOCKETS))
+            self._remove(Path(place.socket(machine, use)).name, (self.daemon.folder, *SOCKET_FOLDERS))
         folder.remove()
         return MachineState(power=Power.ABSENT)
 
@@ -209,7 +207,7 @@ class Connection:
             self.client.start(machine.name, partial(self._was_started, machine.name))
 
     def _place(self, machine: str, *, devices: frozenset[str] = frozenset()) -> Place:
-        sockets = self.daemon.folder.joinpath(*SOCKETS)
+        sockets = self.daemon.folder.joinpath(*SOCKET_FOLDERS)
         return Place(
             folder=self.folder(machine).path,
             sockets=sockets,

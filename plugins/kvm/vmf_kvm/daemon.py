@@ -33,7 +33,8 @@ DEEPEST = "conf/libvirt/qemu/lib/domain-99999-" + 20 * "x" + "/monitor.sock"
 """The longest path of a socket that libvirt makes below its folder: it cuts a machine's name to 20 characters."""
 UNFIT = re.compile(r"[,=\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 """What a path must not have: QEMU's options end at , and =, XML bears no controls, and a surrogate is no UTF-8."""
-SOCKETS = {"libvirtd": "libvirt-sock", "virtqemud": "virtqemud-sock"}
+LISTENING = {"libvirtd": "libvirt-sock", "virtqemud": "virtqemud-sock"}
+"""Program to the name of the socket that it listens on."""
 QEMU = "qemu-system-x86_64"
 QEMU_IMG = "qemu-img"
 PACKAGES = {
@@ -74,7 +75,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     @property
     def uri(self) -> str:
         """Where to dial; the path is data, whatever is in it."""
-        socket = self.folder / "run" / "libvirt" / SOCKETS[Path(self.program).name]
+        socket = self.folder / "run" / "libvirt" / LISTENING[Path(self.program).name]
         return f"qemu:///session?socket={quote(str(socket), safe='')}"
 
     def link(self) -> client.Link:
@@ -155,7 +156,7 @@ def daemon(folder: Path, account: Account) -> Daemon:
     Raises:
         SetupError: if libvirt's daemon is not installed.
     """
-    found = [program for name in SOCKETS if (program := find_program(name))]
+    found = [program for name in LISTENING if (program := find_program(name))]
     if not found:
         raise SetupError("libvirt's daemon is not installed", hint=f"install {PACKAGES['libvirtd']}")
     return Daemon(folder=folder.absolute(), account=account, program=found[0])

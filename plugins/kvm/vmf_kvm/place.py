@@ -12,6 +12,8 @@ from vmf.errors import HoldCode, JobFault
 
 CONSOLE = "console.log"
 NVRAM = "nvram"
+SOCKET_FOLDERS = ("run", "console")
+"""Folders below the host's, one in the other, of the machines' sockets."""
 
 
 class Socket(StrEnum):
