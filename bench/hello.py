@@ -17,7 +17,7 @@ from pathlib import Path
 from state import fresh
 
 from vmf import spec
-from vmf.files import cdrom, volume
+from vmf.files import cdrom, disc, volume
 from vmf.model import Job
 
 ROUNDS = 7
@@ -53,7 +53,7 @@ def _vmf(work: Path, environment: Mapping[str, str]) -> float:
 
 def _qemu(work: Path, job: Job) -> float:
     magic = volume.magic(volume.new_nonce())
-    cdrom.write(work / "cdrom", cdrom.contents(job, magic))
+    disc.write(work / "cdrom", cdrom.contents(job, magic), label=cdrom.LABEL)
     volume.make(work / "results", size=job.results.size, magic=magic)
     base = job.image.disks[0]
     backing = ("-F", base.layout, "-b", str(base.file.path))

@@ -14,7 +14,7 @@ import pytest
 from pycdlib import PyCdlib
 
 from shell import Shell, until, waits_for_lock
-from vmf.files import cdrom
+from vmf.files import cdrom, disc
 
 
 @pytest.fixture
@@ -246,15 +246,15 @@ class TestMedia:
         done = shell.vmf("media", "j", "--insert", "word", "more")
         assert (done.returncode, done.stdout) == (0, "j: drive 1 has another disc\n")
         until(lambda: "hello from the disc" in said(shell), "the guest reads it")
-        disc, found = PyCdlib(), io.BytesIO()
-        disc.open(str(files(shell) / "media-1"))
-        with closing(disc):
-            disc.get_file_from_iso_fp(found, rr_path="/more/x")
+        back, found = PyCdlib(), io.BytesIO()
+        back.open(str(files(shell) / "media-1"))
+        with closing(back):
+            back.get_file_from_iso_fp(found, rr_path="/more/x")
         assert found.getvalue() == b"x"
         assert not list((shell.home / "jobs/1").glob("media-*"))
 
     def test_an_iso_is_used_as_it_is(self, shell: Shell) -> None:
-        cdrom.write(shell.folder / "given.iso", {"word": b"as it is"})
+        disc.write(shell.folder / "given.iso", {"word": b"as it is"}, label=cdrom.LABEL)
         assert shell.vmf("media", "j", "--drive", "1", "--insert", "given.iso").returncode == 0
         until(lambda: "as it is" in said(shell), "the guest reads it")
         assert (files(shell) / "media-1").read_bytes() == (shell.folder / "given.iso").read_bytes()

@@ -15,7 +15,7 @@ import pytest
 
 from shell import Shell
 from vmf import cli
-from vmf.files import flatten
+from vmf.disks import flatten
 from vmf.model import DiskFormat, Outcome
 from vmf.result import Base, Result, ReturnedDisk
 

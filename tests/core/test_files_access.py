@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from vmf.disks import images
 from vmf.errors import HoldCode, JobFault
-from vmf.files import access, images
+from vmf.files import access
 from vmf.model import Disk, DiskFormat, File, Host, ImageRoot
 
 NOBODY = 65534

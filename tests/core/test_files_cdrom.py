@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files import cdrom, volume
+from vmf.files import cdrom, disc, volume
 from vmf.model import Image, Job, Results, Ssh
 
 FUZZ = settings(deadline=None, database=None, max_examples=30)
@@ -70,7 +70,7 @@ def test_half_a_character_is_the_jobs_fault(changes):
 
 def test_the_disc_has_its_label_and_is_private(tmp_path):
     path = tmp_path / "input.iso"
-    cdrom.write(path, cdrom.contents(job(), MAGIC))
+    disc.write(path, cdrom.contents(job(), MAGIC), label=cdrom.LABEL)
     assert path.read_bytes()[32768 + 40 :].startswith(b"VMF ")
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from vmf.disks.reading import SliceReader
 from vmf.files import sparse
 from vmf.files.sparse import GRAIN, PIECE, Extent
-from vmf.files.stretch import Stretch
 from vmf.model import Slice
 
 SIZE = 64 * 2**20
@@ -71,7 +71,7 @@ def test_a_sum_is_that_of_the_content(holed, part, wrap):
         assert sparse.sha256(wrap(file), part, check=ignore) == hashlib.sha256(meant).hexdigest()
 
 
-@pytest.mark.parametrize("wrap", [lambda file: file, lambda file: io.BufferedReader(Stretch(file, WHOLE))])
+@pytest.mark.parametrize("wrap", [lambda file: file, lambda file: io.BufferedReader(SliceReader(file, WHOLE))])
 def test_of_a_file_that_is_cut_off_meanwhile_there_is_no_sum(tmp_path, wrap):
     path = tmp_path / "cut"
     path.write_bytes(b"x" * PIECE)

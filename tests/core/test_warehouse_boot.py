@@ -32,7 +32,7 @@ class Guest:
     def start(self, script, *, results=(), files=None, size=2**26, **words):
         results = Results(files=results)
         job = Job(name="job", image=Image(name="tiny"), memory=2**28, run=script, results=results, **words)
-        cdrom.write(self.folder / "cd.iso", cdrom.contents(job, MAGIC))
+        disc.write(self.folder / "cd.iso", cdrom.contents(job, MAGIC), label=cdrom.LABEL)
         disc.write(self.folder / "files.iso", files or {}, label="VMF_FILES")
         volume.make(self.volume, size=size, magic=MAGIC)
         disks = {

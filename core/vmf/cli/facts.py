@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 import msgspec
 
-from vmf.cli.guest import add_job, reached
+from vmf.cli.guest import add_job, ask_facts, running
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format
 from vmf.model import MachineFacts
 from vmf.units import format_duration, format_size
+
+ANSWER_SECONDS = 30.0
+"""How long a host may take to say what it knows; it may have to be started for that."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Ask the host, now."""
-    with reached(Session(options), options.job) as guest:
-        found = guest.hypervisor.facts(guest.handle)
+    session = Session(options)
+    record, placement = running(session, options.job)
+    found = ask_facts(session, record, placement, seconds=ANSWER_SECONDS)
     if options.format == "json":
         print(msgspec.json.encode(found).decode())
         return 0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
 
 from msgspec import Struct
 
 from vmf.cli.session import Session
-from vmf.errors import JobFault, UsageError
-from vmf.model import Handle, Placement
+from vmf.errors import HostLost, JobFault, UsageError
+from vmf.model import Handle, MachineFacts, Placement
 from vmf.plugins import Hypervisor
 from vmf.state import MEANING, State
 from vmf.store import Record
@@ -42,18 +44,53 @@ def reached(session: Session, word: str) -> Iterator[Guest]:
         UsageError: if there is no such job, its guest does not run, or cannot do what is asked in the block.
         HostFault: if the host fails; `HostLost` if it cannot be asked.
     """
+    record, placement = running(session, word)
+    with closing(session.hosts):
+        try:
+            yield guest(session, record, placement)
+        except JobFault as fault:
+            raise UsageError(fault.brief, hint=fault.hint) from fault
+
+
+def running(session: Session, word: str) -> tuple[Record, Placement]:
+    """The job with this name or id, whose guest runs, and its place.
+
+    Raises:
+        UsageError: if there is no such job, or its guest does not run.
+    """
     record = session.store.find(word)
     if record.state not in RUNNING or record.placement is None:
         raise UsageError(
             f"{record.job.name} (job {record.id}) is {record.state}: {MEANING[record.state]}",
             hint="only a guest that runs can be reached; `vmf ps` lists all jobs that live",
         )
-    try:
-        yield guest(session, record, record.placement)
-    except JobFault as fault:
-        raise UsageError(fault.brief, hint=fault.hint) from fault
-    finally:
-        session.hosts.close()
+    return record, record.placement
+
+
+def ask_facts(session: Session, record: Record, placement: Placement, *, seconds: float) -> MachineFacts:
+    """What the host of a job knows of its machine; the session's hosts are let go of as soon as it has said so.
+
+    Raises:
+        HostLost: if it does not say so in time; the question then stands, on a thread that ends with this process.
+        Exception: whatever else is in the way.
+    """
+    hosts, answer = session.hosts, Future[MachineFacts]()
+
+    def ask() -> None:
+        try:
+            with closing(hosts):
+                here = guest(session, record, placement)
+                known = here.hypervisor.facts(here.handle)
+            answer.set_result(known)
+        except Exception as error:  # noqa: BLE001  # it is raised again, where it can be told
+            answer.set_exception(error)
+
+    asking = threading.Thread(target=ask, name="facts", daemon=True)
+    asking.start()
+    asking.join(seconds)
+    if not answer.done():
+        raise HostLost(f"host {placement.host.name} has not answered for {seconds:g} s", hint="try again later")
+    return answer.result()
 
 
 def guest(session: Session, record: Record, placement: Placement) -> Guest:

@@ -14,12 +14,13 @@ from typing import IO
 from msgspec import Struct
 
 from vmf.cli.say import say
+from vmf.disks import flatten, images
+from vmf.disks.reading import Unfit
 from vmf.errors import JobFault, SetupError, UsageError
-from vmf.files import flatten, images, sparse
+from vmf.files import sparse
 from vmf.files.access import open_disk
 from vmf.files.beside import naming, replacing
 from vmf.files.source import shown
-from vmf.files.unfit import Unfit
 from vmf.hookspecs import Report
 from vmf.model import Disk, DiskFormat, File
 from vmf.result import Base, ReturnedDisk

@@ -75,7 +75,7 @@ class Session:
     def words(self) -> JobWords:
         """What job files are read with."""
         from vmf import spec  # noqa: PLC0415  # as below
-        from vmf.files import images  # noqa: PLC0415  # as below
+        from vmf.disks import images  # noqa: PLC0415  # as below
         from vmf.lint import files  # noqa: PLC0415  # as below
 
         settings = {name: each.job_settings for name, each in self.plugins.types.items()}

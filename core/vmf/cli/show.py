@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 
 import msgspec
 from msgspec import Struct
 
 from vmf.cli import facts, screen
-from vmf.cli.guest import RUNNING, add_job, guest
+from vmf.cli.guest import RUNNING, add_job, ask_facts
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format
 from vmf.errors import VmfError
-from vmf.model import MachineFacts, NetworkType, Placement, Verdict
+from vmf.model import MachineFacts, NetworkType, Verdict
 from vmf.state import MEANING, Created, Ended, Event, Judged, LimitHit, Placed, State
 from vmf.store import Moment, Record, owned
 from vmf.units import format_count, format_size
 
 ANSWER_SECONDS = 3.0
-"""How long a host may take to say what it knows."""
+"""How long a host may take to say what it knows: the rest of the story is worth as much."""
 
 
 class Story(Struct, frozen=True, kw_only=True):
@@ -64,10 +62,7 @@ def act(options: argparse.Namespace) -> int:
     """Tell the story of the job; of a name, that of the latest job."""
     session = Session(options)
     record = session.store.find(options.job)
-    try:
-        told = _story(session, record)
-    finally:
-        session.hosts.close()
+    told = _story(session, record)
     if options.format == "json":
         print(msgspec.json.encode(told).decode())
         return 0
@@ -79,7 +74,7 @@ def act(options: argparse.Namespace) -> int:
 
 def _story(session: Session, record: Record) -> Story:
     job, placement = record.job, record.placement
-    known = _ask(session, record, placement) if placement and record.state in RUNNING else None
+    known, unknown = _ask(session, record)
     return Story(
         id=record.id,
         name=job.name,
@@ -95,32 +90,24 @@ def _story(session: Session, record: Record) -> Story:
         attempt=record.attempt,
         faults=record.faults,
         machine=record.machine if placement else "",
-        facts=known if isinstance(known, MachineFacts) else None,
-        unknown=known.brief if isinstance(known, VmfError) else "",
+        facts=known,
+        unknown=unknown,
         folder=str(record.results or record.folder),
         verdict=record.verdict,
         events=session.store.history(record.id),
     )
 
 
-def _ask(session: Session, record: Record, placement: Placement) -> MachineFacts | VmfError:
-    """What the host knows of the job's machine, or why it does not say; soon."""
-    answer: Future[MachineFacts] = Future()
-
-    def ask() -> None:
-        try:
-            found = guest(session, record, placement)
-            answer.set_result(found.hypervisor.facts(found.handle))
-        except VmfError as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=ask, name="facts", daemon=True).start()
+def _ask(session: Session, record: Record) -> tuple[MachineFacts | None, str]:
+    """What the host knows of the job's machine, if it runs; or why the host does not say, soon."""
+    if record.placement is None or record.state not in RUNNING:
+        return None, ""
     try:
-        return answer.result(ANSWER_SECONDS)
-    except TimeoutError:
-        return VmfError(f"host {placement.host.name} has not answered for {ANSWER_SECONDS:g} s")
+        return ask_facts(session, record, record.placement, seconds=ANSWER_SECONDS), ""
     except VmfError as error:
-        return error
+        return None, error.brief
+    except Exception as error:  # noqa: BLE001  # the rest of the story is known
+        return None, screen.fault(error)
 
 
 def _lines(told: Story, record: Record) -> Iterator[tuple[str, str]]:

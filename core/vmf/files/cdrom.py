@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files import disc
 from vmf.files.volume import END, end_line
 from vmf.model import Job
 
 LABEL = "VMF"
+"""What the disc is called, see `vmf.files.disc.write`."""
 
 _NO_SECRETS: Mapping[str, bytes] = MappingProxyType({})
 
@@ -41,11 +40,6 @@ def contents(job: Job, magic: bytes, *, secrets: Mapping[str, bytes] = _NO_SECRE
     if job.ssh and key:
         made |= {"authorized_keys": f"{key}\n".encode(), "login": f"{job.ssh.user}\n".encode()}
     return made
-
-
-def write(path: Path, contents: Mapping[str, bytes]) -> None:
-    """Write the guest contract's disc; see `vmf.files.disc.write`."""
-    disc.write(path, contents, label=LABEL)
 
 
 def _environment(job: Job, secrets: Mapping[str, bytes]) -> Iterator[bytes]:

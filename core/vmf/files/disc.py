@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from types import MappingProxyType
+from typing import IO, BinaryIO, TypeAlias, cast
 
 from pycdlib import PyCdlib
+from pycdlib.dr import DirectoryRecord
 from pycdlib.pycdlibexception import PyCdlibException
 
 from vmf.errors import VmfError
 from vmf.files.beside import appearing
 from vmf.files.console import one_line
 from vmf.files.iso9660 import LEVELS, SECTOR, objection
-from vmf.files.layout import MOVED, layout
 from vmf.files.source import Content, Source, changed
 from vmf.hookspecs import Report, unreported
 
@@ -30,6 +31,16 @@ _PADDING = 150 * SECTOR
 _JOLIET_MOST = 64
 """UTF-8 bytes of a name: pycdlib counts these, Joliet two-byte units."""
 _NOT_JOLIET = frozenset("*/:;?\\")
+_Place: TypeAlias = tuple[int, int]
+"""The sector in which a file begins, and its bytes; zeros for a folder."""
+
+_MOVED = b"RR_MOVED"
+"""In ISO 9660, the folder at the root that holds the folders which lie too deep for it."""
+
+_NAMES: Mapping[str, Callable[[DirectoryRecord], str]] = MappingProxyType({
+    "rr_path": lambda record: record.rock_ridge.name().decode() if record.rock_ridge else "",
+    "joliet_path": lambda record: record.file_identifier().decode("utf-16-be"),
+})  # fmt: skip
 _HINT = "the disk may be failing; if it is not, please report this"
 
 
@@ -72,7 +83,7 @@ class _Disc:
         if any(name.count("/") >= LEVELS - 1 for name in contents):
             taken = {name.split("/")[0] for name in contents}
             free = (name for number in range(len(taken) + 1) if (name := f"rr_moved{number or ''}") not in taken)
-            self._iso.set_relocated_name(MOVED.decode(), next(free))
+            self._iso.set_relocated_name(_MOVED.decode(), next(free))
         for name in sorted(contents):  # so that the disc does not depend on the mapping's order
             self._add(name, contents[name])
 
@@ -85,7 +96,7 @@ class _Disc:
         """See that a file holds it: the names in both trees, and every byte."""
         back = PyCdlib()
         back.open_fp(file)
-        rock_ridge, joliet = layout(back, "rr_path"), layout(back, "joliet_path")
+        rock_ridge, joliet = _layout(back, "rr_path"), _layout(back, "joliet_path")
         back.close()
         if rock_ridge.keys() != self._names or joliet != {name: rock_ridge[name] for name in self._joliet}:
             raise VmfError("the disc does not hold the files that were written to it", hint=_HINT)
@@ -197,3 +208,28 @@ def _compare(file: BinaryIO, length: int, content: bytes | Source, name: str) ->
             left -= len(piece)
         if left or length != content.size or source.read(1):
             raise changed(content.name)
+
+
+def _layout(disc: PyCdlib, tree: str) -> dict[str, _Place]:
+    """Every file and folder of one of a disc's trees, `rr_path` or `joliet_path`, by its path; one pass."""
+    name, found = _NAMES[tree], dict[str, _Place]()
+    todo = [("", cast(DirectoryRecord, disc.get_record(**{tree: "/"})))]
+    while todo:
+        above, folder = todo.pop()
+        for record in folder.children:
+            if record.is_dot() or record.is_dotdot() or (not above and record.file_identifier() == _MOVED):
+                continue
+            path = above + name(record)
+            if record.is_dir() or _moved(record):
+                found[path] = (0, 0)
+                todo.append((f"{path}/", _moved(record) or record))
+            else:  # a file of more than 4 GiB has several records, in their order
+                start, size = found.get(path, (record.extent_location(), 0))
+                found[path] = (start, size + record.get_data_length())
+    return found
+
+
+def _moved(record: DirectoryRecord) -> DirectoryRecord | None:
+    """The folder that lies elsewhere and belongs here, if the record stands for one."""
+    rock_ridge = record.rock_ridge
+    return rock_ridge.cl_to_moved_dr if rock_ridge and rock_ridge.child_link_record_exists() else None

@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from vmf.disks import images as inspection
 from vmf.errors import Fault
-from vmf.files import images as inspection
 from vmf.lint import files, hosts, inline
 from vmf.lint.finding import Finding
 from vmf.lint.together import clashes

@@ -14,8 +14,9 @@ from typing import IO
 import msgspec
 
 from vmf import __version__
+from vmf.disks import qcow2
 from vmf.errors import JobFault
-from vmf.files import overlay, sparse, volume
+from vmf.files import sparse, volume
 from vmf.files.beside import naming, sync_folder
 from vmf.hookspecs import Report
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
@@ -180,7 +181,7 @@ def _copy(stream: IO[bytes], target: Path, report: Report) -> int:
     """Copy a disk as sparsely as it is, and an overlay no further than it goes; the bytes of the copy."""
     with target.open("x+b") as out:
         sparse.copy(stream, out, report)
-        overlay.trim(out)
+        qcow2.trim(out)
         _flush(out)
         return os.fstat(out.fileno()).st_size
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from vmf import plan
-from vmf.files import cdrom, disc, gathering, images, iso9660, secret, seed, sparse, sshkey, volume
+from vmf.disks import images
+from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, volume
 from vmf.files.beside import naming
 from vmf.files.source import Content, Source, changed, find
 from vmf.model import File, Job

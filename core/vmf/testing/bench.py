@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from vmf import plan
 from vmf.errors import VmfError
-from vmf.files import cdrom, volume
+from vmf.files import cdrom, disc, volume
 from vmf.model import MEBIBYTE, Handle, Image, Job, Machine, MachineState, Placement, Power, Results
 from vmf.plugins import Hypervisor
 from vmf.result import Word
@@ -90,7 +90,7 @@ class Bench:
         """Put everything that the machine needs into its folder, as the engine does."""
         magic = volume.magic(volume.new_nonce())
         job = self._placement(script).job
-        cdrom.write(self._folder / plan.CDROM, cdrom.contents(job, magic))
+        disc.write(self._folder / plan.CDROM, cdrom.contents(job, magic), label=cdrom.LABEL)
         volume.make(self._folder / plan.RESULTS, size=job.results.size, magic=magic)
         made = {plan.CDROM: self._folder / plan.CDROM, plan.RESULTS: self._folder / plan.RESULTS}
         booted = {plan.KERNEL: self._image.kernel, plan.INITRD: self._image.initrd}

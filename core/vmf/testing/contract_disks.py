@@ -20,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import JobFault, Refused
-from vmf.files import cdrom
+from vmf.files import cdrom, disc
 from vmf.model import (
     MEBIBYTE,
     Access,
@@ -111,10 +111,10 @@ class DisksContract:
         """A machine with everything that its host can give."""
         name = bench.new_name()
         discs = DISCS if "cdroms" in offered else ()
-        for disc in discs:
-            path = tmp_path_factory.mktemp("disc") / disc
-            cdrom.write(path, {"word": f"{disc}\n".encode()})
-            bench.hypervisor.put(name, disc, path)
+        for word in discs:
+            path = tmp_path_factory.mktemp("disc") / word
+            disc.write(path, {"word": f"{word}\n".encode()}, label=cdrom.LABEL)
+            bench.hypervisor.put(name, word, path)
         disks = {word: _disk(on_host, word, guests) for word in DISKS if word in {PLAIN, *offered}}
         shares = tuple(_share(on_host, share) for share in SHARES if "shares" in offered)
 
@@ -122,7 +122,7 @@ class DisksContract:
             return replace(
                 machine,
                 disks=(*machine.disks, *disks.values()),
-                cdroms=(*machine.cdroms, *(MachineCdrom(file=disc) for disc in discs)),
+                cdroms=(*machine.cdroms, *(MachineCdrom(file=word) for word in discs)),
                 clock=Clock.LOCAL if "clock-local" in offered else Clock.UTC,
                 vnc="vnc" in offered,
                 shares=shares,
@@ -174,8 +174,8 @@ class DisksContract:
     @tries("cdroms")
     def test_a_machine_has_several_discs(self, bench: Bench, furnished: Furnished) -> None:
         """Beside the one with its script."""
-        for disc in DISCS:
-            bench.told(furnished.handle, f"disc {disc}")
+        for word in DISCS:
+            bench.told(furnished.handle, f"disc {word}")
 
     @tries("clock-local")
     def test_clocks_show_what_they_are_set_to(

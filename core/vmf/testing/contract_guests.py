@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files import cdrom, request, volume
+from vmf.files import cdrom, disc, request, volume
 from vmf.hookspecs import Terminal
 from vmf.model import MEBIBYTE, Handle, Machine, MachineCdrom, MachineFacts, MachineState, Power, Stop
 from vmf.result import Said
@@ -59,7 +59,7 @@ class GuestsContract:
         handle = bench.run(guests.discs, amend=_with_an_empty_drive)
         change = partial(bench.hypervisor.change_media, handle)
         for word in ("first-disc", "second-disc"):
-            cdrom.write(tmp_path / "disc", {"word": f"{word}\n".encode()})
+            disc.write(tmp_path / "disc", {"word": f"{word}\n".encode()}, label=cdrom.LABEL)
             bench.hypervisor.put(handle.machine, word, tmp_path / "disc")
             bench.insist(partial(change, 1, ""), but=JobFault)
             assert change(1, word) == RUNNING
@@ -119,10 +119,10 @@ class GuestsContract:
             bench.hypervisor.copy_out(running, COPIED)
 
 
-def _ask(bench: Bench, handle: Handle, disc: Path, nonce: str) -> None:
+def _ask(bench: Bench, handle: Handle, asking: Path, nonce: str) -> None:
     """Hand a request in by the second drive, and wait until it has been answered well."""
-    bench.hypervisor.put(handle.machine, disc.name, disc)
-    for name in ("", disc.name):
+    bench.hypervisor.put(handle.machine, asking.name, asking)
+    for name in ("", asking.name):
         bench.insist(partial(bench.hypervisor.change_media, handle, 1, name), but=JobFault)
     bench.until(partial(_answer, bench, handle, nonce), lambda answer: answer is not None and answer.code == 0)
 

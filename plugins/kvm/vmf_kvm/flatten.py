@@ -13,10 +13,10 @@ from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
+from vmf.disks.flatten import Base, QemuImg, UnfitBase, Unmade, flatten
+from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import open_disk
-from vmf.files.flatten import Base, QemuImg, UnfitBase, Unmade, flatten
-from vmf.files.unfit import Unfit
 from vmf.hookspecs import Report
 from vmf.model import DiskFormat, Slice
 from vmf_kvm.faults import unopened

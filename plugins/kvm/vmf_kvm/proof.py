@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vmf.errors import HostFault
-from vmf.files import cdrom, volume
+from vmf.files import cdrom, disc, volume
 from vmf.hookspecs import unreported
 from vmf.model import (
     MEBIBYTE,
@@ -70,11 +70,11 @@ def _alone(connection: Connection) -> Iterator[Path]:
 
 def _machine(connection: Connection, scratch: Path, image: Image, magic: bytes, accelerator: str) -> Machine:
     job = Job(name=NAME, image=image, memory=MEMORY, run="true\n")
-    disc, results = scratch / "cdrom", scratch / "results"
-    cdrom.write(disc, cdrom.contents(job, magic))
+    contract, results = scratch / "cdrom", scratch / "results"
+    disc.write(contract, cdrom.contents(job, magic), label=cdrom.LABEL)
     volume.make(results, size=MEBIBYTE, magic=magic)
     booted = {"kernel": image.kernel, "initrd": image.initrd}
-    given = {**{name: file.path for name, file in booted.items() if file}, "cdrom": disc, "results": results}
+    given = {**{name: file.path for name, file in booted.items() if file}, "cdrom": contract, "results": results}
     for file, source in given.items():
         connection.folder(NAME).put(file, source, unreported)
     return Machine(

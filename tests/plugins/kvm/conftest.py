@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vmf.files import cdrom, volume
+from vmf.files import cdrom, disc, volume
 from vmf.hookspecs import unreported
 from vmf.model import MEBIBYTE, Access, DiskFormat, Job, Machine, MachineCdrom, MachineDisk, Power, Results
 from vmf.spec.image import load_image
@@ -78,7 +78,7 @@ def put(image, tmp_path):
         magic = volume.magic(volume.new_nonce())
         results = Results(files=("out",))
         job = Job(name=name, image=image, memory=256 * MEBIBYTE, run=script, results=results)
-        cdrom.write(tmp_path / "cdrom", cdrom.contents(job, magic))
+        disc.write(tmp_path / "cdrom", cdrom.contents(job, magic), label=cdrom.LABEL)
         volume.make(tmp_path / "results", size=64 * MEBIBYTE, magic=magic)
         sources = {
             "kernel": image.kernel.path,

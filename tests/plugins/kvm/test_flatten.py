@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from vmf.disks import qcow2
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.files import qcow2
 from vmf.hookspecs import unreported
 from vmf.model import Access, DiskFormat, Machine, MachineDisk, Slice
 from vmf_kvm import account

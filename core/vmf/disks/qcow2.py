@@ -14,8 +14,9 @@ from typing import IO
 import msgspec
 from msgspec import Struct
 
+from vmf.disks.reading import Unfit
 from vmf.files.console import one_line
-from vmf.files.unfit import Unfit
+from vmf.files.sparse import extents
 
 MAGIC = b"QFI\xfb"
 
@@ -26,6 +27,7 @@ _DECRYPT = "decrypt it with `qemu-img convert`"
 _V2 = struct.Struct(">4sIQIIQIIQQIIQ")
 _V3 = struct.Struct(">QQQII")
 _EXTENSION = struct.Struct(">II")
+_OFFSET = struct.Struct(">Q")
 _ENTRY = 8
 _ENTRY_EXTENDED = 16
 
@@ -42,6 +44,8 @@ _REFCOUNTS_MAX = 8 * 2**20
 _REFCOUNT_ORDER_MAX = 6
 _SNAPSHOTS_MAX = 65536
 _SIZE_MAX = 2**60
+_EMPTY_MOST = 16
+"""Blocks of counts that may count nothing before it is not worth looking on."""
 
 
 class Header(Struct, frozen=True, kw_only=True):
@@ -137,6 +141,21 @@ def forget_backing(file: IO[bytes]) -> None:
     file.flush()
 
 
+def trim(file: IO[bytes]) -> None:
+    """Cut off the hole at the end of an overlay that was given its final size before it was written.
+
+    `file` is open to read and write. One that is no overlay stays as it is.
+    """
+    size = os.fstat(file.fileno()).st_size
+    try:
+        used = _used(file, check_overlay(file))
+    except Unfit:
+        return
+    data = max((each.end for each in extents(file.fileno(), 0, size) if not each.hole), default=0)
+    if max(used, data) < size:
+        file.truncate(max(used, data))
+
+
 def _check(file: IO[bytes], header: Header) -> None:
     for unfit, reason, hint in _UNFIT:
         if unfit(header):
@@ -200,3 +219,24 @@ def _extensions(file: IO[bytes], header: Header) -> Iterator[int]:
         if at > len(first):
             raise Unfit("an extension of its header has no end", _CHECK)
         yield kind
+
+
+def _used(file: IO[bytes], header: Header) -> int:
+    """Where the last cluster ends that an image counts as used; the file's size, if that is not soon found.
+
+    A cluster of zeros at the end may be a hole of the file and yet be one that the tables name: QEMU takes a file that
+    ends before it for corrupt.
+    """
+    file.seek(header.refcount_offset)
+    table = file.read(header.refcount_clusters * header.cluster)
+    blocks = [offset for (offset,) in _OFFSET.iter_unpack(table[: len(table) & -_OFFSET.size])]
+    while blocks and not blocks[-1]:
+        blocks.pop()
+    for number in range(len(blocks) - 1, max(len(blocks) - 1 - _EMPTY_MOST, -1), -1):
+        file.seek(min(blocks[number], header.file_size))
+        counts = file.read(header.cluster).rstrip(b"\0")
+        if blocks[number] and counts:
+            before = number * (header.cluster * 8 >> header.refcount_order)
+            within = -(-len(counts) * 8 >> header.refcount_order)
+            return (before + within) * header.cluster
+    return header.file_size

@@ -18,12 +18,11 @@ from typing import IO, TypeAlias
 
 from msgspec.structs import replace
 
+from vmf.disks import qcow2, vmdk
+from vmf.disks.reading import SliceReader, Unfit
 from vmf.errors import HoldCode, JobFault, Refused
-from vmf.files import qcow2, vmdk
 from vmf.files.access import open_disk, open_file, outside, unreadable
 from vmf.files.console import one_line
-from vmf.files.stretch import Stretch
-from vmf.files.unfit import Unfit
 from vmf.model import Disk, DiskFormat, File, Host, Image, Slice
 
 Open: TypeAlias = Callable[[Path], IO[bytes]]
@@ -61,8 +60,8 @@ _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLO
 
 
 def appliance(path: Path) -> tuple[Disk, ...]:
-    """The disks of an appliance; see `vmf.files.ova.disks`."""
-    from vmf.files import ova  # noqa: PLC0415  # slow to import, and few images are appliances
+    """The disks of an appliance; see `vmf.disks.ova.disks`."""
+    from vmf.disks import ova  # noqa: PLC0415  # slow to import, and few images are appliances
 
     return ova.disks(path)
 
@@ -118,7 +117,7 @@ def within(whole: IO[bytes], part: Slice | None) -> IO[bytes]:
         return whole
     if part.offset + part.size > whole.seek(0, os.SEEK_END):
         raise Unfit("it ends before the stretch that is meant", "get a good copy of the file")
-    return BufferedReader(Stretch(whole, part))
+    return BufferedReader(SliceReader(whole, part))
 
 
 def verify_image(image: Image, *, checksum: Sum, on_host: Open | None = None) -> None:

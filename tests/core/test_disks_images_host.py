@@ -6,8 +6,8 @@ import os
 
 import pytest
 
+from vmf.disks import images
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.files import images
 from vmf.model import Disk, DiskFormat, File, Host
 from vmf.plugins import HYPERVISORS, Plugins
 from vmf.testing import fake

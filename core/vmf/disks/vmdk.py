@@ -15,8 +15,8 @@ from typing import IO
 
 from msgspec import Struct
 
+from vmf.disks.reading import Unfit
 from vmf.files.console import one_line
-from vmf.files.unfit import Unfit
 
 MAGIC = b"KDMV"
 ESX_MAGIC = b"COWD"

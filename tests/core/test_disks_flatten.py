@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from vmf.files import qcow2
-from vmf.files.flatten import Base, QemuImg, Unmade, flatten
-from vmf.files.unfit import Unfit
+from vmf.disks import qcow2
+from vmf.disks.flatten import Base, QemuImg, Unmade, flatten
+from vmf.disks.reading import Unfit
 from vmf.model import DiskFormat, Slice
 
 SIZE = 32 * 2**20

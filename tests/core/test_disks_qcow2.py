@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from vmf.files import overlay, qcow2
-from vmf.files.unfit import Unfit
+from vmf.disks import qcow2
+from vmf.disks.reading import Unfit
 
 LIMIT = 2**30
 SIZE = 32 * 2**20
@@ -41,7 +41,7 @@ def changed(base):
 
 def trim(path):
     with path.open("r+b") as file:
-        overlay.trim(file)
+        qcow2.trim(file)
     return path.stat().st_size
 
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vmf.disks import images, vmdk
+from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, JobFault
-from vmf.files import images, vmdk
-from vmf.files.unfit import Unfit
 from vmf.model import Disk, DiskFormat, File
 
 FUZZ = settings(deadline=None, database=None)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vmf.disks import images, ova
 from vmf.errors import HoldCode, JobFault
-from vmf.files import images, ova
 from vmf.model import Bus, DiskFormat, Image
 
 FUZZ = settings(deadline=None, database=None)

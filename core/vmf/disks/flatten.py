@@ -18,8 +18,9 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from vmf.files import images, qcow2, sparse
-from vmf.files.unfit import Unfit
+from vmf.disks import images, qcow2
+from vmf.disks.reading import Unfit
+from vmf.files import sparse
 from vmf.hookspecs import Report, unreported
 from vmf.model import DiskFormat, Slice
 

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vmf.disks import images
 from vmf.errors import HoldCode, JobFault
-from vmf.files import images, sparse
+from vmf.files import sparse
 from vmf.model import Disk, DiskFormat, File, Image, Slice
 
 FUZZ = settings(deadline=None, database=None)

@@ -17,9 +17,10 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from vmf.files import images, tar
+from vmf.disks import images
+from vmf.disks.reading import Unfit
+from vmf.files import tar
 from vmf.files.console import one_line
-from vmf.files.unfit import Unfit
 from vmf.model import Bus, Disk, DiskFormat, File, Slice
 
 if TYPE_CHECKING:
