@@ -22,8 +22,8 @@ LOOK_SECONDS = 0.2
 CALL_SECONDS = 2.0
 BANNER = b"SSH-"
 """What every server of the protocol says first. A forwarded port takes calls before anybody in the guest does."""
-KEYS, KNOWN = "ssh", "known_hosts"
-"""Names in the job's folder."""
+KNOWN = "known_hosts"
+"""Lies beside the key."""
 
 Way: TypeAlias = tuple[str, int]
 """Address and port."""
@@ -45,9 +45,9 @@ def act(options: argparse.Namespace) -> NoReturn:
                 f"{job.name} asks for no way in", hint="a job does by `ssh: {}` and a network, in its spec"
             )
         host, port = _answering(guest, job.ssh)
-    os.chdir(session.home.job(guest.record.id))  # its path may have what means something in ssh's options
+    os.chdir(session.home.keys(guest.record.id))  # its path may have what means something in ssh's options
     _become((
-        "ssh", "-i", f"{KEYS}/{PRIVATE}", "-o", "IdentitiesOnly=yes",
+        "ssh", "-i", PRIVATE, "-o", "IdentitiesOnly=yes",
         "-o", f"UserKnownHostsFile={KNOWN}", "-o", "StrictHostKeyChecking=accept-new",
         "-o", f"HostKeyAlias={guest.record.machine}", "-p", str(port), "-l", job.ssh.user, "--", host, *options.command,
     ))  # fmt: skip

@@ -26,6 +26,14 @@ class Home(Struct, frozen=True):
         """The folder of one job: its lock, log and socket, and the files under construction."""
         return self.root / "jobs" / str(number)
 
+    def keys(self, number: int) -> Path:
+        """The keys to one job's guest, and what is known of it to whoever logs in there."""
+        return self.job(number) / "ssh"
+
+    def workshop(self, number: int) -> Path:
+        """What is made for one job on its way to the host; it may hold secrets, and does not stay."""
+        return self.job(number) / "workshop"
+
     def host(self, name: str) -> Path:
         """What a hypervisor plugin keeps for one host."""
         return self.root / "hosts" / name
