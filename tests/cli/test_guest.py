@@ -49,7 +49,7 @@ def test_a_host_that_answers_is_let_go_of() -> None:
 def test_a_host_that_does_not_is_told_of_and_not_closed_while_it_is_asked() -> None:
     go_on = threading.Event()
     hosts = Hosts(lambda: go_on.wait(30) and MachineFacts())
-    with pytest.raises(HostLost, match="host farm has not answered for 0.01 s"):
+    with pytest.raises(HostLost, match=r"host farm has not answered for 0\.01 s"):
         ask(hosts, 0.01)
     assert hosts.done == []
     go_on.set()

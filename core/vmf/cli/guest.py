@@ -38,18 +38,22 @@ def add_job(parser: argparse.ArgumentParser) -> None:
 def reached(session: Session, word: str) -> Iterator[Guest]:
     """The guest of the job with this name or id.
 
-    What a plugin finds wrong with the job while a command asks something of its guest holds no job.
-
     Raises:
         UsageError: if there is no such job, its guest does not run, or cannot do what is asked in the block.
         HostFault: if the host fails; `HostLost` if it cannot be asked.
     """
     record, placement = running(session, word)
-    with closing(session.hosts):
-        try:
-            yield guest(session, record, placement)
-        except JobFault as fault:
-            raise UsageError(fault.brief, hint=fault.hint) from fault
+    with closing(session.hosts), _holding_nothing():
+        yield guest(session, record, placement)
+
+
+@contextmanager
+def _holding_nothing() -> Iterator[None]:
+    """What a plugin finds wrong with the job while a command asks something of its guest holds no job."""
+    try:
+        yield
+    except JobFault as fault:
+        raise UsageError(fault.brief, hint=fault.hint) from fault
 
 
 def running(session: Session, word: str) -> tuple[Record, Placement]:
@@ -78,7 +82,7 @@ def ask_facts(session: Session, record: Record, placement: Placement, *, seconds
 
     def ask() -> None:
         try:
-            with closing(hosts):
+            with closing(hosts), _holding_nothing():
                 here = guest(session, record, placement)
                 known = here.hypervisor.facts(here.handle)
             answer.set_result(known)
