@@ -17,7 +17,7 @@ from vmf.model import DiskFormat, Ending, Handle, Host, Image, Machine, MachineD
 from vmf.plugins import HYPERVISORS, Plugins
 from vmf.result import Said
 from vmf.testing import fake, world
-from vmf.testing.abilities import tried, tries
+from vmf.testing.abilities import lacking, requires, tried, tries
 from vmf.testing.bench import Bench
 from vmf.testing.contract import CAPABILITIES, Guests, HypervisorContract
 
@@ -223,10 +223,33 @@ def test_an_ability_that_no_test_tries_cannot_be_declared():
         TestFake().test_every_capability_is_tried(plugins, Host(name="made-up", type="fake"))
 
 
-def test_a_test_says_which_abilities_it_tries():
-    class Suite(TestFake):
-        @tries("levitation", "invisibility")
-        def test_of_magic(self): ...
+class Magic(TestFake):
+    __test__ = False
 
-    added = dict(tried(Suite).items() - CAPABILITIES.items())
-    assert added == {"levitation": "test_of_magic", "invisibility": "test_of_magic"}
+    @tries("levitation", "invisibility")
+    def test_of_magic(self): ...
+
+    @requires("saw", "rabbit")
+    @tries("hat", "rabbit")
+    def test_of_tricks(self): ...
+
+
+def test_a_test_says_which_abilities_it_tries():
+    added = dict(tried(Magic).items() - CAPABILITIES.items())
+    magic, tricks = ("levitation", "invisibility"), ("hat", "saw", "rabbit")
+    assert added == {**dict.fromkeys(magic, "test_of_magic"), **dict.fromkeys(tricks, "test_of_tricks")}
+
+
+@pytest.mark.parametrize(
+    ("test", "able", "reasons"),
+    [
+        (Magic.test_of_magic, {"invisibility"}, ()),
+        (Magic.test_of_magic, {"saw"}, ("levitation", "invisibility")),
+        (Magic.test_of_tricks, {"saw", "rabbit"}, ()),
+        (Magic.test_of_tricks, {"saw", "hat"}, ("rabbit",)),
+        (Magic.test_of_tricks, set(), ("hat", "rabbit", "saw")),
+        (Magic.test_facts_of_a_machine, set(), ()),
+    ],
+)
+def test_a_test_is_run_where_a_host_has_what_it_is_tied_to(test, able, reasons):
+    assert lacking(test, able) == reasons

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 Test = TypeVar("Test", bound=Callable[..., None])
@@ -10,21 +11,33 @@ Test = TypeVar("Test", bound=Callable[..., None])
 
 def tries(*abilities: str) -> Callable[[Test], Test]:
     """Tie a test to the abilities that it tries: it is run for a host that has one of them."""
-
-    def tie(test: Test) -> Test:
-        test.tries = abilities  # type: ignore[attr-defined]  # functions take attributes
-        return test
-
-    return tie
+    return lambda test: _tie(test, "tries", abilities)
 
 
-def tried_by(test: Any) -> tuple[str, ...]:  # noqa: ANN401  # whatever a class has
-    """The abilities that a test is tied to."""
-    found: tuple[str, ...] = getattr(test, "tries", ())
-    return found
+def requires(*abilities: str) -> Callable[[Test], Test]:
+    """Tie a test to the abilities that it tries together: it is run for a host that has all of them."""
+    return lambda test: _tie(test, "requires", abilities)
+
+
+def lacking(test: object, able: AbstractSet[str]) -> tuple[str, ...]:
+    """The abilities for want of which a test is not run for a host that is `able`; none: it is run."""
+    choice, needed = _tied(test, "tries"), _tied(test, "requires")
+    passed_over = () if able & set(choice) else choice
+    return tuple(dict.fromkeys((*passed_over, *(each for each in needed if each not in able))))
 
 
 def tried(contract: type) -> Mapping[str, str]:
     """Each ability that the tests of a class try, and the last test that does."""
     tests = {name: getattr(contract, name) for name in dir(contract)}
-    return {ability: name for name, test in tests.items() for ability in tried_by(test)}
+    kinds = ("tries", "requires")
+    return {ability: name for name, test in tests.items() for kind in kinds for ability in _tied(test, kind)}
+
+
+def _tie(test: Test, kind: str, abilities: tuple[str, ...]) -> Test:
+    setattr(test, kind, abilities)
+    return test
+
+
+def _tied(test: Any, kind: str) -> tuple[str, ...]:  # noqa: ANN401  # whatever a class has
+    found: tuple[str, ...] = getattr(test, kind, ())
+    return found

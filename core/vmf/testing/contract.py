@@ -17,8 +17,8 @@
 Every promise of `vmf.hookspecs` is tried through the façade that the engine uses, on machines that run. The host is
 to have no other machines of vmf; all that are made are destroyed at the end. For failures that say what was compared,
 a `conftest.py` calls `pytest.register_assert_rewrite("vmf.testing")`. What not all hypervisors can is tried where the
-plugin declares it: `CAPABILITIES` names the tests, and `@tries("my-ability")` ties one of the subclass to an ability of
-the plugin's own.
+plugin declares it, by the modules beside this one, one for each topic: `CAPABILITIES` names the tests, and
+`@tries("my-ability")` or `@requires(…)` of `vmf.testing.abilities` ties one of the subclass to the plugin's own.
 """
 # ruff: noqa: S101  # these are tests, and assert is what tests do
 
@@ -38,7 +38,7 @@ from vmf.model import Ending, Handle, Host, Image, Machine, MachineState, Power,
 from vmf.plugins import Plugins
 from vmf.result import Said, Word
 from vmf.testing import contract_disks, contract_guests, contract_networks
-from vmf.testing.abilities import tried, tried_by
+from vmf.testing.abilities import lacking, tried
 from vmf.testing.bench import MADE, READY, Bench, Guests
 
 __all__ = ["Guests", "HypervisorContract"]
@@ -93,12 +93,14 @@ class HypervisorContract(
     @classmethod
     def declared(cls, request: pytest.FixtureRequest, plugins: Plugins, host: Host) -> None:
         """Pass over the test of a capability that the plugin does not declare, or that this host lacks."""
-        tied = tried_by(request.function)
-        declared = set(tied) & plugins.types[host.type].capabilities.keys()
-        if tied and not declared:
-            pytest.skip(f"{host.type} does not declare {' or '.join(tied)}")
-        if tied and not declared - (missing := request.getfixturevalue("bench").facts.missing).keys():
-            pytest.skip(f"the host has not {'; '.join(f'{each}: {missing[each]}' for each in declared)}")
+        declared = plugins.types[host.type].capabilities.keys()
+        if undeclared := lacking(request.function, declared):
+            pytest.skip(f"{host.type} does not declare {', '.join(undeclared)}")
+        if lacking(request.function, frozenset()):
+            missing = request.getfixturevalue("bench").facts.missing
+            if absent := lacking(request.function, declared - missing.keys()):
+                reasons = (f"{each}: {missing[each]}" for each in absent if each in missing)
+                pytest.skip(f"the host has not {'; '.join(reasons)}")
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -42,7 +42,7 @@ from vmf.model import (
 )
 from vmf.plugins import Plugins
 from vmf.testing import samples
-from vmf.testing.abilities import tries
+from vmf.testing.abilities import requires, tries
 from vmf.testing.bench import Bench, Guests
 
 SIZE = 2 * MEBIBYTE
@@ -241,6 +241,7 @@ class DisksContract:
             bench.hypervisor.fetch(handle, "whole0")
         bench.hypervisor.destroy(handle)
 
+    @requires("kernel-included")
     @tries(*(f"firmware-{firmware}" for firmware in Firmware), "kernel-included")
     def test_a_machine_boots_from_its_disk(
         self, bench: Bench, guests: Guests, offered: frozenset[str], bootable: tuple[MachineDisk, ...]

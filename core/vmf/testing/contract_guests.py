@@ -18,7 +18,7 @@ from vmf.files import cdrom, disc, request, volume
 from vmf.hookspecs import Terminal
 from vmf.model import MEBIBYTE, Handle, Machine, MachineCdrom, MachineFacts, MachineState, Power, Stop
 from vmf.result import Said
-from vmf.testing.abilities import tries
+from vmf.testing.abilities import requires, tries
 from vmf.testing.bench import Bench, Guests
 
 COPIED = "/tmp/vmf-copied"  # noqa: S108  # in the guest
@@ -71,7 +71,7 @@ class GuestsContract:
         assert bench.hypervisor.state(handle) == RUNNING
         bench.hypervisor.destroy(handle)
 
-    @tries("live-results")
+    @requires("live-results", "media-change")
     def test_a_guest_answers_requests_on_its_results_volume(self, bench: Bench, guests: Guests, tmp_path: Path) -> None:
         """What it has taken in it hands out again, while its script runs; and that is no word about its results."""
         handle = bench.run(guests.hangs, amend=_with_an_empty_drive)
@@ -106,7 +106,7 @@ class GuestsContract:
         with pytest.raises(JobFault):
             bench.hypervisor.open_console(handle)
 
-    @tries("guest-agent", "guest-files")
+    @requires("guest-agent", "guest-files")
     def test_files_go_into_a_guest_and_come_out_of_it(self, bench: Bench, talking: Handle, running: Handle) -> None:
         """Byte for byte; a shorter one leaves nothing of a longer one. A guest without an agent has no such way."""
         for content in (MANY_BYTES, FEW_BYTES, b""):
