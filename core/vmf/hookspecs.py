@@ -251,6 +251,14 @@ def amend(placement: Placement, machine: Machine) -> Machine | None:
 
 
 @hookspec
+def review(placement: Placement, machine: Machine) -> None:
+    """Forbid a machine before anything is made of it: raise `Refused`, or `JobFault`. Asked by `vmf plan`, too.
+
+    A hypervisor plugin judges what its own hosts are to make; it may not ask the hypervisor.
+    """
+
+
+@hookspec
 def event(job: str, event: Any) -> None:  # noqa: ANN401  # the union lives in `vmf.state`; observers match on it
     """Observe an event of a job's life. What an observer raises is logged and dropped."""
 

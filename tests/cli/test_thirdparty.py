@@ -21,7 +21,7 @@ def installed(shell: Shell, site: Path) -> None:
 def test_all_are_listed_the_broken_one_with_its_error(shell: Shell) -> None:
     done = shell.vmf("plugins")
     assert done.returncode == 0
-    assert {"fake 1.0: hypervisor", "amender 1.0: hooks amend", "timer 1.0: hooks create"} <= {
+    assert {"fake 1.0: hypervisor", "amender 1.0: hooks amend, review", "timer 1.0: hooks create"} <= {
         *done.stdout.splitlines()
     }
     assert "broken 1.0: BROKEN: RuntimeError: this plugin is broken on purpose" in done.stdout
@@ -78,4 +78,16 @@ def test_a_machine_that_a_site_does_not_want_is_held_with_the_reason(shell: Shel
     told = json.loads((shell.folder / "j.results/result.json").read_text())
     assert (told["outcome"], told["code"], told["source"]) == ("job-fault", "refused", "vmf")
     assert [each.state for each in shell.records("j")] == ["held"]
+    assert shell.left_behind() == []
+
+
+def test_a_machine_that_a_site_forbids_is_told_by_the_plan_and_nothing_is_made_of_it(shell: Shell) -> None:
+    shell.job("exit 0")
+    planned = shell.vmf("plan", "j.yaml", "--set", "vnc=true")
+    assert planned.returncode == 76
+    lines = [line.strip() for line in planned.stdout.splitlines()]
+    assert lines[-2:] == ["refused      no screens on this site", "because leave `vnc` out"]
+    done = shell.vmf("run", "j.yaml", "--set", "vnc=true")
+    assert done.returncode == 76
+    assert "no screens on this site" in done.stdout
     assert shell.left_behind() == []

@@ -88,6 +88,19 @@ def wrapper(function):
     return hookimpl(wrapper=True)(function)
 
 
+class TestReview:
+    def test_whoever_objects_forbids_the_machine(self):
+        calm, strict = module(review=answers(None)), module(review=hookimpl(raises(Refused("not on a Sunday"))))
+        loaded(calm).review(PLACEMENT, MACHINE)
+        with pytest.raises(Refused, match="not on a Sunday"):
+            loaded(calm, strict).review(PLACEMENT, MACHINE)
+
+    def test_one_that_fails_is_named(self):
+        failing = module(review=hookimpl(raises(KeyError("x"))))
+        with pytest.raises(PluginFailed, match="plugin a failed in review: KeyError: 'x'"):
+            loaded(failing).review(PLACEMENT, MACHINE)
+
+
 class TestListing:
     def test_a_sound_plugin_is_listed_with_its_hooks(self):
         plugins = Plugins()

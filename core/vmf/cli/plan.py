@@ -9,11 +9,14 @@ import msgspec
 from vmf import plan
 from vmf.cli.checks import check_shared, objections, usable
 from vmf.cli.session import Session, add_format, add_specs
-from vmf.errors import Exit
+from vmf.errors import Exit, JobFault
 from vmf.model import Placement
 from vmf.plan import Line, Unplaced
 from vmf.run import world
 from vmf.spec.faults import printable
+
+REFUSED = "refused"
+"""What the line is called that tells why a job would be held."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +39,9 @@ def act(options: argparse.Namespace) -> int:
         print(msgspec.json.encode(lines).decode())
     else:
         _print(lines)
-    return Exit.NO_MATCH if any(isinstance(each, Unplaced) and each.hopeless for each in planned) else 0
+    if any(isinstance(each, Unplaced) and each.hopeless for each in planned):
+        return Exit.NO_MATCH
+    return Exit.HELD if any(line.what == REFUSED for each in lines.values() for line in each) else 0
 
 
 def _lines(session: Session, planned: Placement | Unplaced) -> tuple[Line, ...]:
@@ -44,7 +49,12 @@ def _lines(session: Session, planned: Placement | Unplaced) -> tuple[Line, ...]:
         how = "none fits" if planned.hopeless else "waits for room"
         return (Line(what="host", how=how, why=objections(planned.rejected).strip()),)
     machine, amended = session.plugins.amend(planned, plan.blueprint(planned, planned.job.name))
-    return plan.explain(planned, machine, amended)
+    told = plan.explain(planned, machine, amended)
+    try:
+        session.plugins.review(planned, machine)
+    except JobFault as fault:
+        return (*told, Line(what=REFUSED, how=fault.brief, why=fault.hint or "such a machine cannot be made"))
+    return told
 
 
 def _print(lines: dict[str, tuple[Line, ...]]) -> None:

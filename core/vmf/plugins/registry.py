@@ -134,6 +134,16 @@ class Plugins:
             machine = amended
         return machine, tuple(changed)
 
+    def review(self, placement: Placement, machine: Machine) -> None:
+        """Let every plugin forbid a machine, in name order.
+
+        Raises:
+            JobFault: what the first has against it.
+            PluginFailed: naming the plugin, if one fails.
+        """
+        for name in sorted(self._answering("review")):
+            self._ask(name, "review", placement=placement, machine=machine)
+
     def tell(self, job: str, event: Event) -> None:
         """Tell every observer; what one raises is logged and dropped."""
         for name in self._answering("event"):

@@ -127,6 +127,7 @@ class Life:
         if self.orders.stop:
             return StopAsked()
         try:
+            machine = self._machine()
             hypervisor = self._attempt.hypervisor
             if hypervisor.state(self._attempt.handle).power is Power.ABSENT:
                 furnish(
@@ -137,7 +138,7 @@ class Life:
                     check=self.orders.check,
                     tell=self._tell,
                 )
-            return Created(handle=hypervisor.create(self._machine()))
+            return Created(handle=hypervisor.create(machine))
         except Interrupted:
             return None if self.orders.leave else StopAsked()
         except JobFault as fault:
@@ -236,6 +237,7 @@ class Life:
         placement = self._attempt.placement
         blueprint = plan.blueprint(placement, self.record.machine, token=self.record.token)
         machine, _ = self._plugins.amend(placement, blueprint)
+        self._plugins.review(placement, machine)
         return machine
 
     def _blame_host(self, fault: HostFault) -> Judged:
