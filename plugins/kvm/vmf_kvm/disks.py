@@ -5,25 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from msgspec import Struct
-
 from vmf.model import Access, Bus, DiskFormat, Limits, Machine, MachineCdrom, MachineDisk, Slice
 from vmf_kvm import media
 from vmf_kvm.drives import Drive, overlay
 from vmf_kvm.overlays import SECTOR, Overlay
 from vmf_kvm.pci import Slots, seat
 from vmf_kvm.place import Place
+from vmf_libvirt.described import Layer
 
 UNITS = 15
 """Drives that libvirt attaches to one SCSI controller."""
-
-
-class Layer(Struct, frozen=True, kw_only=True):
-    """One file of the chain that a disk is made of."""
-
-    file: str
-    format: DiskFormat
-    part: Slice | None = None
 
 
 def in_place(machine: Machine) -> tuple[str, ...]:

@@ -9,38 +9,21 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
-from xml.etree import ElementTree as ET
-
-from msgspec import Struct
 
 from vmf.disks.flatten import Base, QemuImg, UnfitBase, Unmade, flatten
 from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import open_disk
 from vmf.hookspecs import Report
-from vmf.model import DiskFormat, Slice
 from vmf_kvm.faults import unopened
 from vmf_kvm.folder import Folder
+from vmf_libvirt.described import Layer, disks
 
 
-class Beneath(Struct, frozen=True, kw_only=True):
-    """What lies beneath an overlay."""
-
-    file: Path
-    format: DiskFormat
-    part: Slice | None = None
-
-
-def beneath(description: str, overlay: Path) -> Beneath | None:
+def beneath(description: str, overlay: Path) -> Layer | None:
     """What the description of a machine, empty if there is none, has beneath an overlay of it. Pure."""
-    disks = ET.fromstring(description).iterfind("devices/disk") if description else ()  # noqa: S314  # libvirt's own
-    for disk in disks:
-        source = disk.find("source")
-        under, format_ = disk.find("backingStore/source"), disk.find("backingStore/format")
-        if source is not None and source.get("file") == str(overlay) and under is not None and format_ is not None:
-            path = under.get("file") or under.get("dev") or ""
-            return Beneath(file=Path(path), format=DiskFormat(format_.get("type", "")), part=_part(under))
-    return None
+    chains = (disk.layers for disk in disks(description))
+    return next((chain[1] for chain in chains if len(chain) > 1 and chain[0].file == str(overlay)), None)
 
 
 def whole(folder: Folder, name: str, description: str, program: str, report: Report) -> IO[bytes]:
@@ -57,7 +40,7 @@ def whole(folder: Folder, name: str, description: str, program: str, report: Rep
         raise HostFault(f"machine {folder.name} has no overlay {name}")
     tool = QemuImg(program=program, scratch=folder.scratch, process=folder.account.process())
     try:
-        with ExitStack() as failing, folder.open(name) as overlay, _opened(chain.file) as file:
+        with ExitStack() as failing, folder.open(name) as overlay, _opened(Path(chain.file)) as file:
             new = failing.enter_context(folder.scratch())
             base = Base(file=file, format=chain.format, part=chain.part)
             flatten(tool, overlay, base, new=new, report=report)
@@ -75,8 +58,3 @@ def _opened(path: Path) -> IO[bytes]:
         return open_disk(path)
     except OSError as error:
         raise unopened(path, error) from error
-
-
-def _part(source: ET.Element) -> Slice | None:
-    part = source.find("slices/slice")
-    return None if part is None else Slice(offset=int(part.get("offset", "0")), size=int(part.get("size", "0")))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from vmf.errors import HoldCode, JobFault
+from vmf_libvirt.described import tree
 from vmf_libvirt.errors import LibvirtFault
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ TRAY = "waiting to open tray"
 """What libvirt was doing when the guest would not let go of a disc."""
 CLOSED = "Tray of the device is not open"
 """What QEMU says when a guest that looks at its drive has closed the tray in between: nothing is in it then."""
-NOTHING = "<domain/>"
-"""The description of a machine that is not there."""
 
 
 def drive(number: int) -> str:
@@ -30,7 +29,7 @@ def change(client: Client, machine: str, number: int, file: str) -> None:
     Raises:
         JobFault: if there is no such drive, or (REFUSED) the guest holds on to what is in it.
     """
-    device = changed(client.description(machine) or NOTHING, number, file)
+    device = changed(client.description(machine), number, file)
     if not device:
         raise JobFault(
             f"machine {machine} has no drive {number}",
@@ -62,11 +61,11 @@ def changed(description: str, number: int, file: str) -> str:
     """A drive of a machine with another disc in it, as XML (pure); empty if the machine has no such drive.
 
     Args:
-        description: libvirt's, of the machine.
+        description: libvirt's, of the machine; empty if there is none.
         number: the drive's, from 0.
         file: the disc's path; empty: there is none in it.
     """
-    for element in ET.fromstring(description).iterfind("devices/disk"):  # noqa: S314  # libvirt's own
+    for element in tree(description).iterfind("devices/disk"):
         alias = element.find("alias")
         if alias is not None and alias.get("name") == drive(number):
             for old in [each for each in element if each.tag in {"source", "backingStore"}]:

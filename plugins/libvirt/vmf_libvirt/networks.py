@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
 from vmf_libvirt.client import Client
+from vmf_libvirt.described import macs
 from vmf_libvirt.domains import Domain
 from vmf_libvirt.errors import Code, LibvirtFault
 
@@ -72,6 +72,4 @@ def adopt_filter(client: Client, name: str, xml: str) -> None:
 def _cards(domain: Domain) -> tuple[Card, ...]:
     found: Any = domain.interfaceAddresses(LEASES)  # its annotation is wrong
     leases = {each["hwaddr"].lower(): tuple(lease["addr"] for lease in each["addrs"] or ()) for each in found.values()}
-    tree = ET.fromstring(domain.XMLDesc())  # noqa: S314  # libvirt's own
-    macs = (mac.get("address", "").lower() for mac in tree.iterfind("devices/interface/mac"))
-    return tuple(Card(mac=mac, leased=leases.get(mac, ())) for mac in macs)
+    return tuple(Card(mac=mac, leased=leases.get(mac, ())) for mac in macs(domain.XMLDesc()))

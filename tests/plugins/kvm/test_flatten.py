@@ -16,9 +16,10 @@ from vmf.model import Access, DiskFormat, Machine, MachineDisk, Slice
 from vmf_kvm import account
 from vmf_kvm.daemon import QEMU_IMG, find_program
 from vmf_kvm.domain import xml
-from vmf_kvm.flatten import Beneath, beneath, whole
+from vmf_kvm.flatten import beneath, whole
 from vmf_kvm.folder import Folder
 from vmf_kvm.place import Place
+from vmf_libvirt.described import Layer
 
 SIZE = 4 * 2**20
 CHANGED = b"\7" * 2**16
@@ -87,15 +88,15 @@ PART = Slice(offset=512, size=1024)
 @pytest.mark.parametrize(
     ("disk", "expected"),
     [
-        (MachineDisk(file="/a b.raw", format=DiskFormat.RAW), Beneath(file=Path("/a b.raw"), format=DiskFormat.RAW)),
+        (MachineDisk(file="/a b.raw", format=DiskFormat.RAW), Layer(file="/a b.raw", format=DiskFormat.RAW)),
         (
             MachineDisk(file="/a.qcow2", format=DiskFormat.QCOW2, growth=2**30),
-            Beneath(file=Path("/a.qcow2"), format=DiskFormat.QCOW2),
+            Layer(file="/a.qcow2", format=DiskFormat.QCOW2),
         ),
-        (MachineDisk(file="/dev/sda", format=DiskFormat.RAW), Beneath(file=Path("/dev/sda"), format=DiskFormat.RAW)),
+        (MachineDisk(file="/dev/sda", format=DiskFormat.RAW), Layer(file="/dev/sda", format=DiskFormat.RAW)),
         (
             MachineDisk(file="/a.ova", format=DiskFormat.VMDK, part=PART),
-            Beneath(file=Path("/a.ova"), format=DiskFormat.VMDK, part=PART),
+            Layer(file="/a.ova", format=DiskFormat.VMDK, part=PART),
         ),
         (MachineDisk(file="/a.raw", format=DiskFormat.RAW, access=Access.IN_PLACE), None),
         (MachineDisk(file="/a.raw", format=DiskFormat.RAW, access=Access.READ), None),
@@ -105,7 +106,7 @@ def test_what_lies_beneath_is_what_the_machine_was_made_of(folder, disk, expecte
     other = MachineDisk(file="/other.raw", format=DiskFormat.RAW)
     description = described(folder, other, disk)
     assert beneath(description, folder.path / "disk1") == expected
-    assert beneath(description, folder.path / "disk0").file == Path("/other.raw")
+    assert beneath(description, folder.path / "disk0").file == "/other.raw"
     assert beneath(description, folder.path / "disk2") is None
     assert beneath("", folder.path / "disk0") is None
 

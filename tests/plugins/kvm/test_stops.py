@@ -13,9 +13,10 @@ MIB = 2**20
 LIMIT = 32 * MIB
 UNSPECIFIED, NO_SPACE = 1, 2
 DESCRIPTION = """<domain><devices>
-<disk type='file' device='disk'><source file='{folder}/disk0' index='2'>
+<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{folder}/disk0' index='2'>
 <slices><slice type='storage' offset='0' size='{limit}'/></slices></source><target dev='vda'/></disk>
-<disk type='file' device='disk'><source file='{folder}/results'/><target dev='vdb'/></disk>
+<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{folder}/results'/>
+<target dev='vdb'/></disk>
 <disk type='file' device='cdrom'><target dev='sda'/></disk>
 </devices></domain>"""
 

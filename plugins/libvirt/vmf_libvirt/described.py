@@ -1,0 +1,71 @@
+"""What libvirt's description of a machine says: of its disks, and of its cards. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from xml.etree import ElementTree as ET
+
+from msgspec import Struct
+
+from vmf.model import DiskFormat, Slice
+
+NOTHING = "<domain/>"
+"""The description of a machine that is not there."""
+
+
+class Layer(Struct, frozen=True, kw_only=True):
+    """One file of the chain that a disk is made of."""
+
+    file: str
+    format: DiskFormat
+    part: Slice | None = None
+    """The stretch of the file that counts; None: all of it."""
+
+
+class Disk(Struct, frozen=True, kw_only=True):
+    """A disk or a CD-ROM drive."""
+
+    name: str
+    """`vda`, `sdb`, …: unique in the machine."""
+    layers: tuple[Layer, ...]
+    """Topmost first; none: a drive without a disc."""
+
+
+def tree(description: str) -> ET.Element:
+    """The description, empty if there is no machine, as a tree that is the caller's to change."""
+    return ET.fromstring(description or NOTHING)  # noqa: S314  # libvirt's own
+
+
+def disks(description: str) -> tuple[Disk, ...]:
+    """The disks and drives, in libvirt's order."""
+    return tuple(
+        Disk(name=_get(element, "target", "dev"), layers=tuple(_layers(element, _get(element, "driver", "type"))))
+        for element in tree(description).iterfind("devices/disk")
+    )
+
+
+def macs(description: str) -> tuple[str, ...]:
+    """The MAC addresses of the cards, in lower case."""
+    found = tree(description).iterfind("devices/interface/mac")
+    return tuple(mac.get("address", "").lower() for mac in found)
+
+
+def _layers(element: ET.Element, layout: str) -> Iterator[Layer]:
+    """The file of a disk, or of what lies beneath another one, and those beneath it."""
+    source, below = element.find("source"), element.find("backingStore")
+    if source is None:
+        return
+    file = source.get("file") or source.get("dev") or ""
+    yield Layer(file=file, format=DiskFormat(layout), part=_part(source))
+    if below is not None:
+        yield from _layers(below, _get(below, "format", "type"))
+
+
+def _part(source: ET.Element) -> Slice | None:
+    part = source.find("slices/slice")
+    return None if part is None else Slice(offset=int(part.get("offset", "0")), size=int(part.get("size", "0")))
+
+
+def _get(element: ET.Element, tag: str, attribute: str) -> str:
+    found = element.find(tag)
+    return "" if found is None else found.get(attribute, "")

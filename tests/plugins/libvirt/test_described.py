@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from vmf.model import DiskFormat, Slice
+from vmf_libvirt.described import Disk, Layer, disks, macs
+
+DESCRIPTION = """<domain><devices>
+<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+  <source file='/m/disk0'><slices><slice type='storage' offset='0' size='4096'/></slices></source>
+  <backingStore type='block'><format type='vmdk'/><source dev='/dev/sdb'/><backingStore/></backingStore>
+  <target dev='vda' bus='virtio'/></disk>
+<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><target dev='sda' bus='scsi'/></disk>
+<interface type='network'><mac address='52:54:00:AA:00:01'/></interface>
+<interface type='user'/>
+</devices></domain>"""
+
+
+def test_disks_are_told_with_all_that_they_lie_on():
+    overlay = Layer(file="/m/disk0", format=DiskFormat.QCOW2, part=Slice(offset=0, size=4096))
+    base = Layer(file="/dev/sdb", format=DiskFormat.VMDK)
+    assert disks(DESCRIPTION) == (Disk(name="vda", layers=(overlay, base)), Disk(name="sda", layers=()))
+
+
+def test_cards_are_told_by_their_addresses():
+    assert macs(DESCRIPTION) == ("52:54:00:aa:00:01",)
+
+
+def test_a_machine_that_is_not_there_has_nothing():
+    assert (disks(""), macs("")) == ((), ())
