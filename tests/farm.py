@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from faults import will_fail
 from vmf.model import Disk, DiskFormat, File, Home, Host, Image, Job, Results
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
-from vmf.run import Advanced, Engine, Hosts, Remark
+from vmf.run import Advanced, Engine, Hosts, Notice, Remark
 from vmf.store import Store
 from vmf.testing import fake
 from vmf.testing.world import World
@@ -28,7 +29,21 @@ class Farm:
         self.store = Store(Home(root=tmp_path))
         self.hosts = Hosts(self.plugins, self.store, proof=lambda: None)
         self.told = []
-        self.engine = Engine(store=self.store, plugins=self.plugins, hosts=self.hosts, tell=self.told.append)
+        self._watchers: list[Callable[[Notice], None]] = []
+        self.engine = Engine(store=self.store, plugins=self.plugins, hosts=self.hosts, tell=self._tell)
+
+    def _tell(self, notice: Notice) -> None:
+        self.told.append(notice)
+        for watcher in self._watchers:
+            watcher(notice)
+
+    def watch(self, watcher: Callable[[Notice], None]) -> None:
+        """Have every notice told to a watcher, on the thread that it comes from."""
+        self._watchers.append(watcher)
+
+    def order(self, number: int = 1, **wishes: bool) -> None:
+        """Give a life an order that it finds at its very next look."""
+        self.engine._orders[number].give(**wishes)
 
     def job(self, script: str, name: str = "j") -> Job:
         disk = self.folder / "box.raw"

@@ -107,15 +107,13 @@ def test_stopping_an_idle_job_ends_it_without_a_machine(make):
     one = replace(FARM, machines=1)
     jobs = farm.submit(farm.job("hang", "a"), farm.job("exit 0", "b"), hosts=(one,))
     waiting = threading.Event()
-    tell = farm.engine._tell
 
     def watch(notice):
-        tell(notice)
         if isinstance(notice, Remark) and "waits" in notice.text and not waiting.is_set():
             waiting.set()
             farm.engine.stop(force=False)
 
-    farm.engine._tell = watch
+    farm.watch(watch)
     first, second = farm.engine.carry(jobs)
     assert (first.state, second.state) == (State.REMOVED, State.REMOVED)
     assert second.attempt == 0

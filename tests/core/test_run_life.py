@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
@@ -60,14 +61,13 @@ def test_results_that_cannot_be_read_yet_are_asked_for_again(make, kind):
 def test_unread_results_are_kept_when_their_job_is_stopped_and_left(make):
     farm = make()
     farm.fault("fetch", "host", "busy", times=ALWAYS)
+    orders = iter((partial(farm.engine.stop, force=False),))
 
     def tell(notice):
-        if isinstance(notice, Remark) and farm.engine._orders[notice.record.id].stop:
-            farm.engine.leave()
-        elif isinstance(notice, Remark):
-            farm.engine.stop(force=False)
+        if isinstance(notice, Remark):
+            next(orders, farm.engine.leave)()
 
-    farm.engine._tell = tell
+    farm.watch(tell)
     (record,) = farm.carry(farm.job("write out.txt kept\nexit 4"))
     assert record.state is State.COLLECTING
     farm.fault("fetch", "host", "busy", times=0)
@@ -99,7 +99,7 @@ def test_a_job_that_is_stopped_by_force_is_stopped_whatever_became_of_its_machin
         if isinstance(notice, Advanced) and isinstance(notice.event, Created):
             farm.engine.stop(force=True)
 
-    farm.engine._tell = tell
+    farm.watch(tell)
     (record,) = farm.carry(farm.job("hang"), hosts=(BARN,))
     assert (record.state, record.verdict.outcome) == (State.REMOVED, Outcome.STOPPED)
 

@@ -52,13 +52,12 @@ def test_a_full_host_is_waited_for(make, monkeypatch):
     monkeypatch.setattr(life, "POLL_SECONDS", 0.01)
     farm, seen = make(), []
 
-    def told(notice):
-        farm.told.append(notice)
+    def look(notice):
         if not seen and farm.remarks() == ["its machine is paused: the host is out of space"]:
             seen.append(farm.hosts.hypervisor(FARM).state(notice.record.handle).power)
             farm.engine.stop(force=True)
 
-    farm.engine._tell = told
+    farm.watch(look)
     (record,) = farm.carry(farm.job("fill"))
     assert (record.verdict.outcome, seen) == (Outcome.STOPPED, [Power.PAUSED])
 

@@ -23,15 +23,14 @@ def hasty(monkeypatch):
 
 def once(farm, wanted, do):
     """Do something when the engine first tells this."""
-    tell, done = farm.engine._tell, threading.Event()
+    done = threading.Event()
 
     def watch(notice):
-        tell(notice)
         if wanted(notice) and not done.is_set():
             done.set()
             do()
 
-    farm.engine._tell = watch
+    farm.watch(watch)
 
 
 def created(notice) -> bool:
@@ -84,7 +83,7 @@ def test_a_stop_needs_no_look_at_the_machine(make):
 
     def stop():
         farm.fault("state", "host", "nobody knows", times=ALWAYS)
-        farm.engine._orders[1].give(stop=True, force=True)
+        farm.order(stop=True, force=True)
 
     once(farm, created, stop)
     (record,) = farm.carry(farm.job("hang"))
@@ -125,7 +124,7 @@ def test_the_reading_of_an_image_is_broken_off_by_an_order(make, monkeypatch, or
     farm = make()
 
     def read(_file, _part, *, check):
-        farm.engine._orders[1].give(**{order: True})
+        farm.order(**{order: True})
         check(0, 1)
         raise AssertionError("it went on")
 
