@@ -158,7 +158,7 @@ class Base(Struct, frozen=True, kw_only=True, omit_defaults=True):
     part: Slice | None = None
     """The stretch of the file that is the disk; None: all of it."""
     sha256: Annotated[str, Meta(pattern=SHA256)] | None = None
-    """Of the file, or of the stretch; None: it could not be read in the end."""
+    """Of the file, or of the stretch; None: it could not be read in the end, or had changed by then."""
 
 
 class ReturnedDisk(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -169,6 +169,8 @@ class ReturnedDisk(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Bytes of the file, holes included."""
     base: Base | None = None
     """None: the file is the whole disk, and needs no other."""
+    original_changed: bool = False
+    """Whether the original was written to while the job ran, so that the disk may be worthless."""
 
 
 class Result(Struct, frozen=True, kw_only=True):

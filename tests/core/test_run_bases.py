@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import threading
 
 import pytest
 from msgspec.structs import replace
 
+from farm import FARM
 from vmf.files import sparse
 from vmf.model import MEBIBYTE, Access, File, ResultDisks, Results
 from vmf.run import Remark, bases, checksums
-from vmf.state import Ended, State
+from vmf.state import Created, Ended, Judged, State
 from vmf.store import own
 
 ZEROS = hashlib.sha256(bytes(MEBIBYTE)).hexdigest()
@@ -96,10 +98,9 @@ def test_a_file_of_the_host_is_read_through_the_host(make):
 
 def slowly(farm, monkeypatch, order=None):
     """A sum that takes until the guest has ended; then an order is given, and the reading goes on."""
-    ended, tell = threading.Event(), farm.engine._tell
+    ended = threading.Event()
 
     def watch(notice):
-        tell(notice)
         if isinstance(getattr(notice, "event", None), Ended):
             ended.set()
 
@@ -107,13 +108,13 @@ def slowly(farm, monkeypatch, order=None):
         while not ended.wait(0.01):
             check(0, 1)
         if order:
-            farm.engine._orders[1].give(**order)
+            farm.order(**order)
             while True:
                 check(0, 1)
         check(0, 1)
         return ZEROS
 
-    farm.engine._tell = watch
+    farm.watch(watch)
     monkeypatch.setattr(sparse, "sha256", slow)
 
 
@@ -162,20 +163,85 @@ def test_nothing_is_summed_any_more_when_the_job_is_left(make, monkeypatch):
     assert broken_off.wait(30)
 
 
+def changing(farm, change, when):
+    """Change the original at an event."""
+    tell = farm.engine._tell
+
+    def change_it(notice):
+        tell(notice)
+        if isinstance(getattr(notice, "event", None), when):
+            change(farm.folder / "box.raw")
+
+    farm.engine._tell = change_it
+
+
+def write(path):
+    with path.open("r+b") as file:
+        file.write(b"other")
+    os.utime(path, ns=(0, 0))  # a moment later the clock may still show the same
+
+
+def renew(path):
+    """What most programs do that save a file."""
+    path.rename(path.with_name("old"))
+    shutil.copy2(path.with_name("old"), path)
+
+
+WORTHLESS = "box.raw changed while the job ran: disk0.qcow2 may be worthless"
+
+
+@pytest.mark.parametrize("change", [write, renew])
+@pytest.mark.parametrize("stated", [None, ZEROS])
+def test_an_original_that_changes_meanwhile_has_no_checksum(make, change, stated):
+    farm = make()
+    changing(farm, change, Created)
+    (record,) = farm.carry(job(farm, sha256=stated))
+    (disk,) = json.loads((record.folder / "result.json").read_text())["disks"]
+    assert (disk["base"].get("sha256"), disk["original_changed"]) == (None, True)
+    assert [each for each in farm.remarks() if each.endswith(WORTHLESS)]
+
+
+def test_a_whole_disk_of_an_original_that_changed_meanwhile_is_told_of(make):
+    farm = make()
+    changing(farm, write, Created)
+    (record,) = farm.carry(replace(job(farm), results=Results(disks=ResultDisks.WHOLE)))
+    (disk,) = json.loads((record.folder / "result.json").read_text())["disks"]
+    assert disk["original_changed"]
+    assert [each for each in farm.remarks() if each.endswith(WORTHLESS)]
+
+
+def test_another_owner_or_other_permissions_are_no_change(make):
+    """Hypervisors give files to the user who runs the guest."""
+    farm = make()
+    changing(farm, lambda path: path.chmod(0o640), Created)
+    (record,) = farm.carry(job(farm))
+    assert base(record)["sha256"] == ZEROS
+    assert farm.remarks() == []
+
+
+def test_whoever_adopts_a_job_knows_how_its_original_was(make):
+    farm = make()
+    changing(farm, lambda path: (write(path), farm.engine.leave()), Created)
+    farm.carry(job(farm))
+    again = make()
+    (record,) = again.engine.carry([(again.store.get(1), own(again.store.home, 1))])
+    assert "sha256" not in base(record)
+
+
+def test_another_attempt_begins_with_the_original_as_it_is(make):
+    farm = make()
+    farm.fault("create", "host", "no")
+    changing(farm, write, Judged)
+    (record,) = farm.carry(job(farm), hosts=(FARM, replace(FARM, name="other")))
+    assert (record.attempt, farm.remarks()[1:]) == (2, [])
+    assert base(record)["sha256"] != ZEROS
+
+
 @pytest.mark.parametrize("instead", [lambda _path: None, os.mkfifo])
 def test_a_base_that_has_vanished_meanwhile_costs_no_results(make, instead):
     farm = make()
-    made = job(farm)
-    tell = farm.engine._tell
-
-    def vanish(notice):
-        tell(notice)
-        if isinstance(getattr(notice, "event", None), Ended):
-            (farm.folder / "box.raw").unlink()
-            instead(farm.folder / "box.raw")
-
-    farm.engine._tell = vanish
-    (record,) = farm.carry(made)
+    changing(farm, lambda path: (path.unlink(), instead(path)), Ended)
+    (record,) = farm.carry(job(farm))
     assert record.state is State.COMPLETED
     assert "sha256" not in base(record)
     assert any("box.raw: its checksum cannot be told: " in each for each in farm.remarks())

@@ -109,9 +109,15 @@ class Hypervisor:
 
 def unpack(parcel, hypervisor, *, check=lambda: None, sums=None, remark=None):
     """Unpack, as a life does; the disks' bases have these sums."""
-    bases = SimpleNamespace(
-        describe=lambda disk: Base(file=str(disk.file.path), format=disk.layout, part=disk.file.part, sha256=sums)
-    )
+
+    def describe(disk, returned):
+        base = Base(file=str(disk.file.path), format=disk.layout, part=disk.file.part, sha256=sums)
+        return replace(returned, base=base)
+
+    def compare(_disk, returned, *, base=None):
+        return replace(returned, base=base)
+
+    bases = SimpleNamespace(describe=describe, compare=compare)
     progress = Progress(parcel.record, check=check, tell=None)
     return parcel.unpack(hypervisor, HANDLE, bases, progress=progress, remark=remark)
 

@@ -1,4 +1,8 @@
-"""What a job's overlays lie on: told with its checksum, which is worked out while the guest runs."""
+"""What a job's overlays lie on: told with its checksum, which is worked out while the guest runs.
+
+A checksum is that of what the guest had beneath its overlay, or it is not told: an original that changes meanwhile has
+none, whatever it holds in the end.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,10 @@ from typing import IO
 from msgspec.structs import replace
 
 from vmf.errors import VmfError
+from vmf.files import sparse
 from vmf.files.access import open_disk
 from vmf.model import Access, Disk, Job, ResultDisks
-from vmf.result import Base
+from vmf.result import Base, ReturnedDisk
 from vmf.run.checksums import Checksums
 from vmf.run.orders import Interrupted, Orders
 from vmf.store import Record
@@ -44,21 +49,27 @@ class Bases:
 
     def __init__(
         self,
-        record: Record,
+        record: Callable[[], Record],
         *,
         checksums: Checksums,
         read: Callable[[Path], IO[bytes]],
         orders: Orders,
         remark: Callable[[str], None],
     ) -> None:
-        """`read` opens a file of the job's host."""
-        self._job = record.job
+        """`record` gives the job's record as it is now; `read` opens a file of the job's host."""
+        self._record = record
         self._checksums = checksums
         self._read = read
         self._orders = orders
         self._remark = remark
         self._closed = threading.Event()
         self._ahead: threading.Thread | None = None
+
+    def stamps(self) -> Mapping[str, str]:
+        """What changes when an original is written to, for `Record.originals`; nothing of one that does not say."""
+        wanted = overlaid(self._job).values() if self._job.result_disks is not ResultDisks.NONE else ()
+        found = {str(disk.file.path): self._stamp(disk) for disk in wanted}
+        return {path: stamp for path, stamp in found.items() if stamp}
 
     def begin(self) -> None:
         """Begin to work out the sums that will be wanted, unless that has begun."""
@@ -70,14 +81,41 @@ class Bases:
         """Break off what is under way."""
         self._closed.set()
 
-    def describe(self, disk: Disk) -> Base:
-        """What an overlay lies on; without a sum if that cannot be had, or its owner does not wait for it.
+    def compare(self, disk: Disk, returned: ReturnedDisk, *, base: Base | None = None) -> ReturnedDisk:
+        """Tell of a disk that came back whether its original has changed since the stamps were taken.
+
+        It lies on `base`, or is whole.
+        """
+        file = disk.file
+        before = self._record().originals.get(str(file.path))
+        if before is None or self._stamp(disk) in {before, ""}:
+            return replace(returned, base=base)
+        self._remark(f"{file} changed while the job ran: {returned.file} may be worthless")
+        return replace(returned, base=base and replace(base, sha256=None), original_changed=True)
+
+    def describe(self, disk: Disk, returned: ReturnedDisk) -> ReturnedDisk:
+        """Tell what an overlay lies on; without a sum if that cannot be had, or its owner does not wait for it.
 
         Raises:
             Interrupted: if the job is to be left meanwhile.
         """
         known = stated(disk)
-        return known if known.sha256 else replace(known, sha256=self._sum_at_last(disk))
+        base = known if known.sha256 else replace(known, sha256=self._sum_at_last(disk))
+        return self.compare(disk, returned, base=base)
+
+    @property
+    def _job(self) -> Job:
+        return self._record().job
+
+    def _stamp(self, disk: Disk) -> str:
+        """Without the time of the last change of owner or permissions, which a hypervisor makes; empty if unknown."""
+        try:
+            with self._opened(disk) as file:
+                number = sparse.descriptor(file)
+                found = os.fstat(number) if number is not None else None
+        except (OSError, VmfError):
+            return ""
+        return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}" if found else ""
 
     def _sum_ahead(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
@@ -102,9 +140,12 @@ class Bases:
         return None
 
     def _sum(self, disk: Disk, check: Callable[[], None]) -> str:
-        path = disk.file.path
-        with self._read(path) if disk.file.on_host else open_disk(path) as file:
+        with self._opened(disk) as file:
             return self._checksums.of(file, disk.file, check=check)
+
+    def _opened(self, disk: Disk) -> IO[bytes]:
+        path = disk.file.path
+        return self._read(path) if disk.file.on_host else open_disk(path)
 
     def _check_open(self) -> None:
         if self._closed.is_set():

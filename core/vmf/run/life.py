@@ -85,7 +85,11 @@ class Life:
             lambda: self.record, console=self._attempt.console.contents, orders=orders, remark=self._remark
         )
         self._bases = Bases(
-            record, checksums=means.checksums, read=self._attempt.read_file, orders=orders, remark=self._remark
+            lambda: self.record,
+            checksums=means.checksums,
+            read=self._attempt.read_file,
+            orders=orders,
+            remark=self._remark,
         )
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
@@ -130,6 +134,8 @@ class Life:
             machine = self._machine()
             hypervisor = self._attempt.hypervisor
             if hypervisor.state(self._attempt.handle).power is Power.ABSENT:
+                if originals := self._bases.stamps():
+                    self.record = self._store.update(replace(self.record, originals=originals))
                 furnish(
                     hypervisor,
                     self.record,

@@ -21,7 +21,7 @@ from vmf.files.beside import naming, sync_folder
 from vmf.hookspecs import Report
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
-from vmf.result import Base, Result, ReturnedDisk, Said, Word
+from vmf.result import Result, ReturnedDisk, Said, Word
 from vmf.run.bases import Bases, overlaid, stated
 from vmf.run.progress import Progress
 from vmf.state import State
@@ -66,10 +66,10 @@ class Parcel:
                 bring(changed, file, partial(bases.describe, disk))
             elif record.job.result_disks is ResultDisks.WHOLE:
                 try:
-                    bring(f"whole{number}", file, _nothing)
+                    bring(f"whole{number}", file, partial(bases.compare, disk))
                 except JobFault as fault:
                     remark(f"{file} is only what the guest changed, since it cannot be made whole: {fault}")
-                    bring(changed, file, partial(stated, disk))
+                    bring(changed, file, partial(bases.compare, disk, base=stated(disk)))
         if record.job.run is None:
             return NO_WORD
         with hypervisor.fetch(handle, "results") as stream, naming(self.path):
@@ -100,16 +100,12 @@ class Parcel:
         progress: Progress,
         fetched: str,
         file: str,
-        base: Callable[[], Base | None],
+        describe: Callable[[ReturnedDisk], ReturnedDisk],
     ) -> None:
-        """Bring a disk, which the hypervisor calls `fetched`; `base` is asked last what it lies on."""
+        """Bring a disk, which the hypervisor calls `fetched`; `describe` is asked last what else is told of it."""
         with hypervisor.fetch(handle, fetched, progress.of(file)) as stream, naming(self.path):
             size = _copy(stream, self.path / file, progress.of(file))
-        self._disks.append(ReturnedDisk(file=file, size=size, base=base()))
-
-
-def _nothing() -> None:
-    """What a whole disk lies on."""
+        self._disks.append(describe(ReturnedDisk(file=file, size=size)))
 
 
 def _places(record: Record) -> Iterator[Path]:

@@ -34,6 +34,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """State to the time of its last entry, in seconds since 1970."""
     attempt: int = 0
     placement: Placement | None = None
+    originals: Mapping[str, str] = {}
+    """What this attempt's overlays lie on, as it was before the machine: file to what changes when it is written."""
     handle: Handle | None = None
     address: str = ""
     """Where its guest is reached, once that is known and while it runs."""
@@ -92,7 +94,7 @@ def after(record: Record, event: Event) -> Record:
 
 
 _FRESH: Mapping[str, Any] = MappingProxyType({
-    "handle": None, "address": "", "ending": None, "limit": "", "verdict": None,
+    "originals": {}, "handle": None, "address": "", "ending": None, "limit": "", "verdict": None,
 })  # fmt: skip
 """What an attempt begins with."""
 
