@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from shell import GOOD, Apart, RealShell, Shell, until
+from vmf.files import programs
 from vmf.testing import samples
-from vmf_kvm.daemon import PACKAGES, find_program
+from vmf_kvm.daemon import PACKAGES
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_a_disk_that_the_guests_user_cannot_reach_is_named_with_the_folder(real:
 
 @pytest.mark.parametrize("program", ["qemu-system-x86_64", "libvirtd"])
 def test_a_program_that_is_not_installed_is_named_with_its_package(shell: Shell, apart: Apart, program: str) -> None:
-    apart.mount("--bind", "/dev/null", str(find_program(program)))
+    apart.mount("--bind", "/dev/null", str(programs.find(program)))
     shell.within = apart.within(shell.folder)
     shell.hosts = ()
     (shell.folder / "j.yaml").write_text(GOOD)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from shell import Apart, Shell
-from vmf_kvm.daemon import PACKAGES, find_program
+from vmf.files import programs
+from vmf_kvm.daemon import PACKAGES
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_what_lacks_is_told_with_what_to_do_and_hides_nothing_else(shell: Shell)
 
 
 def test_a_host_that_cannot_be_used_is_told_with_what_to_install(complete: Shell, apart: Apart) -> None:
-    apart.mount("--bind", "/dev/null", str(find_program("qemu-system-x86_64")))
+    apart.mount("--bind", "/dev/null", str(programs.find("qemu-system-x86_64")))
     complete.within = apart.within(complete.folder)
     complete.hosts = ()
     done = complete.vmf("doctor")

@@ -15,7 +15,7 @@ import pytest
 
 from shell import Shell
 from vmf import cli
-from vmf.disks import flatten
+from vmf.files import programs
 from vmf.model import DiskFormat, Outcome
 from vmf.result import Base, Result, ReturnedDisk
 
@@ -249,7 +249,7 @@ def test_a_place_without_room_is_told(desk: Desk, results: Path) -> None:
 def test_a_computer_without_qemu_img_is_told_what_to_install(
     desk: Desk, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flatten, "PATH", os.devnull)
+    monkeypatch.setattr(programs, "PATH", os.devnull)
     done = desk.rebase(results, "-o", "whole.raw")
     assert done.returncode == 79
     assert "install qemu-utils (Debian, Ubuntu)" in done.stderr

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
 
 from vmf.errors import SetupError
-from vmf.files import sshkey
+from vmf.files import programs, sshkey
 
 
 def test_a_pair_is_made_once_and_its_halves_belong_together(tmp_path):
@@ -31,8 +32,8 @@ def test_what_a_killed_one_left_behind_is_no_hindrance(tmp_path):
 
 
 def test_without_ssh_it_is_said_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(SetupError, match="no ssh-keygen") as caught:
+    monkeypatch.setattr(programs, "PATH", os.devnull)
+    with pytest.raises(SetupError, match="ssh-keygen is not installed") as caught:
         sshkey.make(tmp_path / "ssh")
     assert "install" in caught.value.hint
 
@@ -40,6 +41,6 @@ def test_without_ssh_it_is_said_what_to_install(tmp_path, monkeypatch):
 def test_what_ssh_keygen_objects_to_is_told(tmp_path, monkeypatch):
     (tmp_path / "ssh-keygen").write_text("#!/bin/sh\necho no entropy >&2\nexit 1\n")
     (tmp_path / "ssh-keygen").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setattr(programs, "PATH", str(tmp_path))
     with pytest.raises(SetupError, match="ssh-keygen failed: no entropy"):
         sshkey.make(tmp_path / "ssh")

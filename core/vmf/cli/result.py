@@ -17,7 +17,7 @@ from vmf.cli.say import say
 from vmf.disks import flatten, images
 from vmf.disks.reading import Unfit
 from vmf.errors import JobFault, SetupError, UsageError
-from vmf.files import sparse
+from vmf.files import programs, sparse
 from vmf.files.access import open_disk
 from vmf.files.beside import naming, replacing
 from vmf.files.source import shown
@@ -58,11 +58,8 @@ def act(options: argparse.Namespace) -> int:
     layout = _layout(options.output)
     changed = _changed(options.place)
     path = _base(changed, options.base)
-    program = flatten.find_program()
-    if program is None:
-        raise SetupError(f"{flatten.QEMU_IMG} is not installed", hint=f"install {flatten.PACKAGE}")
     scratch = lambda: TemporaryFile(dir=options.output.parent)  # noqa: E731, SIM115  # whoever makes one closes it
-    tool = flatten.QemuImg(program=program, scratch=scratch)
+    tool = flatten.QemuImg(program=programs.need(programs.QEMU_IMG), scratch=scratch)
     with open_disk(changed.overlay) as overlay, open_disk(path) as base:
         _verify(base, path, changed)
         beneath = flatten.Base(file=base, format=changed.base.format, part=changed.base.part)

@@ -12,7 +12,8 @@ from typing import NoReturn, TypeAlias
 from vmf.cli.guest import Guest, add_job, reached
 from vmf.cli.say import say
 from vmf.cli.session import Session
-from vmf.errors import SetupError, UsageError
+from vmf.errors import UsageError
+from vmf.files import programs
 from vmf.files.sshkey import PRIVATE
 from vmf.model import MachineFacts, Power, Protocol, Ssh
 
@@ -47,7 +48,7 @@ def act(options: argparse.Namespace) -> NoReturn:
         host, port = _answering(guest, job.ssh)
     os.chdir(session.home.keys(guest.record.id))  # its path may have what means something in ssh's options
     _become((
-        "ssh", "-i", PRIVATE, "-o", "IdentitiesOnly=yes",
+        programs.need("ssh"), "-i", PRIVATE, "-o", "IdentitiesOnly=yes",
         "-o", f"UserKnownHostsFile={KNOWN}", "-o", "StrictHostKeyChecking=accept-new",
         "-o", f"HostKeyAlias={guest.record.machine}", "-p", str(port), "-l", job.ssh.user, "--", host, *options.command,
     ))  # fmt: skip
@@ -55,10 +56,7 @@ def act(options: argparse.Namespace) -> NoReturn:
 
 def _become(words: tuple[str, ...]) -> NoReturn:
     sys.stdout.flush()
-    try:
-        os.execvp(words[0], words)  # noqa: S606  # that is what is wanted
-    except FileNotFoundError as error:
-        raise SetupError("there is no ssh here", hint="install an ssh client") from error
+    os.execv(words[0], words)  # noqa: S606  # that is what is wanted
 
 
 def _answering(guest: Guest, ssh: Ssh) -> Way:

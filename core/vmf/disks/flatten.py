@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -23,10 +22,6 @@ from vmf.disks.reading import Unfit
 from vmf.files import sparse
 from vmf.hookspecs import Report, unreported
 from vmf.model import DiskFormat, Slice
-
-QEMU_IMG = "qemu-img"
-PACKAGE = "qemu-utils (Debian, Ubuntu), qemu-img (Fedora, Arch)"
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 LOOK_SECONDS = 0.1
 """How often it is told how far qemu-img is."""
@@ -61,11 +56,6 @@ class UnfitBase(Unfit):
 
 class Unmade(Exception):
     """The disk could not be made; the text has qemu-img's words."""
-
-
-def find_program() -> str | None:
-    """Where qemu-img is on this computer, if it is installed."""
-    return shutil.which(QEMU_IMG, path=PATH)
 
 
 def flatten(

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from vmf.errors import SetupError
+from vmf.files import programs
 
 PRIVATE = "id_ed25519"
 PUBLIC = f"{PRIVATE}.pub"
@@ -17,7 +18,7 @@ def make(folder: Path) -> str:
     The public key is written last and at once, so that a pair is whole if it is there.
 
     Raises:
-        SetupError: if this computer has no ssh-keygen.
+        SetupError: if this computer has no ssh-keygen, or that fails.
         OSError: if the folder cannot be written.
     """
     public = folder / PUBLIC
@@ -31,11 +32,9 @@ def _make(folder: Path) -> None:
     new = folder / "new"
     for left in (new, new.with_suffix(".pub")):
         left.unlink(missing_ok=True)
-    words = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "vmf", "-f", str(new))
+    words = (programs.need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "vmf", "-f", str(new))
     try:
         subprocess.run(words, check=True, stdin=subprocess.DEVNULL, capture_output=True)
-    except FileNotFoundError as error:
-        raise SetupError("there is no ssh-keygen here, and the job wants ssh", hint="install an ssh client") from error
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip()
         raise SetupError(f"ssh-keygen failed: {said}", hint=f"check the space and the rights of {folder}") from error

@@ -15,12 +15,12 @@ from typing import IO
 from msgspec.structs import replace
 
 from vmf.errors import HostFault
+from vmf.files import programs
 from vmf.files.access import open_disk, unreadable
 from vmf.hookspecs import Report, unreported
 from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
 from vmf_kvm import account, agent, daemon, media, network, nics, stops, system, usable
 from vmf_kvm.account import Account
-from vmf_kvm.daemon import PACKAGES, QEMU_IMG, find_program
 from vmf_kvm.disks import in_place, overlays
 from vmf_kvm.domain import xml
 from vmf_kvm.drives import overlay
@@ -282,7 +282,4 @@ def _addresses(card: Card) -> tuple[str, ...]:
 
 
 def _qemu_img() -> str:
-    program = find_program(QEMU_IMG)
-    if program is None:
-        raise HostFault(f"{QEMU_IMG} is not installed", hint=f"install {PACKAGES[QEMU_IMG]}")
-    return program
+    return programs.need(programs.QEMU_IMG, fault=HostFault)

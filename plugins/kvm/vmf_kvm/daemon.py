@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from vmf.errors import HostLost, SetupError
+from vmf.files import programs
 from vmf.files.access import unreadable
 from vmf_kvm.account import Account
 from vmf_libvirt import client
@@ -27,7 +27,6 @@ START_SECONDS = 10.0
 """Less than is waited for a link altogether: so the last words of a daemon that fails are heard."""
 POLL_SECONDS = 0.01
 LOG_TAIL = 2000
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SOCKET_PATH_MAX = 107
 DEEPEST = "conf/libvirt/qemu/lib/domain-99999-" + 20 * "x" + "/monitor.sock"
 """The longest path of a socket that libvirt makes below its folder: it cuts a machine's name to 20 characters."""
@@ -36,11 +35,10 @@ UNFIT = re.compile(r"[,=\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 LISTENING = {"libvirtd": "libvirt-sock", "virtqemud": "virtqemud-sock"}
 """Program to the name of the socket that it listens on."""
 QEMU = "qemu-system-x86_64"
-QEMU_IMG = "qemu-img"
 PACKAGES = {
     "libvirtd": "libvirt-daemon-system (Debian, Ubuntu), libvirt-daemon-kvm (Fedora), libvirt (Arch)",
     QEMU: "qemu-system-x86 (Debian, Ubuntu), qemu-kvm (Fedora), qemu-base (Arch)",
-    QEMU_IMG: "qemu-utils (Debian, Ubuntu), qemu-img (Fedora, Arch)",
+    **programs.PACKAGES,
 }
 
 
@@ -98,9 +96,8 @@ class Daemon(Struct, frozen=True, kw_only=True):
             return self._await()
 
     def _prepare(self) -> None:
-        for name in (QEMU, QEMU_IMG):
-            if find_program(name) is None:
-                raise SetupError(f"{name} is not installed", hint=f"install {PACKAGES[name]}")
+        for name in (QEMU, programs.QEMU_IMG):
+            programs.need(name, packages=PACKAGES)
         check_length(self.folder, DEEPEST)
         make_machines(self.folder, self.account)
         with blaming_setup():
@@ -133,7 +130,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     def _environment(self) -> dict[str, str]:
         folders = {"RUNTIME_DIR": "run", "CONFIG_HOME": "conf", "CACHE_HOME": "cache", "DATA_HOME": "data"}
         xdg = {f"XDG_{variable}": str(self.folder / name) for variable, name in folders.items()}
-        return {"PATH": PATH, "LANG": "C.UTF-8", "HOME": str(self.folder / "data"), **xdg}
+        return {"PATH": programs.PATH, "LANG": "C.UTF-8", "HOME": str(self.folder / "data"), **xdg}
 
     def _await(self) -> client.Link:
         deadline = time.monotonic() + START_SECONDS
@@ -156,7 +153,7 @@ def daemon(folder: Path, account: Account) -> Daemon:
     Raises:
         SetupError: if libvirt's daemon is not installed.
     """
-    found = [program for name in LISTENING if (program := find_program(name))]
+    found = [program for name in LISTENING if (program := programs.find(name))]
     if not found:
         raise SetupError("libvirt's daemon is not installed", hint=f"install {PACKAGES['libvirtd']}")
     return Daemon(folder=folder.absolute(), account=account, program=found[0])
@@ -227,8 +224,3 @@ def blaming_setup() -> Iterator[None]:
         yield
     except OSError as error:
         raise SetupError(f"{error.filename}: {error.strerror}", hint="set VMF_HOME to another folder") from error
-
-
-def find_program(name: str) -> str | None:
-    """Where a program is; a daemon's folder need not be on the user's PATH."""
-    return shutil.which(name, path=PATH)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from vmf.errors import HostLost, SetupError, VmfError
+from vmf.files import programs
 from vmf.model import Facts, Host, Image
 from vmf_kvm.account import Account
 from vmf_kvm.connection import Connection
-from vmf_kvm.daemon import find_program
 from vmf_kvm.settings import DaemonKind, settings
 
 KVM = Path("/dev/kvm")
@@ -84,7 +84,7 @@ def uefiless(connection: Connection) -> Mapping[str, str]:
 
 
 def _uninstalled(program: str) -> str:
-    return "" if find_program(program) else f"{program} is not installed"
+    return "" if programs.find(program) else f"{program} is not installed"
 
 
 def _no_bridge(name: str | None) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from vmf.errors import HostLost, SetupError
+from vmf.files import programs
 from vmf_kvm import account, daemon
 from vmf_kvm.daemon import PACKAGES, Daemon
 
@@ -38,8 +39,8 @@ def test_a_path_is_data_whatever_is_in_it(tmp_path):
 
 @pytest.mark.parametrize("missing", [["libvirtd", "virtqemud"], ["qemu-system-x86_64"], ["qemu-img"]])
 def test_what_is_not_installed_is_named_with_its_package(monkeypatch, tmp_path, missing):
-    find = daemon.find_program
-    monkeypatch.setattr(daemon, "find_program", lambda name: None if name in missing else find(name))
+    find = programs.find
+    monkeypatch.setattr(programs, "find", lambda name: None if name in missing else find(name))
     with pytest.raises(SetupError, match="not installed") as caught:
         daemon.daemon(tmp_path, account.find()).link()
     assert PACKAGES[missing[0]] in caught.value.hint

@@ -11,10 +11,10 @@ import pytest
 
 from vmf.disks import qcow2
 from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.files import programs
 from vmf.hookspecs import unreported
 from vmf.model import Access, DiskFormat, Machine, MachineDisk, Slice
 from vmf_kvm import account
-from vmf_kvm.daemon import QEMU_IMG, find_program
 from vmf_kvm.domain import xml
 from vmf_kvm.flatten import beneath, whole
 from vmf_kvm.folder import Folder
@@ -113,7 +113,9 @@ def test_what_lies_beneath_is_what_the_machine_was_made_of(folder, disk, expecte
 
 def flattened(folder, base, number=0, program=None, **more):
     disk = MachineDisk(file=str(base), format=DiskFormat.RAW, **more)
-    return whole(folder, f"disk{number}", described(folder, disk), program or find_program(QEMU_IMG), unreported)
+    return whole(
+        folder, f"disk{number}", described(folder, disk), program or programs.find(programs.QEMU_IMG), unreported
+    )
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -180,7 +182,7 @@ def test_a_disk_without_an_overlay_is_not_made(folder, base):
 def test_a_full_host_is_told(folder, base, instead):
     """As many bytes as a file may have stand for those that are left."""
     changed(folder)
-    limited = instead(f'ulimit -f 512; trap "" XFSZ; exec {find_program(QEMU_IMG)} "$@"')
+    limited = instead(f'ulimit -f 512; trap "" XFSZ; exec {programs.find(programs.QEMU_IMG)} "$@"')
     with pytest.raises(HostFault, match="File too large") as caught:
         flattened(folder, base, program=limited)
     assert "check the space" in caught.value.hint

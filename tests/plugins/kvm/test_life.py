@@ -14,7 +14,7 @@ import libvirt
 import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.files import volume
+from vmf.files import programs, volume
 from vmf.model import MEBIBYTE, DiskFormat, Ending, MachineDisk, Power, Stop
 from vmf.result import Said
 from vmf_kvm.connection import Connection
@@ -335,7 +335,7 @@ def test_a_folder_of_the_daemons_that_cannot_be_written_is_the_hosts_fault(conne
 
 def test_a_tool_that_has_been_removed_is_named_with_its_package(connection, put, monkeypatch):
     machine, _ = put(connection, SPEAK)
-    monkeypatch.setattr("vmf_kvm.connection.find_program", lambda _name: None)
+    monkeypatch.setattr(programs, "find", lambda _name: None)
     with pytest.raises(HostFault, match="qemu-img is not installed") as caught:
         connection.create(machine)
     assert "qemu-utils" in caught.value.hint

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
+from vmf.files import programs
 from vmf.model import File, Host, Image, Networks
 from vmf_kvm import account
 from vmf_kvm import probe as probing
@@ -178,7 +179,7 @@ def interfaces(tmp_path, monkeypatch):
     (tmp_path / "lan0" / "bridge").mkdir(parents=True)
     (tmp_path / "eth0").mkdir()
     monkeypatch.setattr(probing, "INTERFACES", tmp_path)
-    monkeypatch.setattr(probing, "find_program", lambda name: name)
+    monkeypatch.setattr(programs, "find", lambda name: name)
 
 
 def test_a_daemon_of_vmfs_own_has_neither_nat_nor_bridge(kvm, proof):
@@ -197,7 +198,7 @@ def test_the_computers_own_daemon_has_both(kvm, proof):
     ("program", "abilities"), [("dnsmasq", {NAT}), ("iptables", {NAT}), ("ebtables", {NAT, BRIDGE})]
 )
 def test_a_program_that_a_network_needs_is_named(monkeypatch, program, abilities):
-    monkeypatch.setattr(probing, "find_program", lambda name: None if name == program else name)
+    monkeypatch.setattr(programs, "find", lambda name: None if name == program else name)
     assert networkless(SYSTEM) == dict.fromkeys(abilities, f"{program} is not installed")
 
 
@@ -214,7 +215,7 @@ def test_a_bridge_has_to_be_named_and_there(bridge, reason):
 @pytest.mark.usefixtures("interfaces")
 def test_a_host_whose_networks_have_changed_is_probed_again(kvm, proof, monkeypatch):
     known = probing.probe(connection(), None, proof, host=SYSTEM, prove=works, kvm=kvm)
-    monkeypatch.setattr(probing, "find_program", lambda _name: None)
+    monkeypatch.setattr(programs, "find", lambda _name: None)
     assert probing.probe(connection(), known, proof, host=SYSTEM, prove=works, kvm=kvm).missing.keys() == {NAT, BRIDGE}
 
 
