@@ -17,6 +17,7 @@ from vmf.model import Cdrom, CloudInit, File, Outcome, Ssh
 from vmf.model.host import ImageRoot
 from vmf.run import Console, Staging, progress
 from vmf.run.checksums import Checksums
+from vmf.run.progress import Progress
 from vmf.run.staging import clear, furnish
 from vmf.state import State
 from vmf.store import own
@@ -129,13 +130,14 @@ def test_a_key_is_made_for_ssh_and_the_guest_is_given_its_public_half(make):
     ((record, _),) = farm.submit(replace(farm.job("exit 0"), ssh=Ssh(user="ann"), cloud_init=CloudInit()))
     folder = farm.store.home.job(record.id)
     sums = Checksums(farm.store)
-    furnish(farm.hosts.hypervisor(FARM), record, folder, checksums=sums, check=lambda: None, tell=print)
+    progress = Progress(record, check=lambda: None, tell=print)
+    furnish(farm.hosts.hypervisor(FARM), record, farm.store.home, checksums=sums, progress=progress)
     files = World(farm.store.home.host("farm")).machine(record.machine) / "files"
     key = (folder / "ssh/id_ed25519.pub").read_bytes()
     given = contents(files / "cdrom")[1]
     assert (given["authorized_keys"], given["login"]) == (key, b"ann\n")
     assert key.strip() in contents(files / "seed")[1]["meta-data"]
-    clear(folder)
+    clear(farm.store.home, record.id)
     assert not (folder / "ssh").exists()
 
 

@@ -68,7 +68,7 @@ def _way(session: Session, word: str) -> Iterator[ByAgent | Exchange]:
         if record.job.agent:
             yield ByAgent(guest)
         elif drive is not None:
-            with exchanging(guest, drive, session.home.job(record.id)) as exchange:
+            with exchanging(guest, drive, session.home.exchange(record.id)) as exchange:
                 yield exchange
         else:
             raise UsageError(

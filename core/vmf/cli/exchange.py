@@ -19,7 +19,6 @@ from vmf.files.beside import naming, sync_folder
 from vmf.files.volume import Answer
 from vmf.model import Power
 from vmf.result import Refusal, Said
-from vmf.run.staging import EXCHANGE
 
 PATIENCE_SECONDS = 30.0
 """How long a guest may take to notice a request, or to let go of a disc."""
@@ -171,9 +170,8 @@ class Exchange:
 
 
 @contextmanager
-def exchanging(guest: Guest, drive: int, job: Path) -> Iterator[Exchange]:
-    """Talk to the guest of a job, alone; `job` is the job's folder."""
-    folder = job / EXCHANGE
+def exchanging(guest: Guest, drive: int, folder: Path) -> Iterator[Exchange]:
+    """Talk to the guest of a job, alone; `folder` is for what is on its way."""
     folder.mkdir(mode=0o700, exist_ok=True)
     with _locked(folder, lambda: say(f"vmf: waiting for another `vmf cp` of {guest.record.job.name}; Ctrl-C gives up")):
         yield Exchange(guest, drive, folder)

@@ -21,7 +21,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf media`."""
     add_job(parser)
     parser.add_argument(
-        "--drive", metavar="N", type=int, help="which drive, from 0; that of `cdrom` if not given, else the spare one"
+        "--drive",
+        metavar="N",
+        type=_drive,
+        help="which drive, from 0; that of `cdrom` if not given, else the spare one",
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--insert", metavar="PATH", type=Path, nargs="+", help="an ISO, or what a disc is to be made of")
@@ -33,12 +36,9 @@ def act(options: argparse.Namespace) -> int:
     session = Session(options)
     with reached(session, options.job) as guest:
         job = guest.record.job
-        drive = _usual(guest) if options.drive is None else max(options.drive, 0)
-        name = (
-            ""
-            if options.eject
-            else _brought(guest, options.insert, f"media-{drive}", session.home.job(guest.record.id))
-        )
+        drive = _usual(guest) if options.drive is None else options.drive
+        folder = session.home.exchange(guest.record.id)
+        name = "" if options.eject else _brought(guest, options.insert, f"media-{drive}", folder)
         guest.hypervisor.change_media(guest.handle, drive, "")
         if name:
             guest.hypervisor.change_media(guest.handle, drive, name)
@@ -53,6 +53,12 @@ def _usual(guest: Guest) -> int:
     return int(job.run is not None) if spare is None else spare
 
 
+def _drive(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a drive; they count from 0")
+    return int(text)
+
+
 def _brought(guest: Guest, paths: list[Path], name: str, folder: Path) -> str:
     """Bring a disc to the machine's folder, in the place of the one that is in the drive; its name there.
 
@@ -63,6 +69,7 @@ def _brought(guest: Guest, paths: list[Path], name: str, folder: Path) -> str:
     if len(paths) == 1 and paths[0].suffix.lower() == ISO:
         iso9660.inspect(here(paths[0]))
         return guest.hypervisor.put(machine, name, paths[0])
+    folder.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="media-") as workshop:
         made = Path(workshop) / name
         contents = gathering.gather([File(path=each.absolute()) for each in paths], guest.hypervisor.read)

@@ -34,6 +34,10 @@ class Home(Struct, frozen=True):
         """What is made for one job on its way to the host; it may hold secrets, and does not stay."""
         return self.job(number) / "workshop"
 
+    def exchange(self, number: int) -> Path:
+        """What is asked of one job's guest while it runs, on its way in and out."""
+        return self.job(number) / "exchange"
+
     def host(self, name: str) -> Path:
         """What a hypervisor plugin keeps for one host."""
         return self.root / "hosts" / name

@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -136,14 +135,8 @@ class Life:
             if hypervisor.state(self._attempt.handle).power is Power.ABSENT:
                 if originals := self._bases.stamps():
                     self.record = self._store.update(replace(self.record, originals=originals))
-                furnish(
-                    hypervisor,
-                    self.record,
-                    self._folder(),
-                    checksums=self._checksums,
-                    check=self.orders.check,
-                    tell=self._tell,
-                )
+                progress = Progress(self.record, check=self.orders.check, tell=self._tell)
+                furnish(hypervisor, self.record, self._store.home, checksums=self._checksums, progress=progress)
             return Created(handle=hypervisor.create(machine))
         except Interrupted:
             return None if self.orders.leave else StopAsked()
@@ -211,7 +204,7 @@ class Life:
         """Leave nothing of the machine, and close the attempt."""
         if self.record.placement is not None:
             self._attempt.hypervisor.destroy(self._attempt.handle)
-        clear(self._folder())
+        clear(self._store.home, self.record.id)
         outcome = self.record.verdict.outcome if self.record.verdict else Outcome.STOPPED
         if outcome is Outcome.HOST_FAULT:
             return Requeued() if self.record.placement and self._others() else Failed()
@@ -256,9 +249,6 @@ class Life:
 
     def _others(self) -> bool:
         return len(self.record.hosts) > 1
-
-    def _folder(self) -> Path:
-        return self._store.home.job(self.record.id)
 
     def _check_left(self) -> None:
         if self.orders.leave:

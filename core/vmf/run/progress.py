@@ -20,7 +20,8 @@ class Progress:
 
     def __init__(self, record: Record, *, check: Callable[[], None], tell: Callable[[Notice], None]) -> None:
         self._record = record
-        self._check = check
+        self.check = check
+        """Raises, if the work is to be broken off."""
         self._tell = tell
 
     def of(self, file: str) -> Report:
@@ -32,7 +33,7 @@ class Progress:
 
         def report(done: int, total: int) -> None:
             nonlocal told
-            self._check()
+            self.check()
             now = time.monotonic()
             if now - began >= MOMENT_SECONDS and now - told >= PAUSE_SECONDS:
                 told = now

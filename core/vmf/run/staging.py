@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,17 +15,14 @@ from vmf.disks import images
 from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, volume
 from vmf.files.beside import naming
 from vmf.files.source import Content, Source, changed, find
-from vmf.model import File, Job
+from vmf.model import File, Home, Job
 from vmf.plugins import Hypervisor
 from vmf.run.checksums import Checksums
-from vmf.run.notices import Notice
 from vmf.run.progress import Progress
 from vmf.store import Record
 
 FILES_LABEL = "VMF_FILES"
 """Of the disc that is made of `cdrom.files`."""
-_WORKSHOP, _KEYS, EXCHANGE = "workshop", "ssh", "exchange"
-"""Folders in a job's own; the last is for what is asked of its guest while it runs."""
 
 
 class _Disc(Struct, frozen=True):
@@ -38,21 +35,19 @@ class _Disc(Struct, frozen=True):
 def furnish(
     hypervisor: Hypervisor,
     record: Record,
-    folder: Path,
+    home: Home,
     *,
     checksums: Checksums,
-    check: Callable[[], None],
-    tell: Callable[[Notice], None],
+    progress: Progress,
 ) -> None:
     """Inspect all that the job names, then put its files into its machine's folder.
 
     Args:
         hypervisor: the host.
         record: the job.
-        folder: the job's own, for what is made here; `clear` empties it.
+        home: where the job's folders are, for what is made here; `clear` empties them.
         checksums: tells those of the disks.
-        check: is called often; what it raises breaks the work off.
-        tell: is told how far it is, if it takes longer than a moment.
+        progress: is told how far it is; what it raises breaks the work off.
 
     Raises:
         JobFault: if a file is not what the job says, cannot be given to a guest, or must not be used.
@@ -60,14 +55,14 @@ def furnish(
     job, image = record.job, record.job.bundle
     images.check_roots(_used_there(job), hypervisor.host)
     images.inspect_image(image, on_host=hypervisor.read)
-    images.verify_image(image, checksum=partial(checksums.of, check=check), on_host=hypervisor.read)
+    images.verify_image(image, checksum=partial(checksums.of, check=progress.check), on_host=hypervisor.read)
     whole = {name: file for name, file in ((plan.KERNEL, image.kernel), (plan.INITRD, image.initrd)) if file}
     if job.cdrom and job.cdrom.iso:
         iso9660.inspect(find(job.cdrom.iso, hypervisor.read))
         whole[plan.FILES] = job.cdrom.iso
-    discs = dict(_discs(hypervisor, record, folder))
-    with _workshop(folder) as workshop:
-        carrier = _Carrier(hypervisor, record.machine, workshop, Progress(record, check=check, tell=tell))
+    discs = dict(_discs(hypervisor, record, home.keys(record.id)))
+    with _workshop(home.workshop(record.id)) as workshop:
+        carrier = _Carrier(hypervisor, record.machine, workshop, progress)
         for name, file in whole.items():
             carrier.bring(name, file)
         for name, made in discs.items():
@@ -77,16 +72,15 @@ def furnish(
             carrier.put(plan.RESULTS, workshop / plan.RESULTS, called="results volume")
 
 
-def clear(folder: Path) -> None:
+def clear(home: Home, number: int) -> None:
     """Remove what was made for a job in its folder: discs that were never brought away, and its keys."""
-    for name in (_WORKSHOP, _KEYS, EXCHANGE):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    for folder in (home.workshop(number), home.keys(number), home.exchange(number)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _workshop(folder: Path) -> Iterator[Path]:
+def _workshop(workshop: Path) -> Iterator[Path]:
     """A folder for what is made here on its way to the host; it may hold secrets, and does not stay."""
-    workshop = folder / _WORKSHOP
     shutil.rmtree(workshop, ignore_errors=True)  # of an engine that was killed
     try:
         with naming(workshop):
@@ -106,10 +100,10 @@ def _used_there(job: Job) -> Iterator[File]:
     yield from (file for file in read if file and file.on_host)
 
 
-def _discs(hypervisor: Hypervisor, record: Record, folder: Path) -> Iterator[tuple[str, _Disc]]:
+def _discs(hypervisor: Hypervisor, record: Record, keys: Path) -> Iterator[tuple[str, _Disc]]:
     """The discs to be made, with all that is to be on them; nothing is written but the job's keys."""
     job = record.job
-    key = sshkey.make(folder / _KEYS) if job.ssh else ""
+    key = sshkey.make(keys) if job.ssh else ""
     if job.run is not None:
         secrets = secret.read_all(job.secrets, hypervisor.read)
         contents = cdrom.contents(job, volume.magic(record.nonce), secrets=secrets, key=key)
