@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from vmf.model import Access, Bus, DiskFormat, Limits, Machine, MachineCdrom, MachineDisk, Slice
-from vmf_kvm import media
+from vmf_kvm import controllers, media
 from vmf_kvm.drives import Drive, overlay
 from vmf_kvm.overlays import SECTOR, Overlay
-from vmf_kvm.pci import Slots, seat
+from vmf_kvm.pci import Board, Slots, seat
 from vmf_kvm.place import Place
 from vmf_libvirt.described import Layer
-
-UNITS = 15
-"""Drives that libvirt attaches to one SCSI controller."""
 
 
 def in_place(machine: Machine) -> tuple[str, ...]:
@@ -44,22 +41,26 @@ def room(disk: MachineDisk) -> int | None:
     return None if disk.growth is None else disk.growth - disk.growth % SECTOR
 
 
-def attach(devices: ET.Element, drives: Sequence[Drive], place: Place, limits: Limits, slots: Slots) -> None:
+def attach(
+    devices: ET.Element, drives: Sequence[Drive], place: Place, limits: Limits, board: Board, slots: Slots
+) -> None:
     """Describe the drives in the order that the guest sees, and the controllers that libvirt would choose otherwise."""
     ordered = sorted(drives, key=lambda drive: (drive.bus, drive.number))
+    spots = controllers.spots(drives, board)
     for drive in ordered:
         if isinstance(drive.media, MachineDisk):
             element = _disk(devices, drive, drive.media, place)
             _throttle(element, limits)
             if drive.bus is Bus.VIRTIO:
                 seat(element, slots)
-    for index in range(1 + max((each.number // UNITS for each in ordered if each.bus is Bus.SCSI), default=-1)):
-        seat(ET.SubElement(devices, "controller", type="scsi", model="virtio-scsi", index=str(index)), slots)
+            controllers.attach(element, spots.get(drive.device))
+    controllers.add(devices, spots.values(), slots)
     cdroms = [each for each in drives if isinstance(each.media, MachineCdrom)]
     for drive in ordered:
         if isinstance(drive.media, MachineCdrom):
-            alias = media.drive(cdroms.index(drive))
-            ET.SubElement(_cdrom(devices, drive, drive.media, place), "alias", name=alias)
+            element = _cdrom(devices, drive, drive.media, place)
+            ET.SubElement(element, "alias", name=media.drive(cdroms.index(drive)))
+            controllers.attach(element, spots.get(drive.device))
 
 
 def _disk(devices: ET.Element, drive: Drive, disk: MachineDisk, place: Place) -> ET.Element:

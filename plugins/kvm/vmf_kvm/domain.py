@@ -51,7 +51,7 @@ def xml(machine: Machine, place: Place) -> str:
         _text(domain, f"on_{event}", action)
     inside, slots = ET.SubElement(domain, "devices"), iter(board.free)
     ET.SubElement(inside, "controller", type="usb", model="none")
-    disks.attach(inside, attached, place, machine.limits, slots)
+    disks.attach(inside, attached, place, machine.limits, board, slots)
     card = nics.card(inside, machine.nic)
     if card is not None:
         seat(card, slots)

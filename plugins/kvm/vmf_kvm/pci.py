@@ -27,10 +27,12 @@ class Board(Struct, frozen=True, kw_only=True):
     free: range
     card: int
     """The slot of a card that libvirt does not know of: it would be the last one that it took."""
+    sata: int
+    """The number of the first SATA controller that is not its own: guests would find the drives of its own last."""
 
 
-Q35 = Board(machine="q35", bus="pcie.0", free=range(0x01, 0x1E), card=0x1E)
-PC = Board(machine="pc", bus="pci.0", free=range(0x03, 0x1F), card=0x1F)
+Q35 = Board(machine="q35", bus="pcie.0", free=range(0x01, 0x1E), card=0x1E, sata=1)
+PC = Board(machine="pc", bus="pci.0", free=range(0x03, 0x1F), card=0x1F, sata=0)
 """The only one with IDE."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from vmf import plan
 from vmf.files import volume
@@ -45,17 +46,18 @@ exit 3
 
 @pytest.mark.parametrize(
     "hardware",
-    [(Bus.IDE, Firmware.BIOS, NicModel.E1000), (Bus.SATA, Firmware.UEFI, NicModel.E1000E)],
+    [(Bus.IDE, 0, Firmware.BIOS, NicModel.E1000), (Bus.SATA, 8, Firmware.UEFI, NicModel.E1000E)],
     ids=["old", "new"],
 )
 def test_a_guest_without_virtio_keeps_the_contract(connection, host, put, wide_image, tmp_path, hardware):
-    bus, firmware, card = hardware
+    bus, others, firmware, card = hardware
     file = wide_image.kernel.path.with_name("boot.raw")
     disk = Disk(file=File(path=file), format=DiskFormat.RAW, bus=bus)
     job = Job(
         name="windows",
         image=Image(name="own-loader", disks=(disk,)),
         memory=256 * MEBIBYTE,
+        disks=others * (replace(disk, file=wide_image.disks[0].file),),
         boot=Boot(firmware=firmware),
         clock=Clock.LOCAL,
         run=SCRIPT,

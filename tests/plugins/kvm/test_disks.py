@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault
-from vmf.model import MEBIBYTE, Access, Bus, DiskFormat, Limits, MachineDisk, Slice
+from vmf.model import MEBIBYTE, Access, Bus, DiskFormat, Ending, Limits, MachineDisk, Slice
 
 pytestmark = pytest.mark.real
 
@@ -22,6 +22,7 @@ done 2>/dev/null
 echo ready
 while :; do sleep 1; done
 """
+FINDS = "for disk in /dev/sd*; do head -c 6 $disk; echo; done"
 
 
 @pytest.fixture
@@ -79,6 +80,16 @@ def test_disks_are_read_and_written_as_the_job_says(connection, host, put, make)
         with pytest.raises(JobFault, match=f"{disk.file} is used by another machine") as caught:
             connection.create(third)
         assert caught.value.code is HoldCode.DISK_IN_USE
+
+
+def test_a_guest_finds_its_disc_and_all_of_many_disks(connection, host, put, make):
+    scsi = tuple(replace(make(f"scsi{number:02}"), bus=Bus.SCSI) for number in range(16))
+    sata = tuple(replace(scsi[0], bus=Bus.SATA) for _ in range(8))  # this guest has no driver for them
+    machine, _ = put(connection, FINDS, disks=(*sata, *scsi))
+    connection.create(machine)
+    assert host.until_off(connection, machine.name).ending is Ending.SHUTDOWN
+    told = connection.console(machine.name, 0).decode().split()
+    assert sorted(word for word in told if word.startswith("scsi")) == [f"scsi{number:02}" for number in range(16)]
 
 
 def rate(connection, machine):

@@ -180,14 +180,38 @@ def many(number, bus):
     return ET.fromstring(xml(machine, PLACE)).find("devices")  # noqa: S314  # our own
 
 
-@pytest.mark.parametrize(("number", "bus", "slots"), [(28, Bus.VIRTIO, 29), (64, Bus.SCSI, 6), (3, Bus.IDE, 1)])
+@pytest.mark.parametrize(
+    ("number", "bus", "slots"), [(28, Bus.VIRTIO, 29), (64, Bus.SCSI, 2), (64, Bus.SATA, 12), (3, Bus.IDE, 1)]
+)
 def test_as_many_disks_as_there_is_room_for(number, bus, slots):
     devices = many(number, bus)
-    taken = [each.get("slot") for each in devices.iter("address")]
+    taken = [each.get("slot") for each in devices.iter("address") if each.get("type") == "pci"]
     assert len(taken) == len(set(taken)) == slots
     names = [each.get("dev") for each in devices.iterfind("disk/target")]
     assert len(set(names)) == number + 1
-    assert [name for name in names if len(name) > 3][:2] == {28: ["vdaa", "vdab"], 64: ["sdaa", "sdab"], 3: []}[number]
+    two = {Bus.VIRTIO: ["vdaa", "vdab"], Bus.SCSI: ["sdaa", "sdab"], Bus.SATA: ["sdaa", "sdab"], Bus.IDE: []}
+    assert [name for name in names if len(name) > 3][:2] == two[bus]
+
+
+@pytest.mark.parametrize(
+    ("bus", "places"),
+    [
+        (Bus.SCSI, [(0, target, 0) for target in range(18)]),
+        (Bus.SATA, [(1 + number // 6, 0, number % 6) for number in range(18)]),
+    ],
+)
+def test_each_of_many_drives_has_a_place_that_guests_find_the_disc_first(bus, places):
+    other = Bus.SATA if bus is Bus.SCSI else Bus.SCSI
+    drives = (*(replace(RAW, bus=other),) * 8, *(replace(RAW, bus=bus),) * 17)
+    machine = replace(MACHINES["disks"], disks=drives, cdroms=(MachineCdrom(file="cdrom", bus=bus),))
+    devices = ET.fromstring(xml(machine, PLACE)).find("devices")  # noqa: S314  # our own
+    found = {}
+    for each in devices.iterfind("disk"):
+        if each.find("target").get("bus") == bus:
+            address = each.find("address")
+            place = tuple(int(address.get(word)) for word in ("controller", "target", "unit"))
+            found.setdefault(each.get("device"), []).append(place)
+    assert (found["cdrom"], found["disk"]) == (places[:1], places[1:])
 
 
 @pytest.mark.parametrize(
