@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console as Terminal
 
+from shell import until
 from vmf.cli import live, screen
 from vmf.cli.live import Live
 from vmf.errors import UsageError
@@ -72,20 +73,21 @@ def test_programs_are_told_everything(out):
 
 
 def test_the_table_shows_it_until_the_job_moves_on(monkeypatch, out):
-    monkeypatch.setattr(live, "Terminal", lambda **_: Terminal(file=out, width=120, force_terminal=False))
-    table = Live(console=False)
+    terminal = Terminal(file=out, width=120, force_terminal=True, _environ={"TERM": "xterm"})
+    monkeypatch.setattr(live, "Terminal", lambda **_: terminal)
 
-    def shown():
-        Terminal(file=out, width=120).print(table._table())
-        return out.getvalue().splitlines()[-1]
+    def shows(words):
+        until(lambda: words in out.getvalue(), f"the table shows {words}")
 
-    table(staging())
-    assert "staging disk.iso 120 MiB of 1 GiB, 300 MiB/s" in shown()
-    table(staging(2**30))
-    assert "1 GiB of 1 GiB" in shown()
-    table(Advanced(record=replace(RECORD, state=State.RUNNING), event=Placed(host="h", reasons=())))
-    assert "staging" not in shown()
-    assert "running" in shown()
+    with Live(console=False) as table:
+        table(staging())
+        shows("staging disk.iso 120 MiB of 1 GiB, 300 MiB/s")
+        table(staging(2**30))
+        shows("1 GiB of 1 GiB")
+        table(Advanced(record=replace(RECORD, state=State.RUNNING), event=Placed(host="h", reasons=())))
+        shows("running")
+    (row, *_) = (line for line in out.getvalue().split("\r") if "running" in line)
+    assert "staging" not in row
 
 
 @pytest.fixture(
