@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -75,11 +75,11 @@ class Connection:
         """The machine's own folder."""
         return Folder(machines=self.daemon.machines, name=machine, account=self.daemon.account)
 
-    def create(self, machine: Machine) -> None:
-        """Define, start and bound the machine, each unless it has been done."""
+    def create(self, machine: Machine, *, roots: Collection[Path] = ()) -> None:
+        """Define, start and bound the machine, each unless it has been done; for `roots`, see `usable.settled`."""
         found = self.client.found(machine.name)
         if not found or not self._was_started(machine.name, *found):
-            self._make(machine, is_defined=found is not None)
+            self._make(usable.settled(machine, roots), is_defined=found is not None)
         if self.daemon.cgroups:
             self.client.cap(machine.name, memory=machine.memory + OVERHEAD)
 

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from vmf.errors import HoldCode, HostFault, JobFault
+from msgspec.structs import replace
+
+from vmf.errors import HoldCode, HostFault, JobFault, Refused
 from vmf.files.access import unreadable
-from vmf.model import MachineShare
+from vmf.model import Machine, MachineShare
 from vmf_kvm.account import Account
 from vmf_kvm.faults import unopened
+
+
+def settled(machine: Machine, roots: Collection[Path]) -> Machine:
+    """The machine, with each disk below one of these folders named by where it really lies.
+
+    A link may lead elsewhere by the time that QEMU opens it: so QEMU is told no name with a link in it, and the name that
+    it is told is the one that is checked.
+
+    Raises:
+        Refused: if one really lies outside all of them.
+    """
+    disks = tuple(replace(disk, file=_real(disk.file, roots)) for disk in machine.disks)
+    return replace(machine, disks=disks)
+
+
+def _real(file: str, roots: Collection[Path]) -> str:
+    if not any(Path(file).is_relative_to(root) for root in roots):
+        return file  # not what a job may name here: a plugin of the site's has put it into the machine
+    real = Path(os.path.realpath(file))
+    if any(real.is_relative_to(os.path.realpath(root)) for root in roots):
+        return str(real)
+    hint = f"put the file itself there: {', '.join(map(str, roots))}"
+    raise Refused(f"{file}: it lies at {real}, outside the folders that the host allows", hint=hint)
 
 
 def check_files(files: Iterable[str], account: Account) -> frozenset[str]:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from vmf.model import Machine, MachineFacts
-from vmf_kvm import account, connection
+from vmf.errors import Refused
+from vmf.model import DiskFormat, Host, ImageRoot, Machine, MachineDisk, MachineFacts
+from vmf_kvm import account, connection, plugin
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.system import System
 from vmf_libvirt.errors import Code, LibvirtFault
@@ -68,3 +70,12 @@ def test_a_machine_that_has_just_ended_has_no_addresses_and_still_takes_space(co
     overlay.write_bytes(b"x")
     known = connection.facts("m")
     assert (known.addresses, list(known.disks)) == ((), ["disk0"])
+
+
+def test_a_disk_that_has_come_to_lie_outside_the_hosts_folders_is_not_used(connected, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "disk").symlink_to("/etc/passwd")
+    disk = MachineDisk(file=str(tmp_path / "images" / "disk"), format=DiskFormat.RAW)
+    host = Host(name="h", type="kvm", images=(ImageRoot(path=tmp_path / "images"),))
+    with pytest.raises(Refused, match="it lies at /etc/passwd, outside"):
+        plugin.create(connected(Client(None)), host, replace(MACHINE, disks=(disk,)))

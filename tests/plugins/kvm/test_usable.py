@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.model import MachineShare
+from vmf.errors import HoldCode, HostFault, JobFault, Refused
+from vmf.model import DiskFormat, Machine, MachineDisk, MachineShare
 from vmf_kvm.account import Account
-from vmf_kvm.usable import check_files, check_shares
+from vmf_kvm.usable import check_files, check_shares, settled
 
 ME = Account(name="me", uid=os.geteuid(), gid=os.getegid(), groups=(os.getegid(),))
 STRANGER = Account(name="libvirt-qemu", uid=4242, gid=4242, groups=(4242,))
@@ -59,3 +59,39 @@ def test_what_is_shared_has_to_be_a_folder(tmp_path, make, words):
 def test_a_folder_that_the_guests_user_may_not_enter_is_the_hosts_fault(tmp_path):
     with pytest.raises(HostFault, match="user libvirt-qemu, who runs the guests, is stopped at"):
         check_shares(shared(tmp_path), STRANGER)
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder for images with one in it, and another one outside."""
+    (tmp_path / "images").mkdir()
+    for name in ("images/real.raw", "secret.raw"):
+        (tmp_path / name).touch()
+    return tmp_path / "images"
+
+
+def with_disk(file):
+    disk = MachineDisk(file=str(file), format=DiskFormat.RAW)
+    return Machine(name="m", memory=2**28, cpus=1, accelerator="tcg", disks=(disk,))
+
+
+def test_a_link_that_is_swapped_after_the_check_does_not_count(images):
+    link = images / "disk.raw"
+    link.symlink_to("real.raw")
+    machine = settled(with_disk(link), [images])
+    link.unlink()
+    link.symlink_to("../secret.raw")
+    assert machine == with_disk(images / "real.raw")
+    with pytest.raises(Refused, match=r"it lies at .*/secret\.raw, outside the folders") as caught:
+        settled(with_disk(link), [images])
+    assert str(images) in caught.value.hint
+
+
+def test_folders_may_be_links_themselves(images, tmp_path):
+    (tmp_path / "link").symlink_to(images)
+    assert settled(with_disk(tmp_path / "link" / "real.raw"), [tmp_path / "link"]) == with_disk(images / "real.raw")
+
+
+def test_what_a_site_adds_lies_where_it_likes(images, tmp_path):
+    added = with_disk(tmp_path / "secret.raw")
+    assert settled(added, [images]) == added
