@@ -422,3 +422,11 @@ def test_a_kernel_and_its_ram_disk_are_looked_at(tmp_path, path):
     images.inspect_image(image)
     path.unlink()
     assert "disk" in fault(image, HoldCode.IMAGE_MISSING)
+
+
+@pytest.mark.parametrize("layout", DiskFormat)
+def test_a_disk_is_as_big_as_a_guest_sees_it(tmp_path, layout):
+    qemu_img("create", "-f", layout, tmp_path / "disk", 3 * 2**20)
+    with (tmp_path / "disk").open("rb") as file:
+        file.seek(1)
+        assert images.disk_size(file, layout) == 3 * 2**20

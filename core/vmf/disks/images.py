@@ -107,6 +107,16 @@ def check(file: IO[bytes], layout: DiskFormat) -> None:
     _CHECKS[layout](file)
 
 
+def disk_size(file: IO[bytes], layout: DiskFormat) -> int:
+    """The bytes of an open disk that has been checked, as a guest sees it.
+
+    Raises:
+        Unfit: if it is not what it is stated to be any more.
+        OSError: if it cannot be read.
+    """
+    return _SIZES[layout](file)
+
+
 def within(whole: IO[bytes], part: Slice | None) -> IO[bytes]:
     """What is meant of an open file: the stretch of it, or all.
 
@@ -225,6 +235,13 @@ _CHECKS: Mapping[DiskFormat, Callable[[IO[bytes]], None]] = MappingProxyType({
     DiskFormat.RAW: _check_raw,
     DiskFormat.QCOW2: qcow2.check,
     DiskFormat.VMDK: vmdk.check,
+})  # fmt: skip
+
+
+_SIZES: Mapping[DiskFormat, Callable[[IO[bytes]], int]] = MappingProxyType({
+    DiskFormat.RAW: lambda file: file.seek(0, os.SEEK_END),
+    DiskFormat.QCOW2: qcow2.disk_size,
+    DiskFormat.VMDK: vmdk.disk_size,
 })  # fmt: skip
 
 

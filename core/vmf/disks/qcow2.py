@@ -120,6 +120,11 @@ def check(file: IO[bytes]) -> None:
     _check(file, header)
 
 
+def disk_size(file: IO[bytes]) -> int:
+    """The bytes of the disk in an image that has been checked, as a guest sees it; otherwise as `check`."""
+    return _read(file).size
+
+
 def check_overlay(file: IO[bytes]) -> Header:
     """Check that a file is a qcow2 image over one other file, whatever name it has for that; its header.
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import struct
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec import Struct
 
+from vmf.disks import images
+from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, JobFault
 from vmf.files.access import open_disk
 from vmf.model import DiskFormat, Slice
@@ -55,24 +53,8 @@ def disk_size(path: Path, layout: DiskFormat, part: Slice | None) -> int:
     """
     try:
         with open_disk(path) as file:
-            end = file.seek(0, os.SEEK_END)
-            stretch = part or Slice(offset=0, size=max(end, 1))
-            file.seek(stretch.offset)
-            start = file.read(SECTOR)
+            return images.disk_size(images.within(file, part), layout)
+    except Unfit as error:
+        raise JobFault(f"{path}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
     except OSError as error:
         raise unopened(path, error) from error
-    if layout is DiskFormat.RAW:
-        return stretch.size if part else end
-    magic, field, unit = _SIZES[layout]
-    if not start.startswith(magic) or len(start) < SECTOR:
-        hint = "state the format that it has"
-        raise JobFault(f"{path}: it is not in {layout} format", code=HoldCode.IMAGE_INVALID, hint=hint)
-    (size,) = field.unpack_from(start)
-    return int(size) * unit
-
-
-_SIZES: Mapping[DiskFormat, tuple[bytes, struct.Struct, int]] = MappingProxyType({
-    DiskFormat.QCOW2: (b"QFI\xfb", struct.Struct(">24xQ"), 1),
-    DiskFormat.VMDK: (b"KDMV", struct.Struct("<12xQ"), SECTOR),
-})  # fmt: skip
-"""How a file of a format begins, where its header has the disk's size, and in how many bytes that counts."""
