@@ -19,8 +19,8 @@ from vmf_kvm.faults import unopened
 def settled(machine: Machine, roots: Collection[Path]) -> Machine:
     """The machine, with each disk below one of these folders named by where it really lies.
 
-    A link may lead elsewhere by the time that QEMU opens it: so QEMU is told no name with a link in it, and the name that
-    it is told is the one that is checked.
+    A link may lead elsewhere by the time that QEMU opens it: so QEMU is told a name without links, and it is that name
+    which is checked.
 
     Raises:
         Refused: if one really lies outside all of them.
