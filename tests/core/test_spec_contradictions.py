@@ -64,6 +64,10 @@ def disks(*some):
     return job(disks=some)
 
 
+def named(path):
+    return Disk(file=File(path=Path(path)))
+
+
 def nic(**fields):
     return job(network=replace(NAT, **fields))
 
@@ -125,6 +129,11 @@ WRONG = [
         [("arguments",), ("env",), ("secrets",), ("results", "files")],
     ),
     ("VMF216", job(run="x", env={"A": "b", "B": "c"}, secrets={"A": HERE}), [("env", "A")]),
+    *(
+        ("VMF224", disks(OWN, named(path)), [("disks", 1, "file")])
+        for path in ("/a\x1b[2J.raw", "/a\nb/c.raw", "/\x7f", "/\ufffe", "/\udc80")
+    ),
+    ("VMF224", job(image=Image(name="i", disks=(named("/a\x01.raw"),))), [("image",)]),
     ("VMF222", job(ssh=Ssh(), cloud_init=CloudInit(meta_data=HERE)), [("cloud_init", "meta_data")]),
     ("VMF223", job(ssh=Ssh(), run="x", network=Network(type=NetworkType.NONE)), [("ssh",)]),
     ("VMF223", job(ssh=Ssh(), network=NAT), [("ssh",)]),
@@ -211,6 +220,8 @@ RIGHT = [
     ("VMF215", job(run="x", arguments=("a",), env={"A": "b"}, secrets={"S": HERE}, results=Results(files=("a",)))),
     ("VMF215", job()),
     ("VMF216", job(run="x", env={"A": "b"}, secrets={"B": HERE})),
+    ("VMF224", disks(named("/ä ö/😀'\"<&>.raw"))),
+    ("VMF224", bare(boot=Boot(kernel=File(path=Path("/\x1b"))))),
     ("VMF222", job(ssh=Ssh(), cloud_init=CloudInit(user_data=HERE))),
     ("VMF222", job(cloud_init=CloudInit(meta_data=HERE))),
     ("VMF223", job(ssh=Ssh(), network=NAT, run="x")),

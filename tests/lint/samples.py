@@ -185,6 +185,11 @@ CONTRADICTIONS = (
     ),
     Sample("VMF223", "ssh without a network", job("run: x", "network: {type: «none|user»}", "→ssh: {}")),
     Sample("VMF223", "ssh whose key nobody brings", job("network: {type: user}", "«|run: x\n  »→ssh: {}")),
+    Sample(
+        "VMF224",
+        "a disk with a control character in its name",
+        job('disks: [{→file: {on_host: "/a«\\e|»b.raw"}}]'),
+    ),
     Sample("VMF219", "the block of another type", job("type: «toy|[toy, words]»", "→words: {}")),
     Sample("VMF220", "MACs twice in one file", _TWO_MACS),
     Sample(

@@ -152,6 +152,12 @@ SSH = Rule(
     why="It leads over the machine's network, and its key reaches the guest with the script or with cloud-init's seed.",
     mend="Give the job a network, and `run:` or `cloud_init:`; or leave `ssh:` out.",
 )
+UNNAMEABLE = Rule(
+    id="VMF224",
+    title="a disk whose path has a control character",
+    why="Hypervisors are told of disks in words that cannot hold every character, such as XML.",
+    mend="Rename the file or its folder, or name a link to it.",
+)
 CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",

@@ -9,7 +9,7 @@ from typing import Any
 from vmf.model import Access, Bus, Image, Job, NetworkType
 from vmf.rules import Check, Objection
 from vmf.spec import contradiction_rules as rules
-from vmf.spec.faults import printable
+from vmf.spec.faults import printable, shown
 
 _BUSES = {"vd": {Bus.VIRTIO}, "sd": {Bus.SATA, Bus.SCSI}, "hd": {Bus.IDE}, "xvd": {Bus.XEN}}
 _HALT = re.compile(
@@ -26,6 +26,10 @@ _ELSEWHERE = re.compile(r"(?i)[_-](?:file|path|dir|url)$")
 _SECRET_TEXT = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b")
 _GIVEN = re.compile(r"(?<!\w)([A-Za-z_][\w-]{0,60})[ \t]{0,4}[=:][ \t]{0,4}[\"']?[^\s\"'$/<({=]")
 """A name that is given a value, which is neither a variable nor a path."""
+
+_UNNAMEABLE = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff\\ufffe\\uffff]")
+"""What XML cannot hold, and what breaks lines."""
+_PATH_SHOWN = 1000
 
 
 def _bootless(job: Job) -> Iterator[Objection]:
@@ -155,6 +159,15 @@ def _in_place_twice(job: Job) -> Iterator[Objection]:
             yield Objection(at=("disks", number, "file"), what=what, hint="give each disk a file of its own")
 
 
+def _unnameable(job: Job) -> Iterator[Objection]:
+    images = job.image.disks if job.image else ()
+    own = ((("disks", number, "file"), disk) for number, disk in enumerate(job.disks))
+    for at, disk in (*((("image",), disk) for disk in images), *own):
+        if _UNNAMEABLE.search(str(disk.file.path)):
+            what = f"{shown(disk.file.path, width=_PATH_SHOWN)} has a control character"
+            yield Objection(at=at, what=what, hint="rename it, or name a link to it")
+
+
 def _no_script(job: Job) -> Iterator[Objection]:
     given = {"arguments": job.arguments, "env": job.env, "secrets": job.secrets}
     for field, value in given.items():
@@ -245,6 +258,7 @@ JOB_CHECKS: tuple[Check[Any], ...] = (
     Check(rule=rules.EMPTY_CHECKPOINT, kind=Job, judge=_empty_checkpoint),
     Check(rule=rules.SHARED_IN_PLACE, kind=Job, judge=_shared_in_place),
     Check(rule=rules.IN_PLACE_TWICE, kind=Job, judge=_in_place_twice),
+    Check(rule=rules.UNNAMEABLE, kind=Job, judge=_unnameable),
     Check(rule=rules.NO_SCRIPT, kind=Job, judge=_no_script),
     Check(rule=rules.VARIABLE_TWICE, kind=Job, judge=_variable_twice),
     Check(rule=rules.SSH_METADATA, kind=Job, judge=_ssh_metadata),
