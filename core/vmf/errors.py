@@ -89,14 +89,16 @@ class Fault:
 
 
 class VmfError(Exception):
-    """The root: a sentence for the user, and what to do next."""
+    """The root: a sentence for the user, and what to do next.
+
+    What is not UTF-8 in it, such as a file's name, becomes its escape: a fault has to be stored and sent.
+    """
 
     exit: ClassVar[Exit] = Exit.INTERNAL
 
     def __init__(self, brief: str, *, hint: str = "") -> None:
-        super().__init__(brief)
-        self.brief = brief
-        self.hint = hint
+        self.brief, self.hint = (text.encode(errors="backslashreplace").decode() for text in (brief, hint))
+        super().__init__(self.brief)
 
     def __str__(self) -> str:
         return f"{self.brief}\n    {self.hint}" if self.hint else self.brief

@@ -120,3 +120,9 @@ def test_what_is_refused_is_held_as_refused():
 
 if __name__ == "__main__":
     sys.stdout.write(page())
+
+
+def test_a_fault_about_a_file_of_any_name_can_be_stored():
+    fault = JobFault("half\udcff is bad", code=HoldCode.IMAGE_INVALID, hint="mend half\udcff")
+    assert str(fault) == r"half\udcff is bad" + "\n    " + r"mend half\udcff"
+    assert str(fault).encode()

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from vmf.cli import facts, screen
 from vmf.cli.guest import RUNNING, add_job, ask_facts
-from vmf.cli.printed import show, table
+from vmf.cli.printed import safe, show, table
 from vmf.cli.session import Session, add_format
 from vmf.errors import VmfError
 from vmf.model import MachineFacts, NetworkType, Verdict
@@ -107,7 +107,7 @@ def _ask(session: Session, record: Record) -> tuple[MachineFacts | None, str]:
     except VmfError as error:
         return None, error.brief
     except Exception as error:  # noqa: BLE001  # the rest of the story is known
-        return None, screen.fault(error)
+        return None, safe(screen.fault(error))
 
 
 def _lines(told: Story, record: Record) -> Iterator[tuple[str, str]]:
