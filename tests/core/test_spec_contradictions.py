@@ -28,6 +28,7 @@ from vmf.model import (
     Networks,
     NetworkType,
     Protocol,
+    ResultDisks,
     Results,
     Ssh,
     Transport,
@@ -129,6 +130,15 @@ WRONG = [
         [("arguments",), ("env",), ("secrets",), ("results", "files")],
     ),
     ("VMF216", job(run="x", env={"A": "b", "B": "c"}, secrets={"A": HERE}), [("env", "A")]),
+    (
+        "VMF121",
+        job(
+            run="x",
+            disks=(OWN,),
+            results=Results(disks=ResultDisks.CHANGED, files=("a", "disk1.qcow2", "disk0.qcow2/b")),
+        ),
+        [("results", "files", 1), ("results", "files", 2)],
+    ),
     *(
         ("VMF224", disks(OWN, named(path)), [("disks", 1, "file")])
         for path in ("/a\x1b[2J.raw", "/a\nb/c.raw", "/\x7f", "/\ufffe", "/\udc80")
@@ -220,6 +230,13 @@ RIGHT = [
     ("VMF215", job(run="x", arguments=("a",), env={"A": "b"}, secrets={"S": HERE}, results=Results(files=("a",)))),
     ("VMF215", job()),
     ("VMF216", job(run="x", env={"A": "b"}, secrets={"B": HERE})),
+    ("VMF121", job(run="x", results=Results(files=("disk0.qcow2",)))),
+    (
+        "VMF121",
+        job(
+            run="x", disks=(IN_PLACE,), results=Results(disks=ResultDisks.WHOLE, files=("disk1.qcow2", "a/disk0.qcow2"))
+        ),
+    ),
     ("VMF224", disks(named("/ä ö/😀'\"<&>.raw"))),
     ("VMF224", bare(boot=Boot(kernel=File(path=Path("/\x1b"))))),
     ("VMF222", job(ssh=Ssh(), cloud_init=CloudInit(user_data=HERE))),

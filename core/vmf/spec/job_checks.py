@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
-from vmf.model import Access, Bus, Image, Job, NetworkType
+from vmf.model import Access, Bus, Image, Job, NetworkType, ResultDisks
 from vmf.rules import Check, Objection
 from vmf.spec import contradiction_rules as rules
 from vmf.spec.faults import printable, shown
+from vmf.spec.refusals import RESERVED
 
 _BUSES = {"vd": {Bus.VIRTIO}, "sd": {Bus.SATA, Bus.SCSI}, "hd": {Bus.IDE}, "xvd": {Bus.XEN}}
 _HALT = re.compile(
@@ -180,6 +182,17 @@ def _no_script(job: Job) -> Iterator[Objection]:
         yield Objection(at=("results", "files"), what=what, hint=hint, given=("run",))
 
 
+def _taken_results(job: Job) -> Iterator[Objection]:
+    """Files that would take the names of disks that come back; see `docs/results.md`."""
+    if job.result_disks is ResultDisks.NONE:
+        return
+    disks = {f"disk{n}.qcow2" for n, disk in enumerate(job.bundle.disks) if disk.access is Access.SNAPSHOT}
+    for number, name in enumerate(job.results.files):
+        if disks.intersection(PurePosixPath(name).parts[:1]):
+            what = f"{shown(name)} is the name of a disk that comes back"
+            yield Objection(at=("results", "files", number), what=what, hint="give the file another name")
+
+
 def _variable_twice(job: Job) -> Iterator[Objection]:
     for name in job.secrets.keys() & job.env.keys():
         yield Objection(at=("env", name), what="it is among the secrets, too", hint="keep one of them")
@@ -260,6 +273,7 @@ JOB_CHECKS: tuple[Check[Any], ...] = (
     Check(rule=rules.IN_PLACE_TWICE, kind=Job, judge=_in_place_twice),
     Check(rule=rules.UNNAMEABLE, kind=Job, judge=_unnameable),
     Check(rule=rules.NO_SCRIPT, kind=Job, judge=_no_script),
+    Check(rule=RESERVED, kind=Job, judge=_taken_results),
     Check(rule=rules.VARIABLE_TWICE, kind=Job, judge=_variable_twice),
     Check(rule=rules.SSH_METADATA, kind=Job, judge=_ssh_metadata),
     Check(rule=rules.SSH, kind=Job, judge=_ssh),
