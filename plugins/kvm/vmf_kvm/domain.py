@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
@@ -21,6 +22,17 @@ VIRT_TYPES: Mapping[str, tuple[str, str]] = MappingProxyType({
 """Accelerator to libvirt's type of domain and its mode of CPU."""
 OFFSETS: Mapping[Clock, str] = MappingProxyType({Clock.UTC: "utc", Clock.LOCAL: "localtime"})
 """What libvirt calls a hardware clock."""
+
+_NOWHERE = Place(folder=Path("/machine"), sockets=Path("/sockets"))
+
+
+def check(machine: Machine) -> None:
+    """See that a machine is one that this hypervisor can make, wherever its host keeps its things.
+
+    Raises:
+        JobFault: if it is not.
+    """
+    xml(machine, _NOWHERE)
 
 
 def xml(machine: Machine, place: Place) -> str:

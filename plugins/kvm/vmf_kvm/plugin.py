@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from vmf.hookspecs import API, HypervisorType, Report, hookimpl
-from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Stop
+from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Placement, Stop
 from vmf.rules import Check
 from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import KvmHost, settings
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from vmf_kvm.terminal import Terminal
     from vmf_libvirt.subscription import Subscription
 
+TYPE = "kvm"
+
 
 @hookimpl
 def hypervisor() -> HypervisorType:
     """Say what this plugin is."""
-    return HypervisorType(type="kvm", api=API, version=version("vmf-kvm"), settings=KvmHost, capabilities=ABILITIES)
+    return HypervisorType(type=TYPE, api=API, version=version("vmf-kvm"), settings=KvmHost, capabilities=ABILITIES)
 
 
 @hookimpl
@@ -131,6 +133,15 @@ def destroy(connection: Connection, handle: Handle) -> MachineState:
 def machines(connection: Connection, host: Host) -> tuple[Handle, ...]:
     """List the domains that carry vmf's mark, and every folder."""
     return tuple(Handle(host=host.name, machine=name) for name in connection.machines())
+
+
+@hookimpl
+def review(placement: Placement, machine: Machine) -> None:
+    """Describe what this plugin is to make: what cannot be described cannot be made."""
+    if placement.host.type == TYPE:
+        from vmf_kvm.domain import check  # noqa: PLC0415  # only a plan or a start asks
+
+        check(machine)
 
 
 @hookimpl

@@ -2,46 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from vmf.errors import JobFault
-from vmf.model import Job, MachineCdrom, MachineDisk
+from vmf.model import Bus, Cdrom, Disk, DiskFormat, Job, Machine, MachineCdrom, MachineDisk, MachineShare
 from vmf.rules import Check, Objection, Rule
-from vmf_kvm.drives import checked
+from vmf_kvm.domain import check
+from vmf_kvm.drives import Media, checked
+
+Place: TypeAlias = tuple[str | int, ...]
+"""Keys and numbers that lead to what is wrong; see `Objection`."""
 
 DRIVE = Rule(
     id="KVM201",
     title="a drive that no machine on KVM can have",
-    why="KVM attaches whole disks, by names that its buses have; a vmdk or a part of a file is not written in place, "
-    "and on SATA or IDE no disk is only read. Such a job would be held when it starts.",
+    why="KVM attaches whole disks, by names that its buses have, and as many as there are places; a vmdk or a part of "
+    "a file is not written in place, and on SATA or IDE no disk is only read. Such a job would be held when it starts.",
     mend="Do what the hint says, or let a host of another type run the job.",
 )
 
 
 def _unattachable(job: Job) -> Iterator[Objection]:
-    """What a job that nothing but KVM may run has of such drives."""
+    """What a job that nothing but KVM may run has of such drives; if of none, what its machine has."""
     if job.types != ("kvm",):
         return
-    for number, disk in enumerate(job.disks):
-        media = MachineDisk(
-            file=str(disk.file),
-            part=disk.file.part,
-            format=disk.layout,
-            access=disk.access,
-            bus=disk.bus,
-            device=disk.device,
-        )
-        yield from _objections(("disks", number), media)
+    drives: list[tuple[Place, Media]] = [(("disks", number), _disk(disk)) for number, disk in enumerate(job.disks)]
     if job.cdrom is not None:
-        yield from _objections(("cdrom",), MachineCdrom(device=job.cdrom.device))
+        drives.append((("cdrom",), MachineCdrom(device=job.cdrom.device)))
+    alone = [each for at, media in drives for each in _objections(at, partial(checked, media))]
+    yield from alone or _objections(("disks",), partial(check, _machine(job)), given=("image",))
 
 
-def _objections(at: tuple[str | int, ...], media: MachineDisk | MachineCdrom) -> Iterator[Objection]:
+def _machine(job: Job) -> Machine:
+    """The least that such a job's machine has on any host: what is the host's to choose is left out."""
+    disks = tuple(map(_disk, job.bundle.disks))
+    bus = disks[0].bus if disks else None
+    return Machine(
+        name=job.name,
+        memory=job.memory,
+        cpus=job.cpus,
+        accelerator="tcg",
+        disks=disks,
+        results=None if job.run is None else MachineDisk(file="results", format=DiskFormat.RAW, bus=bus),
+        cdroms=tuple(_cdroms(job, bus)),
+        shares=tuple(MachineShare(name=share.name, folder="/") for share in job.shares),
+        agent=job.agent,
+        vnc=job.vnc,
+    )
+
+
+def _cdroms(job: Job, bus: Bus | None) -> Iterator[MachineCdrom]:
+    for each in (job.run, job.cdrom, job.cloud_init):
+        if each is not None:
+            yield MachineCdrom(bus=bus, device=each.device if isinstance(each, Cdrom) else None)
+
+
+def _disk(disk: Disk) -> MachineDisk:
+    return MachineDisk(
+        file=str(disk.file.path),
+        part=disk.file.part,
+        format=disk.layout,
+        access=disk.access,
+        bus=disk.bus,
+        device=disk.device,
+    )
+
+
+def _objections(at: Place, judge: Callable[[], object], given: tuple[str, ...] = ()) -> Iterator[Objection]:
     try:
-        checked(media)
+        judge()
     except JobFault as fault:
-        yield Objection(at=at, what=fault.brief, hint=fault.hint)
+        yield Objection(at=at, what=fault.brief, hint=fault.hint, given=given)
 
 
 CHECKS: Final[tuple[Check[Any], ...]] = (Check(rule=DRIVE, kind=Job, judge=_unattachable),)

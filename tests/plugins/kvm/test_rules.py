@@ -44,6 +44,25 @@ def test_a_cd_rom_that_kvm_does_not_have(found):
     assert (rule, at) == ("KVM201", ("cdrom",))
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("disks: [" + 5 * "{file: a.raw, bus: ide}," + "]",), "IDE has four places"),
+        (("disks: [" + 3 * "{file: a.raw, bus: ide}," + "]", "run: true"), "IDE has four places"),
+        (("disks: [{file: a.raw, device: hde}]",), "IDE has four places"),
+        (("disks: [" + 30 * "{file: a.raw}," + "]",), "more devices than its bus has slots"),
+    ],
+)
+def test_more_drives_than_a_machine_has_places_for(found, given, words):
+    ((rule, at, what),) = found("type: kvm", *given)
+    assert (rule, at) == ("KVM201", ("disks",))
+    assert words in what
+
+
+def test_as_many_drives_as_there_are_places(found):
+    assert found("type: kvm", "disks: [" + 64 * "{file: a.raw, bus: scsi}," + "]", "run: true") == []
+
+
 @pytest.mark.parametrize("type_", ["type: [kvm, xen]", "type: xen", "cpus: 1"])
 def test_what_another_hypervisor_may_have_is_left_to_it(found, type_):
     assert found(type_, "disks: [{file: a.raw, device: xvda1}]") == []
