@@ -262,7 +262,7 @@ def test_an_order_breaks_it_off_and_nothing_half_stays(make, tmp_path, monkeypat
     written(tmp_path / "data", b"x" * 2**22)
 
     def give():
-        farm.engine._orders[1].give(**{order: True})
+        farm.order(**{order: True})
 
     if place == "while a disc is made":
         compare = disc._Disc.compare
