@@ -39,38 +39,38 @@ def plain_user():
 def test_the_folder_that_blocks_is_named(tree):
     outer, inner, file = tree / "outer", tree / "outer" / "inner", tree / "outer" / "inner" / "file"
     file.chmod(0o644)
-    assert access.unreadable(file, uid=NOBODY, gids=()) is None
+    assert access.blocker(file, uid=NOBODY, gids=()) is None
     inner.chmod(0o700)
-    assert access.unreadable(file, uid=NOBODY, gids=()) == inner
+    assert access.blocker(file, uid=NOBODY, gids=()) == inner
     outer.chmod(0o750)
-    assert access.unreadable(file, uid=NOBODY, gids=()) == outer
-    assert access.unreadable(file, uid=NOBODY, gids={outer.stat().st_gid}) == inner
-    assert access.unreadable(file, uid=0, gids=()) is None
+    assert access.blocker(file, uid=NOBODY, gids=()) == outer
+    assert access.blocker(file, uid=NOBODY, gids={outer.stat().st_gid}) == inner
+    assert access.blocker(file, uid=0, gids=()) is None
     outer.chmod(0o711)
     inner.chmod(0o711)
     file.chmod(0o640)
-    assert access.unreadable(file, uid=NOBODY, gids=()) == file
+    assert access.blocker(file, uid=NOBODY, gids=()) == file
     file.chmod(0)
-    assert access.unreadable(file, uid=0, gids=()) is None
+    assert access.blocker(file, uid=0, gids=()) is None
 
 
 def test_links_are_followed_through_folders_that_block(tree):
     file, link = tree / "outer" / "inner" / "file", tree / "private" / "link"
     link.parent.mkdir()
     link.symlink_to("../outer/inner/file")
-    assert access.unreadable(link, uid=NOBODY, gids=()) is None
+    assert access.blocker(link, uid=NOBODY, gids=()) is None
     (tree / "outer").chmod(0o700)
-    assert access.unreadable(link, uid=NOBODY, gids=()) == file.parent.parent
+    assert access.blocker(link, uid=NOBODY, gids=()) == file.parent.parent
     (tree / "outer").chmod(0o711)
     link.parent.chmod(0o700)
-    assert access.unreadable(link, uid=NOBODY, gids=()) == link.parent
+    assert access.blocker(link, uid=NOBODY, gids=()) == link.parent
 
 
 def test_an_owner_without_the_bit_is_blocked_although_others_are_not(tree):
     file = tree / "outer" / "inner" / "file"
     os.chown(file, os.geteuid() or NOBODY, -1)
     file.chmod(0o044)
-    assert access.unreadable(file, uid=file.stat().st_uid, gids=()) == file
+    assert access.blocker(file, uid=file.stat().st_uid, gids=()) == file
 
 
 def test_where_this_process_cannot_ask_it_names_the_folder(tree, request):
@@ -78,14 +78,14 @@ def test_where_this_process_cannot_ask_it_names_the_folder(tree, request):
     os.chown(outer, os.geteuid() or NOBODY, -1)
     outer.chmod(0o001)
     request.getfixturevalue("plain_user")
-    assert access.unreadable(outer / "inner" / "file", uid=NOBODY - 1, gids=()) == outer
+    assert access.blocker(outer / "inner" / "file", uid=NOBODY - 1, gids=()) == outer
 
 
 def test_links_that_lead_in_a_circle_end(tree):
     (tree / "a").symlink_to("b")
     (tree / "b").symlink_to(tree / "a")
     with pytest.raises(OSError, match="symbolic links"):
-        access.unreadable(tree / "a", uid=NOBODY, gids=())
+        access.blocker(tree / "a", uid=NOBODY, gids=())
 
 
 @pytest.mark.parametrize("blocker", ["outer", "outer/inner", "outer/inner/file"])

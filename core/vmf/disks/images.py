@@ -7,7 +7,6 @@ runs caged and is told each format.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,18 +20,14 @@ from msgspec.structs import replace
 from vmf.disks import qcow2, vmdk
 from vmf.disks.reading import SliceReader, Unfit
 from vmf.errors import HoldCode, JobFault, Refused
-from vmf.files.access import open_disk, open_file, outside, unreadable
-from vmf.files.console import one_line
+from vmf.files.access import CODES, blocker, open_disk, open_file, outside
+from vmf.files.source import Read, shown
 from vmf.model import Disk, DiskFormat, File, Host, Image, Slice
-
-Open: TypeAlias = Callable[[Path], IO[bytes]]
-"""Opens a file by its full path, for reading and seeking; raises `OSError`."""
 
 Sum: TypeAlias = Callable[[IO[bytes], File], str]
 """The SHA-256, in hexadecimal, of what is meant of a file; it is open, all of it."""
 
 _SECTOR = 512
-_PATH_MAX = 4096
 _CONVERT = "convert it: `qemu-img convert -O qcow2 OLD NEW`, and state `format: qcow2`"
 _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, qcow2.MAGIC, "a qcow2 image", "state `format: qcow2`"),
@@ -56,7 +51,6 @@ _OWN: Mapping[DiskFormat, tuple[bytes, ...]] = MappingProxyType({
     DiskFormat.VMDK: (vmdk.MAGIC, vmdk.ESX_MAGIC, vmdk.DESCRIPTOR),
 })  # fmt: skip
 """How files of a format begin."""
-_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 def appliance(path: Path) -> tuple[Disk, ...]:
@@ -66,7 +60,7 @@ def appliance(path: Path) -> tuple[Disk, ...]:
     return ova.disks(path)
 
 
-def inspect_image(image: Image, *, on_host: Open | None = None) -> None:
+def inspect_image(image: Image, *, on_host: Read | None = None) -> None:
     """Check everything that an image names.
 
     `on_host` opens files that are already on the host; not given: the host is this computer.
@@ -85,7 +79,7 @@ def inspect_image(image: Image, *, on_host: Open | None = None) -> None:
                 raise Unfit("it is empty", "build it anew")
 
 
-def inspect(disk: Disk, *, on_host: Open | None = None) -> None:
+def inspect(disk: Disk, *, on_host: Read | None = None) -> None:
     """Check that a disk's file is there, is what it is stated to be, and names no other file.
 
     Raises:
@@ -130,7 +124,7 @@ def within(whole: IO[bytes], part: Slice | None) -> IO[bytes]:
     return BufferedReader(SliceReader(whole, part))
 
 
-def verify_image(image: Image, *, checksum: Sum, on_host: Open | None = None) -> None:
+def verify_image(image: Image, *, checksum: Sum, on_host: Read | None = None) -> None:
     """Compare the disks with their checksums, where these are given. `on_host` is as in `inspect_image`.
 
     Raises:
@@ -143,7 +137,7 @@ def verify_image(image: Image, *, checksum: Sum, on_host: Open | None = None) ->
 
 
 @contextmanager
-def opened(file: File, what: str, here: Open = open_file, on_host: Open | None = None) -> Iterator[IO[bytes]]:
+def opened(file: File, what: str, here: Read = open_file, on_host: Read | None = None) -> Iterator[IO[bytes]]:
     """What is meant of a file, for reading.
 
     `what` it is to be, in words; `here` opens it if it is of this computer, `on_host` if it is on the host.
@@ -175,25 +169,26 @@ def check_roots(files: Iterable[File], host: Host) -> None:
     roots = [root.path for root in host.images if not root.users]
     for file in files if host.images else ():
         if real := outside(file.path, roots):
-            allowed = ", ".join(map(_name, roots)) or "none"
+            allowed = ", ".join(map(shown, roots)) or "none"
             hint = f"put the file there: {allowed}" if roots else "ask the host's owner"
-            what = f"{_shown(file)}: it lies at {_name(real)}, outside the folders that host {host.name} allows"
+            what = f"{_called(file)}: it lies at {shown(real)}, outside the folders that host {host.name} allows"
             raise Refused(what, hint=hint)
 
 
 def _fault(file: File, what: str, error: OSError) -> JobFault:
-    if error.errno in _MISSING:
+    code = CODES.get(error.errno)
+    if code is HoldCode.IMAGE_MISSING:
         reason, hint = _absence(file)
-        return JobFault(f"{what} {_shown(file)}: {reason}", code=HoldCode.IMAGE_MISSING, hint=hint)
-    if error.errno == errno.EINVAL:
+        return JobFault(f"{what} {_called(file)}: {reason}", code=HoldCode.IMAGE_MISSING, hint=hint)
+    if code is HoldCode.IMAGE_INVALID:
         return _invalid(file, what, str(error.strerror), "name a file")
     reason, hint = f"it cannot be read: {error.strerror}", "check the disk that it lies on"
     if isinstance(error, PermissionError):
-        blocker = _blocker(file, error)
-        reason = "it may not be read" if blocker == file.path else f"{_name(blocker)} may not be passed or read"
+        closed = _closed(file, error)
+        reason = "it may not be read" if closed == file.path else f"{shown(closed)} may not be passed or read"
         who = "whoever runs the guests" if file.on_host else "this user"
-        hint = f"give {who} access to {_name(blocker)}, or put the file elsewhere"
-    return JobFault(f"{what} {_shown(file)}: {reason}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
+        hint = f"give {who} access to {shown(closed)}, or put the file elsewhere"
+    return JobFault(f"{what} {_called(file)}: {reason}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
 
 
 def _absence(file: File) -> tuple[str, str]:
@@ -202,15 +197,15 @@ def _absence(file: File) -> tuple[str, str]:
         return "there is no such file", "check the path on the host"
     hint = "check the path; a relative one counts from the file that names it"
     if os.path.islink(file.path):  # noqa: PTH114  # Path's own raises for what can be no path
-        return f"it is a link to {_name(Path(os.path.realpath(file.path)))}, and there is no such file", hint
+        return f"it is a link to {shown(Path(os.path.realpath(file.path)))}, and there is no such file", hint
     return "there is no such file", hint
 
 
-def _blocker(file: File, error: OSError) -> Path:
+def _closed(file: File, error: OSError) -> Path:
     """What stands in the way of reading a file; of one on the host only the host can tell."""
     if file.on_host:
         return Path(str(error.filename or file.path))
-    return unreadable(file.path, uid=os.geteuid(), gids={os.getegid(), *os.getgroups()}) or file.path
+    return blocker(file.path, uid=os.geteuid(), gids={os.getegid(), *os.getgroups()}) or file.path
 
 
 def _check_magic(file: IO[bytes], format_: DiskFormat) -> None:
@@ -258,12 +253,8 @@ def _check_kernel(file: IO[bytes]) -> None:
 
 
 def _invalid(file: File, what: str, reason: str, hint: str) -> JobFault:
-    return JobFault(f"{what} {_shown(file)}: {reason}", code=HoldCode.IMAGE_INVALID, hint=hint)
+    return JobFault(f"{what} {_called(file)}: {reason}", code=HoldCode.IMAGE_INVALID, hint=hint)
 
 
-def _shown(file: File) -> str:
-    return _name(file.path) + (" of the host" if file.on_host else "")
-
-
-def _name(path: Path) -> str:
-    return one_line(str(path).encode(errors="replace"), limit=_PATH_MAX)
+def _called(file: File) -> str:
+    return shown(file.path) + (" of the host" if file.on_host else "")

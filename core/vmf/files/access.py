@@ -10,6 +10,8 @@ from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
 
+from vmf.errors import HoldCode
+
 _ROOT = 0
 _LINKS_MAX = 40  # as the kernel counts
 _TYPES: Mapping[int, str] = MappingProxyType({
@@ -19,6 +21,18 @@ _TYPES: Mapping[int, str] = MappingProxyType({
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
 })  # fmt: skip
+CODES: Mapping[int | None, HoldCode] = MappingProxyType({
+    errno.ENOENT: HoldCode.IMAGE_MISSING,
+    errno.ENOTDIR: HoldCode.IMAGE_MISSING,
+    errno.ELOOP: HoldCode.IMAGE_MISSING,
+    errno.ENAMETOOLONG: HoldCode.IMAGE_MISSING,
+    errno.EACCES: HoldCode.IMAGE_UNREADABLE,
+    errno.EPERM: HoldCode.IMAGE_UNREADABLE,
+    errno.EISDIR: HoldCode.IMAGE_INVALID,
+    errno.EINVAL: HoldCode.IMAGE_INVALID,  # as `open_file` says of what is none
+})  # fmt: skip
+"""What an error of the system tells of a file that a job names; any other (a disk that fails, a mount that has gone, no
+descriptors left) tells of the computer."""
 _FILES = frozenset({stat.S_IFREG})
 _DISKS = frozenset({stat.S_IFREG, stat.S_IFBLK})
 
@@ -43,7 +57,7 @@ def outside(path: Path, roots: Collection[Path]) -> Path | None:
     return None if any(real.is_relative_to(os.path.realpath(root)) for root in roots) else real
 
 
-def unreadable(path: Path, *, uid: int, gids: Collection[int]) -> Path | None:
+def blocker(path: Path, *, uid: int, gids: Collection[int]) -> Path | None:
     """The first folder on the way to a file that a user may not pass, or the file if it may not be read.
 
     Links are followed as the kernel does; owner, group and mode bits decide. None if the file is readable.

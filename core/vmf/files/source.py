@@ -13,14 +13,13 @@ from typing import IO, TypeAlias
 from msgspec import Struct
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files.access import open_file
+from vmf.files.access import CODES, open_file
 from vmf.files.console import one_line
 from vmf.model import File
 
 Read: TypeAlias = Callable[[Path], IO[bytes]]
 """Opens a file of the host by its full path, as `vmf.hookspecs.read` does."""
 
-_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _PATH_MAX = 4096
 
 
@@ -90,7 +89,7 @@ def shown(path: Path) -> str:
 
 def unreadable(name: str, error: OSError | ValueError) -> JobFault:
     """What the system objects to a file, as the job's fault."""
-    if not isinstance(error, OSError) or error.errno in _MISSING:  # no file has a NUL or half a character in its name
+    if isinstance(error, ValueError) or CODES.get(error.errno) is HoldCode.IMAGE_MISSING:  # a NUL, say
         return JobFault(f"{name} is not there", code=HoldCode.IMAGE_MISSING, hint="check the path")
     reason = (error.strerror or "unreadable").lower()
     hint = "give this user access to it, or put it elsewhere"

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from vmf.errors import HostFault
 from vmf.files import programs
-from vmf.files.access import open_disk, unreadable
+from vmf.files.access import blocker, open_disk
 from vmf.hookspecs import Report, unreported
 from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
 from vmf_kvm import account, agent, daemon, media, network, nics, stops, system, usable
@@ -97,8 +97,8 @@ class Connection:
     def read(self, path: Path) -> IO[bytes]:
         """Open a file of this computer, if those who run the guests may read it."""
         account = self.daemon.account
-        if blocker := unreadable(path, uid=account.uid, gids=account.groups):
-            raise PermissionError(errno.EACCES, f"user {account.name} may not read it", str(blocker))
+        if closed := blocker(path, uid=account.uid, gids=account.groups):
+            raise PermissionError(errno.EACCES, f"user {account.name} may not read it", str(closed))
         return open_disk(path)
 
     def facts(self, machine: str) -> MachineFacts:

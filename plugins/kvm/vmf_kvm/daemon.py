@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from vmf.errors import HostLost, SetupError
 from vmf.files import programs
-from vmf.files.access import unreadable
+from vmf.files.access import blocker
 from vmf_kvm.account import Account
 from vmf_libvirt import client
 
@@ -209,10 +209,10 @@ def make_machines(folder: Path, account: Account) -> None:
     with blaming_setup():
         folder.parent.mkdir(parents=True, exist_ok=True)
         make_passable(folder)
-        if blocker := unreadable(folder, uid=account.uid, gids=account.groups):
+        if closed := blocker(folder, uid=account.uid, gids=account.groups):
             raise SetupError(
-                f"{blocker}: user {account.name}, who runs the guests, may not pass through this folder",
-                hint=f"`chmod o+x {blocker}`, or set VMF_HOME to another folder",
+                f"{closed}: user {account.name}, who runs the guests, may not pass through this folder",
+                hint=f"`chmod o+x {closed}`, or set VMF_HOME to another folder",
             )
         make_passable(folder / "machines")
 

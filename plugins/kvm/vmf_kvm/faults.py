@@ -1,8 +1,7 @@
-"""What blames the job: sentences by which QEMU fails to start, and the system's numbers for a file of the job's."""
+"""What blames the job: sentences by which QEMU fails to start, and what the system says of its files."""
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.files.access import CODES
 from vmf_libvirt.errors import Sentence
 
 _COPY = "get a good copy of the image, and state the format that it has"
@@ -38,17 +38,6 @@ LOCKED = Sentence(
     hint="one of the two writes to it in place: wait for the other's end, or use a copy",
 )
 """Said of a file that QEMU cannot lock."""
-ERRNOS: Mapping[int | None, HoldCode] = MappingProxyType({
-    errno.ENOENT: HoldCode.IMAGE_MISSING,
-    errno.ENOTDIR: HoldCode.IMAGE_MISSING,
-    errno.ELOOP: HoldCode.IMAGE_MISSING,
-    errno.ENAMETOOLONG: HoldCode.IMAGE_MISSING,
-    errno.EACCES: HoldCode.IMAGE_UNREADABLE,
-    errno.EPERM: HoldCode.IMAGE_UNREADABLE,
-    errno.EISDIR: HoldCode.IMAGE_INVALID,
-    errno.EINVAL: HoldCode.IMAGE_INVALID,  # as `vmf.files.access` says of what is neither a file nor a disk
-})  # fmt: skip
-"""Any other (a disk that fails, a mount that has gone, no descriptors left) is the host's."""
 _HINTS: Mapping[HoldCode, str] = MappingProxyType({
     HoldCode.IMAGE_MISSING: "check the image's paths",
     HoldCode.IMAGE_UNREADABLE: _ACCESS,
@@ -59,7 +48,7 @@ _HINTS: Mapping[HoldCode, str] = MappingProxyType({
 def unopened(path: Path, error: OSError) -> JobFault | HostFault:
     """What it means that a file of the job's could not be opened."""
     brief = f"{path}: {error.strerror}"
-    code = ERRNOS.get(error.errno)
+    code = CODES.get(error.errno)
     if code is None:
         return HostFault(brief, hint="check the disk that it lies on, and the host's mounts and limits")
     return JobFault(brief, code=code, hint=_HINTS[code])

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault, Refused
-from vmf.files.access import unreadable
+from vmf.files.access import blocker
 from vmf.model import Machine, MachineShare
 from vmf_kvm.account import Account
 from vmf_kvm.faults import unopened
@@ -50,14 +50,14 @@ def check_files(files: Iterable[str], account: Account) -> frozenset[str]:
     for file in files:
         path = Path(file)
         try:
-            blocker = unreadable(path, uid=account.uid, gids=account.groups)
+            closed = blocker(path, uid=account.uid, gids=account.groups)
             if path.is_block_device():
                 devices.add(file)
         except OSError as error:
             raise unopened(path, error) from error
-        if blocker:
-            hint = f"{_chmod(blocker)}, or move the image"
-            raise JobFault(f"{path}: {_stopped(blocker, account)}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
+        if closed:
+            hint = f"{_chmod(closed)}, or move the image"
+            raise JobFault(f"{path}: {_stopped(closed, account)}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
     return frozenset(devices)
 
 
@@ -70,22 +70,22 @@ def check_shares(shares: Iterable[MachineShare], account: Account) -> None:
     for path in (Path(share.folder) for share in shares):
         try:
             is_folder = stat.S_ISDIR(path.lstat().st_mode)
-            blocker = unreadable(path, uid=account.uid, gids=account.groups)
+            closed = blocker(path, uid=account.uid, gids=account.groups)
         except OSError as error:
             raise _unshared(path, str(error.strerror), "correct the host's `folders`") from error
         if not is_folder:
             raise _unshared(path, "it is no folder, or a link to one", "name the folder itself in the host's `folders`")
-        if blocker:
-            raise _unshared(path, _stopped(blocker, account), _chmod(blocker))
+        if closed:
+            raise _unshared(path, _stopped(closed, account), _chmod(closed))
 
 
 def _unshared(path: Path, reason: str, hint: str) -> HostFault:
     return HostFault(f"shared folder {path}: {reason}", hint=hint)
 
 
-def _stopped(blocker: Path, account: Account) -> str:
-    return f"user {account.name}, who runs the guests, is stopped at {blocker}"
+def _stopped(closed: Path, account: Account) -> str:
+    return f"user {account.name}, who runs the guests, is stopped at {closed}"
 
 
-def _chmod(blocker: Path) -> str:
-    return f"`chmod o+{'x' if blocker.is_dir() else 'r'} {blocker}`"
+def _chmod(closed: Path) -> str:
+    return f"`chmod o+{'x' if closed.is_dir() else 'r'} {closed}`"
