@@ -139,6 +139,10 @@ WRONG = [
         ),
         [("results", "files", 1), ("results", "files", 2)],
     ),
+    ("VMF225", job(run="x", arguments=("a", "x" * 2**17)), [("arguments", 1)]),
+    ("VMF225", job(run="x", env={"A": "ä" * 2**16}), [("env", "A")]),
+    ("VMF225", job(run="x", env={"A": "b"}, arguments=("x" * 2**16,) * 31), [("arguments",)]),
+    ("VMF225", job(run="x", env={f"A{n}": "x" * 2**16 for n in range(31)}), [("env",)]),
     *(
         ("VMF224", disks(OWN, named(path)), [("disks", 1, "file")])
         for path in ("/a\x1b[2J.raw", "/a\nb/c.raw", "/\x7f", "/\ufffe", "/\udc80")
@@ -230,6 +234,7 @@ RIGHT = [
     ("VMF215", job(run="x", arguments=("a",), env={"A": "b"}, secrets={"S": HERE}, results=Results(files=("a",)))),
     ("VMF215", job()),
     ("VMF216", job(run="x", env={"A": "b"}, secrets={"B": HERE})),
+    ("VMF225", job(run="x", env={"A": "x" * (2**17 - 3)}, arguments=("x" * (2**17 - 1),) * 13)),
     ("VMF121", job(run="x", results=Results(files=("disk0.qcow2",)))),
     (
         "VMF121",

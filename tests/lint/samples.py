@@ -190,6 +190,11 @@ CONTRADICTIONS = (
         "a disk with a control character in its name",
         job('disks: [{→file: {on_host: "/a«\\e|»b.raw"}}]'),
     ),
+    Sample(
+        "VMF225",
+        "an argument that no program can be given",
+        job("run: x", f"arguments: [→{'x' * (2**17 - 1)}«x|»]"),
+    ),
     Sample("VMF219", "the block of another type", job("type: «toy|[toy, words]»", "→words: {}")),
     Sample("VMF220", "MACs twice in one file", _TWO_MACS),
     Sample(

@@ -158,6 +158,13 @@ UNNAMEABLE = Rule(
     why="Hypervisors are told of disks in words that cannot hold every character, such as XML.",
     mend="Rename the file or its folder, or name a link to it.",
 )
+TOO_LONG = Rule(
+    id="VMF225",
+    title="more arguments and variables than a guest can give its script",
+    why="Linux runs no program with an argument or a variable of 128 KiB or more, or with more than 2 MiB of all "
+    "together.",
+    mend="Put it into a file of the CD-ROM: `cdrom.files`.",
+)
 CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",

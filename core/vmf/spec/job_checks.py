@@ -32,6 +32,11 @@ _GIVEN = re.compile(r"(?<!\w)([A-Za-z_][\w-]{0,60})[ \t]{0,4}[=:][ \t]{0,4}[\"']
 _UNNAMEABLE = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff\\ufffe\\uffff]")
 """What XML cannot hold, and what breaks lines."""
 _PATH_SHOWN = 1000
+_STRING_MOST = 2**17
+"""Bytes of an argument, or of a variable with its name, and the zero after it: Linux's MAX_ARG_STRLEN."""
+_STRINGS_MOST = 2**21 - 2**17
+"""Bytes of all of them and of the pointers to them: a quarter of the usual stack, less what a guest has of its own."""
+_POINTER = 8
 
 
 def _bootless(job: Job) -> Iterator[Objection]:
@@ -193,6 +198,21 @@ def _taken_results(job: Job) -> Iterator[Objection]:
             yield Objection(at=("results", "files", number), what=what, hint="give the file another name")
 
 
+def _too_long(job: Job) -> Iterator[Objection]:
+    hint = "put it into a file, and name that in `cdrom.files:`"
+    texts: dict[tuple[str | int, ...], str] = {("arguments", number): text for number, text in enumerate(job.arguments)}
+    texts |= {("env", name): f"{name}={text}" for name, text in job.env.items()}
+    sizes = {at: len(text.encode(errors="replace")) + 1 for at, text in texts.items()}
+    for at, size in sizes.items():
+        if size > _STRING_MOST:
+            what = f"it has {size} bytes, and a guest gives its script at most {_STRING_MOST}"
+            yield Objection(at=at, what=what, hint=hint)
+    total = sum(sizes.values()) + _POINTER * len(sizes)
+    if total > _STRINGS_MOST:
+        what = f"all together have {total} bytes, and a guest gives its script at most {_STRINGS_MOST}"
+        yield Objection(at=max(sizes, key=lambda at: sizes[at])[:1], what=what, hint=hint)
+
+
 def _variable_twice(job: Job) -> Iterator[Objection]:
     for name in job.secrets.keys() & job.env.keys():
         yield Objection(at=("env", name), what="it is among the secrets, too", hint="keep one of them")
@@ -274,6 +294,7 @@ JOB_CHECKS: tuple[Check[Any], ...] = (
     Check(rule=rules.UNNAMEABLE, kind=Job, judge=_unnameable),
     Check(rule=rules.NO_SCRIPT, kind=Job, judge=_no_script),
     Check(rule=RESERVED, kind=Job, judge=_taken_results),
+    Check(rule=rules.TOO_LONG, kind=Job, judge=_too_long),
     Check(rule=rules.VARIABLE_TWICE, kind=Job, judge=_variable_twice),
     Check(rule=rules.SSH_METADATA, kind=Job, judge=_ssh_metadata),
     Check(rule=rules.SSH, kind=Job, judge=_ssh),
