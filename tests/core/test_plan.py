@@ -208,13 +208,13 @@ def test_every_wish_has_a_line():
     job = replace(
         JOB, boot=Boot(firmware=Firmware.UEFI), clock=Clock.LOCAL, vnc=True, agent=True, network=bridge,
         shares=(Share(name="data"),), cdrom=Cdrom(files=(File(path=Path("/a/b.txt")),)), disk_space=2**20,
-        disks=(replace(IMAGE.disks[0], access=Access.READ, bus=Bus.SATA),),
+        disks=(replace(IMAGE.disks[0], access=Access.READ, bus=Bus.SATA, device="sdb"),),
     )  # fmt: skip
     told = lines(replace(PLACE, job=job, host=HOST))
     assert told["firmware"][0] == "uefi"
     assert told["clock"][0] == "local time"
     assert told["disk 0"][0] == "overlay over /i/a.raw (raw), which may grow to 1 MiB"
-    assert told["disk 1"][0] == "/i/a.raw, which the guest cannot write (raw, sata)"
+    assert told["disk 1"][0] == "/i/a.raw, which the guest cannot write (raw, sata, as sdb)"
     assert told["network"] == (
         "bridge br0, a MAC address of vmf's making", "the job says so; it reaches other machines there",
     )  # fmt: skip

@@ -72,7 +72,8 @@ def _disk(number: int, disk: Disk, machine: Machine) -> Line:
     growth = machine.disks[number].growth if number < len(machine.disks) else None
     limit = "" if growth is None else f", which may grow to {format_size(growth)}"
     bus = "" if disk.bus is None else f", {disk.bus}"
-    return Line(what=f"disk {number}", how=f"{how.format(disk.file)} ({disk.layout}{bus}){limit}", why=why)
+    device = "" if disk.device is None else f", as {disk.device}"
+    return Line(what=f"disk {number}", how=f"{how.format(disk.file)} ({disk.layout}{bus}{device}){limit}", why=why)
 
 
 def _drives(job: Job) -> Iterator[Line]:

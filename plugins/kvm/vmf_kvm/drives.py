@@ -25,6 +25,8 @@ PREFIXES: Mapping[Bus, str] = MappingProxyType({
     Bus.IDE: "hd",
 })  # fmt: skip
 """What the names of a bus's drives begin with; where a name alone is given, the first bus of such names is meant."""
+_COUNTED = ("vd", "sd")
+"""What Linux calls IDE disks is another matter altogether."""
 IDE_PLACES = 4
 _LETTERS = 26
 _ALWAYS_WRITABLE = frozenset({Bus.SATA, Bus.IDE})
@@ -78,6 +80,20 @@ def drives(machine: Machine) -> tuple[Drive, ...]:
             )
         found.append(drive)
     return tuple(found)
+
+
+def renamed(machine: Machine) -> Mapping[str, str]:
+    """Names of disks that were asked for and that Linux does not use, to those that it does: it counts without gaps.
+
+    Raises:
+        JobFault: as `drives`.
+    """
+    disks = [drive for drive in drives(machine) if isinstance(drive.media, MachineDisk)]
+    found = {}
+    for prefix in _COUNTED:
+        named = sorted((each for each in disks if each.device.startswith(prefix)), key=lambda drive: drive.number)
+        found.update({drive.device: name for drive, name in zip(named, _names(prefix), strict=False)})
+    return {asked: name for asked, name in found.items() if asked != name}
 
 
 def overlay(number: int) -> str:

@@ -8,9 +8,18 @@ from typing import Any, Final, TypeAlias
 
 from vmf.errors import JobFault
 from vmf.model import Bus, Cdrom, Disk, DiskFormat, Job, Machine, MachineCdrom, MachineDisk, MachineShare
-from vmf.rules import Check, Objection, Rule
+from vmf.rules import Check, Objection, Rule, Severity
 from vmf_kvm.domain import check
-from vmf_kvm.drives import Media, checked
+from vmf_kvm.drives import Media, checked, renamed
+
+NAME = Rule(
+    id="KVM202",
+    title="a name of a disk that leaves a gap",
+    why="What a disk is called is for the guest to say. Linux counts the disks of a bus in their order, so that with "
+    "one disk too few before it vdf is called vde, say. What the job does with that name, it does to another disk.",
+    mend="Name disks without gaps: vda, vdb, …; or have the guest find them by what is on them.",
+    severity=Severity.WARNING,
+)
 
 Place: TypeAlias = tuple[str | int, ...]
 """Keys and numbers that lead to what is wrong; see `Objection`."""
@@ -33,6 +42,21 @@ def _unattachable(job: Job) -> Iterator[Objection]:
         drives.append((("cdrom",), MachineCdrom(device=job.cdrom.device)))
     alone = [each for at, media in drives for each in _objections(at, partial(checked, media))]
     yield from alone or _objections(("disks",), partial(check, _machine(job)), given=("image",))
+
+
+def _misnamed(job: Job) -> Iterator[Objection]:
+    """What a job that nothing but KVM may run has of such names."""
+    if job.types != ("kvm",):
+        return
+    try:
+        names = renamed(_machine(job))
+    except JobFault:  # the other rule tells of it
+        return
+    for number, disk in enumerate(job.disks):
+        if name := names.get(disk.device or ""):
+            what = f"Linux calls this disk {name}: it counts without gaps"
+            hint = f"write `device: {name}`, or leave it out"
+            yield Objection(at=("disks", number, "device"), what=what, hint=hint, given=("image",))
 
 
 def _machine(job: Job) -> Machine:
@@ -77,4 +101,7 @@ def _objections(at: Place, judge: Callable[[], object], given: tuple[str, ...] =
         yield Objection(at=at, what=fault.brief, hint=fault.hint, given=given)
 
 
-CHECKS: Final[tuple[Check[Any], ...]] = (Check(rule=DRIVE, kind=Job, judge=_unattachable),)
+CHECKS: Final[tuple[Check[Any], ...]] = (
+    Check(rule=DRIVE, kind=Job, judge=_unattachable),
+    Check(rule=NAME, kind=Job, judge=_misnamed),
+)

@@ -68,6 +68,40 @@ def test_what_another_hypervisor_may_have_is_left_to_it(found, type_):
     assert found(type_, "disks: [{file: a.raw, device: xvda1}]") == []
 
 
-@pytest.mark.parametrize("disk", ["device: sda", "device: hdb", "device: vdaa, access: read", "bus: sata"])
+@pytest.mark.parametrize("disk", ["device: sda", "device: hdb", "device: vda, access: read", "bus: sata"])
 def test_drives_that_kvm_has(found, disk):
     assert found("type: kvm", f"disks: [{{file: a.raw, {disk}}}]") == []
+
+
+@pytest.mark.parametrize(
+    ("given", "number", "words"),
+    [
+        (("disks: [{file: a.raw}, {file: a.raw, device: vdd}]",), 1, "calls this disk vdb"),
+        (
+            ("disks: [{file: a.raw, device: vdd}, {file: a.raw, device: vdaa}, {file: a.raw}]",),
+            0,
+            "calls this disk vdb",
+        ),
+        (("disks: [{file: a.raw, device: sdb}]", "run: true"), 0, "calls this disk sda"),
+    ],
+)
+def test_a_name_that_the_guest_will_not_use(found, given, number, words):
+    rule, at, what = found("type: kvm", *given)[0]
+    assert (rule, at) == ("KVM202", ("disks", number, "device"))
+    assert words in what
+
+
+@pytest.mark.parametrize(
+    "disks",
+    [
+        "{file: a.raw, device: vdb}, {file: a.raw}",
+        "{file: a.raw}, {file: a.raw, device: vdb}, {file: a.raw, device: sda}",
+        "{file: a.raw, bus: ide, device: hdc}",
+    ],
+)
+def test_names_without_gaps(found, disks):
+    assert found("type: kvm", "run: true", f"disks: [{disks}]") == []
+
+
+def test_the_results_volume_may_fill_a_gap(found):
+    assert found("type: kvm", "run: true", "disks: [{file: a.raw}, {file: a.raw, device: vdc}]") == []
