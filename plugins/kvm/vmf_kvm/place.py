@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,6 +15,8 @@ CONSOLE = "console.log"
 NVRAM = "nvram"
 SOCKET_FOLDERS = ("run", "console")
 """Folders below the host's, one in the other, of the machines' sockets."""
+_UNWRITABLE = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+"""What XML 1.0 has no characters for, not even escaped."""
 
 
 class Socket(StrEnum):
@@ -42,13 +45,19 @@ class Place(Struct, frozen=True, kw_only=True):
         """The path of a machine's file: in its folder if it has no slash, else as it is.
 
         Raises:
-            JobFault: if the name could lead anywhere else.
+            JobFault: if the name could lead anywhere else, or cannot be written.
         """
         if ("/" in name and not name.startswith("/")) or name in {"", ".", ".."}:
             raise JobFault(
                 f"{name!r} is neither a file's name nor an absolute path",
                 code=HoldCode.MACHINE_INVALID,
                 hint="name a file of the host by its full path",
+            )
+        if found := _UNWRITABLE.search(name):
+            raise JobFault(
+                f"{name!r} has a character, {found[0]!r}, that libvirt cannot be told",
+                code=HoldCode.MACHINE_INVALID,
+                hint="rename the file, or the folder that is called so",
             )
         return str(self.folder / name)
 

@@ -141,6 +141,20 @@ def test_a_name_cannot_lead_out_of_the_folder(name):
         PLACE.file(name)
 
 
+@pytest.mark.parametrize("name", ["/images/a\x1b.raw", "/images/a\x00", "/caf\udce9/a.raw", "/a\ufffe"])
+def test_a_path_that_xml_cannot_hold_is_refused_by_name(name):
+    with pytest.raises(JobFault, match="that libvirt cannot be told") as caught:
+        xml(replace(MACHINES["disks"], disks=(replace(RAW, file=name),)), PLACE)
+    assert caught.value.code is HoldCode.MACHINE_INVALID
+    assert repr(name) in caught.value.brief
+
+
+def test_any_other_path_is_told_as_it_is():
+    name = "/images/\t\n é\U0001f600.raw"
+    domain = ET.fromstring(xml(replace(MACHINES["disks"], disks=(replace(RAW, file=name),)), PLACE))  # noqa: S314  # our own
+    assert domain.find("devices/disk/backingStore/source").get("file") == name
+
+
 def test_an_unknown_accelerator_is_the_jobs_fault():
     machine = Machine(name="x", memory=2**20, cpus=1, accelerator="hax")
     with pytest.raises(JobFault, match="no accelerator 'hax'") as caught:
