@@ -9,7 +9,9 @@ from vmf import match as matching
 from vmf import plan as planning
 from vmf.classad import World
 from vmf.model import (
+    Cdrom,
     Claim,
+    CloudInit,
     Disk,
     DiskFormat,
     Facts,
@@ -116,6 +118,12 @@ def test_without_hosts_there_is_no_hope():
 
 ON_HOST = replace(JOB, disks=(Disk(file=File(path=Path("/srv/images/a.raw"), on_host=True), format=DiskFormat.RAW),))
 ELSEWHERE = replace(JOB, image=None, disks=(Disk(file=File(path=Path("/srv/images2/a.raw")), format=DiskFormat.RAW),))
+
+
+def there(path):
+    return Disk(file=File(path=Path(path), on_host=True), format=DiskFormat.RAW)
+
+
 ROOT = ImageRoot(path=Path("/srv/images"))
 
 
@@ -128,10 +136,16 @@ ROOT = ImageRoot(path=Path("/srv/images"))
         (replace(ON_HOST, image=None), (ROOT,), True),
         (replace(ON_HOST, image=None), (replace(ROOT, users=("ada",)),), False),
         (ON_HOST, (ROOT,), False),
+        (replace(ELSEWHERE, disks=(there("/srv/images/../images2/a.raw"),)), (ROOT,), False),
+        (replace(ELSEWHERE, disks=(there("/srv/images2/../images/a.raw"),)), (ROOT,), True),
+        (replace(ON_HOST, image=None, secrets={"A": there("/etc/shadow").file}), (ROOT,), False),
+        (replace(ON_HOST, image=None, cdrom=Cdrom(files=(there("/etc/shadow").file,))), (ROOT,), False),
+        (replace(ON_HOST, image=None, cloud_init=CloudInit(user_data=there("/etc/shadow").file)), (ROOT,), False),
+        (replace(ON_HOST, image=None, secrets={"A": File(path=Path("/home/travels"))}), (ROOT,), True),
     ],
 )
 def test_images_come_from_the_folders_that_the_hosts_owner_names(job, images, fits):
-    """The kernel counts as well as the disks, and a folder that is for others does not."""
+    """The kernel counts as well as the disks, and all that is on the host; a folder that is for others does not."""
     assert bool(match(job, [offer(images=images)]).fitting) is fits
 
 
@@ -139,6 +153,8 @@ def test_an_image_from_elsewhere_is_told_with_the_folders_that_may_be_used():
     (rejected,) = match(ELSEWHERE, [offer(images=(ROOT,))]).rejected
     assert (rejected.clause, rejected.passing) == ("images", False)
     assert rejected.reason == "the host's own rule: images lie in /srv/images; the job has /srv/images2/a.raw"
+    (rejected,) = match(replace(ELSEWHERE, disks=(there("/a\\n"), there("/b"))), [offer(images=(ROOT,))]).rejected
+    assert rejected.reason.endswith("the job has /a\\\\n, /b")
 
 
 def test_a_hosts_own_words_count_beside_its_folders():

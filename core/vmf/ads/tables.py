@@ -6,6 +6,7 @@ there; what a job wants is rounded up, what a host has is rounded down.
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -80,9 +81,7 @@ def _foreign_files(offer: Offer) -> Node | None:
 
 
 def _image_files(job: Job) -> Node | None:
-    image = job.bundle
-    given = (image.kernel, image.initrd, *(disk.file for disk in image.disks), job.cdrom.iso if job.cdrom else None)
-    return "\n".join(str(file.path) for file in given if file) or None
+    return "\n".join(os.path.normpath(file.path) for file in job.vetted_files) or None
 
 
 def _start(offer: Offer) -> Node | None:
@@ -126,7 +125,8 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
     ),
     Attribute(
         name="JobVMFiles",
-        meaning="The files of its disks, kernel, initial RAM disk and ISO, a string list with a line for each.",
+        meaning="The files of its disks, kernel, initial RAM disk and ISO, and all others that are on the host: a "
+        "string list with a line for each, in which no path has a `..`.",
         value=_image_files,
     ),
     Attribute(

@@ -142,6 +142,11 @@ def _bare(ad: Ad, name: str) -> str:
     return classad.unparse(ad[name]).strip('"')
 
 
+def _lines(ad: Ad, name: str) -> str:
+    """A string list with a line for each, in one line."""
+    return ", ".join(classad.unparse(each).strip('"') for each in str(ad[name]).split("\n"))
+
+
 LONGEST: Final = 200
 """So many characters of an expression or a value are worth reading in a sentence."""
 
@@ -173,7 +178,7 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
     "cpus": lambda mine, theirs: f"cpus {mine['RequestCpus']} of {theirs['Cpus']} in all",
     "images": lambda mine, theirs: (
         f"rule: images lie in {_bare(mine, 'VM_Image_Folders') or 'no folder of yours'}; "
-        f"the job has {_bare(theirs, 'JobVMFiles')}"
+        f"the job has {_lines(theirs, 'JobVMFiles')}"
     ),
     "disk": lambda mine, theirs: f"disk {_size(mine, 'RequestDisk', 2**10)} of {_size(theirs, 'Disk', 2**10)}",
 })  # fmt: skip

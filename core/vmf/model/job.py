@@ -173,6 +173,15 @@ class Job(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def vetted_files(self) -> tuple[File, ...]:
+        """The files that a host's owner has a say in: those that its machine uses in place, and all that lie there."""
+        image, discs, cloud = self.bundle, self.cdrom, self.cloud_init
+        whole = (image.kernel, image.initrd, *(disk.file for disk in image.disks), discs.iso if discs else None)
+        seeds = (cloud.user_data, cloud.meta_data, cloud.network_config) if cloud else ()
+        read = (*(discs.files if discs else ()), *self.secrets.values(), *seeds)
+        return (*(file for file in whole if file), *(file for file in read if file and file.on_host))
+
+    @property
     def result_disks(self) -> ResultDisks:
         """What comes back of its disks."""
         return self.results.disks or (ResultDisks.CHANGED if self.run is None else ResultDisks.NONE)

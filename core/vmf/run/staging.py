@@ -15,7 +15,7 @@ from vmf.disks import images
 from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, volume
 from vmf.files.beside import naming
 from vmf.files.source import Content, Source, changed, find
-from vmf.model import File, Home, Job
+from vmf.model import File, Home
 from vmf.plugins import Hypervisor
 from vmf.run.checksums import Checksums
 from vmf.run.progress import Progress
@@ -53,7 +53,7 @@ def furnish(
         JobFault: if a file is not what the job says, cannot be given to a guest, or must not be used.
     """
     job, image = record.job, record.job.bundle
-    images.check_roots(_used_there(job), hypervisor.host)
+    images.check_roots(job.vetted_files, hypervisor.host)
     images.inspect_image(image, on_host=hypervisor.read)
     images.verify_image(image, checksum=partial(checksums.of, check=progress.check), on_host=hypervisor.read)
     whole = {name: file for name, file in ((plan.KERNEL, image.kernel), (plan.INITRD, image.initrd)) if file}
@@ -88,16 +88,6 @@ def _workshop(workshop: Path) -> Iterator[Path]:
             yield workshop
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
-
-
-def _used_there(job: Job) -> Iterator[File]:
-    """The files that a host's owner has a say in: those that a machine uses in place, and all that lie on the host."""
-    image, discs, cloud = job.bundle, job.cdrom, job.cloud_init
-    yield from (each for each in (image.kernel, image.initrd, discs and discs.iso) if each)
-    yield from (disk.file for disk in image.disks)
-    seeds = (cloud.user_data, cloud.meta_data, cloud.network_config) if cloud else ()
-    read = (*(discs.files if discs else ()), *job.secrets.values(), *seeds)
-    yield from (file for file in read if file and file.on_host)
 
 
 def _discs(hypervisor: Hypervisor, record: Record, keys: Path) -> Iterator[tuple[str, _Disc]]:
