@@ -24,7 +24,7 @@ from vmf_kvm.account import Account
 from vmf_kvm.disks import in_place, overlays
 from vmf_kvm.domain import xml
 from vmf_kvm.drives import overlay
-from vmf_kvm.faults import sentences
+from vmf_kvm.faults import ports, sentences
 from vmf_kvm.flatten import whole
 from vmf_kvm.folder import PLAIN, Folder, beneath
 from vmf_kvm.place import CONSOLE, SOCKET_FOLDERS, Place, Socket
@@ -200,7 +200,7 @@ class Connection:
         description = xml(machine, place)
         self._connect(machine.nic)
         self.folder(machine.name).make()
-        with blaming_job(sentences(in_place(machine))):
+        with blaming_job((*sentences(in_place(machine)), *ports(machine.nic))):
             with self._overlaying(machine, place):  # takes as long as defining does
                 if not is_defined:
                     self.client.define(machine.name, description)

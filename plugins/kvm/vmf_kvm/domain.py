@@ -45,6 +45,7 @@ def xml(machine: Machine, place: Place) -> str:
         words, hint = f"there is no accelerator {machine.accelerator!r}", f"name one of: {', '.join(VIRT_TYPES)}"
         raise JobFault(words, code=HoldCode.MACHINE_INVALID, hint=hint)
     type_, cpu = VIRT_TYPES[machine.accelerator]
+    nics.check(machine.nic)
     attached = drives(machine)
     board = PC if any(drive.bus is Bus.IDE for drive in attached) else Q35
     domain = ET.Element("domain", type=type_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import CODES
+from vmf.model import MachineNic
+from vmf_kvm import nics
 from vmf_libvirt.errors import Sentence
 
 _COPY = "get a good copy of the image, and state the format that it has"
@@ -52,6 +54,18 @@ def unopened(path: Path, error: OSError) -> JobFault | HostFault:
     if code is None:
         return HostFault(brief, hint="check the disk that it lies on, and the host's mounts and limits")
     return JobFault(brief, code=code, hint=_HINTS[code])
+
+
+def ports(nic: MachineNic | None) -> Iterator[Sentence]:
+    """Those that blame the ports of this computer that a card's job names; any other port was QEMU's choice."""
+    for forward in nic.forwards if nic else ():
+        if forward.host_port is not None:
+            yield Sentence(
+                words=f"Could not set up host forwarding rule '{nics.rule(forward)}'",
+                code=HoldCode.PORT_IN_USE,
+                brief=f"{forward.protocol} port {forward.host_port} of this computer is taken",
+                hint="choose another one, or leave `host_port` out",
+            )
 
 
 def sentences(files: Collection[str]) -> tuple[Sentence, ...]:

@@ -20,6 +20,8 @@ from vmf_kvm.network import APART, NETWORK, OWN_MAC
 from vmf_kvm.pci import Board
 
 LOOPBACK = "127.0.0.1"
+UNPRIVILEGED = 1024
+"""The first port on which QEMU can listen: it runs without privileges."""
 NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 QEMU_MODELS: Mapping[NicModel, str] = MappingProxyType({
     NicModel.VIRTIO: "virtio-net-pci",
@@ -32,15 +34,38 @@ FORWARDED = re.compile(r"^\s*(TCP|UDP)\[HOST_FORWARD\]\s+\d+\s+(\S+)\s+(\d+)\s+\
 """A line of QEMU's `info usernet`: protocol, address and port of the host, port of the guest."""
 
 
-def card(devices: ET.Element, nic: MachineNic | None) -> ET.Element | None:
-    """Add a card on vmf's own nat network or on a bridge; None for any other.
+def check(nic: MachineNic | None) -> None:
+    """Refuse ports of the host that cannot lead to the machine.
 
     Raises:
-        JobFault: if a port of the host is to be forwarded: no libvirt network does that.
+        JobFault: saying why.
     """
+    if nic is None:
+        return
+    for number in (each.host_port for each in nic.forwards if each.host_port is not None):
+        if nic.type is not NetworkType.USER:
+            what = f"port {number} of the host is not forwarded to a machine on a network of type {nic.type}"
+            hint = "leave `host_port` out: the machine is reached at its own address; or use network type user"
+            raise JobFault(what, code=HoldCode.MACHINE_INVALID, hint=hint)
+        check_port(number)
+
+
+def check_port(number: int) -> None:
+    """Refuse a port on which QEMU cannot listen.
+
+    Raises:
+        JobFault: saying why.
+    """
+    if number < UNPRIVILEGED:
+        what = f"port {number} of the host is for privileged programs, and QEMU runs without privileges"
+        hint = f"choose one from {UNPRIVILEGED} on, or leave `host_port` out"
+        raise JobFault(what, code=HoldCode.MACHINE_INVALID, hint=hint)
+
+
+def card(devices: ET.Element, nic: MachineNic | None) -> ET.Element | None:
+    """Add a card on vmf's own nat network or on a bridge; None for any other."""
     if nic is None or nic.type not in {NetworkType.NAT, NetworkType.BRIDGE}:
         return None
-    _check_unforwarded(nic)
     nat = nic.type is NetworkType.NAT
     element = ET.SubElement(devices, "interface", type="network" if nat else "bridge")
     ET.SubElement(element, "mac", address=nic.mac)
@@ -60,7 +85,7 @@ def command_line(domain: ET.Element, nic: MachineNic | None, board: Board) -> No
     """
     if nic is None or nic.type is not NetworkType.USER:
         return
-    network = ",".join(("user,id=vmf,ipv6=off,restrict=on", *map(_forward, nic.forwards)))
+    network = ",".join(("user,id=vmf,ipv6=off,restrict=on", *(f"hostfwd={rule(each)}" for each in nic.forwards)))
     model = QEMU_MODELS[nic.model or NicModel.VIRTIO]
     card = f"{model},netdev=vmf,mac={nic.mac},romfile=,bus={board.bus},addr=0x{board.card:02x}"
     line = ET.SubElement(domain, "qemu:commandline", {"xmlns:qemu": NAMESPACE})
@@ -74,15 +99,6 @@ def forwards(usernet: str) -> Iterator[Address]:
         yield Address(port=int(port), protocol=Protocol(protocol.lower()), host=host, host_port=int(host_port))
 
 
-def _forward(forward: Forward) -> str:
-    return f"hostfwd={forward.protocol}:{LOOPBACK}:{forward.host_port or 0}-:{forward.port}"  # 0: any free one
-
-
-def _check_unforwarded(nic: MachineNic) -> None:
-    for forward in nic.forwards:
-        if forward.host_port is not None:
-            raise JobFault(
-                f"no port of the host is forwarded to a machine on a network of type {nic.type}",
-                code=HoldCode.MACHINE_INVALID,
-                hint="leave `host_port` out: the machine is reached at its own address; or use network type user",
-            )
+def rule(forward: Forward) -> str:
+    """A forward as QEMU writes it."""
+    return f"{forward.protocol}:{LOOPBACK}:{forward.host_port or 0}-:{forward.port}"  # 0: any free one

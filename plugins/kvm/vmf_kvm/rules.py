@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from vmf.errors import JobFault
 from vmf.model import Bus, Cdrom, Disk, DiskFormat, Job, Machine, MachineCdrom, MachineDisk, MachineShare
 from vmf.rules import Check, Objection, Rule, Severity
+from vmf_kvm import nics
 from vmf_kvm.domain import check
 from vmf_kvm.drives import Media, checked, renamed
 
@@ -30,6 +31,13 @@ DRIVE = Rule(
     why="KVM attaches whole disks, by names that its buses have, and as many as there are places; a vmdk or a part of "
     "a file is not written in place, and on SATA or IDE no disk is only read. Such a job would be held when it starts.",
     mend="Do what the hint says, or let a host of another type run the job.",
+)
+PORT = Rule(
+    id="KVM203",
+    title="a port of the host on which QEMU cannot listen",
+    why="Ports below 1024 are for privileged programs, and QEMU runs without privileges. Such a job would be held when "
+    "it starts.",
+    mend="Choose another port, or leave `host_port` out: then vmf says which one it is.",
 )
 
 
@@ -57,6 +65,14 @@ def _misnamed(job: Job) -> Iterator[Objection]:
             what = f"Linux calls this disk {name}: it counts without gaps"
             hint = f"write `device: {name}`, or leave it out"
             yield Objection(at=("disks", number, "device"), what=what, hint=hint, given=("image",))
+
+
+def _privileged(job: Job) -> Iterator[Objection]:
+    """What a job that nothing but KVM may run has of such ports."""
+    for number, each in enumerate(job.network.forwards if job.types == ("kvm",) else ()):
+        if each.host_port is not None:
+            at = ("network", "forwards", number, "host_port")
+            yield from _objections(at, partial(nics.check_port, each.host_port))
 
 
 def _machine(job: Job) -> Machine:
@@ -104,4 +120,5 @@ def _objections(at: Place, judge: Callable[[], object], given: tuple[str, ...] =
 CHECKS: Final[tuple[Check[Any], ...]] = (
     Check(rule=DRIVE, kind=Job, judge=_unattachable),
     Check(rule=NAME, kind=Job, judge=_misnamed),
+    Check(rule=PORT, kind=Job, judge=_privileged),
 )

@@ -123,7 +123,7 @@ def test_machines_on_a_bridge_reach_each_other_where_the_host_allows_it(bench, c
 
 def test_a_port_of_the_host_is_not_forwarded_to_nat(bench):
     forward = Forward(port=22, host_port=2222)
-    with pytest.raises(JobFault, match="no port of the host is forwarded"):
+    with pytest.raises(JobFault, match="is not forwarded to a machine"):
         bench.start(SERVES, amend=carded(5, type=NetworkType.NAT, forwards=(forward,)))
 
 

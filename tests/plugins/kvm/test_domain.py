@@ -235,3 +235,9 @@ def test_more_disks_than_there_is_room_for_are_the_jobs_fault(number, bus, words
     with pytest.raises(JobFault, match=words) as caught:
         many(number, bus)
     assert caught.value.code is HoldCode.MACHINE_INVALID
+
+
+def test_a_port_of_the_host_that_cannot_lead_there_makes_no_machine():
+    nic = MachineNic(type=NetworkType.NAT, mac="02:00:00:00:00:02", forwards=(Forward(port=22, host_port=2222),))
+    with pytest.raises(JobFault, match="is not forwarded"):
+        xml(replace(MACHINES["kernel"], nic=nic), PLACE)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.model import Access, DiskFormat, Machine, MachineCdrom, MachineDisk
+from vmf.model import Access, DiskFormat, Forward, Machine, MachineCdrom, MachineDisk, MachineNic, NetworkType
 from vmf_kvm.disks import in_place
-from vmf_kvm.faults import sentences, unopened
+from vmf_kvm.faults import ports, sentences, unopened
 from vmf_libvirt.errors import LibvirtFault, blaming_job
 
 MACHINE = Machine(
@@ -89,3 +89,14 @@ def test_why_a_file_of_the_jobs_cannot_be_opened_decides_whose_fault_it_is(numbe
 
 def test_files_are_looked_for_where_the_job_has_them():
     assert in_place(MACHINE) == ("/boot/vmlinuz", "/boot/initrd", "/images/big.raw", "/images/seed.iso")
+
+
+@pytest.mark.parametrize(("port", "held"), [(18080, True), (1808, False), (0, False)])
+def test_a_port_that_is_taken_blames_the_job_that_names_it(port, held):
+    forwards = (Forward(port=22), Forward(port=80, host_port=18080))
+    nic = MachineNic(type=NetworkType.USER, mac="02:00:00:00:00:02", forwards=forwards)
+    with pytest.raises(JobFault if held else HostFault) as caught, blaming_job(tuple(ports(nic))):
+        raise LibvirtFault(f"qemu: -netdev user: Could not set up host forwarding rule 'tcp:127.0.0.1:{port}-:80'")
+    if held:
+        found = caught.value.brief, caught.value.code
+        assert found == ("tcp port 18080 of this computer is taken", HoldCode.PORT_IN_USE)

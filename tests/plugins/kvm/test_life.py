@@ -4,6 +4,7 @@ import gc
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import programs, volume
-from vmf.model import MEBIBYTE, DiskFormat, Ending, MachineDisk, Power, Stop
+from vmf.model import MEBIBYTE, DiskFormat, Ending, Forward, MachineDisk, MachineNic, NetworkType, Power, Stop
 from vmf.result import Said
 from vmf_kvm.connection import Connection
 from vmf_kvm.domain import xml
@@ -312,6 +313,17 @@ def test_a_disk_that_the_daemons_user_cannot_reach_is_named_with_the_folder(conn
     assert caught.value.code is HoldCode.IMAGE_UNREADABLE
     assert "chmod o+x" in caught.value.hint
     assert connection.state(machine.name).power is Power.ABSENT
+
+
+def test_a_port_that_somebody_else_has_is_the_jobs_fault(connection, put):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        nic = MachineNic(type=NetworkType.USER, mac="02:00:00:00:00:02", forwards=(Forward(port=80, host_port=port),))
+        machine, _ = put(connection, HANG, nic=nic)
+        with pytest.raises(JobFault, match=f"tcp port {port} of this computer is taken"):
+            connection.create(machine)
+    connection.create(machine)
+    assert connection.state(machine.name).power is Power.RUNNING
 
 
 def test_a_disk_that_is_not_there_is_missing(connection, put):

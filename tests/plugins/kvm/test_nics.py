@@ -1,16 +1,30 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from vmf.errors import HoldCode, JobFault
-from vmf.model import Address, Forward, MachineNic, NetworkType, NicModel, Protocol
-from vmf_kvm import network, nics
+from vmf.model import (
+    Address,
+    Facts,
+    Forward,
+    Host,
+    Job,
+    Machine,
+    MachineNic,
+    NetworkType,
+    NicModel,
+    Placement,
+    Protocol,
+)
+from vmf_kvm import network, nics, plugin
 from vmf_kvm.nics import NAMESPACE
 from vmf_kvm.pci import PC, Q35
 
 MAC = "52:54:00:12:34:56"
+FACTS = Facts(identity="i", memory=2**32, cpus=4, arch="x86_64", accelerator="tcg")
 USERNET = """\
 Hub -1 (vmf):
   Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ
@@ -71,12 +85,35 @@ def test_a_card_is_described_in_one_of_the_two_ways(nic):
     assert (element is not None) + (len(domain) - 1) == connected
 
 
-@pytest.mark.parametrize("type_", [NetworkType.NAT, NetworkType.BRIDGE])
-def test_a_port_of_the_host_is_forwarded_on_a_user_network_only(type_):
-    assert card(type=type_, forwards=(Forward(port=22),)) == card(type=type_)
-    with pytest.raises(JobFault, match=f"network of type {type_}") as caught:
-        card(type=type_, forwards=(Forward(port=22, host_port=2222),))
-    assert caught.value.code is HoldCode.MACHINE_INVALID
+@pytest.mark.parametrize(
+    ("type_", "port", "words"),
+    [
+        (NetworkType.NAT, 2222, "network of type nat"),
+        (NetworkType.BRIDGE, 2222, "network of type bridge"),
+        (NetworkType.USER, 1023, "QEMU runs without privileges"),
+    ],
+)
+def test_a_port_of_the_host_that_cannot_lead_to_the_machine_is_refused(type_, port, words):
+    nic = MachineNic(type=type_, mac=MAC, forwards=(Forward(port=22), Forward(port=22, host_port=port)))
+    with pytest.raises(JobFault, match=f"port {port} of the host .*{words}") as caught:
+        nics.check(nic)
+    assert (caught.value.code, bool(caught.value.hint)) == (HoldCode.MACHINE_INVALID, True)
+
+
+@pytest.mark.parametrize(("type_", "refused"), [("kvm", True), ("xen", False)])
+def test_the_plugin_refuses_ports_of_its_own_hosts_before_anything_is_made(type_, refused):
+    job = Job(name="j", memory=2**28)
+    place = Placement(job=job, host=Host(name="h", type=type_), facts=FACTS, reasons=())
+    nic = MachineNic(type=NetworkType.USER, mac=MAC, forwards=(Forward(port=22, host_port=22),))
+    machine = Machine(name="m", memory=2**28, cpus=1, accelerator="tcg", nic=nic)
+    with pytest.raises(JobFault) if refused else nullcontext():
+        plugin.review(place, machine)
+
+
+def test_other_ports_are_not_refused():
+    nics.check(None)
+    nics.check(MachineNic(type=NetworkType.NAT, mac=MAC, forwards=(Forward(port=22),)))
+    nics.check(MachineNic(type=NetworkType.USER, mac=MAC, forwards=(Forward(port=22, host_port=nics.UNPRIVILEGED),)))
 
 
 def test_qemus_forwards_are_those_that_listen():

@@ -105,3 +105,12 @@ def test_names_without_gaps(found, disks):
 
 def test_the_results_volume_may_fill_a_gap(found):
     assert found("type: kvm", "run: true", "disks: [{file: a.raw}, {file: a.raw, device: vdc}]") == []
+
+
+def test_a_port_on_which_qemu_cannot_listen(found):
+    forwards = "{forwards: [{port: 80}, {port: 80, host_port: 81}, {port: 81, host_port: 1024}]}"
+    disk = "disks: [{file: a.raw}]"
+    ((rule, at, what),) = found("type: kvm", disk, f"network: {forwards}")
+    assert (rule, at) == ("KVM203", ("network", "forwards", 1, "host_port"))
+    assert "port 81 of the host" in what
+    assert found("type: [kvm, xen]", disk, f"network: {forwards}") == []
