@@ -73,6 +73,8 @@ def nic(**fields):
     return job(network=replace(NAT, **fields))
 
 
+user = partial(nic, type=NetworkType.USER)
+
 WRONG = [
     ("VMF201", bare(), [()]),
     ("VMF201", bare(run="exit 0", cdrom=Cdrom(files=(HERE,))), [()]),
@@ -117,7 +119,12 @@ WRONG = [
     ),
     (
         "VMF211",
-        nic(forwards=(Forward(port=22, host_port=2222), Forward(port=80, host_port=2222))),
+        user(forwards=(Forward(port=22, host_port=2222), Forward(port=80, host_port=2222))),
+        [("network", "forwards", 1, "host_port")],
+    ),
+    (
+        "VMF211",
+        nic(forwards=(Forward(port=22), Forward(port=80, host_port=2222))),
         [("network", "forwards", 1, "host_port")],
     ),
     ("VMF212", job(checkpoint=Checkpoint(keep=2)), [("checkpoint",)]),
@@ -220,10 +227,12 @@ RIGHT = [
     ("VMF209", nic(mac="52:54:00:12:34:56")),
     ("VMF209", nic(mac="02:00:00:00:00:00")),
     ("VMF210", nic(mac="52:54:00:12:34:56", forwards=(Forward(port=22),))),
-    ("VMF211", nic(forwards=(Forward(port=22), Forward(port=23), Forward(port=80, host_port=8080)))),
+    ("VMF211", user(forwards=(Forward(port=22), Forward(port=23), Forward(port=80, host_port=8080)))),
+    ("VMF211", nic(type=NetworkType.DEFAULT, forwards=(Forward(port=80, host_port=8080),))),
+    ("VMF211", nic(forwards=(Forward(port=22), Forward(port=23)))),
     (
         "VMF211",
-        nic(forwards=(Forward(port=53, host_port=53), Forward(port=53, host_port=53, protocol=Protocol.UDP))),
+        user(forwards=(Forward(port=53, host_port=53), Forward(port=53, host_port=53, protocol=Protocol.UDP))),
     ),
     ("VMF212", job(checkpoint=Checkpoint(period=60))),
     ("VMF212", job(checkpoint=EVICTED)),

@@ -163,6 +163,11 @@ CONTRADICTIONS = (
     Sample("VMF211", "forwards on a bridge", job("network: {type: «bridge|user», forwards: [→{port: 22}]}")),
     Sample(
         "VMF211",
+        "a port of the host on nat",
+        job("network: {type: «nat|user», forwards: [{port: 80, host_port: →8080}]}"),
+    ),
+    Sample(
+        "VMF211",
         "a port that is forwarded twice",
         job("network: {type: user, forwards: [{port: 1, host_port: 9}, {port: 2, host_port: →«9|8»}]}"),
     ),

@@ -71,9 +71,9 @@ NO_NETWORK = Rule(
 FORWARDS = Rule(
     id="VMF211",
     title="port forwards that cannot be",
-    why="A bridge puts the machine onto the network itself, so nothing is forwarded; and a port of the host leads to "
-    "one port only.",
-    mend="Use network type user or nat, and give each forward a port of its own.",
+    why="A bridge puts the machine onto the network itself, so nothing is forwarded; on nat it has an address of its "
+    "own, at which its ports are; and a port of the host leads to one port only.",
+    mend="Use network type user, and give each forward a port of its own.",
 )
 EMPTY_CHECKPOINT = Rule(
     id="VMF212",

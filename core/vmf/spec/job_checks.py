@@ -117,14 +117,18 @@ def _cdrom(job: Job) -> Iterator[Objection]:
 def _mac(job: Job) -> Iterator[Objection]:
     if job.network.mac and (int(job.network.mac[:2], 16) & 1 or not job.network.mac.strip("0:")):
         what = f"{job.network.mac} is no address of a single card"
-        yield Objection(at=("network", "mac"), what=what, hint="make its first byte even, such as 52")
+        yield Objection(
+            at=("network", "mac"), what=what, hint="write one that begins with 52:54:00, such as 52:54:00:12:34:56"
+        )
 
 
 def _no_network(job: Job) -> Iterator[Objection]:
     for field in ("mac", "model", "forwards"):
         if not _networked(job) and getattr(job.network, field):
             what = "the job has no network"
-            yield Objection(at=("network", field), what=what, hint="leave it out, or give `network.type`")
+            yield Objection(
+                at=("network", field), what=what, hint="leave it out, or give another `network.type` than none"
+            )
 
 
 def _forwards(job: Job) -> Iterator[Objection]:
@@ -134,6 +138,9 @@ def _forwards(job: Job) -> Iterator[Objection]:
         if job.network.type is NetworkType.BRIDGE:
             what = "a machine on a bridge is reached by its own address"
             yield Objection(at=at, what=what, hint="leave the forwards out, or use network type user")
+        elif each.host_port and job.network.type is NetworkType.NAT:
+            what = "on a nat network the machine is called at its own address, by no port of the host"
+            yield Objection(at=(*at, "host_port"), what=what, hint="leave it out, or use network type user")
         elif each.host_port and (each.protocol, each.host_port) in taken:
             what = f"port {each.host_port} of the host is already forwarded"
             yield Objection(at=(*at, "host_port"), what=what, hint="choose another one, or leave it to vmf")
