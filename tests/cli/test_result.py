@@ -15,6 +15,7 @@ import pytest
 
 from shell import Shell
 from vmf import cli
+from vmf.disks import flatten
 from vmf.files import programs
 from vmf.model import DiskFormat, Outcome
 from vmf.result import Base, Result, ReturnedDisk
@@ -112,6 +113,36 @@ def test_a_whole_disk_is_made(desk: Desk, results: Path, base: Path, place: str,
     assert raw.read_bytes() == whole(base)
     assert {each: each.read_bytes() for each in before} == before
     assert not list(desk.folder.glob(".*"))
+
+
+def test_the_disk_has_no_name_before_it_is_whole(
+    desk: Desk, results: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a vmf that is killed leaves nothing of it."""
+    seen: list[list[Path]] = []
+    work = flatten.flatten
+    monkeypatch.setattr(
+        flatten, "flatten", lambda *words, **more: (work(*words, **more), seen.append(list(desk.folder.iterdir())))
+    )
+    before = list(desk.folder.iterdir())
+    assert desk.rebase(results, "-o", "whole.raw").returncode == 0
+    assert seen == [before]
+    assert (desk.folder / "whole.raw").read_bytes() == whole(base)
+
+
+def test_what_comes_to_have_its_name_meanwhile_is_not_overwritten(
+    desk: Desk, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flatten, "flatten", lambda *_, **__: Path("whole.raw").write_text("precious"))
+    done = desk.rebase(results, "-o", "whole.raw")
+    assert (done.returncode, (desk.folder / "whole.raw").read_text()) == (78, "precious")
+    assert "whole.raw is there already" in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_named(desk: Desk, results: Path) -> None:
+    done = desk.rebase(results, "-o", "/no/such/folder/whole.raw")
+    assert done.returncode == 78
+    assert "/no/such/folder is no folder that is there" in done.stderr
 
 
 def test_a_base_that_has_moved_is_named(desk: Desk, results: Path, base: Path) -> None:

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from vmf.files.beside import replacing, rewrite
+from vmf.files.beside import creating, replacing, rewrite
 
 
 def test_the_new_file_appears_once_it_is_whole(tmp_path):
@@ -50,6 +50,45 @@ def test_what_a_killed_process_left_is_replaced_and_a_link_not_followed(tmp_path
         file.write(b"new")
     assert (tmp_path / "elsewhere").read_bytes() == b"theirs"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "file"]
+
+
+@pytest.fixture(params=[None, errno.EOPNOTSUPP, errno.EISDIR], ids=["nameless", "nfs", "old"])
+def named(request, monkeypatch):
+    """Whether the file system wants a name from the beginning."""
+    work = os.open
+
+    def refusing(path, flags, **more):
+        if request.param and flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(request.param, os.strerror(request.param))
+        return work(path, flags, **more)
+
+    monkeypatch.setattr(os, "open", refusing)
+    return bool(request.param)
+
+
+def test_a_new_file_has_its_name_once_it_is_whole_and_none_before(tmp_path, named):
+    path = tmp_path / "file"
+    with creating(path) as file:
+        file.write(b"new")
+        assert [each.name for each in tmp_path.iterdir()] == [".file.part"] * named
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("named")
+def test_nothing_comes_of_a_new_file_that_fails(tmp_path):
+    with pytest.raises(KeyboardInterrupt), creating(tmp_path / "file"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_come_to_have_the_name_stays(tmp_path):
+    path = tmp_path / "file"
+    with pytest.raises(FileExistsError), creating(path):
+        path.write_bytes(b"theirs")
+    assert path.read_bytes() == b"theirs"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_rewritten_file_keeps_its_permissions(tmp_path):

@@ -16,7 +16,7 @@ from vmf.disks.reading import Unfit
 from vmf.errors import SetupError, UsageError
 from vmf.files import programs
 from vmf.files.access import open_disk
-from vmf.files.beside import naming, replacing
+from vmf.files.beside import creating, naming
 from vmf.files.source import shown
 from vmf.hookspecs import Report
 from vmf.model import DiskFormat
@@ -51,13 +51,15 @@ def act(options: argparse.Namespace) -> int:
         if not known:
             say(f"vmf: nobody knows whether {shown(path)} is what {changed} lies on")
         beneath = flatten.Base(file=base, format=changed.base.format, part=changed.base.part)
-        with naming(options.output), replacing(options.output) as new:
-            try:
+        try:
+            with naming(options.output), creating(options.output) as new:
                 flatten.flatten(tool, overlay, beneath, new=new, layout=layout)
-            except Unfit as error:
-                raise rebase.Mismatch(f"{changed}: {error}", hint=error.hint) from error
-            except flatten.Unmade as error:
-                raise SetupError(f"{options.output} cannot be made: {error}", hint="check the space there") from error
+        except FileExistsError as error:
+            raise _taken(options.output) from error
+        except Unfit as error:
+            raise rebase.Mismatch(f"{changed}: {error}", hint=error.hint) from error
+        except flatten.Unmade as error:
+            raise SetupError(f"{options.output} cannot be made: {error}", hint="check the space there") from error
     print(f"{options.output}: {changed} and what it lay on, {shown(path)}")
     return 0
 
@@ -66,9 +68,15 @@ def _layout(output: Path) -> DiskFormat:
     layout = LAYOUTS.get(output.suffix.lower())
     if layout is None:
         raise UsageError(f"{output}: its name does not say its format", hint=f"end it in {' or '.join(LAYOUTS)}")
+    if not output.parent.is_dir():
+        raise UsageError(f"{output.parent} is no folder that is there", hint="make it, or name a file elsewhere")
     if output.is_symlink() or output.exists():
-        raise UsageError(f"{output} is there already", hint="name a file that is not there yet")
+        raise _taken(output)
     return layout
+
+
+def _taken(output: Path) -> UsageError:
+    return UsageError(f"{output} is there already", hint="name a file that is not there yet")
 
 
 @contextmanager

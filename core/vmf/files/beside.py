@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+
+_NAMES_ONLY = frozenset({errno.EOPNOTSUPP, errno.EISDIR})
+"""What file systems say that have no files without names."""
 
 
 @contextmanager
@@ -40,6 +44,37 @@ def appearing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file that is called `path` once the block has ended well, and is on the disk before.
+
+    It has no name until then, so that a killed process leaves nothing; but where the file system wants one, as NFS
+    does, it has that of `replacing`. The file can be read and written, by its owner only.
+
+    Raises:
+        FileExistsError: if something has come to have that name meanwhile.
+        OSError: if there is no room, or the folder cannot be written.
+    """
+    try:
+        number = os.open(path.parent, os.O_TMPFILE | os.O_RDWR, mode=0o600)
+    except OSError as error:
+        if error.errno not in _NAMES_ONLY:
+            raise
+        with replacing(path) as file:
+            yield file
+        return
+    with os.fdopen(number, "w+b") as file:
+        yield file
+        file.flush()
+        os.fsync(number)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:  # only with a folder's number does Python let the link be followed
+            os.link(f"/proc/self/fd/{number}", path.name, dst_dir_fd=folder)
+        finally:
+            os.close(folder)
+    sync_folder(path.parent)
 
 
 def rewrite(path: Path, content: bytes) -> None:
