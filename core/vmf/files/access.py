@@ -57,10 +57,16 @@ def outside(path: Path, roots: Collection[Path]) -> Path | None:
     return None if any(real.is_relative_to(os.path.realpath(root)) for root in roots) else real
 
 
-def blocker(path: Path, *, uid: int, gids: Collection[int]) -> Path | None:
-    """The first folder on the way to a file that a user may not pass, or the file if it may not be read.
+def blocker(path: Path, *, uid: int, gids: Collection[int], wanted: int = stat.S_IROTH) -> Path | None:
+    """The first folder on the way to a file that a user may not pass, or the file if the user may not use it.
 
-    Links are followed as the kernel does; owner, group and mode bits decide. None if the file is readable.
+    Links are followed as the kernel does; owner, group and mode bits decide. None if nothing is in the way.
+
+    Args:
+        path: the file's.
+        uid: the user's.
+        gids: the user's groups.
+        wanted: what the user is to do with the file, as mode bits for others; to read it, if nothing is said.
 
     Raises:
         OSError: if the file is not there.
@@ -68,9 +74,9 @@ def blocker(path: Path, *, uid: int, gids: Collection[int]) -> Path | None:
     here = Path("/")
     try:
         for here, found in _steps(path):
-            wanted = stat.S_IXOTH if stat.S_ISDIR(found.st_mode) else stat.S_IROTH
+            needed = stat.S_IXOTH if stat.S_ISDIR(found.st_mode) else wanted
             shift = 6 if found.st_uid == uid else 3 if found.st_gid in gids else 0
-            if uid != _ROOT and not found.st_mode & wanted << shift:
+            if uid != _ROOT and needed & ~(found.st_mode >> shift):
                 return here
     except PermissionError:  # this process is stopped where it cannot even ask
         return here

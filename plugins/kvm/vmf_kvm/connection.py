@@ -21,7 +21,7 @@ from vmf.hookspecs import Report, unreported
 from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
 from vmf_kvm import account, agent, daemon, media, network, nics, stops, system, usable
 from vmf_kvm.account import Account
-from vmf_kvm.disks import in_place, overlays
+from vmf_kvm.disks import in_place, overlays, written
 from vmf_kvm.domain import xml
 from vmf_kvm.drives import overlay
 from vmf_kvm.faults import ports, sentences
@@ -194,7 +194,7 @@ class Connection:
         return tuple(sorted({*self.client.machines(), *(each.name for each in self.daemon.machines.iterdir())}))
 
     def _make(self, machine: Machine, *, is_defined: bool) -> None:
-        devices = usable.check_files(in_place(machine), self.daemon.account)
+        devices = usable.check_files(in_place(machine), self.daemon.account, written=written(machine))
         usable.check_shares(machine.shares, self.daemon.account)
         place = self._place(machine.name, devices=devices)
         description = xml(machine, place)

@@ -21,6 +21,11 @@ def in_place(machine: Machine) -> tuple[str, ...]:
     return tuple(file for file in files if file and file.startswith("/"))
 
 
+def written(machine: Machine) -> frozenset[str]:
+    """Those of them that the guest changes."""
+    return frozenset(disk.file for disk in machine.disks if disk.access is Access.IN_PLACE)
+
+
 def overlays(machine: Machine, place: Place) -> tuple[Overlay, ...]:
     """The overlays that the description expects: `disk0`, …, in the machine's folder."""
     return tuple(

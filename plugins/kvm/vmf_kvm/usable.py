@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -14,6 +15,10 @@ from vmf.files.access import blocker
 from vmf.model import Machine, MachineShare
 from vmf_kvm.account import Account
 from vmf_kvm.faults import unopened
+
+_WRITTEN = stat.S_IROTH | stat.S_IWOTH
+_LETTERS: Mapping[int, str] = MappingProxyType({stat.S_IROTH: "r", _WRITTEN: "rw"})
+"""What others may do with a file, as `chmod` says it."""
 
 
 def settled(machine: Machine, roots: Collection[Path]) -> Machine:
@@ -39,24 +44,25 @@ def _real(file: str, roots: Collection[Path]) -> str:
     raise Refused(f"{file}: it lies at {real}, outside the folders that the host allows", hint=hint)
 
 
-def check_files(files: Iterable[str], account: Account) -> frozenset[str]:
-    """See that files of this computer can be read; those of them that are block devices.
+def check_files(files: Iterable[str], account: Account, *, written: Collection[str] = ()) -> frozenset[str]:
+    """See that files of this computer can be read, and some of them written; those that are block devices.
 
     Raises:
-        JobFault: if one is not there, or cannot be read.
+        JobFault: if one is not there, or cannot be read or written.
         HostFault: if that cannot be found out.
     """
     devices = set()
     for file in files:
         path = Path(file)
         try:
-            closed = blocker(path, uid=account.uid, gids=account.groups)
+            wanted = _WRITTEN if file in written else stat.S_IROTH
+            closed = blocker(path, uid=account.uid, gids=account.groups, wanted=wanted)
             if path.is_block_device():
                 devices.add(file)
         except OSError as error:
             raise unopened(path, error) from error
         if closed:
-            hint = f"{_chmod(closed)}, or move the image"
+            hint = f"{_chmod(closed, wanted)}, or move the image"
             raise JobFault(f"{path}: {_stopped(closed, account)}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
     return frozenset(devices)
 
@@ -87,5 +93,5 @@ def _stopped(closed: Path, account: Account) -> str:
     return f"user {account.name}, who runs the guests, is stopped at {closed}"
 
 
-def _chmod(closed: Path) -> str:
-    return f"`chmod o+{'x' if closed.is_dir() else 'r'} {closed}`"
+def _chmod(closed: Path, wanted: int = stat.S_IROTH) -> str:
+    return f"`chmod o+{'x' if closed.is_dir() else _LETTERS[wanted]} {closed}`"

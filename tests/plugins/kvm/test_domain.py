@@ -23,7 +23,7 @@ from vmf.model import (
     NetworkType,
     Slice,
 )
-from vmf_kvm.disks import overlays
+from vmf_kvm.disks import overlays, written
 from vmf_kvm.domain import xml
 from vmf_kvm.drives import drives
 from vmf_kvm.place import Place, Socket
@@ -179,6 +179,10 @@ def test_each_disk_that_is_not_kept_has_an_overlay():
     assert [(each.file, each.base, each.format) for each in made] == [
         ("/host/machines/job/disk0", "/images/big.qcow2", "qcow2")
     ]
+
+
+def test_only_a_disk_in_place_is_written():
+    assert written(MACHINES["disks"]) == {KEPT.file}
 
 
 def test_a_socket_fits_whatever_the_machine_is_called():

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -11,6 +13,14 @@ from vmf_kvm.usable import check_files, check_shares, settled
 
 ME = Account(name="me", uid=os.geteuid(), gid=os.getegid(), groups=(os.getegid(),))
 STRANGER = Account(name="libvirt-qemu", uid=4242, gid=4242, groups=(4242,))
+
+
+@pytest.fixture
+def passable():
+    """A folder that anybody may pass."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def shared(path):
@@ -34,6 +44,18 @@ def test_a_file_that_the_guests_user_may_not_read_is_the_jobs_fault(tmp_path):
         check_files([str(tmp_path / "disk")], STRANGER)
     assert caught.value.code is HoldCode.IMAGE_UNREADABLE
     assert "chmod o+" in caught.value.hint
+
+
+def test_a_file_that_the_guest_changes_has_to_be_writable_for_the_guests_user(passable):
+    disk = passable / "disk"
+    disk.touch(mode=0o644)
+    check_files([str(disk)], STRANGER)
+    with pytest.raises(JobFault, match=f"user libvirt-qemu, who runs the guests, is stopped at {disk}") as caught:
+        check_files([str(disk)], STRANGER, written={str(disk)})
+    assert caught.value.code is HoldCode.IMAGE_UNREADABLE
+    assert f"`chmod o+rw {disk}`" in caught.value.hint
+    disk.chmod(0o646)
+    check_files([str(disk)], STRANGER, written={str(disk)})
 
 
 def test_a_folder_can_be_shared(tmp_path):
