@@ -96,9 +96,9 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
         advice="Run it again when you want its results.",
     ),
     Outcome.JOB_FAULT: Meaning(
-        sentence="The job asks for something that cannot be; it is held.",
+        sentence="The job asks for something that cannot be, or that somebody else has at the moment; it is held.",
         exit=Exit.HELD,
-        advice="The reason says what to mend; then run it again.",
+        advice="The reason says what to mend, or what to wait for; then run it again.",
     ),
     Outcome.HOST_FAULT: Meaning(
         sentence="Each host that fits the job failed.",
