@@ -111,6 +111,12 @@ def tables(wanted):
     return st.dictionaries(keys, values(wanted.value_type), max_size=2).map(block)
 
 
+def unions(wanted):
+    """Each of the types; of a list that may be left out, nothing is none."""
+    several = [each for each in wanted.types if not isinstance(each, inspect.NoneType)]
+    return st.one_of(map(values, several if isinstance(several[0], inspect.VarTupleType) else wanted.types))
+
+
 def integers(wanted):
     least, most = 0 if wanted.ge is None else wanted.ge, 99 if wanted.le is None else wanted.le
     return either_way(st.integers(least, most).map(str))
@@ -132,7 +138,7 @@ MAKERS = {
     inspect.TypedDictType: fields,
     inspect.DictType: tables,
     inspect.VarTupleType: lambda wanted: st.lists(values(wanted.item_type), max_size=2).map(listed),
-    inspect.UnionType: lambda wanted: st.one_of([values(each) for each in wanted.types]),
+    inspect.UnionType: unions,
     inspect.NoneType: lambda _: st.sampled_from(["", "~", "null"]).map(plain),
     inspect.StrType: texts,
     inspect.IntType: integers,

@@ -22,6 +22,7 @@ from vmf.model import (
     ImageRoot,
     Job,
     Network,
+    Networks,
     NetworkType,
     Offer,
     Share,
@@ -130,11 +131,14 @@ ROOT = ImageRoot(path=Path("/srv/images"))
 @pytest.mark.parametrize(
     ("job", "images", "fits"),
     [
-        (ELSEWHERE, (), True),
+        (ELSEWHERE, None, True),
+        (ELSEWHERE, (), False),
+        (JOB, (), False),
+        (replace(JOB, image=None), (), True),
         (ELSEWHERE, (ROOT,), False),
         (ELSEWHERE, (ROOT, ImageRoot(path=Path("/srv/images2"))), True),
         (replace(ON_HOST, image=None), (ROOT,), True),
-        (replace(ON_HOST, image=None), (replace(ROOT, users=("ada",)),), False),
+        (replace(ON_HOST, image=None), (ImageRoot(path=Path("/")),), True),
         (ON_HOST, (ROOT,), False),
         (replace(ELSEWHERE, disks=(there("/srv/images/../images2/a.raw"),)), (ROOT,), False),
         (replace(ELSEWHERE, disks=(there("/srv/images2/../images/a.raw"),)), (ROOT,), True),
@@ -170,17 +174,26 @@ def test_a_hosts_own_words_count_beside_its_folders():
         ((Share(name="data"), Share(name="drop", write=True)), True),
         ((Share(name="data", write=True),), False),
         ((Share(name="other"),), False),
-        ((Share(name="theirs"),), False),
     ],
 )
 def test_folders_are_shared_under_the_names_and_with_the_rights_that_the_owner_gives(shares, fits):
     folders = {
         "data": Folder(path=Path("/srv/data")),
         "drop": Folder(path=Path("/srv/drop"), write=True),
-        "theirs": Folder(path=Path("/srv/theirs"), users=("ada",)),
     }
     able = replace(offer(folders=folders), capabilities=("shares",))
     assert bool(match(replace(JOB, shares=shares), [able]).fitting) is fits
+
+
+@pytest.mark.parametrize("types", [None, (NetworkType.USER,)])
+def test_nobodys_own_words_open_a_network_that_the_host_does_not_offer(types):
+    """A job's requirements can replace what it implies, but not a host's policy."""
+    words = 'TARGET.VM_Networking =!= 1 && TARGET.VM_Networking_Types =!= "x"'
+    wishing = replace(JOB, network=Network(type=NetworkType.USER), requirements=words)
+    able = replace(offer(networks=Networks(types=types)), capabilities=("network-user",))
+    assert match(wishing, [able]).fitting
+    for barred in (replace(able, capabilities=()), replace(able, host=offer(networks=Networks(types=())).host)):
+        assert match(wishing, [barred]).hopeless
 
 
 def test_an_ability_that_only_this_host_lacks_is_told_with_what_its_probe_found():

@@ -180,7 +180,7 @@ def test_a_mac_address_is_the_jobs_or_made_of_its_token():
         (Networks(types=(NetworkType.BRIDGE, NetworkType.NAT)), ("network-bridge", "network-nat"), NetworkType.BRIDGE),
         (Networks(types=(NetworkType.BRIDGE, NetworkType.NAT)), ("network-nat",), NetworkType.NAT),
         (Networks(default=NetworkType.USER), ("network-nat", "network-user"), NetworkType.USER),
-        (Networks(users={NetworkType.NAT: ("ada",)}), ("network-nat", "network-user"), NetworkType.USER),
+        (Networks(default=NetworkType.USER), ("network-nat",), NetworkType.NAT),
     ],
 )
 def test_the_default_network_is_the_hosts_word_or_the_first_that_it_has(networks, capabilities, type_):

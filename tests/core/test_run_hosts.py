@@ -17,7 +17,7 @@ from farm import FARM
 from vmf.errors import HostFault, SetupError
 from vmf.hookspecs import hookimpl
 from vmf.match import Rejection
-from vmf.model import Connection, Facts, Folder, Host, HostBoot, Networks, NetworkType, Transport
+from vmf.model import Connection, Facts, Folder, Host, HostBoot, ImageRoot, Networks, NetworkType, Transport
 from vmf.plugins import HYPERVISORS
 from vmf.run import hosts
 from vmf.testing import fake
@@ -78,21 +78,39 @@ def test_a_host_is_for_those_it_names(make):
     assert rejected.reason == f"it is not for user {ME}"
     (offer,) = farm.hosts.offers((replace(FARM, users=("ada", ME)),))
     assert offer.host.name == "farm"
+    (nobodys,) = farm.hosts.offers((replace(FARM, users=()),))
+    assert nobodys.clause == "users"
 
 
-def enable(monkeypatch, ability):
-    """Let the fake declare one ability more."""
-    able = replace(fake.hypervisor(), capabilities={**fake.ABILITIES, ability: "It can."})
+def enable(monkeypatch, *abilities):
+    """Let the fake declare more abilities."""
+    able = replace(fake.hypervisor(), capabilities={**fake.ABILITIES, **dict.fromkeys(abilities, "It can.")})
     monkeypatch.setattr(fake, "hypervisor", hookimpl(lambda: able))
 
 
 def test_of_what_a_host_has_for_some_each_gets_his_own(make, monkeypatch):
-    enable(monkeypatch, "shares")
-    others = {NetworkType.BRIDGE: ("ada",), NetworkType.NAT: (ME,)}
-    folders = {"mine": Folder(path=Path("/m"), users=("ada", ME)), "theirs": Folder(path=Path("/t"), users=("ada",))}
-    (offer,) = make().hosts.offers((replace(FARM, networks=Networks(users=others), folders=folders),))
-    assert offer.host.networks.users == {NetworkType.BRIDGE: ("ada",)}
-    assert {name: each.users for name, each in offer.host.folders.items()} == {"mine": (), "theirs": ("ada",)}
+    """A list of nobody is for nobody; also whoever connects the host sees no more of it."""
+    enable(monkeypatch, "shares", "network-nat", "network-bridge")
+    some = {"everybodys": None, "mine": ("ada", ME), "theirs": ("ada",), "nobodys": ()}
+    host = replace(
+        FARM,
+        networks=Networks(users={NetworkType.BRIDGE: ("ada",), NetworkType.NAT: (ME,), NetworkType.USER: ()}),
+        folders={name: Folder(path=Path("/", name), users=users) for name, users in some.items()},
+        images=tuple(ImageRoot(path=Path("/", name), users=users) for name, users in some.items()),
+    )
+    hosts_ = make().hosts
+    (offer,) = hosts_.offers((host,))
+    for seen in (offer.host, hosts_.hypervisor(host).host):
+        assert list(seen.folders) == ["everybodys", "mine"]
+        assert [root.path.name for root in seen.images] == ["everybodys", "mine"]
+    assert [each for each in offer.capabilities if each.startswith("network-")] == ["network-nat"]
+    assert offer.facts.missing["network-bridge"] == f"it is not for user {ME}"
+    assert hosts_.facts(host).missing == {}
+
+
+def test_a_list_of_no_images_is_not_one_that_was_not_given(make):
+    unlimited, none = make().hosts.offers((FARM, replace(FARM, name="b", images=(), folders={})))
+    assert (unlimited.host.images, none.host.images) == (None, ())
 
 
 SSH = Connection(transport=Transport.SSH, address="a")

@@ -58,7 +58,7 @@ def given(**block):
 
 
 def offered(*types, **more):
-    return host(networks=Networks(types=types, **more))
+    return host(networks=Networks(types=types or None, **more))
 
 
 def disks(*some):

@@ -58,6 +58,18 @@ def spec(file):
     return lambda text: load_hosts([file(f"{HEAD}spec: {text}\n")], settings=SETTINGS, remark=pytest.fail)
 
 
+LISTS = ("users: {}", "images: {}", "networks: {{types: {}}}", "folders: {{x: {{path: /x, users: {}}}}}")
+
+
+@pytest.mark.parametrize("words", LISTS)
+def test_a_list_of_nobody_is_read_as_one_and_a_list_that_is_left_open_is_refused(spec, words):
+    """Everybody is meant where there is no list, not where all lines of one are commented out."""
+    given, absent = spec(f"{{type: fake, {words.format('[]')}}}"), spec("{type: fake, folders: {x: {path: /x}}}")
+    assert given != absent
+    with pytest.raises(SpecError, match="a list is wanted, this is empty"):
+        spec(f"{{type: fake, {words.format('')}}}")
+
+
 @pytest.fixture
 def fault_of(spec):
     def fault_of(text: str) -> Fault:

@@ -29,15 +29,18 @@ def test_one_host_that_can_is_enough(judged, sample: Sample, more):
 @pytest.mark.parametrize(
     ("words", "offered", "rules"),
     [
-        ("{}", "[]", []),
-        ("{}", "[user]", []),
-        ("{type: none}", "[user]", []),
-        ("{type: bridge}", "[]", []),
-        ("{type: bridge}", "[user, nat]", ["VMF506"]),
+        ("{}", "{}", []),
+        ("{}", "{types: []}", ["VMF506"]),
+        ("{}", "{types: [user]}", []),
+        ("{type: none}", "{types: [user]}", []),
+        ("{type: none}", "{types: []}", []),
+        ("{type: user}", "{types: [user], users: {user: [ana]}}", []),
+        ("{type: bridge}", "{}", []),
+        ("{type: bridge}", "{types: [user, nat]}", ["VMF506"]),
     ],
 )
 def test_networks(judged, words, offered, rules):
-    found = judged(job(f"network: {words}"), hosts=(host(f"networks: {{types: {offered}}}"),))
+    found = judged(job(f"network: {words}"), hosts=(host(f"networks: {offered}"),))
     assert [each.rule.id for each in found] == rules
 
 

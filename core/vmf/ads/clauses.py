@@ -60,12 +60,10 @@ IMPLIED: Final = (
     ),
     _Implied(name="cpus", about=("Cpus", "TotalCpus"), of="RequestCpus", expression="TARGET.Cpus >= MY.RequestCpus"),
     _Implied(name="disk", about=("Disk",), of="RequestDisk", expression="TARGET.Disk >= MY.RequestDisk"),
-    _Implied(
-        name="network", about=("VM_Networking",), of="JobVMNetworking", expression="TARGET.VM_Networking =?= true"
-    ),
+    _Implied(name="network", about=(), of="JobVMNetworking", expression="TARGET.VM_Networking =?= true"),
     _Implied(
         name="network type",
-        about=("VM_Networking_Types",),
+        about=(),
         of="JobVMNetworkingType",
         expression='stringListIMember(MY.JobVMNetworkingType, TARGET.VM_Networking_Types, ",")',
     ),

@@ -56,13 +56,18 @@ def _free(offer: Offer, what: str) -> int:
 
 def networks(host: Host, capabilities: Iterable[str]) -> tuple[NetworkType, ...]:
     """The kinds of network that a host has, of those that its policy offers, if it has one; see `model.granted`."""
-    able = [each for each in _KINDS if f"{_NETWORK}{each}" in capabilities and each not in host.networks.users]
-    return tuple(each for each in host.networks.types or able if each in able)
+    able = [each for each in _KINDS if f"{_NETWORK}{each}" in capabilities]
+    offered = host.networks.types
+    return tuple(able) if offered is None else tuple(each for each in offered if each in able)
 
 
 def default_network(host: Host, capabilities: Iterable[str]) -> NetworkType:
-    """The kind of network that a job gets that names none; NONE if the host has none."""
-    return host.networks.default or next(iter(networks(host, capabilities)), NetworkType.NONE)
+    """The kind of network that a job gets that names none: the host's word, if it has that one for this job.
+
+    Else the first that it has; NONE if it has none.
+    """
+    there, meant = networks(host, capabilities), host.networks.default
+    return meant if meant and meant in there else next(iter(there), NetworkType.NONE)
 
 
 def _disk_space(offer: Offer) -> Node | None:
@@ -72,12 +77,14 @@ def _disk_space(offer: Offer) -> Node | None:
 
 def _image_folders(offer: Offer) -> Node | None:
     roots = offer.host.images
-    return ",".join(str(root.path) for root in roots if not root.users) if roots else None
+    return None if roots is None else ",".join(str(root.path) for root in roots)
 
 
 def _foreign_files(offer: Offer) -> Node | None:
-    roots = (re.escape(str(root.path)) for root in offer.host.images if not root.users)
-    return f"^(?!({'|'.join(roots) or '(?!)'})/)" if offer.host.images else None
+    if offer.host.images is None:
+        return None
+    roots = "|".join(re.escape(str(root.path).rstrip("/")) for root in offer.host.images)
+    return f"^(?!({roots})/)" if offer.host.images else "^"
 
 
 def _image_files(job: Job) -> Node | None:
@@ -89,7 +96,7 @@ def _start(offer: Offer) -> Node | None:
 
 
 def _requirements(offer: Offer) -> Node | None:
-    start, images = _start(offer), tree(OWN_IMAGES) if offer.host.images else None
+    start, images = _start(offer), None if offer.host.images is None else tree(OWN_IMAGES)
     if start is None or images is None:
         return images if start is None else start
     return Binary(operator="&&", left=Parentheses(inner=start), right=images)
@@ -224,12 +231,12 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
     Attribute(
         name="VM_Folders",
         meaning="The folders that machines can share, a string list of names.",
-        value=lambda offer: ",".join(name for name, each in offer.host.folders.items() if not each.users),
+        value=lambda offer: ",".join(offer.host.folders),
     ),
     Attribute(
         name="VM_Writable_Folders",
         meaning="Those of them that a guest may write in.",
-        value=lambda offer: ",".join(n for n, each in offer.host.folders.items() if each.write and not each.users),
+        value=lambda offer: ",".join(name for name, each in offer.host.folders.items() if each.write),
     ),
     Attribute(
         name="VM_Image_Folders",

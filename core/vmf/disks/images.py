@@ -166,8 +166,10 @@ def check_roots(files: Iterable[File], host: Host) -> None:
     Raises:
         Refused: for the first file that lies elsewhere.
     """
-    roots = [root.path for root in host.images if not root.users]
-    for file in files if host.images else ():
+    if host.images is None:
+        return
+    roots = [root.path for root in host.images]
+    for file in files:
         if real := outside(file.path, roots):
             allowed = ", ".join(map(shown, roots)) or "none"
             hint = f"put the file there: {allowed}" if roots else "ask the host's owner"

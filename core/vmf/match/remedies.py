@@ -66,7 +66,7 @@ def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Ite
         what = f"ask the host's owner to drop `{brief(clause.expression)}` from `start`"
         yield Remedy(what=what, waives={"start": None})
     if clause.name == IMAGES:
-        yield Remedy(what="ask the host's owner to allow the folders of your `images`", waives={"images": ()})
+        yield Remedy(what="ask the host's owner to allow the folders of your `images`", waives={"images": None})
 
 
 def treated(job: Job, chosen: Sequence[Remedy]) -> Job:

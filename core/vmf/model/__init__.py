@@ -23,6 +23,7 @@ from vmf.model.host import (
     granted,
     permits,
     taken_of,
+    withheld,
 )
 from vmf.model.image import FORMATS, Access, Bus, Disk, DiskFormat, File, Image, Slice
 from vmf.model.job import Job
@@ -147,4 +148,5 @@ __all__ = [
     "granted",
     "permits",
     "taken_of",
+    "withheld",
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
@@ -14,10 +14,8 @@ from vmf.model.image import File
 from vmf.model.parts import NetworkType
 from vmf.model.terms import ADDRESS, BRIDGE, NAME, Attributes, Count, Expression, Labels, Line, Name, Port, Size
 
-G = TypeVar("G", "Folder", "ImageRoot")
-
 Users: TypeAlias = Annotated[tuple[Line, ...], Meta(max_length=1000)]
-"""Login names."""
+"""Login names: who is not among them is left out, so that an empty list is for nobody."""
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -81,16 +79,21 @@ class Networks(Struct, frozen=True, kw_only=True):
     """The networks that machines can have."""
 
     types: Annotated[
-        tuple[NetworkType, ...],
-        Meta(description="Those that are offered.", max_length=5, extra={"needs": "network-{}"}),
-    ] = ()
+        Annotated[tuple[NetworkType, ...], Meta(max_length=5)] | None,
+        Meta(
+            description="Those that are offered, none if it is empty; the plugin's word if not given.",
+            extra={"needs": "network-{}"},
+        ),
+    ] = None
     default: Annotated[
         NetworkType | None, Meta(description="Which of them is meant by default; the first if not given.")
     ] = None
     bridge: Annotated[Annotated[str, Meta(pattern=BRIDGE)] | None, Meta(description="The bridge's name.")] = None
     users: Annotated[
         Mapping[NetworkType, Users],
-        Meta(description="Who may use a type, such as {bridge: [ana]}; everybody if it is not named."),
+        Meta(
+            description="Who may use a type, such as {bridge: [ana]}, nobody if that is empty; everybody if not named."
+        ),
     ] = {}
     outside: Annotated[
         bool,
@@ -110,14 +113,18 @@ class Folder(Struct, frozen=True, kw_only=True):
 
     path: Annotated[Path, Meta(description="Its full path on the host.")]
     write: Annotated[bool, Meta(description="Whether a guest may write in it, if its job asks for that.")] = False
-    users: Annotated[Users, Meta(description="Who may use it; everybody if not given.")] = ()
+    users: Annotated[
+        Users | None, Meta(description="Who may use it, nobody if it is empty; everybody if not given.")
+    ] = None
 
 
 class ImageRoot(Struct, frozen=True, kw_only=True):
     """A folder of the host below which machines may use files."""
 
     path: Annotated[Path, Meta(description="Its full path on the host.")]
-    users: Annotated[Users, Meta(description="Who may use it; everybody if not given.")] = ()
+    users: Annotated[
+        Users | None, Meta(description="Who may use it, nobody if it is empty; everybody if not given.")
+    ] = None
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -194,16 +201,16 @@ class Host(Struct, frozen=True, kw_only=True):
         Meta(description="When a job has to leave, as a ClassAd expression.", extra={"needs": "policy"}),
     ] = None
     users: Annotated[
-        Users,
-        Meta(description="The users who may use it, by login name; everybody if not given."),
-    ] = ()
+        Users | None,
+        Meta(description="The users who may use it, by login name, nobody if it is empty; everybody if not given."),
+    ] = None
     images: Annotated[
-        tuple[ImageRoot, ...],
+        Annotated[tuple[ImageRoot, ...], Meta(max_length=100)] | None,
         Meta(
-            description="The folders whose files machines may use in place, as disks and kernels; any if not given.",
-            max_length=100,
+            description="The folders whose files machines may use in place, as disks and kernels, none if it is empty; "
+            "any if not given."
         ),
-    ] = ()
+    ] = None
     folders: Annotated[
         Mapping[Name, Folder],
         Meta(
@@ -257,21 +264,21 @@ class Offer(Struct, frozen=True, kw_only=True):
     """Bytes that are free where its machines lie; None: not known."""
 
 
-def permits(users: Sequence[str], user: str) -> bool:
-    """Whether a list of users, in which nobody means everybody, has this one."""
-    return not users or user in users
+def permits(users: Users | None, user: str) -> bool:
+    """Whether what is for these users, or for everybody, is for this one."""
+    return users is None or user in users
 
 
 def granted(host: Host, user: str) -> Host:
-    """The host as one user meets it: what is for this user names nobody, what still names users is for others."""
-    others = {type_: users for type_, users in host.networks.users.items() if not permits(users, user)}
+    """The host as one user meets it: folders that are for others only are not there; for networks see `withheld`."""
     return replace(
         host,
-        networks=replace(host.networks, users=others),
-        images=tuple(_granted(root, user) for root in host.images),
-        folders={name: _granted(folder, user) for name, folder in host.folders.items()},
+        images=None if host.images is None else tuple(each for each in host.images if permits(each.users, user)),
+        folders={name: each for name, each in host.folders.items() if permits(each.users, user)},
     )
 
 
-def _granted(grant: G, user: str) -> G:
-    return replace(grant, users=()) if permits(grant.users, user) else grant
+def withheld(host: Host, user: str) -> Mapping[str, str]:
+    """The abilities that a host has for others only, each with the reason."""
+    others = (type_ for type_, users in host.networks.users.items() if not permits(users, user))
+    return {f"network-{type_}": f"it is not for user {user}" for type_ in others}

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+from msgspec.structs import replace
+
 from vmf.errors import HostLost, SetupError, VmfError
 from vmf.match import Rejection
-from vmf.model import Claim, Facts, Host, Image, Offer, Transport, granted, permits, taken_of
+from vmf.model import Claim, Facts, Host, Image, Offer, Transport, granted, permits, taken_of, withheld
 from vmf.plugins import Hypervisor, Plugins
 from vmf.store import Store
 
@@ -121,12 +123,12 @@ class Hosts:
         return None
 
     def _offer(self, host: Host, facts: Facts, taken: Claim) -> Offer:
-        capabilities = tuple(sorted(self._plugins.types[host.type].capabilities.keys() - facts.missing.keys()))
+        missing = {**facts.missing, **withheld(host, _me())}
         return Offer(
             host=granted(host, _me()),
-            facts=facts,
+            facts=replace(facts, missing=missing),
             taken=taken,
-            capabilities=capabilities,
+            capabilities=tuple(sorted(self._plugins.types[host.type].capabilities.keys() - missing.keys())),
             free_disk=self._free_disk(host),
         )
 
@@ -141,7 +143,7 @@ class Hosts:
         folder = self._store.home.host(host.name)
         folder.mkdir(parents=True, exist_ok=True, mode=0o711)  # passable: the plugin says who may reach what in it
         with ExitStack() as opened:
-            hypervisor = self._plugins.connect(host, folder)
+            hypervisor = self._plugins.connect(granted(host, _me()), folder)
             opened.callback(hypervisor.close)
             opened.callback(hypervisor.watch(self._nudge).close)
             self._opened.push(opened.pop_all())

@@ -39,15 +39,15 @@ def _insecure(host: Host) -> Iterator[Objection]:
 
 
 def _networks(host: Host) -> Iterator[Objection]:
-    given = host.networks
-    for number, each in enumerate(given.types):
+    given, types = host.networks, host.networks.types or ()
+    for number, each in enumerate(types):
         if each in {NetworkType.NONE, NetworkType.DEFAULT}:
             what = f"{each} is no kind of network"
             yield Objection(at=("networks", "types", number), what=what, hint="write nat, bridge or user")
-    if given.default and given.default not in given.types:
+    if given.default and given.default not in types:
         what = f"{given.default} is not among the types"
         yield Objection(at=("networks", "default"), what=what, hint="add it to `types:`")
-    if (NetworkType.BRIDGE in given.types) != bool(given.bridge):
+    if (NetworkType.BRIDGE in types) != bool(given.bridge):
         what = "there is no type bridge" if given.bridge else "the bridge has no name"
         hint = "add bridge to `types:`" if given.bridge else "add `bridge: br0`"
         yield Objection(at=("networks", "bridge" if given.bridge else "types"), what=what, hint=hint)
@@ -62,7 +62,7 @@ def _unoffered(host: Host) -> Iterator[Objection]:
         *((("together",), apart) for _ in range(given.together)),
     )
     for at, types in said:
-        if given.types and not types & frozenset(given.types):
+        if given.types is not None and not types & frozenset(given.types):
             what = f"{' and '.join(sorted(types))} {'are' if len(types) > 1 else 'is'} not among the types"
             yield Objection(at=("networks", *at), what=what, hint="add it to `types:`, or leave this out")
 

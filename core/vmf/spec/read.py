@@ -177,8 +177,9 @@ def _dict(reader: Reader, given: Given, wanted: inspect.DictType) -> Mapping[Any
 
 def _tuple(reader: Reader, given: Given, wanted: inspect.VarTupleType) -> tuple[Any, ...]:
     if not isinstance(given.node, Sequence):
-        what = f"a list is wanted, this is {KINDS[type(given.node)]}"
-        raise given.wrong(what, hint="write it as [a, b]", rule=refusals.WRONG_SHAPE)
+        found = "empty" if isinstance(given.node, Scalar) and given.node.null else KINDS[type(given.node)]
+        what = f"a list is wanted, this is {found}"
+        raise given.wrong(what, hint="write it as [a, b]; an empty one is []", rule=refusals.WRONG_SHAPE)
     _count(given, len(given.node.items), wanted.max_length)
     read = (reader.read(given.below(number, item), wanted.item_type) for number, item in enumerate(given.node.items))
     return tuple(value for value in read if value is not LOST)
@@ -190,11 +191,15 @@ def _count(given: Given, number: int, most: int | None) -> None:
 
 
 def _union(reader: Reader, given: Given, wanted: inspect.UnionType) -> Any:  # noqa: ANN401  # as `read`
-    """Nothing, where nothing is given; an allowed word, where it is one; else what the type that is left says."""
+    """Nothing, where nothing is given; an allowed word, where it is one; else what the type that is left says.
+
+    A list without a word below its key is refused: it could be meant as empty, which is not the same as not given.
+    """
     optional = any(isinstance(each, inspect.NoneType) for each in wanted.types)
-    if optional and isinstance(given.node, Scalar) and given.node.null:
-        return None
     (inner,) = (each for each in wanted.types if not isinstance(each, inspect.NoneType | inspect.LiteralType))
+    empty = isinstance(given.node, Scalar) and given.node.null
+    if optional and empty and not isinstance(inner, inspect.VarTupleType):
+        return None
     for words in wanted.types:
         if (
             isinstance(words, inspect.LiteralType)

@@ -187,7 +187,10 @@ def _list(wanted: inspect.VarTupleType) -> Schema:
 
 
 def _union(wanted: inspect.UnionType) -> Schema:
-    """A field that may be left empty, or allowed words beside what another type says."""
+    """A field that may be left empty, unless it is a list; or allowed words beside what another type says."""
+    told = [each for each in wanted.types if not isinstance(each, inspect.NoneType)]
+    if isinstance(told[0], inspect.VarTupleType):
+        return _schema(told[0])
     return {"anyOf": [_schema(each) for each in wanted.types]}
 
 

@@ -65,7 +65,7 @@ def facts(connection: Connection, handle: Handle) -> MachineFacts:
 @hookimpl
 def create(connection: Connection, host: Host, machine: Machine) -> Handle:
     """Define and start a domain."""
-    connection.create(machine, roots=[root.path for root in host.images if not root.users])
+    connection.create(machine, roots=[root.path for root in host.images or ()])
     return Handle(host=host.name, machine=machine.name)
 
 
