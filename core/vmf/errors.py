@@ -53,10 +53,7 @@ class HoldCode(StrEnum):
 
     IMAGE_MISSING = "image-missing", "A file that the job names is not there."
     IMAGE_INVALID = "image-invalid", "A file that the job names is not what it should be, or must not be used."
-    IMAGE_UNREADABLE = (
-        "image-unreadable",
-        "A file that the job names cannot be read, or written in place, by whoever has to.",
-    )
+    IMAGE_UNREADABLE = "image-unreadable", "A file that the job names cannot be read or written by whoever has to."
     DISK_IN_USE = "disk-in-use", "A disk is used by somebody else, and one of the two writes to it in place."
     PORT_IN_USE = "port-in-use", "A port of the host that the job names is used by somebody else."
     REFUSED = "refused", "A plugin or a site's policy forbids what the job wants."
