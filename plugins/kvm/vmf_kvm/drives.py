@@ -76,7 +76,9 @@ def drives(machine: Machine) -> tuple[Drive, ...]:
         )
         if bus is Bus.IDE and drive.number >= IDE_PLACES:
             raise _refusal(
-                media, f"IDE has four places, and {drive.device} is none of them", "use another bus for some"
+                media,
+                f"IDE has four places, and {drive.device} is none of them",
+                "attach some disks to another bus; the results volume and vmf's CD-ROM are on that of the first disk",
             )
         found.append(drive)
     return tuple(found)
@@ -183,4 +185,11 @@ def checked(media: Media) -> Bus:
 
 
 def _refusal(media: Media, what: str, hint: str) -> JobFault:
-    return JobFault(f"{media.file or 'an empty CD-ROM drive'}: {what}", code=HoldCode.MACHINE_INVALID, hint=hint)
+    return JobFault(f"{_called(media)}: {what}", code=HoldCode.MACHINE_INVALID, hint=hint)
+
+
+def _called(media: Media) -> str:
+    """What the job's owner knows a drive by: that of `cdrom` is the only CD-ROM drive with a name of the job's."""
+    if isinstance(media, MachineDisk):
+        return media.file
+    return "cdrom" if media.device else "a CD-ROM drive"

@@ -185,6 +185,15 @@ def test_only_a_disk_in_place_is_written():
     assert written(MACHINES["disks"]) == {KEPT.file}
 
 
+@pytest.mark.parametrize(
+    ("cdrom", "name"),
+    [(MachineCdrom(file="files", device="vdb"), "cdrom"), (MachineCdrom(bus=Bus.XEN), "a CD-ROM drive")],
+)
+def test_a_drive_that_cannot_be_is_called_as_its_owner_knows_it(cdrom, name):
+    with pytest.raises(JobFault, match=f"^{name}: "):
+        drives(replace(MACHINES["disks"], cdroms=(cdrom,)))
+
+
 def test_a_socket_fits_whatever_the_machine_is_called():
     longest = PLACE.socket("x" * 63, Socket.CONSOLE)
     assert len(longest) == len(PLACE.socket("x", Socket.CONSOLE))

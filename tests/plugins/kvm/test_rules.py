@@ -40,8 +40,9 @@ def test_a_drive_that_kvm_does_not_have(found, disk, words):
 
 
 def test_a_cd_rom_that_kvm_does_not_have(found):
-    ((rule, at, _),) = found("type: kvm", "cdrom: {iso: c.iso, device: vdb}", "disks: [{file: a.raw}]")
+    ((rule, at, what),) = found("type: kvm", "cdrom: {iso: c.iso, device: vdb}", "disks: [{file: a.raw}]")
     assert (rule, at) == ("KVM201", ("cdrom",))
+    assert what.startswith("cdrom: its `device` is none of its bus")
 
 
 @pytest.mark.parametrize(
