@@ -116,6 +116,7 @@ SYNTAX = (
     Sample("VMF117", "a queue of nothing", job("queue: →[«|{cpus: 1}»]")),
     Sample("VMF117", "a queue of rows that are not there", job("queue: {«file: →none.csv|count: 1»}")),
     Sample("VMF118", "an older version", FINE.replace("vmf/v1", _OLDER)),
+    Sample("VMF119", "a folder of a host without a full path", host("folders: {x: {path: →«|/»}}")),
     Sample("VMF119", "one that does not travel without a full path", job("disks: [{file: {on_host: →«|/»a.raw}}]")),
     Sample("VMF120", "a disk whose format nobody states", job("disks: [{file: →{on_host: /a}«|, format: raw»}]")),
     Sample("VMF121", "a file of the guest contract", job("run: x", "results: {files: [→«exit-|»code]}")),
@@ -207,6 +208,12 @@ CONTRADICTIONS = (
         "results twice in one file",
         f"{job('results: {folder: out}')}---\n{job('results: {folder: →out«|2»}', name='k')}",
     ),
+    Sample(
+        "VMF226",
+        "a disk that two jobs have and one changes",
+        f"{job('disks: [{file: data.raw, access: «in-place|snapshot»}]')}---\n"
+        f"{job('disks: [{file: →data.raw}]', name='k')}",
+    ),
     Sample("VMF251", "a transport without an address", host("→connection: {transport: ssh«|, address: h»}")),
     Sample("VMF251", "an address without a transport", host("connection: {«|transport: ssh, »address: →h}")),
     Sample("VMF252", "a connection without a cipher", host("connection: {transport: →tcp, address: «h|localhost»}")),
@@ -252,6 +259,8 @@ FILES = (
     Sample(
         "VMF505", "a host that wants what its plugin cannot", host("connection: {transport: →«tls|ssh», address: h}")
     ),
+    Sample("VMF508", "a folder that is not there", host("folders: {x: {path: →/«no|»}}")),
+    Sample("VMF508", "images in what is no folder", host("images: [{path: /}, {path: →/«dev/null|»}]")),
     Sample("VMF507", "a host that its plugin cannot drive", host().replace("toy", "→«words|toy»")),
     Sample("VMF502", "a type that no plugin has", job("type: [toy«, →tyo|»]")),
 )

@@ -37,6 +37,22 @@ class TestFolders:
         assert [each.rule.id for each in judged(wrong)] == ["VMF404", "VMF404"]
 
 
+class TestDisksInPlace:
+    @pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+    def test_one_file_by_two_names(self, judged, link):
+        link(Path("other.raw"), Path("data.raw").absolute())
+        found = judged(job("disks: [{file: data.raw}, {file: other.raw, access: in-place}]"))
+        assert [each.rule.id for each in found] == ["VMF214", "VMF214"]
+        assert [name in each.fault.what for name, each in zip(("other.raw", "data.raw"), found, strict=True)] == [
+            True,
+            True,
+        ]
+
+    def test_snapshots_may_share_one(self, judged):
+        Path("other.raw").symlink_to("data.raw")
+        assert judged(job("disks: [{file: data.raw}, {file: other.raw, access: read}]")) == ()
+
+
 class TestNamesOnACdrom:
     @pytest.mark.parametrize(
         ("files", "hint"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lint.samples import job
+from lint.samples import document, job
 from vmf.lint.together import clashes
 from vmf.spec import JobWords
 from vmf.spec.documents import each_document
@@ -42,3 +42,14 @@ def test_the_runs_of_a_queue_share_no_folder(shared):
 @pytest.mark.parametrize("queue", ["{count: 3}", "[{results.folder: a}, {results.folder: b}, {cpus: 2}]"])
 def test_folders_of_their_own_are_fine(shared, queue):
     assert shared(job(f"queue: {queue}")) == []
+
+
+def test_a_disk_that_one_job_changes_is_no_other_jobs(shared, folder):
+    Path("link.raw").symlink_to(folder / "data.raw")
+    in_place = job("disks: [{file: link.raw, access: in-place}]")
+    assert shared(in_place, job("disks: [{file: data.raw}]", name="k")) == [
+        (15, 18, "spec.disks, item 1.file: j has this disk, too")
+    ]
+    (found,) = shared(in_place, document("Job", "image: data.raw", "memory: 64MiB", name="k"))
+    assert found[2] == "spec.image: j has this disk, too"
+    assert shared(in_place, job(name="k")) == shared(job(), job(name="k")) == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -13,8 +14,10 @@ from vmf.files import iso9660, secret
 from vmf.files.access import open_file
 from vmf.files.gathering import collect
 from vmf.files.source import Read, find
-from vmf.model import File, Job
+from vmf.model import Access, File, Job
 from vmf.rules import Check, Objection, Rule, Severity
+from vmf.spec.contradiction_rules import IN_PLACE_TWICE
+from vmf.spec.faults import shown
 
 FOLDER = Rule(
     id="VMF406",
@@ -48,6 +51,28 @@ UNFIT = Rule(
     why="A disc cannot hold every name nor every kind of file, an ISO has to be one, a secret has to fit a variable.",
     mend="Do what the finding says; what cannot lie on a CD-ROM can in an archive.",
 )
+
+
+def identity(file: File) -> Hashable:
+    """What all names of one file have in common; of what is on a host, or not there, only the name is known."""
+    with suppress(OSError, ValueError):
+        if not file.on_host:
+            found = file.path.stat()
+            return found.st_dev, found.st_ino, file.part
+    return file
+
+
+def _linked_in_place(job: Job) -> Iterator[Objection]:
+    """As `vmf.spec.job_checks` says of one name that is given twice."""
+    disks = job.bundle.disks
+    known = [identity(disk.file) for disk in disks]
+    before = len(disks) - len(job.disks)
+    for number, disk in enumerate(job.disks):
+        same = [each for each, other in zip(disks, known, strict=True) if other == known[before + number]]
+        names = [each.file.path.name for each in same if each.file != disk.file]
+        if names and Access.IN_PLACE in {each.access for each in same}:
+            what = f"another disk of the job is the same file by another name, {shown(names[0])}"
+            yield Objection(at=("disks", number, "file"), what=what, hint="give each disk a file of its own")
 
 
 def _single_files(job: Job) -> Iterator[tuple[tuple[str | int, ...], File]]:
@@ -148,6 +173,7 @@ def _empty_seed(job: Job) -> Iterator[Objection]:
 
 
 CHECKS: tuple[Check[Any], ...] = (
+    Check(rule=IN_PLACE_TWICE, kind=Job, judge=_linked_in_place),
     Check(rule=FOLDER, kind=Job, judge=_folders),
     Check(rule=SAME_NAME, kind=Job, judge=_same_names),
     Check(rule=OPEN_SECRET, kind=Job, judge=_open_secrets),

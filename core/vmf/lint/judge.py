@@ -19,7 +19,7 @@ from vmf.model import Host, Image, Job
 from vmf.plugins import Plugins
 from vmf.rules import Check, Rule
 from vmf.spec import JobWords, contradictions, nodes, refusals
-from vmf.spec.contradiction_rules import MAC_TWICE, SAME_RESULTS
+from vmf.spec.contradiction_rules import IN_PLACE_SHARED, MAC_TWICE, SAME_RESULTS
 from vmf.spec.documents import KINDS, Draft, Names, each_document, locate
 from vmf.spec.faults import Faults, shown, suggestion
 from vmf.spec.given import Given
@@ -81,6 +81,7 @@ def all_rules(plugins: Plugins) -> Mapping[str, Rule]:
         *(check.rule for check in contradictions.CONTRADICTIONS),
         MAC_TWICE,
         SAME_RESULTS,
+        IN_PLACE_SHARED,
         *expression_rules.RULES,
         *(check.rule for check in files.CHECKS),
         *hosts.RULES,

@@ -7,11 +7,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from vmf.lint.files import identity
 from vmf.lint.finding import Finding
-from vmf.model import Job
+from vmf.model import Access, Job
 from vmf.rules import Rule
-from vmf.spec.contradiction_rules import MAC_TWICE, SAME_RESULTS
+from vmf.spec.contradiction_rules import IN_PLACE_SHARED, MAC_TWICE, SAME_RESULTS
 from vmf.spec.documents import Draft
+from vmf.spec.given import Given
 
 
 class _Own(Struct, frozen=True):
@@ -37,6 +39,22 @@ def clashes(jobs: Sequence[Draft[Job]]) -> Iterator[Finding]:
                 yield Finding(rule=own.rule, fault=fault)
             elif found is not None:
                 first[found] = each.value.name if each.value else ""
+    yield from _shared_in_place([(each.value, each) for each in jobs if each.value])
+
+
+def _shared_in_place(jobs: Sequence[tuple[Job, Draft[Job]]]) -> Iterator[Finding]:
+    """Disks that one job changes while another has them; the later of the two is told."""
+    first: dict[Hashable, tuple[str, Access]] = {}
+    for job, draft in jobs:
+        disks = job.bundle.disks
+        for number, disk in enumerate(disks, start=len(job.disks) - len(disks)):
+            name, access = first.setdefault(identity(disk.file), (job.name, disk.access))
+            if name != job.name and Access.IN_PLACE in {access, disk.access}:
+                at = ("disks", number, "file") if number >= 0 else ("image",)
+                what = Given(keys=("spec", *at), node=draft.node).told(f"{name} has this disk, too")
+                hint = "give each a disk of its own, or use snapshots"
+                fault = draft.place("spec", *at).fault(what, hint=hint, rule=IN_PLACE_SHARED)
+                yield Finding(rule=IN_PLACE_SHARED, fault=fault)
 
 
 _OWN: Final = (

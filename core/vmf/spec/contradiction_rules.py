@@ -165,6 +165,13 @@ TOO_LONG = Rule(
     "together.",
     mend="Put it into a file of the CD-ROM: `cdrom.files`.",
 )
+IN_PLACE_SHARED = Rule(
+    id="VMF226",
+    title="two jobs of one file with the same disk, which one of them changes in place",
+    why="They cannot run at once: the second is held, or its guest sees the other's writes as damage.",
+    mend="Give each a disk of its own, use snapshots, or run them one after the other.",
+    severity=Severity.WARNING,
+)
 CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",
