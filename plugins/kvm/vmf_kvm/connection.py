@@ -33,8 +33,8 @@ from vmf_kvm.settings import DaemonKind
 from vmf_kvm.terminal import Terminal
 from vmf_libvirt import networks
 from vmf_libvirt.client import Client
+from vmf_libvirt.described import macs
 from vmf_libvirt.errors import LibvirtFault, blaming_job
-from vmf_libvirt.networks import Card
 from vmf_libvirt.states import DomainState, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
 
@@ -107,16 +107,16 @@ class Connection:
         if known is None:
             return MachineFacts()
         screen = Path(self._place(machine).socket(machine, Socket.SCREEN))
-        forwards = nics.forwards(self.client.monitor(machine, "info usernet"))
-        addresses = (address for card in networks.cards(self.client, machine) for address in _addresses(card))
+        description = self.client.description(machine)
+        usernet = self.client.monitor(machine, "info usernet") if nics.is_user(description) else ""
         try:
             taken = self.folder(machine).taken(OVERLAYS)
         except FileNotFoundError:
             return MachineFacts()
         return replace(
             known,
-            addresses=tuple(addresses),
-            forwards=tuple(forwards),
+            addresses=tuple(self._addresses(machine, macs(description))),
+            forwards=tuple(nics.forwards(usernet)),
             screen=str(screen) if screen.is_socket() else "",
             disks=taken,
         )
@@ -220,10 +220,16 @@ class Connection:
         """Have there what a card is connected to, and what keeps machines apart."""
         if nic is None or nic.type is NetworkType.USER:
             return
-        for name, description in network.filters().items():
-            networks.adopt_filter(self.client, name, description)
+        for description in network.filters():
+            networks.define_filter(self.client, description)
         if nic.type is NetworkType.NAT:
             networks.adopt_network(self.client, network.NETWORK, network.network())
+
+    def _addresses(self, machine: str, cards: Collection[str]) -> Iterator[str]:
+        """The IP addresses of cards: by their leases, else as the kernel's neighbours have told."""
+        leases = networks.leases(self.client, machine) if cards else {}
+        for mac in cards:
+            yield from leases.get(mac) or network.neighbours(NEIGHBOURS.read_text(), mac)
 
     def _was_started(self, machine: str, state: int, reason: int) -> bool:
         """False for a machine whose maker was killed, or failed, between defining and starting it.
@@ -274,11 +280,6 @@ class Connection:
     def _remove(self, name: str, folders: tuple[Path, *tuple[str, ...]]) -> None:
         with suppress(FileNotFoundError), beneath(*folders) as folder:
             os.unlink(name, dir_fd=folder)
-
-
-def _addresses(card: Card) -> tuple[str, ...]:
-    """A card's addresses: by its lease, else as the kernel's neighbours have told."""
-    return card.leased or network.neighbours(NEIGHBOURS.read_text(), card.mac)
 
 
 def _qemu_img() -> str:

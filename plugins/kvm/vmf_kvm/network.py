@@ -45,8 +45,8 @@ def network() -> str:
     return ET.tostring(network, encoding="unicode")
 
 
-def filters() -> Mapping[str, str]:
-    """Name and XML of each filter, one that others refer to first.
+def filters() -> tuple[str, ...]:
+    """The XML of each filter, one that others refer to first.
 
     Machines are isolated ports of one bridge; what is left is the way by the gateway, which routes from the bridge to
     the bridge. So a guest may send to no address of the network but the gateway's, and ask everybody for its own.
@@ -58,7 +58,7 @@ def filters() -> Mapping[str, str]:
     for address in (GATEWAY, BROADCAST):
         ET.SubElement(_rule(apart, "accept", "200"), "ip", dstipaddr=address)
     ET.SubElement(_rule(apart, "drop", "300"), "ip", dstipaddr=GATEWAY, dstipmask=NETMASK)
-    return {each.get("name", ""): ET.tostring(each, encoding="unicode") for each in (own, apart)}
+    return tuple(ET.tostring(each, encoding="unicode") for each in (own, apart))
 
 
 def neighbours(table: str, mac: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from vmf.errors import HoldCode, JobFault
 from vmf.model import Address, Forward, MachineNic, NetworkType, NicModel, Protocol
 from vmf_kvm.network import APART, NETWORK, OWN_MAC
 from vmf_kvm.pci import Board
+from vmf_libvirt.described import tree
 
 LOOPBACK = "127.0.0.1"
 UNPRIVILEGED = 1024
@@ -91,6 +92,11 @@ def command_line(domain: ET.Element, nic: MachineNic | None, board: Board) -> No
     line = ET.SubElement(domain, "qemu:commandline", {"xmlns:qemu": NAMESPACE})
     for word in ("-netdev", network, "-device", card):
         ET.SubElement(line, "qemu:arg", value=word)
+
+
+def is_user(description: str) -> bool:
+    """Whether libvirt's description of a machine has a card that QEMU itself connects."""
+    return tree(description).find(f"{{{NAMESPACE}}}commandline") is not None
 
 
 def forwards(usernet: str) -> Iterator[Address]:

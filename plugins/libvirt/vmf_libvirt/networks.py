@@ -1,13 +1,11 @@
-"""libvirt's networks and filters, and the cards of machines on them."""
+"""libvirt's networks and filters, and the addresses of machines on them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
-
 from vmf_libvirt.client import Client
-from vmf_libvirt.described import macs
 from vmf_libvirt.domains import Domain
 from vmf_libvirt.errors import Code, LibvirtFault
 
@@ -15,22 +13,14 @@ LEASES = 0
 """libvirt's VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE: what its own DHCP servers have given away."""
 
 
-class Card(Struct, frozen=True, kw_only=True):
-    """A network card that libvirt made for a machine that runs."""
-
-    mac: str
-    leased: tuple[str, ...]
-    """The IP addresses that libvirt's own DHCP server gave it."""
-
-
-def cards(client: Client, machine: str) -> tuple[Card, ...]:
-    """The cards of a machine; none if it does not run."""
+def leases(client: Client, machine: str) -> Mapping[str, tuple[str, ...]]:
+    """What libvirt's own DHCP servers gave a machine that runs: MAC address, in lower case, to IP addresses."""
     try:
-        return client.on(machine, _cards) or ()
+        return client.on(machine, _leases) or {}
     except LibvirtFault as error:
         if error.code != Code.OPERATION_INVALID:  # else it has ended by now
             raise
-        return ()
+        return {}
 
 
 def adopt_network(client: Client, name: str, xml: str) -> None:
@@ -55,21 +45,15 @@ def adopt_network(client: Client, name: str, xml: str) -> None:
             raise
 
 
-def adopt_filter(client: Client, name: str, xml: str) -> None:
-    """Have a network filter of this name; one that is there stays as it is.
+def define_filter(client: Client, xml: str) -> None:
+    """Have a network filter as it is described; libvirt changes one with its id that is another, for all its guests.
 
     Raises:
-        LibvirtFault: if it cannot be made.
+        LibvirtFault: if it cannot be made, as where a filter with another id has its name.
     """
-    try:
-        client.call(lambda link: link.nwfilterLookupByName(name))
-    except LibvirtFault as error:
-        if error.code != Code.NO_NWFILTER:
-            raise
-        client.call(lambda link: link.nwfilterDefineXML(xml))
+    client.call(lambda link: link.nwfilterDefineXML(xml))
 
 
-def _cards(domain: Domain) -> tuple[Card, ...]:
+def _leases(domain: Domain) -> Mapping[str, tuple[str, ...]]:
     found: Any = domain.interfaceAddresses(LEASES)  # its annotation is wrong
-    leases = {each["hwaddr"].lower(): tuple(lease["addr"] for lease in each["addrs"] or ()) for each in found.values()}
-    return tuple(Card(mac=mac, leased=leases.get(mac, ())) for mac in macs(domain.XMLDesc()))
+    return {each["hwaddr"].lower(): tuple(lease["addr"] for lease in each["addrs"] or ()) for each in found.values()}

@@ -6,6 +6,7 @@ import subprocess
 from functools import partial
 from pathlib import Path
 
+import libvirt
 import pytest
 from msgspec.structs import replace
 
@@ -16,7 +17,9 @@ from vmf.plugins import Plugins
 from vmf.testing.bench import Bench
 from vmf.testing.contract import Guests, HypervisorContract
 from vmf_kvm.connection import ROTATED, Connection
+from vmf_kvm.network import APART, UUIDS
 from vmf_kvm.settings import DaemonKind
+from vmf_kvm.system import URI
 
 LAN = "lan0"
 GATEWAY, GATEWAY_MAC = "10.118.0.1", "52:54:00:76:6d:66"
@@ -72,6 +75,9 @@ def home(new_home):
 
 @pytest.fixture(scope="module")
 def bench(system, home, wide_image, tmp_path_factory):
+    link = libvirt.open(URI)
+    link.nwfilterDefineXML(f"<filter name='{APART}'><uuid>{UUIDS[APART]}</uuid></filter>")  # it lets all through
+    link.close()
     hypervisor = Plugins.load().connect(system, home)
     bench = Bench(hypervisor, image=wide_image, guests=GUESTS, folder=tmp_path_factory.mktemp("bench"))
     yield bench

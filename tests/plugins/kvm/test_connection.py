@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from vmf.errors import Refused
 from vmf.model import DiskFormat, Host, ImageRoot, Machine, MachineDisk, MachineFacts
 from vmf_kvm import account, connection, plugin
+from vmf_kvm.nics import NAMESPACE
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.system import System
 from vmf_libvirt.errors import Code, LibvirtFault
@@ -13,12 +14,16 @@ from vmf_libvirt.states import DomainState
 
 MACHINE = Machine(name="m", memory=2**28, cpus=1, accelerator="tcg")
 
+CARD = "<domain><devices><interface><mac address='02:00:00:00:00:02'/></interface></devices></domain>"
+USER = f"<domain xmlns:q='{NAMESPACE}'><q:commandline/></domain>"
+
 
 class Client:
     """libvirt, which has one machine, in this state."""
 
-    def __init__(self, state):
-        self.caps = []
+    def __init__(self, state, described="<domain/>"):
+        self.asked, self.caps = [], []
+        self.described = described
         self._state = state
 
     def found(self, _machine):
@@ -30,10 +35,15 @@ class Client:
     def facts(self, _machine):
         return MachineFacts(memory=MACHINE.memory) if self._state else None
 
-    def monitor(self, _machine, _command):
+    def description(self, _machine):
+        return self.described
+
+    def monitor(self, _machine, command):
+        self.asked.append(command)
         return ""
 
     def on(self, _machine, _ask):
+        self.asked.append("leases")
         raise LibvirtFault("Requested operation is not valid: domain is not running", code=Code.OPERATION_INVALID)
 
 
@@ -64,12 +74,21 @@ def test_nothing_is_known_of_a_machine_that_goes_while_it_is_asked_after(connect
 
 
 def test_a_machine_that_has_just_ended_has_no_addresses_and_still_takes_space(connected):
-    connection = connected(Client((DomainState.RUNNING, 0)))
+    connection = connected(Client((DomainState.RUNNING, 0), CARD))
     overlay = connection.folder("m").path / "disk0"
     overlay.parent.mkdir(parents=True)
     overlay.write_bytes(b"x")
     known = connection.facts("m")
     assert (known.addresses, list(known.disks)) == ((), ["disk0"])
+
+
+@pytest.mark.parametrize(("described", "asked"), [("<domain/>", []), (CARD, ["leases"]), (USER, ["info usernet"])])
+def test_a_machine_is_asked_for_what_its_card_can_have_only(connected, described, asked):
+    client = Client((DomainState.RUNNING, 0), described)
+    connection = connected(client)
+    connection.folder("m").path.mkdir(parents=True)
+    connection.facts("m")
+    assert client.asked == asked
 
 
 def test_a_disk_that_has_come_to_lie_outside_the_hosts_folders_is_not_used(connected, tmp_path):
