@@ -203,3 +203,12 @@ def test_a_host_is_reached_by_its_name_or_by_an_address_of_either_kind(spec, add
 def test_what_could_be_an_option_or_a_word_of_a_shell_is_no_address(spec, address):
     with pytest.raises(SpecError, match=r"spec\.connection\.address"):
         spec(f'{{type: fake, connection: {{transport: ssh, address: "{address}"}}}}')
+
+
+@pytest.mark.parametrize("words", ["images: [{{path: {}}}]", "folders: {{x: {{path: {}}}}}"])
+def test_paths_of_a_hosts_policy_are_full_ones_of_the_host(spec, words):
+    (host,) = spec(f"{{type: fake, {words.format('/srv//x/../images/.')}}}")
+    (granted,) = host.images or host.folders.values()
+    assert granted.path == Path("/srv/images")
+    with pytest.raises(SpecError, match="'srv/images' is no full path"):
+        spec(f"{{type: fake, {words.format('srv/images')}}}")

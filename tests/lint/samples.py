@@ -116,7 +116,7 @@ SYNTAX = (
     Sample("VMF117", "a queue of nothing", job("queue: →[«|{cpus: 1}»]")),
     Sample("VMF117", "a queue of rows that are not there", job("queue: {«file: →none.csv|count: 1»}")),
     Sample("VMF118", "an older version", FINE.replace("vmf/v1", _OLDER)),
-    Sample("VMF119", "a folder of a host without a full path", host("folders: {x: {path: →«|/»}}")),
+    Sample("VMF119", "a folder of a host without a full path", host("images: [{path: →«|/»usr}]")),
     Sample("VMF119", "one that does not travel without a full path", job("disks: [{file: {on_host: →«|/»a.raw}}]")),
     Sample("VMF120", "a disk whose format nobody states", job("disks: [{file: →{on_host: /a}«|, format: raw»}]")),
     Sample("VMF121", "a file of the guest contract", job("run: x", "results: {files: [→«exit-|»code]}")),
@@ -259,7 +259,7 @@ FILES = (
     Sample(
         "VMF505", "a host that wants what its plugin cannot", host("connection: {transport: →«tls|ssh», address: h}")
     ),
-    Sample("VMF508", "a folder that is not there", host("folders: {x: {path: →/«no|»}}")),
+    Sample("VMF508", "a folder that is not there", host("images: [{path: →/«no|»}]")),
     Sample("VMF508", "images in what is no folder", host("images: [{path: /}, {path: →/«dev/null|»}]")),
     Sample("VMF507", "a host that its plugin cannot drive", host().replace("toy", "→«words|toy»")),
     Sample("VMF502", "a type that no plugin has", job("type: [toy«, →tyo|»]")),

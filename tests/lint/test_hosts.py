@@ -71,3 +71,19 @@ def test_a_file_that_a_connection_needs_is_looked_for_beside_the_spec(places, fo
     assert rules == [("0.yaml", 6, column, "VMF401")]
     (folder / "secret").touch()
     assert "VMF401" not in {each[-1] for each in places(there)}
+
+
+@pytest.mark.parametrize(
+    ("connection", "path", "whats"),
+    [
+        ("{}", "/no", ["'/no': no such file or directory"]),
+        ("{}", "/dev/null", ["'/dev/null': neither a file nor a folder"]),
+        ("{}", "/etc/passwd", ["'/etc/passwd': no folder"]),
+        ("{}", "/usr", []),
+        ("{transport: ssh, address: a}", "/no", []),
+    ],
+)
+@pytest.mark.parametrize("words", ["images: [{{path: {}}}]", "folders: {{x: {{path: {}}}}}"])
+def test_folders_of_a_policy_are_looked_for_where_the_host_is_this_computer(judged, connection, path, whats, words):
+    found = judged(host(words.format(path), f"connection: {connection}"))
+    assert [each.fault.what.split(": ", 1)[1] for each in found if each.rule.id == "VMF508"] == whats

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from vmf.ads import needs, networks
-from vmf.model import Host, Job, NetworkType
+from vmf.ads import At, needs, networks
+from vmf.model import Host, Job, NetworkType, Transport
 from vmf.plugins import Plugins
 from vmf.rules import Check, Objection, Rule, Severity
 from vmf.spec.faults import shown, suggestion
@@ -58,7 +59,14 @@ UNDRIVEN = Rule(
     mend="Use a host of another type until then; `vmf plugins` says which types drive hosts.",
     severity=Severity.NOTE,
 )
-RULES = (UNDRIVEN, LACKING, UNKNOWN_TYPE, NO_SUCH_HOST, TOO_LARGE, HOST_LACKING, NO_NETWORK)
+NO_FOLDER = Rule(
+    id="VMF508",
+    title="a folder of the host's policy that is not there",
+    why="Machines that are to share it, or to use files in it, cannot. It is looked for if the host is this computer.",
+    mend="Make the folder, or correct its path.",
+    severity=Severity.WARNING,
+)
+RULES = (NO_FOLDER, UNDRIVEN, LACKING, UNKNOWN_TYPE, NO_SUCH_HOST, TOO_LARGE, HOST_LACKING, NO_NETWORK)
 
 
 def checks(plugins: Plugins, hosts: Sequence[Host]) -> tuple[Check[Any], ...]:
@@ -78,6 +86,7 @@ def checks(plugins: Plugins, hosts: Sequence[Host]) -> tuple[Check[Any], ...]:
         Check(rule=HOST_LACKING, kind=Host, judge=site.host_lacking),
         Check(rule=UNDRIVEN, kind=Host, judge=site.undriven),
         Check(rule=NO_FILE, kind=Host, judge=_missing),
+        Check(rule=NO_FOLDER, kind=Host, judge=_no_folder),
     )
 
 
@@ -88,6 +97,16 @@ def _missing(host: Host) -> Iterator[Objection]:
         if path and (problem := absence(path)):
             what = f"{shown(path.name)}: {problem}"
             yield Objection(at=("connection", field), what=what, hint="check the path; it begins at the spec's folder")
+
+
+def _no_folder(host: Host) -> Iterator[Objection]:
+    if host.connection.transport is not Transport.LOCAL:
+        return
+    images: list[tuple[At, Path]] = [(("images", number), each.path) for number, each in enumerate(host.images or ())]
+    for at, path in (*images, *((("folders", name), each.path) for name, each in host.folders.items())):
+        if problem := absence(path) or ("" if path.is_dir() else "no folder"):
+            what = f"{shown(path)}: {problem}"
+            yield Objection(at=(*at, "path"), what=what, hint="make the folder on this computer, or correct the path")
 
 
 class _Site:

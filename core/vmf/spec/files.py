@@ -45,7 +45,7 @@ def read_file(folder: Path, given: Given) -> File:
         SpecError: if it is neither, or names nothing that is there.
     """
     if isinstance(given.node, nodes.Mapping):
-        there: OnHost = read(given, type_info(OnHost), {Path: _full})
+        there: OnHost = read(given, type_info(OnHost), {Path: full_path})
         return File(path=there.on_host, on_host=True)
     path = read_path(folder, given)
     if problem := absence(path):
@@ -68,10 +68,15 @@ def absence(path: Path) -> str:
     return "" if stat.S_IFMT(mode) in _TYPES else "neither a file nor a folder"
 
 
-def _full(given: Given) -> Path:
+def full_path(given: Given) -> Path:
+    """A path on the host.
+
+    Raises:
+        SpecError: if it is relative: there is nothing there that it could be relative to.
+    """
     path = Path(given.text("a full path"))
     if not path.is_absolute():
-        hint = "write the path from / on; a file of this computer, which travels, is written as a text"
+        hint = "write the path from / on; only what is on this computer is found by a relative one"
         raise given.wrong(f"{shown(path)} is no full path", hint=hint, rule=refusals.NO_FULL_PATH)
     return path
 

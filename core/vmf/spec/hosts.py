@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from os.path import exists, isfile
+from functools import partial
+from os.path import exists, isfile, normpath
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct, inspect
 
 from vmf.errors import Fault
-from vmf.model import Host
+from vmf.model import Folder, Host, ImageRoot
 from vmf.spec.attributes import own_attributes
 from vmf.spec.contradictions import ERRORS
 from vmf.spec.documents import Draft, Names, Shape, draft, each_document, fields, shape
 from vmf.spec.faults import Faults
-from vmf.spec.files import reading
+from vmf.spec.files import full_path, reading
+from vmf.spec.given import Given
 from vmf.spec.nodes import Node, Scalar, find
+from vmf.spec.read import Custom, read, type_info
 from vmf.spec.versions import today
 
 _ATTRIBUTES = own_attributes(Host)
@@ -53,7 +57,7 @@ def load_hosts(
 
 def host_draft(document: Node, path: Path, *, settings: Mapping[str, type[Struct]]) -> Draft[Host]:
     """A document of today, of a host file, as far as it can be read."""
-    return draft(document, _shape(document, settings), custom=reading(path.parent), checks=(_ATTRIBUTES,))
+    return draft(document, _shape(document, settings), custom=_reading(path.parent), checks=(_ATTRIBUTES,))
 
 
 def host_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -74,6 +78,20 @@ def is_spec(path: Path) -> bool:
     if path.suffix not in _SUFFIXES or path.name.startswith("."):
         return False
     return isfile(path) or not exists(path)  # noqa: PTH110, PTH113  # those of Path raise in a folder closed to us
+
+
+def _reading(folder: Path) -> Custom:
+    """How to read paths: those by which a host is reached are of this computer, those of its policy are of the host."""
+    return {**reading(folder), **{each: partial(_policy, each) for each in (Folder, ImageRoot)}}
+
+
+def _policy(struct: type[Struct], given: Given) -> Any:  # noqa: ANN401  # the struct
+    return read(given, type_info(struct), {Path: _plain_path})
+
+
+def _plain_path(given: Given) -> Path:
+    """A full path without `..`: files are compared with it by their names."""
+    return Path(normpath(full_path(given)))
 
 
 def _shape(node: Node, settings: Mapping[str, type[Struct]]) -> Shape[Host]:

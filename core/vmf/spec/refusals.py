@@ -117,8 +117,8 @@ OLDER = Rule(
 )
 NO_FULL_PATH = Rule(
     id="VMF119",
-    title="a file on the host without a full path",
-    why="A file that does not travel is looked for on the host, where there is no folder to be relative to.",
+    title="a path on the host that is not a full one",
+    why="What does not travel is looked for on the host, where there is no folder to be relative to.",
     mend="Write the path from / on; or name a file of this computer, which travels.",
 )
 UNTOLD_FORMAT = Rule(
