@@ -1,7 +1,7 @@
 """Which place on which controller SCSI and SATA drives have. Pure.
 
-libvirt would take the places from the drives' names: SCSI ones become LUNs of one target then, of which guests find
-the first eight only, and what a name counts on one of the buses it counts on the other.
+libvirt would take the places from the drives' names, which count SCSI and SATA drives together. SCSI ones become LUNs of
+one target then; where SATA ones have the first names there is no LUN 0, and guests find none of the others.
 """
 
 from __future__ import annotations
