@@ -165,6 +165,12 @@ def test_a_base_that_has_changed_is_refused_with_both_sums(desk: Desk, results: 
     assert not (desk.folder / "whole.raw").exists()
 
 
+def test_a_base_of_another_format_is_another_base(desk: Desk, results: Path) -> None:
+    done = desk.rebase(results, "--base", results / "disk0.qcow2", "-o", "whole.raw")
+    assert done.returncode == 74
+    assert "it is stated to be raw and is a qcow2 image\n    --base PATH names the right one" in done.stderr
+
+
 def edit(results: Path, **changes: object) -> None:
     """Change what result.json says of the base."""
     told = json.loads((results / "result.json").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import subprocess
 import tarfile
@@ -95,6 +96,18 @@ def test_disks_come_in_the_order_of_the_hardware_with_their_buses_and_lie_where_
     images.inspect_image(Image(name="box", disks=disks))
 
 
+@pytest.mark.parametrize("prefix", ["ovf:/file/", "/file/"])
+def test_a_disk_may_be_named_by_its_file_whose_suffix_tells_its_format(pack, prefix):
+    path = pack(OVF.replace("/disk/first<", f"{prefix}file1<"))
+    assert ova.disks(path) == ova.disks(pack())
+
+
+def test_an_appliance_that_is_compressed_is_called_so(pack):
+    path = pack()
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    assert "it is compressed with gzip" in refusal(path)
+
+
 def test_qemu_reads_a_disk_where_it_lies(pack):
     disk, _ = ova.disks(path := pack())
     where = {"driver": "file", "filename": str(path)}
@@ -149,7 +162,8 @@ def test_a_disk_within_may_not_be_an_overlay_either(pack, tmp_path, vmdk):
         ('ovf:fileRef="file1"', "", "first is empty"),
         ('ovf:fileRef="file1"', 'ovf:fileRef="file1" ovf:parentRef="second"', "a change of another"),
         ("vmdk.html#streamOptimized", "vhdx", "a format that vmf does not know"),
-        ("/disk/first<", "/file/file1<", "nowhere described: /file/file1"),
+        ("/disk/first<", "/file/file3<", "a file without a format: /file/file3"),
+        ("vmdk.html", "qcow2.html", "box-disk1.vmdk: it is stated to be qcow2 and is a VMDK image"),
         ("/disk/first<", "/disk/third<", "nowhere described: /disk/third"),
         ("<rasd:ResourceType>17<", "<rasd:ResourceType>15<", "has 0 disks"),
         ("AHCI", "vmware.nvme.controller", "something else than IDE, SCSI or SATA"),
@@ -245,7 +259,7 @@ def test_a_huge_disk_is_passed_over(pack):
         file.seek(end)
         file.write(member.tobuf(tarfile.GNU_FORMAT))
         file.truncate(end + 512 + member.size)
-    assert "box%20disk2.vmdk is not in the archive" in refusal(path)  # the first one is
+    assert "its file box-disk1.vmdk: it is no VMDK image" in refusal(path)
 
 
 def test_a_missing_appliance_is_missing(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files import gathering
+from vmf.files.access import open_file
 from vmf.files.gathering import collect, gather
 from vmf.model import File
 
@@ -166,3 +167,9 @@ def test_a_file_that_is_not_on_the_host_is_told(tmp_path):
     with pytest.raises(JobFault, match="/srv/none of the host is not there") as caught:
         gather([given], lambda path: (tmp_path / path.name).open("rb"))
     assert caught.value.code is HoldCode.IMAGE_MISSING
+
+
+def test_a_folder_of_the_host_is_called_one(tmp_path):
+    with pytest.raises(JobFault, match="there of the host: it is a folder") as caught:
+        gather([File(path=Path("/srv/there"), on_host=True)], lambda _: open_file(tmp_path))
+    assert (caught.value.code, caught.value.hint) == (HoldCode.IMAGE_INVALID, "name a file")

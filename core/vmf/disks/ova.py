@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote
@@ -21,7 +21,7 @@ from vmf.disks import images
 from vmf.disks.reading import Unfit
 from vmf.files import tar
 from vmf.files.console import one_line
-from vmf.model import Bus, Disk, DiskFormat, File, Slice
+from vmf.model import FORMATS, Bus, Disk, DiskFormat, File, Slice
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -42,6 +42,8 @@ _FORMATS: Mapping[str, DiskFormat] = MappingProxyType({"vmdk": DiskFormat.VMDK, 
 _NVME = "nvme"  # has SATA's number
 _PLAIN = frozenset({"", "identity"})
 _DISK_PREFIXES = ("ovf:/disk/", "/disk/")
+_FILE_PREFIXES = ("ovf:/file/", "/file/")
+_GZIP = b"\x1f\x8b"
 
 
 class _Packed(Struct, frozen=True, kw_only=True):
@@ -66,12 +68,14 @@ def disks(path: Path) -> tuple[Disk, ...]:
         JobFault: if it is not there, unreadable, damaged, or describes what vmf cannot run.
     """
     with images.opened(File(path=path), "appliance") as file:
+        if file.read(len(_GZIP)) == _GZIP:
+            raise Unfit("it is compressed with gzip", "unpack it: `gunzip -c OLD >NEW.ova`")
         packed = dict(_members(file))
         description = _read(_tree(_text(file, packed)))
         found = tuple(
             Disk(file=File(path=path, part=part), format=format_, bus=bus)
             for disk, bus in _attached(description.items)
-            for part, format_ in (_located(disk, description, packed),)
+            for part, format_ in (_located(disk, description, packed, file),)
         )
         if not 0 < len(found) <= _DISKS_MOST:
             raise Unfit(f"its machine has {len(found)} disks, not 1 to {_DISKS_MOST}", _EXPORT)
@@ -165,9 +169,29 @@ def _bus(controller: Element) -> Bus:
     return bus
 
 
-def _located(resource: str, description: _Description, packed: Mapping[str, _Packed]) -> tuple[Slice, DiskFormat]:
-    """Where in the archive a disk lies, and how it is laid out."""
-    name = next((resource.removeprefix(each) for each in _DISK_PREFIXES if resource.startswith(each)), "")
+def _located(
+    resource: str, description: _Description, packed: Mapping[str, _Packed], archive: IO[bytes]
+) -> tuple[Slice, DiskFormat]:
+    """Where in the archive a disk lies, and how it is laid out, as it has been looked at."""
+    reference, layout = _described(resource, description)
+    part = _part(description.files.get(reference), reference, packed)
+    try:
+        images.check(images.within(archive, part), layout)
+    except Unfit as error:
+        name = next(name for name, each in packed.items() if each.part == part)
+        raise Unfit(f"its file {_shown(name)}: {error}", _EXPORT) from error
+    return part, layout
+
+
+def _described(resource: str, description: _Description) -> tuple[str, DiskFormat]:
+    """The id of a disk's file, and its format; a file that is named without a disk tells that by its suffix."""
+    if reference := _below_prefix(resource, _FILE_PREFIXES):
+        file = description.files.get(reference)
+        suffix = "" if file is None else PurePosixPath(_attribute(file, "href")).suffix.lower()
+        if suffix not in FORMATS:
+            raise Unfit(f"one of its disks is a file without a format: {_shown(resource)}", _EXPORT)
+        return reference, FORMATS[suffix]
+    name = _below_prefix(resource, _DISK_PREFIXES)
     disk = description.disks.get(name)
     if disk is None:
         raise Unfit(f"one of its disks is nowhere described: {_shown(resource)}", _EXPORT)
@@ -178,7 +202,11 @@ def _located(resource: str, description: _Description, packed: Mapping[str, _Pac
     layout = next((layout for word, layout in _FORMATS.items() if word in format_), None)
     if layout is None:
         raise Unfit(f"its disk {_shown(name)} is in a format that vmf does not know: {_shown(format_)}", _EXPORT)
-    return _part(description.files.get(reference), reference, packed), layout
+    return reference, layout
+
+
+def _below_prefix(resource: str, prefixes: Sequence[str]) -> str:
+    return next((resource.removeprefix(each) for each in prefixes if resource.startswith(each)), "")
 
 
 def _part(file: Element | None, reference: str, packed: Mapping[str, _Packed]) -> Slice:

@@ -92,6 +92,8 @@ def unreadable(name: str, error: OSError | ValueError) -> JobFault:
     if isinstance(error, ValueError) or CODES.get(error.errno) is HoldCode.IMAGE_MISSING:  # a NUL, say
         return JobFault(f"{name} is not there", code=HoldCode.IMAGE_MISSING, hint="check the path")
     reason = (error.strerror or "unreadable").lower()
+    if CODES.get(error.errno) is HoldCode.IMAGE_INVALID:
+        return JobFault(f"{name}: {reason}", code=HoldCode.IMAGE_INVALID, hint="name a file")
     hint = "give this user access to it, or put it elsewhere"
     return JobFault(f"{name} cannot be read: {reason}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
 

@@ -9,7 +9,7 @@ from typing import IO, ClassVar
 from msgspec import Struct
 
 from vmf.disks import images
-from vmf.errors import Exit, JobFault, UsageError, VmfError
+from vmf.errors import Exit, HoldCode, JobFault, UsageError, VmfError
 from vmf.files import sparse
 from vmf.files.source import shown
 from vmf.hookspecs import Report
@@ -89,7 +89,8 @@ def find_base(disk: Changed, given: Path | None) -> Path:
     try:
         images.inspect(Disk(file=File(path=path, part=base.part), format=base.format))
     except JobFault as fault:
-        raise Mismatch(f"what {disk} lies on: {fault.brief}", hint=fault.hint) from fault
+        hint = "--base PATH names the right one" if fault.code == HoldCode.IMAGE_INVALID else fault.hint
+        raise Mismatch(f"what {disk} lies on: {fault.brief}", hint=hint) from fault
     return path
 
 
