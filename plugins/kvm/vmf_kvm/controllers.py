@@ -1,7 +1,7 @@
 """Which place on which controller SCSI and SATA drives have. Pure.
 
-libvirt would take the places from the drives' names, which count SCSI and SATA drives together. SCSI ones become LUNs of
-one target then; where SATA ones have the first names there is no LUN 0, and guests find none of the others.
+libvirt would take the places from the drives' names, which count SCSI and SATA drives together. SCSI ones become LUNs
+of one target then; where SATA ones have the first names there is no LUN 0, and guests find none of the others.
 """
 
 from __future__ import annotations
