@@ -52,8 +52,8 @@ def offer(name: str = "h", taken: Claim | None = None, **policy: object) -> Offe
         (offer(type="xen"), "type", "type kvm wanted, host is xen", False),
         (offer(memory=GIB // 2), "memory", "memory 1 GiB of 512 MiB in all", False),
         (offer(cpus=1), "cpus", "cpus 2 of 1 in all", False),
-        (offer(taken=Claim(memory=4 * GIB)), "free memory", "memory 1 GiB of 0 bytes free", True),
-        (offer(taken=Claim(cpus=3)), "free cpus", "cpus 2 of 1 free", True),
+        (offer(taken=Claim(memory=4 * GIB)), "free memory", "memory 1 GiB wanted, 0 bytes free", True),
+        (offer(taken=Claim(cpus=3)), "free cpus", "cpus 2 wanted, 1 free", True),
         (offer(taken=Claim(machines=2), machines=2), "free slot", "machines 2 of at most 2", True),
     ],
 )
@@ -90,7 +90,7 @@ def test_a_plan_gives_each_job_what_those_before_it_left():
     assert (first.host.name, second.host.name) == ("h", "h")
     assert isinstance(third, Unplaced)
     assert not third.hopeless
-    assert third.rejected[0].reason == "cpus 2 of 0 free"
+    assert third.rejected[0].reason == "cpus 2 wanted, 0 free"
 
 
 MAC = "52:54:00:12:34:56"

@@ -304,6 +304,11 @@ def test_it_is_objected_to_at_its_place(rule, value, places):
     assert all(each.what and each.hint for each in found)
 
 
+def test_the_other_disk_of_a_device_is_called_as_other_findings_call_it():
+    (found,) = objections("VMF206", disks(OWN, replace(DISK, device="vdb"), replace(OWN, device="vdb")))
+    assert found.what == "vdb is already the device of spec.disks, item 2"
+
+
 @pytest.mark.parametrize(("rule", "value"), RIGHT)
 def test_what_comes_near_is_let_pass(rule, value):
     assert objections(rule, value) == []

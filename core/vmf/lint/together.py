@@ -13,7 +13,7 @@ from vmf.model import Access, Job
 from vmf.rules import Rule
 from vmf.spec.contradiction_rules import IN_PLACE_SHARED, MAC_TWICE, SAME_RESULTS
 from vmf.spec.documents import Draft
-from vmf.spec.given import Given
+from vmf.spec.given import named
 
 
 class _Own(Struct, frozen=True):
@@ -34,7 +34,7 @@ def clashes(jobs: Sequence[Draft[Job]]) -> Iterator[Finding]:
         for each in jobs:
             found = own.of(each.value) if each.value else None
             if found in first:
-                what = f"spec.{'.'.join(own.at)}: {first[found]} {own.what}"
+                what = f"{named(('spec', *own.at))}: {first[found]} {own.what}"
                 fault = each.place("spec", *own.at).fault(what, hint=own.hint, rule=own.rule)
                 yield Finding(rule=own.rule, fault=fault)
             elif found is not None:
@@ -51,7 +51,7 @@ def _shared_in_place(jobs: Sequence[tuple[Job, Draft[Job]]]) -> Iterator[Finding
             name, access = first.setdefault(identity(disk.file), (job.name, disk.access))
             if name != job.name and Access.IN_PLACE in {access, disk.access}:
                 at = ("disks", number, "file") if number >= 0 else ("image",)
-                what = Given(keys=("spec", *at), node=draft.node).told(f"{name} has this disk, too")
+                what = f"{named(('spec', *at))}: {name} has this disk, too"
                 hint = "give each a disk of its own, or use snapshots"
                 fault = draft.place("spec", *at).fault(what, hint=hint, rule=IN_PLACE_SHARED)
                 yield Finding(rule=IN_PLACE_SHARED, fault=fault)

@@ -147,9 +147,10 @@ class Seeker:
     def _found_missing(self, failed: Iterable[Clause], offer: Offer) -> Iterator[str]:
         """What the probe says of abilities that the plugin has, and this host has not."""
         for clause in failed:
-            ability = clause.need.ability if clause.need else f"network-{self._job.network.type}"
-            if (clause.need or clause.name == NETWORK_TYPE) and ability in offer.facts.missing:
-                yield f"{ability}: {offer.facts.missing[ability]}"
+            wanted = clause.need.ability if clause.need else _NETWORKS.get(clause.name, "").format(self._job.network.type)
+            for ability, reason in offer.facts.missing.items():
+                if wanted and fnmatchcase(ability, wanted):
+                    yield f"{ability}: {reason}"
 
     def _sides(self, there: Ad) -> tuple[Side, Side]:
         return Side("job", self.ad, self._pair.evaluate), Side("host", there, self._pair.evaluate_right)
@@ -177,6 +178,12 @@ def _free(total: int, taken: int) -> int:
     return max(total - taken, 0)
 
 
+def _told(name: str, wanted: int, free: int, *, words: Callable[[int], str] = str) -> str:
+    """What is wanted, as a share of what is free if there is that much."""
+    between = " of" if wanted <= free else " wanted,"
+    return f"{name} {words(wanted)}{between} {words(free)} free"
+
+
 def refusals(asked: Node, host: Side) -> list[Clause]:
     """What a host's own words refuse a job for: all of them, if no part of them does by itself."""
     failed = [each for each in parts(asked) if not holds(host.evaluate(each))]
@@ -199,14 +206,14 @@ ROOMS: Final = (
     Room(
         name="memory",
         amount=lambda claim: claim.memory,
-        told=lambda wanted, total, taken: (
-            f"memory {format_size(wanted.memory)} of {format_size(_free(total.memory, taken.memory))} free"
+        told=lambda wanted, total, taken: _told(
+            "memory", wanted.memory, _free(total.memory, taken.memory), words=format_size
         ),
     ),
     Room(
         name="cpus",
         amount=lambda claim: claim.cpus,
-        told=lambda wanted, total, taken: f"cpus {wanted.cpus} of {_free(total.cpus, taken.cpus)} free",
+        told=lambda wanted, total, taken: _told("cpus", wanted.cpus, _free(total.cpus, taken.cpus)),
     ),
     Room(
         name="slot",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -31,8 +32,7 @@ class Given(Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """The keys as people read them: `spec.disks, item 1.file`."""
-        words = (f", item {key + 1}" if isinstance(key, int) else f".{_key(key)}" for key in self.keys)
-        return "".join(words).removeprefix(".")
+        return named(self.keys)
 
     def at(self, key: str) -> Given:
         """What is given below under a key; itself, if nothing is."""
@@ -75,6 +75,12 @@ class Given(Struct, frozen=True, kw_only=True):
             hint = "give a value; write an empty text as ''"
             raise self.wrong(f"{wanted} is wanted, this is empty", hint=hint, rule=refusals.WRONG_SHAPE)
         return self.node.text
+
+
+def named(keys: Iterable[str | int]) -> str:
+    """Keys as people read them: `spec.disks, item 1.file`."""
+    words = (f", item {key + 1}" if isinstance(key, int) else f".{_key(key)}" for key in keys)
+    return "".join(words).removeprefix(".")
 
 
 def _within_block(place: Place, text: str, offset: int) -> Place:

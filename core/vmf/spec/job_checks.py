@@ -11,6 +11,7 @@ from vmf.model import Access, Bus, Image, Job, NetworkType, ResultDisks
 from vmf.rules import Check, Objection
 from vmf.spec import contradiction_rules as rules
 from vmf.spec.faults import printable, shown
+from vmf.spec.given import named
 from vmf.spec.refusals import RESERVED
 
 _BUSES = {"vd": {Bus.VIRTIO}, "sd": {Bus.SATA, Bus.SCSI}, "hd": {Bus.IDE}, "xvd": {Bus.XEN}}
@@ -93,7 +94,7 @@ def _devices(job: Job) -> Iterator[Objection]:
     first: dict[str, tuple[str | int, ...]] = {}
     for at, device in given:
         if device and device in first:
-            what = f"{device} is already the device of {'.'.join(map(str, first[device][:-1]))}"
+            what = f"{device} is already the device of {named(('spec', *first[device][:-1]))}"
             yield Objection(at=at, what=what, hint="give each a device of its own")
         elif device:
             first[device] = at
