@@ -129,8 +129,8 @@ def test_a_full_path_that_is_not_here_may_have_been_meant_for_the_host(fault_of)
     assert fault.hint == "a file that is on the host does not travel: write {on_host: /no/such/disk.raw}"
 
 
-def test_a_relative_path_that_is_not_here_is_told_the_folder(fault_of):
-    assert fault_of("disks: [{file: no.raw}]").hint == "paths are relative to 'specs'"
+def test_a_relative_path_that_is_not_here_is_told_the_folder_in_full(fault_of, folder):
+    assert fault_of("disks: [{file: no.raw}]").hint == f"paths are relative to '{folder}'"
 
 
 @pytest.mark.parametrize("path", ['"/\\e[2J"', '"\\e[2J.raw"', '{on_host: "\\e[2J.raw"}'])

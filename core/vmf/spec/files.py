@@ -49,7 +49,7 @@ def read_file(folder: Path, given: Given) -> File:
         return File(path=there.on_host, on_host=True)
     path = read_path(folder, given)
     if problem := absence(path):
-        hint = f"paths are relative to {shown(folder, width=_PATH_SHOWN)}"
+        hint = f"paths are relative to {shown(folder.absolute(), width=_PATH_SHOWN)}"
         if Path(given.text()).is_absolute():
             hint = f"a file that is on the host does not travel: write {{on_host: {printable(given.text())}}}"
         raise given.wrong(f"{shown(path, width=_PATH_SHOWN)}: {problem}", hint=hint, rule=refusals.NO_FILE)
