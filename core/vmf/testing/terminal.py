@@ -30,8 +30,7 @@ class Terminal:
             fcntl.flock(self._keys, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._keys.close()
-            words = f"somebody else is at the console of {folder.name}"
-            raise JobFault(words, code=HoldCode.REFUSED, hint="only one can be") from None
+            raise JobFault("somebody else is at the console", code=HoldCode.REFUSED, hint="only one can be") from None
         log = (folder / "console.log").open("rb")
         log.seek(0, 2)
         self._ours, theirs = socket.socketpair()

@@ -32,7 +32,7 @@ class Terminal:
             try:
                 _connect(self._socket, path)
             except OSError as error:
-                raise _refusal(f"the console of {folder.name} does not answer: {error.strerror or error}") from error
+                raise _refusal(f"the console does not answer: {error.strerror or error}") from error
             self._socket.settimeout(None)
             self._opened = opening.pop_all()
 
@@ -65,12 +65,12 @@ def _locked(folder: Folder) -> int:
         with beneath(folder.machines, folder.name) as found:
             locked = os.dup(found)
     except OSError as error:
-        raise _refusal(f"machine {folder.name} is not there: {error.strerror}") from error
+        raise _refusal(f"the machine is not there: {error.strerror}") from error
     try:
         fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(locked)
-        raise _refusal(f"somebody else is at the console of {folder.name}", hint="only one can be") from None
+        raise _refusal("somebody else is at the console", hint="only one can be") from None
     return locked
 
 

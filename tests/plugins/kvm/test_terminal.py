@@ -43,7 +43,7 @@ def test_it_is_joined_to_the_machine_and_sees_its_end(folder, qemu, tmp_path):
 @pytest.mark.usefixtures("qemu")
 def test_a_second_one_is_told_until_the_first_has_gone(folder, tmp_path):
     first = Terminal(folder, tmp_path / "s")
-    with pytest.raises(JobFault, match="somebody else is at the console of m"):
+    with pytest.raises(JobFault, match="somebody else is at the console"):
         Terminal(folder, tmp_path / "s")
     first.close()
     Terminal(folder, tmp_path / "s").close()
@@ -52,7 +52,7 @@ def test_a_second_one_is_told_until_the_first_has_gone(folder, tmp_path):
 @pytest.mark.usefixtures("qemu")
 def test_a_link_in_the_socket_s_place_is_not_followed(folder, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "s")
-    with pytest.raises(JobFault, match="the console of m does not answer"):
+    with pytest.raises(JobFault, match="the console does not answer"):
         Terminal(folder, tmp_path / "link")
 
 
@@ -61,7 +61,7 @@ def test_what_is_no_socket_or_has_nobody_behind_it(folder, tmp_path):
         dead.bind(str(tmp_path / "dead"))
     os.mkfifo(tmp_path / "pipe")
     for name in ("dead", "pipe", "none"):
-        with pytest.raises(JobFault, match="the console of m does not answer"):
+        with pytest.raises(JobFault, match="the console does not answer"):
             Terminal(folder, tmp_path / name)
-    with pytest.raises(JobFault, match="machine n is not there"):
+    with pytest.raises(JobFault, match="the machine is not there"):
         Terminal(Folder(machines=tmp_path, name="n", account=folder.account), tmp_path / "dead")
