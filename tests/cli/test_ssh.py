@@ -43,6 +43,32 @@ def test_a_job_that_does_not_run_is_told(shell: Shell) -> None:
     assert (done.returncode, "only a guest that runs can be reached" in done.stderr) == (78, True)
 
 
+def test_a_machine_that_has_no_place_yet_is_waited_for(shell: Shell) -> None:
+    shell.host(more=", machines: 1")
+    with running(shell):
+        shell.job("serve", "k")
+        with shell.start("run", "--detach", "k.yaml", *SSH) as detaching:
+            detaching.communicate(timeout=30)
+        with shell.start("ssh", "k") as waiting:
+            assert "waiting for the machine of k" in waiting.stderr.readline()
+            shell.vmf("rm", "--force", "j")
+            assert "waiting for ssh in the guest of k" in waiting.stderr.readline()
+            shell.vmf("rm", "--force", "k")
+            waiting.communicate(timeout=30)
+
+
+def test_a_job_that_is_removed_before_it_has_a_machine_is_not_waited_for(shell: Shell) -> None:
+    shell.host(more=", machines: 1")
+    with running(shell):
+        shell.job("serve", "k")
+        shell.vmf("run", "--detach", "k.yaml", *SSH)
+        with shell.start("ssh", "k") as waiting:
+            assert "waiting for the machine of k" in waiting.stderr.readline()
+            shell.vmf("rm", "k")
+            assert "no job is called 'k'" in waiting.stderr.read()
+            assert waiting.wait(timeout=30) == 78
+
+
 def test_a_guest_that_ends_unanswered_is_not_waited_for(shell: Shell) -> None:
     with running(shell, *SSH, script="serve"), shell.start("ssh", "j") as waiting:
         assert "waiting for ssh in the guest of j" in waiting.stderr.readline()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import threading
@@ -91,8 +92,10 @@ def test_a_guest_reaches_nobody_and_its_owner_gets_in(on_wide: RealShell, listen
         done = shell.vmf("ssh", "j", "--", "id -u; echo $SSH_CONNECTION; exit 3")
         assert (done.returncode, done.stdout.split()[:2]) == (3, ["0", "10.0.2.2"])
         assert "vmf: waiting for ssh in the guest of j" in done.stderr
+        key = json.loads(shell.vmf("show", "j", "--format", "json").stdout)["key"]
+        assert Path(key).read_text().startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
         shell.says("j", "scanned")
-        assert shell.vmf("ssh", "j", "--", "touch", "/run/done").returncode == 0
+        assert shell.vmf("ssh", "j", "--", "-T", "touch", "/run/done").returncode == 0
         assert process.wait(timeout=30) == 5
     said = shell.vmf("logs", "j").stdout.split()
     assert "e1000" in said

@@ -14,6 +14,7 @@ from vmf.cli.guest import RUNNING, add_job, ask_facts
 from vmf.cli.printed import safe, show, table
 from vmf.cli.session import Session, add_format
 from vmf.errors import VmfError
+from vmf.files.sshkey import PRIVATE
 from vmf.model import MachineFacts, NetworkType, Verdict
 from vmf.state import MEANING, Created, Ended, Event, Judged, LimitHit, Placed, State
 from vmf.store import Moment, Record, owned
@@ -44,6 +45,8 @@ class Story(Struct, frozen=True, kw_only=True):
     machine: str
     facts: MachineFacts | None
     """What its host knows now; None if its machine does not run, or the host cannot say."""
+    key: str
+    """The private key to its guest; empty if there is none."""
     unknown: str
     """Why the host cannot say."""
     folder: str
@@ -75,6 +78,7 @@ def act(options: argparse.Namespace) -> int:
 def _story(session: Session, record: Record) -> Story:
     job, placement = record.job, record.placement
     known, unknown = _ask(session, record)
+    key = session.home.keys(record.id) / PRIVATE
     return Story(
         id=record.id,
         name=job.name,
@@ -91,6 +95,7 @@ def _story(session: Session, record: Record) -> Story:
         faults=record.faults,
         machine=record.machine if placement else "",
         facts=known,
+        key=str(key) if key.exists() else "",
         unknown=unknown,
         folder=str(record.results or record.folder),
         verdict=record.verdict,
@@ -123,6 +128,8 @@ def _lines(told: Story, record: Record) -> Iterator[tuple[str, str]]:
         yield "failed", _flat(fault)
     if told.facts:
         yield from facts.lines(told.facts)
+    if told.key:
+        yield "key", told.key
     if told.unknown:
         yield "facts", told.unknown
     if record.ended:

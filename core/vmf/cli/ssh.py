@@ -16,10 +16,14 @@ from vmf.errors import UsageError
 from vmf.files import programs
 from vmf.files.sshkey import PRIVATE
 from vmf.model import MachineFacts, Power, Protocol, Ssh
+from vmf.state import State
+from vmf.store import Record
 
 PATIENCE_SECONDS = 60.0
-"""How long a guest may take to boot, to have an address, and to answer."""
+"""How long a machine may take to be there; and then its guest to boot, to have an address, and to answer."""
 LOOK_SECONDS = 0.2
+COMING = frozenset({State.IDLE, State.STARTING})
+"""While these last, there will be a machine."""
 CALL_SECONDS = 2.0
 BANNER = b"SSH-"
 """What every server of the protocol says first. A forwarded port takes calls before anybody in the guest does."""
@@ -33,30 +37,45 @@ Way: TypeAlias = tuple[str, int]
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf ssh`."""
     add_job(parser)
-    parser.add_argument("command", nargs="*", help="what to run there, after `--`; a shell if not given")
+    parser.add_argument(
+        "words", nargs="*", help="after `--`: options of ssh, such as -L, and what to run there; a shell if not given"
+    )
 
 
 def act(options: argparse.Namespace) -> NoReturn:
     """Find out where the guest answers, and become ssh."""
     session = Session(options)
-    with reached(session, options.job) as guest:
-        job = guest.record.job
-        if job.ssh is None:
-            raise UsageError(
-                f"{job.name} asks for no way in", hint="a job does by `ssh: {}` and a network, in its spec"
-            )
-        host, port = _answering(guest, job.ssh)
-    os.chdir(session.home.keys(guest.record.id))  # its path may have what means something in ssh's options
+    record = _await_machine(session, options.job)
+    ssh = record.job.ssh
+    if ssh is None:
+        hint = "a job does by `ssh: {}` and a network, in its spec"
+        raise UsageError(f"{record.job.name} asks for no way in", hint=hint)
+    with reached(session, str(record.id)) as guest:
+        host, port = _answering(guest, ssh)
+    os.chdir(session.home.keys(record.id))  # its path may have what means something in ssh's options
     _become((
         programs.need("ssh"), "-i", PRIVATE, "-o", "IdentitiesOnly=yes",
         "-o", f"UserKnownHostsFile={KNOWN}", "-o", "StrictHostKeyChecking=accept-new",
-        "-o", f"HostKeyAlias={guest.record.machine}", "-p", str(port), "-l", job.ssh.user, "--", host, *options.command,
+        "-o", f"HostKeyAlias={record.machine}", "-o", f"HostName={host}", "-p", str(port), "-l", ssh.user,
+        record.machine, *options.words,
     ))  # fmt: skip
 
 
 def _become(words: tuple[str, ...]) -> NoReturn:
     sys.stdout.flush()
     os.execv(words[0], words)  # noqa: S606  # that is what is wanted
+
+
+def _await_machine(session: Session, word: str) -> Record:
+    """The job, as soon as its machine is not on its way any more, or has been for too long: who reaches for it tells."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    record = session.store.find(word)
+    if record.job.ssh and record.state in COMING:
+        say(f"vmf: waiting for the machine of {record.job.name}, {PATIENCE_SECONDS:.0f} s at the most")
+        while record.state in COMING and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+            record = session.store.find(word)
+    return record
 
 
 def _answering(guest: Guest, ssh: Ssh) -> Way:
