@@ -147,10 +147,9 @@ class Seeker:
     def _found_missing(self, failed: Iterable[Clause], offer: Offer) -> Iterator[str]:
         """What the probe says of abilities that the plugin has, and this host has not."""
         for clause in failed:
-            wanted = clause.need.ability if clause.need else _NETWORKS.get(clause.name, "").format(self._job.network.type)
-            for ability, reason in offer.facts.missing.items():
-                if wanted and fnmatchcase(ability, wanted):
-                    yield f"{ability}: {reason}"
+            ability = clause.need.ability if clause.need else f"network-{self._job.network.type}"
+            if (clause.need or clause.name == NETWORK_TYPE) and ability in offer.facts.missing:
+                yield f"{ability}: {offer.facts.missing[ability]}"
 
     def _sides(self, there: Ad) -> tuple[Side, Side]:
         return Side("job", self.ad, self._pair.evaluate), Side("host", there, self._pair.evaluate_right)
