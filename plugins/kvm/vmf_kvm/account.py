@@ -27,9 +27,12 @@ class Account(Struct, frozen=True, kw_only=True):
         return self.uid != os.geteuid()
 
     def process(self) -> dict[str, Any]:
-        """The arguments of `subprocess` that run a program as this user, its files private to it."""
+        """The arguments of `subprocess` that run a program as this user, its files private to it.
+
+        It has a session of its own: Ctrl-C on a terminal is for vmf, which knows what is to end.
+        """
         whose = {"user": self.uid, "group": self.gid, "extra_groups": self.groups} if self.foreign else {}
-        return {"umask": 0o077, "cwd": "/", **whose}
+        return {"umask": 0o077, "cwd": "/", "start_new_session": True, **whose}
 
 
 def find() -> Account:

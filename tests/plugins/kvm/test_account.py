@@ -46,3 +46,10 @@ def test_files_of_a_process_are_its_users_own(tmp_path):
     process = account.find().process()
     made = subprocess.run(("sh", "-c", "umask; pwd; id -u"), check=True, capture_output=True, text=True, **process)
     assert made.stdout.split() == ["0077", "/", str(account.find().uid)]
+
+
+def test_a_key_pressed_on_the_terminal_is_not_for_a_process_of_it():
+    """Ctrl-C goes to every process of the terminal's session; only vmf knows which of its own are to end."""
+    session = ("python3", "-c", "import os; print(os.getsid(0))")
+    made = subprocess.run(session, check=True, capture_output=True, text=True, **account.find().process())
+    assert int(made.stdout) != os.getsid(0)
