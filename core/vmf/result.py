@@ -63,7 +63,8 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
     Outcome.NEVER_SPOKE: Meaning(
         sentence="The machine ended and the guest wrote nothing on its results volume.",
         exit=Exit.NEVER_SPOKE,
-        advice="Read the end of console.log; see docs/guest.md for what a guest must do.",
+        advice="Read the end of console.log: a guest that ran out of memory or whose kernel died ends so, too; see "
+        "docs/guest.md for what a guest must do.",
     ),
     Outcome.CUT_SHORT: Meaning(
         sentence="The guest began to write its results and ended before the last of them.",

@@ -67,7 +67,7 @@ def _become(words: tuple[str, ...]) -> NoReturn:
 
 
 def _await_machine(session: Session, word: str) -> Record:
-    """The job, as soon as its machine is not on its way any more, or has been for too long: who reaches for it tells."""
+    """The job, when its machine is not on its way any more, or has been for too long: who reaches for it tells."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     record = session.store.find(word)
     if record.job.ssh and record.state in COMING:
