@@ -17,13 +17,14 @@ from vmf import cli, hookspecs, spec
 from vmf.classad import World
 from vmf.errors import Refused
 from vmf.match import match
-from vmf.model import Disk, Facts, File, Host, Image, Job, Machine, Offer
+from vmf.model import Checkpoint, Disk, Facts, File, Host, Image, Job, Machine, Offer
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.result import Result
 from vmf.run import life
 from vmf.testing import fake
 from vmf.testing.contract import HypervisorContract
 from vmf_kvm import daemon, proof
+from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import KvmHost
 
 ROOT = Path(__file__).parents[1]
@@ -198,10 +199,12 @@ def test_every_row_has_its_field(page):
 
 
 def test_a_field_that_no_host_has_is_refused_as_is_shown(tmp_path):
-    """The very words of the page, of a host without abilities."""
-    job = Job(name="hello", memory=2**28, image=Image(name="i", kernel=File(path=tmp_path)), vnc=True)
+    """The very words of the page, of a host that can all that those of type kvm can."""
+    image, checkpoint = Image(name="i", kernel=File(path=tmp_path)), Checkpoint(on_eviction=True)
+    job = Job(name="hello", memory=2**28, image=image, checkpoint=checkpoint)
     facts = Facts(identity="", memory=2**34, cpus=4, arch="x86_64", accelerator="tcg")
-    (rejected,) = match(job, [Offer(host=Host(name="local", type="kvm"), facts=facts)], world=World()).rejected
+    offer = Offer(host=Host(name="local", type="kvm"), facts=facts, capabilities=tuple(ABILITIES))
+    (rejected,) = match(job, [offer], world=World()).rejected
     assert f"\n    {rejected.host}: {rejected.reason}\n" in (DOCS / "running.md").read_text()
 
 
