@@ -154,7 +154,8 @@ def test_images_come_from_the_folders_that_the_hosts_owner_names(job, images, fi
 
 
 def test_an_image_from_elsewhere_is_told_with_the_folders_that_may_be_used():
-    (rejected,) = match(ELSEWHERE, [offer(images=(ROOT,))]).rejected
+    several = replace(ELSEWHERE, disks=(*ELSEWHERE.disks, *ON_HOST.disks))
+    (rejected,) = match(several, [offer(images=(ROOT,))]).rejected
     assert (rejected.clause, rejected.passing) == ("images", False)
     assert rejected.reason == "the host's own rule: images lie in /srv/images; the job has /srv/images2/a.raw"
     (rejected,) = match(replace(ELSEWHERE, disks=(there("/a\\n"), there("/b"))), [offer(images=(ROOT,))]).rejected
@@ -168,21 +169,27 @@ def test_a_hosts_own_words_count_beside_its_folders():
 
 
 @pytest.mark.parametrize(
-    ("shares", "fits"),
+    ("shares", "objections"),
     [
-        ((Share(name="data"),), True),
-        ((Share(name="data"), Share(name="drop", write=True)), True),
-        ((Share(name="data", write=True),), False),
-        ((Share(name="other"),), False),
+        ((Share(name="data"),), []),
+        ((Share(name="data"), Share(name="drop", write=True)), []),
+        (
+            (Share(name="data", write=True), Share(name="drop", write=True)),
+            ["the host lets no guest write in folder `data`: leave out `write`"],
+        ),
+        (
+            (Share(name="other"), Share(name="data", write=True), Share(name="anas")),
+            ["the host has no folder `other` or `anas` for you"],
+        ),
     ],
 )
-def test_folders_are_shared_under_the_names_and_with_the_rights_that_the_owner_gives(shares, fits):
+def test_folders_are_shared_under_the_names_and_with_the_rights_that_the_owner_gives(shares, objections):
     folders = {
         "data": Folder(path=Path("/srv/data")),
         "drop": Folder(path=Path("/srv/drop"), write=True),
     }
     able = replace(offer(folders=folders), capabilities=("shares",))
-    assert bool(match(replace(JOB, shares=shares), [able]).fitting) is fits
+    assert [each.reason for each in match(replace(JOB, shares=shares), [able]).rejected] == objections
 
 
 @pytest.mark.parametrize("types", [None, (NetworkType.USER,)])
@@ -202,4 +209,14 @@ def test_an_ability_that_only_this_host_lacks_is_told_with_what_its_probe_found(
     (rejected,) = match(replace(JOB, vnc=True), [lacking]).rejected
     assert rejected.reason.endswith("; vnc: QEMU was built without it")
     (rejected,) = match(replace(JOB, network=Network(type=NetworkType.NAT)), [lacking]).rejected
-    assert "network-nat: the daemon is private" in rejected.reason
+    assert rejected.reason.endswith("; network-nat: the daemon is private")
+
+
+def test_who_may_use_no_network_of_a_host_is_told_so():
+    """Of those that the host does not offer to anybody, nothing is told."""
+    missing = {"network-user": "it is not for user root", "network-nat": "the daemon is private", "vnc": "no"}
+    host = offer(networks=Networks(types=(NetworkType.USER,)))
+    lacking = replace(host, facts=replace(FACTS, missing=missing))
+    (rejected,) = match(replace(JOB, network=Network()), [lacking]).rejected
+    told = "the job wants a network, and the host has none for it; network-user: it is not for user root"
+    assert rejected.reason == told

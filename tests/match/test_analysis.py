@@ -9,7 +9,7 @@ from vmf.classad import World
 from vmf.match import Rejection, match
 from vmf.match.analysis import MOST, analyse
 from vmf.match.words import LONGEST
-from vmf.model import Claim, Facts, File, Host, Image, Job, Offer
+from vmf.model import Claim, Facts, File, Folder, Host, Image, Job, Offer, Share
 
 GIB = 2**30
 JOB = Job(name="j", image=Image(name="i", kernel=File(path=Path("/k"))), memory=GIB, cpus=2)
@@ -19,6 +19,9 @@ BROKEN = Rejection(host="z", clause="usable", reason="out of order", passing=Fal
 
 def offer(name: str = "h", taken: Claim | None = None, **policy: object) -> Offer:
     return Offer(host=Host(name=name, **{"type": "kvm", **policy}), facts=FACTS, taken=taken or Claim())
+
+
+SHARING = offer(folders={name: Folder(path=Path("/", name), write=name == "a") for name in "abc"})
 
 
 def rack(name: str, number: str, **policy: object) -> Offer:
@@ -45,6 +48,11 @@ def counted(offers, **wishes):
         ({"cpus": 9}, offer(), ["lower cpus to 4 (`--set cpus=4`)"]),
         ({"disk_space": 9 * GIB}, offer(disk_space=2**21), ["lower disk_space to 2MiB (`--set disk_space=2MiB`)"]),
         ({"types": ("xen",)}, offer(), ["change type to kvm (`--set type=kvm`)"]),
+        (
+            {"shares": (Share(name="a", write=True), Share(name="b", write=True), Share(name="c"))},
+            replace(SHARING, capabilities=("shares",)),
+            ["leave out `write` of b in spec.shares"],
+        ),
         (
             {"requirements": "TARGET.Memory >= 8192"},
             offer(),
@@ -241,3 +249,7 @@ def test_of_many_hosts_only_the_best_advice_is_told():
 def test_of_much_advice_only_so_much_is_told():
     hosts = [offer(name, attributes={each: str(1 + (each == name)) for each in "abcd"}) for name in "abcd"]
     assert len(advised(hosts, requirements=" && ".join(f"TARGET.{each} == 1" for each in "abcd"))) == MOST
+
+
+def test_where_no_host_can_be_used_nothing_is_said_to_be_missing():
+    assert analysed([BROKEN]).unknown == ()

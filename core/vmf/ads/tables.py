@@ -27,7 +27,7 @@ KIB: Final = 2**10
 OWN_IMAGES: Final = 'stringList_regexpMember(MY.VM_Foreign_Files, TARGET.JobVMFiles, "\\n") =!= true'
 """What a host asks that lets machines use files of some folders only."""
 _NETWORK: Final = "network-"
-_KINDS: Final = (NetworkType.NAT, NetworkType.USER, NetworkType.BRIDGE)
+KINDS: Final = (NetworkType.NAT, NetworkType.USER, NetworkType.BRIDGE)
 """The kinds of network; the first that a host has is meant by default."""
 _UNNAMED: Final = frozenset({NetworkType.NONE, NetworkType.DEFAULT})
 
@@ -56,7 +56,7 @@ def _free(offer: Offer, what: str) -> int:
 
 def networks(host: Host, capabilities: Iterable[str]) -> tuple[NetworkType, ...]:
     """The kinds of network that a host has, of those that its policy offers, if it has one; see `model.granted`."""
-    able = [each for each in _KINDS if f"{_NETWORK}{each}" in capabilities]
+    able = [each for each in KINDS if f"{_NETWORK}{each}" in capabilities]
     offered = host.networks.types
     return tuple(able) if offered is None else tuple(each for each in offered if each in able)
 

@@ -15,10 +15,10 @@ from msgspec import Struct
 from vmf import classad
 from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
 from vmf.ads.clauses import WORDS, parts
-from vmf.ads.tables import MANY, OWN_IMAGES, tree
+from vmf.ads.tables import KINDS, MANY, OWN_IMAGES, tree
 from vmf.classad import Ad, Node, World
 from vmf.match.words import Side, expressed, lacking, sentence
-from vmf.model import Claim, Job, Offer
+from vmf.model import Claim, Host, Job, NetworkType, Offer
 from vmf.units import format_size
 
 
@@ -145,11 +145,19 @@ class Seeker:
         )
 
     def _found_missing(self, failed: Iterable[Clause], offer: Offer) -> Iterator[str]:
-        """What the probe says of abilities that the plugin has, and this host has not."""
-        for clause in failed:
-            ability = clause.need.ability if clause.need else f"network-{self._job.network.type}"
-            if (clause.need or clause.name == NETWORK_TYPE) and ability in offer.facts.missing:
-                yield f"{ability}: {offer.facts.missing[ability]}"
+        """Why this host has not, or not for this user, what its plugin can."""
+        found = offer.facts.missing
+        wanted = (ability for clause in failed for ability in self._abilities(clause, offer.host))
+        return (f"{ability}: {found[ability]}" for ability in dict.fromkeys(wanted) if ability in found)
+
+    def _abilities(self, clause: Clause, host: Host) -> Iterable[str]:
+        """Those of which one would make a clause hold."""
+        if clause.need:
+            return (clause.need.ability,)
+        offered = KINDS if host.networks.types is None else host.networks.types
+        named = self._job.network.type
+        kinds = offered if clause.name in NETWORKS else ()
+        return (f"network-{each}" for each in kinds if named in {each, NetworkType.DEFAULT})
 
     def _sides(self, there: Ad) -> tuple[Side, Side]:
         return Side("job", self.ad, self._pair.evaluate), Side("host", there, self._pair.evaluate_right)
@@ -194,7 +202,9 @@ def refusals(asked: Node, host: Side) -> list[Clause]:
 
 START: Final = "start"
 IMAGES: Final = "images"
-NETWORK_TYPE: Final = "network type"
+FOLDERS: Final = "writable folders"
+NETWORKS: Final = frozenset({"network", "network type"})
+"""What clauses are called that are about networks."""
 OWN: Final = frozenset({START, IMAGES})
 """What clauses are called that are a host's own: its words, and its rule about images."""
 

@@ -84,7 +84,7 @@ def analyse(job: Job, offers: Sequence[Offer | Rejection], *, world: World) -> A
     return Analysis(
         steps=tuple(_steps(tester, trials, len(offers))),
         advice=() if not all(each.failed for each in trials) else tuple(_advice(tester, trials)[:MOST]),
-        unknown=tuple(tester.unknown(trials)),
+        unknown=tuple(tester.unknown(trials)) if trials else (),
     )
 
 

@@ -16,7 +16,7 @@ from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KIB, MIB
 from vmf.classad import Node, Value
 from vmf.classad.tree import Binary, Reference, Selection
-from vmf.match import IMAGES, START, holds
+from vmf.match import FOLDERS, IMAGES, START, holds
 from vmf.match.words import brief
 from vmf.model import Job, Offer
 
@@ -53,6 +53,8 @@ def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Ite
     if clause.need or clause.name in _DROPPED:
         at = clause.need.at if clause.need else _DROPPED[clause.name]
         yield Remedy(what=f"do without {Need(ability=clause.name, at=at).field}", drops=at)
+    if clause.name == FOLDERS:
+        yield from _read_only(job, evaluate(_WRITABLE))
     compared = clause.expression
     if isinstance(compared, Binary) and compared.operator in _FLIPPED:
         flipped = Binary(operator=_FLIPPED[compared.operator], left=compared.right, right=compared.left)
@@ -83,6 +85,15 @@ def opened(offer: Offer, chosen: Sequence[Remedy]) -> Offer:
     """The host with all that was chosen done to it."""
     waived = {field: value for each in chosen for field, value in each.waives.items()}
     return replace(offer, host=replace(offer.host, **waived)) if waived else offer
+
+
+def _read_only(job: Job, writable: Value) -> Iterator[Remedy]:
+    """To write only in folders in which a host lets guests write."""
+    names = str(writable).split(",")
+    found = [share.name for share in job.shares if share.write and share.name not in names]
+    shares = tuple(replace(share, write=share.write and share.name not in found) for share in job.shares)
+    if found:
+        yield Remedy(what=f"leave out `write` of {' and '.join(found)} in spec.shares", fields={"shares": shares})
 
 
 def _needed(operator: str, value: Value) -> int | float | str | None:
@@ -158,6 +169,8 @@ _KEYS: Final = {field.name: field.encode_name for field in msgspec.structs.field
 
 _DROPPED: Final[Mapping[str, At]] = MappingProxyType({"network": ("network",), "network type": ("network",)})
 """Implied clauses without which a job can do, and the field that they come of."""
+
+_WRITABLE: Final = Selection(of=Reference(name="TARGET"), name="VM_Writable_Folders")
 
 _UNITS: Final = ((2**30, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
 

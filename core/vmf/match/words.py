@@ -6,6 +6,7 @@ What comes from ads is told as the language writes it, which is printable ASCII 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -142,9 +143,17 @@ def _bare(ad: Ad, name: str) -> str:
     return classad.unparse(ad[name]).strip('"')
 
 
-def _lines(ad: Ad, name: str) -> str:
-    """A string list with a line for each, in one line."""
-    return ", ".join(classad.unparse(each).strip('"') for each in str(ad[name]).split("\n"))
+def _foreign(host: Ad, job: Ad) -> str:
+    """The job's files that lie outside the host's folders."""
+    outside = re.compile(str(host["VM_Foreign_Files"]))
+    files = str(job["JobVMFiles"]).split("\n")
+    return ", ".join(classad.unparse(each).strip('"') for each in files if outside.search(each))
+
+
+def _others(wanted: Node, there: Node) -> str:
+    """The names of one string list that are not in the other."""
+    names = str(there).split(",")
+    return " or ".join(f"`{each}`" for each in str(wanted).split(",") if each not in names)
 
 
 LONGEST: Final = 200
@@ -167,10 +176,17 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
         f"one of the types {_bare(mine, 'JobVMTypes')} wanted, host is {_bare(theirs, 'VM_Type')}"
     ),
     "MAC address": lambda mine, _: f"a machine that runs has the MAC address {_bare(mine, 'JobVM_MACADDR')}",
-    "network": lambda _, __: "the job wants a network, and machines on the host have none",
+    "network": lambda _, __: "the job wants a network, and the host has none for it",
     "network type": lambda mine, theirs: (
         f"network {_bare(mine, 'JobVMNetworkingType')} wanted, "
         f"host has {_bare(theirs, 'VM_Networking_Types') or 'none'}"
+    ),
+    "folders": lambda mine, theirs: (
+        f"the host has no folder {_others(mine['JobVMFolders'], theirs['VM_Folders'])} for you"
+    ),
+    "writable folders": lambda mine, theirs: (
+        "the host lets no guest write in folder "
+        f"{_others(mine['JobVMWritableFolders'], theirs['VM_Writable_Folders'])}: leave out `write`"
     ),
     "memory": lambda mine, theirs: (
         f"memory {_size(mine, 'JobVMMemory', 2**20)} of {_size(theirs, 'Memory', 2**20)} in all"
@@ -178,7 +194,7 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
     "cpus": lambda mine, theirs: f"cpus {mine['RequestCpus']} of {theirs['Cpus']} in all",
     "images": lambda mine, theirs: (
         f"rule: images lie in {_bare(mine, 'VM_Image_Folders') or 'no folder of yours'}; "
-        f"the job has {_lines(theirs, 'JobVMFiles')}"
+        f"the job has {_foreign(mine, theirs)}"
     ),
     "disk": lambda mine, theirs: f"disk {_size(mine, 'RequestDisk', 2**10)} of {_size(theirs, 'Disk', 2**10)}",
 })  # fmt: skip
