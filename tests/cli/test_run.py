@@ -149,6 +149,23 @@ def test_a_job_beyond_every_host_is_refused_with_the_reason(shell: Shell) -> Non
     assert shell.records("j") == []
 
 
+def test_all_jobs_beyond_every_host_are_told_of_at_once(shell: Shell) -> None:
+    names = "abcdefgh"
+    for name in names:
+        path = shell.job("exit 0", name)
+        much = {"a": "memory: 1GiB", "b": "memory: 2TiB"}.get(name, "memory: 1TiB")
+        path.write_text(path.read_text().replace("memory: 256MiB", much))
+    done = shell.vmf("run", *(f"{name}.yaml" for name in names))
+    assert done.returncode == 72
+    assert done.stderr.splitlines()[:4] == [
+        "vmf: no host fits b:",
+        "    farm: memory 2 TiB of 4 GiB in all",
+        "no host fits c, d, e, f, g and 1 more:",
+        "    farm: memory 1 TiB of 4 GiB in all",
+    ]
+    assert [shell.records(name) for name in names] == [[]] * len(names)
+
+
 def test_the_jobs_fault_holds_it(shell: Shell) -> None:
     shell.fault("create", "job", "no such device")
     shell.job("exit 0")

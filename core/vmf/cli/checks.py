@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +12,9 @@ from vmf.errors import NoMatch, UsageError
 from vmf.match import Rejection, match
 from vmf.model import Host, Job, Offer
 from vmf.run import Hosts, says_nothing, world
+
+NAMED = 5
+"""So many jobs are named that fail alike."""
 
 ANOTHER = "--set results.folder=ANOTHER"
 LONGEST_SUFFIX = ".1234567890.part"
@@ -45,18 +48,21 @@ def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host]) -> None:
     """See that each job fits some host, if not now then when the host is empty.
 
     Raises:
-        NoMatch: with the clause that each host failed.
+        NoMatch: with every job that does not, and the clause that each host failed; alike ones are told together.
     """
     if not jobs:
         return
     offers, world_now = usable(hosts, configured), world()
+    hopeless: dict[str, list[str]] = defaultdict(list)
     for job in jobs:
         matches = match(job, offers, world=world_now)
         if matches.hopeless:
-            raise NoMatch(
-                f"no host fits {job.name}:\n{objections(matches.rejected)}",
-                hint="`vmf match` says what would have to change; or name other hosts with --hosts",
-            )
+            hopeless[objections(matches.rejected)].append(job.name)
+    if hopeless:
+        raise NoMatch(
+            "\n".join(f"no host fits {_named(names)}:\n{told}" for told, names in hopeless.items()),
+            hint="`vmf match` says what would have to change; or name other hosts with --hosts",
+        )
 
 
 def usable(hosts: Hosts, configured: Sequence[Host]) -> tuple[Offer | Rejection, ...]:
@@ -74,6 +80,11 @@ def usable(hosts: Hosts, configured: Sequence[Host]) -> tuple[Offer | Rejection,
 def objections(rejected: Sequence[Rejection]) -> str:
     """What each host objects to, a line each."""
     return "\n".join(f"    {each.host}: {each.reason}" for each in rejected)
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def _settle(faults: Iterable[str]) -> None:
