@@ -31,6 +31,7 @@ GUESTS = Guests(
     discs="echo vmf-ready\ndiscs 1",
     tells="echo vmf-ready\ntell",
     serves="echo vmf-ready\nserve",
+    calls="echo vmf-ready\ncall",
     seconds=20,
 )
 MAKER = """

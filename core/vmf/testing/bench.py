@@ -59,6 +59,9 @@ class Guests(Struct, frozen=True, kw_only=True):
     serves: str = ""
     """For network cards: writes `card MAC DRIVER` of its one, asks for an address, and answers each TCP call to port
     7000 with the line `served`."""
+    calls: str = ""
+    """For networks: asks for an address, calls the TCP port PORT at THERE, and writes `answered` or `silent`. A test
+    puts a number for PORT, and for THERE an address or `gateway`: the guest's way to its host, if it has one."""
     device: str = "vda"
     """What the guest calls its first disk, if its job says nothing of that."""
     seconds: float = 60

@@ -80,6 +80,17 @@ class NetworksContract:
         assert bench.hypervisor.facts(handle) == MachineFacts()
         assert not _answer(way.host, way.host_port)
 
+    @tries("network-user")
+    def test_a_guest_on_a_user_network_reaches_nobody(self, bench: Bench, guests: Guests) -> None:
+        """Not this computer either, where it listens on its loopback and on all its other addresses."""
+        with socket.create_server(("", 0)) as listener:
+            calls = _calling(guests, "gateway", listener.getsockname()[1])
+            handle = bench.start(calls, amend=_with(_nic(30, type=NetworkType.USER)))
+            assert bench.told(handle, "(silent|answered)")[1] == "silent"
+            listener.settimeout(0)
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+
     @pytest.fixture(scope="class")
     @classmethod
     def abroad(cls, plugins: Plugins, bench: Bench, guests: Guests) -> Mapping[NetworkType, Carded]:
@@ -99,6 +110,17 @@ class NetworksContract:
         (address,) = bench.until(lambda: bench.hypervisor.facts(handle).addresses, bool)
         assert bench.until(partial(_answer, address, PORT), bool) == SERVED
 
+    @tries("network-nat")
+    def test_guests_on_a_nat_network_do_not_reach_each_other(
+        self, bench: Bench, guests: Guests, abroad: Mapping[NetworkType, Carded]
+    ) -> None:
+        """Whatever one listens to: only its host calls it."""
+        server = abroad[NetworkType.NAT].handle
+        (address,) = bench.until(lambda: bench.hypervisor.facts(server).addresses, bool)
+        assert bench.until(partial(_answer, address, PORT), bool) == SERVED
+        handle = bench.start(_calling(guests, address, PORT), amend=_with(_nic(31, type=NetworkType.NAT)))
+        assert bench.told(handle, "(silent|answered)")[1] == "silent"
+
     @tries("network-bridge")
     def test_a_guest_on_a_bridge_has_its_card_there(self, bench: Bench, abroad: Mapping[NetworkType, Carded]) -> None:
         """With the address that its job names; the bridge is the one that the host names."""
@@ -111,6 +133,10 @@ def _able(plugins: Plugins, bench: Bench) -> AbstractSet[str]:
 
 def _nic(number: int, **given: Any) -> MachineNic:  # noqa: ANN401  # fields of a card
     return MachineNic(mac=f"52:54:00:c0:00:{number:02x}", **given)
+
+
+def _calling(guests: Guests, there: str, port: int) -> str:
+    return guests.calls.replace("THERE", there).replace("PORT", str(port))
 
 
 def _with(nic: MachineNic) -> Callable[[Machine], Machine]:

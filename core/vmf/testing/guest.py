@@ -13,6 +13,7 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     fill              fill the first disk: the machine stays paused until it is forced
     hear              wait for a line to be typed on the console, and say it
     discs N           say the file `word` of the disc in drive N, again and again, until asked to power off
+    call              call nobody, and say that nobody answered: there are no networks but those of type user
     serve             tell of its network card and answer calls, as `serves` of the contract suite's guests
     tell              tell what the machine is made of, write to it, and stay, as `tells` of the contract suite's guests
     exit N            hand over the results with this exit code, and power off
@@ -88,7 +89,7 @@ class Guest:
             "echo": self.echo, "args": self.args, "env": self.env,
             "write": self.write, "sleep": self.sleep, "hang": self.hang, "deaf": self.deaf,
             "fill": self.fill, "hear": self.hear, "discs": self.discs, "tell": self.tell,
-            "serve": self.serve,
+            "serve": self.serve, "call": self.call,
             "exit": self.exit, "cut": self.cut, "silent": self.silent, "crash": self.crash,
             "reboot": self.reboot,
         }  # fmt: skip
@@ -173,6 +174,11 @@ class Guest:
                 with suppress(BlockingIOError), listener.accept()[0] as call:
                     call.sendall(b"served\n")
             self.sleep(str(LOOK_SECONDS))
+
+    def call(self, _: str) -> None:
+        """Say what becomes of a call on a network that reaches nobody, and stay."""
+        self.echo("silent")
+        self.hang("")
 
     def tell(self, _: str) -> None:
         """Tell what the machine is made of, write to it, and stay."""

@@ -26,7 +26,9 @@ GATEWAY, GATEWAY_MAC = "10.118.0.1", "52:54:00:76:6d:66"
 ROUTER, SERVER, CALLER = "10.99.0.1", "10.99.0.11", "10.99.0.12"
 SERVES = (HERE / "serves.sh").read_text()
 TELLS = (HERE / "tells.sh").read_text()
-GUESTS = Guests(ends="", hangs="", ignores="", reboots="", tells=TELLS, serves=SERVES)
+GUESTS = Guests(
+    ends="", hangs="", ignores="", reboots="", tells=TELLS, serves=SERVES, calls=(HERE / "calls.sh").read_text()
+)
 ON_LAN = {"type": NetworkType.BRIDGE, "bridge": LAN, "together": True}
 ADDRESSED = "ip addr add {}/24 dev eth0; ping -c 1 {} >/dev/null\n"
 SETTLED = "until ip -4 addr show eth0 | grep -q inet; do sleep 0.1; done\n"

@@ -56,4 +56,5 @@ class TestKvm(HypervisorContract):
             discs=DISCS,
             tells=(HERE / "tells.sh").read_text(),
             serves=(HERE / "serves.sh").read_text(),
+            calls=(HERE / "calls.sh").read_text(),
         )
