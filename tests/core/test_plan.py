@@ -192,6 +192,9 @@ def test_ssh_has_its_port_forwarded_unless_the_job_forwards_it():
     assert made(network=Network(type=user), ssh=Ssh()).nic.forwards == (Forward(port=22),)
     own = Network(type=user, forwards=(Forward(port=2222, host_port=1),))
     assert made(network=own, ssh=Ssh(port=2222)).nic.forwards == own.forwards
+    datagrams = Forward(port=22, protocol=Protocol.UDP)
+    other = Network(type=user, forwards=(datagrams,))
+    assert made(network=other, ssh=Ssh()).nic.forwards == (datagrams, Forward(port=22))
 
 
 def test_folders_are_those_of_the_host_and_written_only_if_both_say_so():

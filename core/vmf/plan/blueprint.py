@@ -23,6 +23,7 @@ from vmf.model import (
     MachineShare,
     NetworkType,
     Placement,
+    Protocol,
 )
 
 KERNEL, INITRD, CDROM, FILES, SEED, RESULTS = "kernel", "initrd", "cdrom", "files", "seed", "results"
@@ -144,7 +145,7 @@ def _mac(token: str) -> str:
 
 
 def _forwarded(job: Job, port: int) -> bool:
-    return any(each.port == port for each in job.network.forwards)
+    return any((each.port, each.protocol) == (port, Protocol.TCP) for each in job.network.forwards)
 
 
 def _shares(job: Job, host: Host) -> Iterator[MachineShare]:
