@@ -112,7 +112,7 @@ def test_all_faults_of_all_files_are_told_in_one_go(shell: Shell) -> None:
 
 def test_a_host_beyond_which_nothing_fits_says_so(shell: Shell) -> None:
     (shell.folder / "j.yaml").write_text(GOOD.replace("256MiB", "1TiB"))
-    assert "farm: memory 1 TiB of 4 GiB in all" in shell.refused(code=72)
+    assert "farm: memory 1 TiB wanted, 4 GiB in all" in shell.refused(code=72)
 
 
 def test_what_yaml_would_misread_arrives_as_it_is_written(shell: Shell) -> None:

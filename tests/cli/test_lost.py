@@ -14,7 +14,7 @@ def test_a_job_that_fits_nowhere_is_told_of_the_host_that_cannot_be_used_beside_
     shell.job("exit 0")
     said = shell.refused("j.yaml", "--set", "memory=1TiB", code=72)
     assert "barn: out of order" in said
-    assert "farm: memory 1 TiB of 4 GiB in all" in said
+    assert "farm: memory 1 TiB wanted, 4 GiB in all" in said
 
 
 def test_where_no_host_can_be_used_the_fault_itself_is_told(shell: Shell) -> None:

@@ -48,8 +48,8 @@ def test_a_job_that_fits_nowhere_is_told_what_each_host_objects_to(shell: Shell)
     done = shell.vmf("plan", "j.yaml", "--set", "memory=3GiB", "--set", "cpus=8")
     assert done.returncode == 72
     assert "none fits" in done.stdout
-    assert "barn: cpus 8 of 1 in all" in done.stdout
-    assert "farm: cpus 8 of 4 in all" in done.stdout
+    assert "barn: cpus 8 wanted, 1 in all" in done.stdout
+    assert "farm: cpus 8 wanted, 4 in all" in done.stdout
 
 
 @pytest.mark.parametrize(

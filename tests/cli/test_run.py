@@ -145,7 +145,7 @@ def test_a_job_beyond_every_host_is_refused_with_the_reason(shell: Shell) -> Non
     shell.job("exit 0")
     done = shell.vmf("run", "j.yaml", "--set", "memory=1TiB")
     assert done.returncode == 72
-    assert "farm: memory 1 TiB of 4 GiB in all" in done.stderr
+    assert "farm: memory 1 TiB wanted, 4 GiB in all" in done.stderr
     assert shell.records("j") == []
 
 
@@ -159,9 +159,9 @@ def test_all_jobs_beyond_every_host_are_told_of_at_once(shell: Shell) -> None:
     assert done.returncode == 72
     assert done.stderr.splitlines()[:4] == [
         "vmf: no host fits b:",
-        "    farm: memory 2 TiB of 4 GiB in all",
+        "    farm: memory 2 TiB wanted, 4 GiB in all",
         "no host fits c, d, e, f, g and 1 more:",
-        "    farm: memory 1 TiB of 4 GiB in all",
+        "    farm: memory 1 TiB wanted, 4 GiB in all",
     ]
     assert [shell.records(name) for name in names] == [[]] * len(names)
 

@@ -50,8 +50,8 @@ def offer(name: str = "h", taken: Claim | None = None, **policy: object) -> Offe
     ("host", "clause", "reason", "passing"),
     [
         (offer(type="xen"), "type", "type kvm wanted, host is xen", False),
-        (offer(memory=GIB // 2), "memory", "memory 1 GiB of 512 MiB in all", False),
-        (offer(cpus=1), "cpus", "cpus 2 of 1 in all", False),
+        (offer(memory=GIB // 2), "memory", "memory 1 GiB wanted, 512 MiB in all", False),
+        (offer(cpus=1), "cpus", "cpus 2 wanted, 1 in all", False),
         (offer(taken=Claim(memory=4 * GIB)), "free memory", "memory 1 GiB wanted, 0 bytes free", True),
         (offer(taken=Claim(cpus=3)), "free cpus", "cpus 2 wanted, 1 free", True),
         (offer(taken=Claim(machines=2), machines=2), "free slot", "machines 2 of at most 2", True),

@@ -189,14 +189,16 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
         f"{_others(mine['JobVMWritableFolders'], theirs['VM_Writable_Folders'])}: leave out `write`"
     ),
     "memory": lambda mine, theirs: (
-        f"memory {_size(mine, 'JobVMMemory', 2**20)} of {_size(theirs, 'Memory', 2**20)} in all"
+        f"memory {_size(mine, 'JobVMMemory', 2**20)} wanted, {_size(theirs, 'Memory', 2**20)} in all"
     ),
-    "cpus": lambda mine, theirs: f"cpus {mine['RequestCpus']} of {theirs['Cpus']} in all",
+    "cpus": lambda mine, theirs: f"cpus {mine['RequestCpus']} wanted, {theirs['Cpus']} in all",
     "images": lambda mine, theirs: (
         f"rule: images lie in {_bare(mine, 'VM_Image_Folders') or 'no folder of yours'}; "
         f"the job has {_foreign(mine, theirs)}"
     ),
-    "disk": lambda mine, theirs: f"disk {_size(mine, 'RequestDisk', 2**10)} of {_size(theirs, 'Disk', 2**10)}",
+    "disk": lambda mine, theirs: (
+        f"disk {_size(mine, 'RequestDisk', 2**10)} wanted, {_size(theirs, 'Disk', 2**10)} there"
+    ),
 })  # fmt: skip
 """Implied clauses in plainer words than their expressions'."""
 
