@@ -298,7 +298,7 @@ def test_a_disk_of_another_format_is_the_jobs_fault(connection, put, image):
     machine, _ = put(
         connection, SPEAK, disks=(MachineDisk(file=str(image.disks[0].file.path), format=DiskFormat.QCOW2),)
     )
-    with pytest.raises(JobFault, match="not in qcow2 format") as caught:
+    with pytest.raises(JobFault, match="it is no qcow2 image") as caught:
         connection.create(machine)
     assert caught.value.code is HoldCode.IMAGE_INVALID
 
