@@ -139,23 +139,11 @@ class Client:
             if _alive(line.link):
                 raise _fault(error) from error
         log.info("the connection to libvirt broke; a new one is needed")
-        line = self._lines.get(broken=line)
-        try:
-            return ask(line.link)
-        except libvirt.libvirtError as error:
-            if _alive(line.link):
-                raise _fault(error) from error
-            raise HostLost(f"libvirt went away twice: {error.get_error_message()}") from error
+        return _asked(self._lines.get(broken=line), ask, "libvirt went away twice")
 
     def once(self, ask: Callable[[Link], T]) -> T:
         """Ask something that must not be asked twice; a link that breaks leaves it open whether it was done."""
-        line = self._lines.get()
-        try:
-            return ask(line.link)
-        except libvirt.libvirtError as error:
-            if _alive(line.link):
-                raise _fault(error) from error
-            raise HostLost(f"libvirt went away meanwhile: {error.get_error_message()}") from error
+        return _asked(self._lines.get(), ask, "libvirt went away meanwhile")
 
     def on(self, machine: str, ask: Callable[[Domain], T]) -> T | None:
         """Ask something of a machine; None if there is no such machine."""
@@ -284,6 +272,16 @@ class Client:
         line = Line(self._open_link(), self._tell_of)
         self._tell("")  # what happened meanwhile was not told
         return line
+
+
+def _asked(line: Line, ask: Callable[[Link], T], lost: str) -> T:
+    """The answer over a link; if it breaks, the host is lost, in these words."""
+    try:
+        return ask(line.link)
+    except libvirt.libvirtError as error:
+        if _alive(line.link):
+            raise _fault(error) from error
+        raise HostLost(f"{lost}: {error.get_error_message()}") from error
 
 
 def _fault(error: libvirt.libvirtError) -> LibvirtFault:
