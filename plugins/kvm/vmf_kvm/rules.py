@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from vmf.errors import JobFault
-from vmf.model import Bus, Cdrom, Disk, DiskFormat, Job, Machine, MachineCdrom, MachineDisk, MachineShare
+from vmf.model import Job
 from vmf.rules import Check, Objection, Rule, Severity
-from vmf_kvm import nics
-from vmf_kvm.domain import check
-from vmf_kvm.drives import Media, checked, renamed
 
 NAME = Rule(
     id="KVM202",
@@ -21,9 +17,6 @@ NAME = Rule(
     mend="Name disks without gaps: vda, vdb, …; or have the guest find them by what is on them.",
     severity=Severity.WARNING,
 )
-
-Place: TypeAlias = tuple[str | int, ...]
-"""Keys and numbers that lead to what is wrong; see `Objection`."""
 
 DRIVE = Rule(
     id="KVM201",
@@ -41,84 +34,16 @@ PORT = Rule(
 )
 
 
-def _unattachable(job: Job) -> Iterator[Objection]:
-    """What a job that nothing but KVM may run has of such drives; if of none, what its machine has."""
-    if job.types != ("kvm",):
-        return
-    drives: list[tuple[Place, Media]] = [(("disks", number), _disk(disk)) for number, disk in enumerate(job.disks)]
-    if job.cdrom is not None:
-        drives.append((("cdrom",), MachineCdrom(device=job.cdrom.device)))
-    alone = [each for at, media in drives for each in _objections(at, partial(checked, media))]
-    yield from alone or _objections(("disks",), partial(check, _machine(job)), given=("image",))
+def _judge(name: str, job: Job) -> Iterator[Objection]:
+    """What a judge of `vmf_kvm.judging` has against a job; nothing, if another hypervisor may run it."""
+    if job.types == ("kvm",):
+        from vmf_kvm import judging  # noqa: PLC0415  # describes machines: slow to import, and few jobs name a type
 
-
-def _misnamed(job: Job) -> Iterator[Objection]:
-    """What a job that nothing but KVM may run has of such names."""
-    if job.types != ("kvm",):
-        return
-    try:
-        names = renamed(_machine(job))
-    except JobFault:  # the other rule tells of it
-        return
-    for number, disk in enumerate(job.disks):
-        if name := names.get(disk.device or ""):
-            what = f"Linux calls this disk {name}: it counts without gaps"
-            hint = f"write `device: {name}`, or leave it out"
-            yield Objection(at=("disks", number, "device"), what=what, hint=hint, given=("image",))
-
-
-def _privileged(job: Job) -> Iterator[Objection]:
-    """What a job that nothing but KVM may run has of such ports."""
-    for number, each in enumerate(job.network.forwards if job.types == ("kvm",) else ()):
-        if each.host_port is not None:
-            at = ("network", "forwards", number, "host_port")
-            yield from _objections(at, partial(nics.check_port, each.host_port))
-
-
-def _machine(job: Job) -> Machine:
-    """The least that such a job's machine has on any host: what is the host's to choose is left out."""
-    disks = tuple(map(_disk, job.bundle.disks))
-    bus = disks[0].bus if disks else None
-    return Machine(
-        name=job.name,
-        memory=job.memory,
-        cpus=job.cpus,
-        accelerator="tcg",
-        disks=disks,
-        results=None if job.run is None else MachineDisk(file="results", format=DiskFormat.RAW, bus=bus),
-        cdroms=tuple(_cdroms(job, bus)),
-        shares=tuple(MachineShare(name=share.name, folder="/") for share in job.shares),
-        agent=job.agent,
-        vnc=job.vnc,
-    )
-
-
-def _cdroms(job: Job, bus: Bus | None) -> Iterator[MachineCdrom]:
-    for each in (job.run, job.cdrom, job.cloud_init):
-        if each is not None:
-            yield MachineCdrom(bus=bus, device=each.device if isinstance(each, Cdrom) else None)
-
-
-def _disk(disk: Disk) -> MachineDisk:
-    return MachineDisk(
-        file=str(disk.file.path),
-        part=disk.file.part,
-        format=disk.layout,
-        access=disk.access,
-        bus=disk.bus,
-        device=disk.device,
-    )
-
-
-def _objections(at: Place, judge: Callable[[], object], given: tuple[str, ...] = ()) -> Iterator[Objection]:
-    try:
-        judge()
-    except JobFault as fault:
-        yield Objection(at=at, what=fault.brief, hint=fault.hint, given=given)
+        yield from getattr(judging, name)(job)
 
 
 CHECKS: Final[tuple[Check[Any], ...]] = (
-    Check(rule=DRIVE, kind=Job, judge=_unattachable),
-    Check(rule=NAME, kind=Job, judge=_misnamed),
-    Check(rule=PORT, kind=Job, judge=_privileged),
+    Check(rule=DRIVE, kind=Job, judge=partial(_judge, "unattachable")),
+    Check(rule=NAME, kind=Job, judge=partial(_judge, "misnamed")),
+    Check(rule=PORT, kind=Job, judge=partial(_judge, "privileged")),
 )
