@@ -267,7 +267,7 @@ class TestMedia:
         [
             (("--drive", "0", "--eject"), 78, "holds on to the disc in drive 0"),
             (("--drive", "7", "--eject"), 78, "has no drive 7"),
-            (("--insert", "none"), 78, "none is not there"),
+            (("--insert", "none"), 78, "none: there is no such file"),
             (("--insert", "j.iso"), 78, "is no ISO 9660 disc"),
             ((), 78, "one of the arguments --insert --eject is required"),
         ],

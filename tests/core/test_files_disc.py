@@ -176,7 +176,7 @@ def test_a_source_that_is_gone_is_told(tmp_path):
     path.write_bytes(b"abcdef")
     given = source.here(path)
     path.unlink()
-    with pytest.raises(JobFault, match="gone is not there"):
+    with pytest.raises(JobFault, match="gone: there is no such file"):
         disc.write(tmp_path / "disc.iso", {"f": given}, label="VMF")
 
 

@@ -82,9 +82,9 @@ def make_socket(path):
         ("dangling", lambda path: path.symlink_to("none"), "a link that leads nowhere"),
         ("circle", lambda path: path.symlink_to("circle"), "a link that leads nowhere"),
         ("up", lambda path: path.symlink_to(".."), "a link to a folder"),
-        ("pipe", os.mkfifo, "no plain file"),
-        ("link to a device", lambda path: path.symlink_to("/dev/zero"), "no plain file"),
-        ("socket", make_socket, "no plain file"),
+        ("pipe", os.mkfifo, "a named pipe"),
+        ("link to a device", lambda path: path.symlink_to("/dev/zero"), "a character device"),
+        ("socket", make_socket, "a socket"),
         ("half\udcff", lambda path: path.write_bytes(b""), "not UTF-8"),
         ("x" * 254, lambda path: path.write_bytes(b""), "254 bytes"),
         ("half\udcff folder", Path.mkdir, "not UTF-8"),
@@ -120,7 +120,7 @@ def test_the_name_by_which_guests_know_their_disc_is_kept_for_it(folder):
 
 
 def test_what_is_not_there_is_told(folder):
-    with pytest.raises(JobFault, match="none is not there") as caught:
+    with pytest.raises(JobFault, match="none: there is no such file") as caught:
         names(folder / "none")
     assert caught.value.code is HoldCode.IMAGE_MISSING
 
@@ -164,7 +164,7 @@ def test_a_file_of_the_host_is_read_there(tmp_path):
 
 def test_a_file_that_is_not_on_the_host_is_told(tmp_path):
     given = File(path=Path("/srv/none"), on_host=True)
-    with pytest.raises(JobFault, match="/srv/none of the host is not there") as caught:
+    with pytest.raises(JobFault, match="/srv/none of the host: there is no such file") as caught:
         gather([given], lambda path: (tmp_path / path.name).open("rb"))
     assert caught.value.code is HoldCode.IMAGE_MISSING
 

@@ -46,7 +46,7 @@ def test_what_cannot_be_a_variable_is_refused_and_not_told(tmp_path, value, reas
 def test_secrets_without_an_end_are_not_read_to_the_end(tmp_path):
     link = tmp_path / "endless"
     link.symlink_to("/dev/zero")
-    with pytest.raises(JobFault, match="no plain file"):
+    with pytest.raises(JobFault, match="a character device"):
         secret.read_one(File(path=link), nowhere)
 
 

@@ -58,5 +58,5 @@ def test_a_key_goes_into_the_metadata(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(JobFault, match="none is not there"):
+    with pytest.raises(JobFault, match="none: there is no such file"):
         made(CloudInit(user_data=File(path=tmp_path / "none")))

@@ -162,15 +162,15 @@ def bad(tmp_path, name):
 @pytest.mark.parametrize(
     ("changes", "said", "code"),
     [
-        (lambda path: {"cdrom": Cdrom(files=(bad(path, "pipe"),))}, "pipe is no plain file", HoldCode.IMAGE_INVALID),
-        (lambda path: {"cdrom": Cdrom(files=(bad(path, "gone"),))}, "gone is not there", HoldCode.IMAGE_MISSING),
+        (lambda path: {"cdrom": Cdrom(files=(bad(path, "pipe"),))}, "pipe: it is a named pipe", HoldCode.IMAGE_INVALID),
+        (lambda path: {"cdrom": Cdrom(files=(bad(path, "gone"),))}, "gone: there is no such", HoldCode.IMAGE_MISSING),
         (lambda path: {"cdrom": Cdrom(iso=written(path / "x.iso", b"x"))}, "x.iso is no ISO", HoldCode.IMAGE_INVALID),
-        (lambda path: {"cdrom": Cdrom(iso=bad(path, "gone"))}, "gone is not there", HoldCode.IMAGE_MISSING),
+        (lambda path: {"cdrom": Cdrom(iso=bad(path, "gone"))}, "gone: there is no such", HoldCode.IMAGE_MISSING),
         (lambda path: {"secrets": {"A": written(path / "s", b"\0")}}, "s cannot be a variable", HoldCode.IMAGE_INVALID),
-        (lambda path: {"cloud_init": CloudInit(user_data=bad(path, "pipe"))}, "no plain file", HoldCode.IMAGE_INVALID),
+        (lambda path: {"cloud_init": CloudInit(user_data=bad(path, "pipe"))}, "a named pipe", HoldCode.IMAGE_INVALID),
         (
             lambda path: {"secrets": {"A": File(path=path / "far", on_host=True)}},
-            "far of the host is not there",
+            "far of the host: there is no such file",
             HoldCode.IMAGE_MISSING,
         ),
     ],

@@ -17,7 +17,7 @@ from vmf.errors import SetupError, UsageError
 from vmf.files import programs
 from vmf.files.access import open_disk
 from vmf.files.beside import creating, naming
-from vmf.files.source import shown
+from vmf.files.faults import shown
 from vmf.hookspecs import Report
 from vmf.model import DiskFormat
 from vmf.run import rebase

@@ -19,9 +19,10 @@ from msgspec.structs import replace
 
 from vmf.disks import qcow2, vmdk
 from vmf.disks.reading import SliceReader, Unfit
-from vmf.errors import HoldCode, JobFault, Refused
-from vmf.files.access import CODES, blocker, open_disk, open_file, outside
-from vmf.files.source import Read, shown
+from vmf.errors import Refused
+from vmf.files.access import open_disk, open_file, outside
+from vmf.files.faults import called, invalid, shown, unread
+from vmf.files.source import Read
 from vmf.model import Disk, DiskFormat, File, Host, Image, Slice
 
 Sum: TypeAlias = Callable[[IO[bytes], File], str]
@@ -147,14 +148,14 @@ def opened(file: File, what: str, here: Read = open_file, on_host: Read | None =
     """
     opening = on_host if file.on_host and on_host else here
     if not file.path.is_absolute():  # QEMU takes `json:…` and `nbd:…` for orders
-        raise _invalid(file, what, "its path is not absolute", "name it from / on")
+        raise invalid(what, file, "its path is not absolute", "name it from / on")
     try:
         with opening(file.path) as whole:
             yield within(whole, file.part)
     except Unfit as error:
-        raise _invalid(file, what, str(error), error.hint) from error
+        raise invalid(what, file, str(error), error.hint) from error
     except OSError as error:
-        raise _fault(file, what, error) from error
+        raise unread(what, file, error) from error
 
 
 def check_roots(files: Iterable[File], host: Host) -> None:
@@ -173,41 +174,8 @@ def check_roots(files: Iterable[File], host: Host) -> None:
         if real := outside(file.path, roots):
             allowed = ", ".join(map(shown, roots)) or "none"
             hint = f"put the file there: {allowed}" if roots else "ask the host's owner"
-            what = f"{_called(file)}: it lies at {shown(real)}, outside the folders that host {host.name} allows"
+            what = f"{called(file)}: it lies at {shown(real)}, outside the folders that host {host.name} allows"
             raise Refused(what, hint=hint)
-
-
-def _fault(file: File, what: str, error: OSError) -> JobFault:
-    code = CODES.get(error.errno)
-    if code is HoldCode.IMAGE_MISSING:
-        reason, hint = _absence(file)
-        return JobFault(f"{what} {_called(file)}: {reason}", code=HoldCode.IMAGE_MISSING, hint=hint)
-    if code is HoldCode.IMAGE_INVALID:
-        return _invalid(file, what, str(error.strerror), "name a file")
-    reason, hint = f"it cannot be read: {error.strerror}", "check the disk that it lies on"
-    if isinstance(error, PermissionError):
-        closed = _closed(file, error)
-        reason = "it may not be read" if closed == file.path else f"{shown(closed)} may not be passed or read"
-        who = "whoever runs the guests" if file.on_host else "this user"
-        hint = f"give {who} access to {shown(closed)}, or put the file elsewhere"
-    return JobFault(f"{what} {_called(file)}: {reason}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
-
-
-def _absence(file: File) -> tuple[str, str]:
-    """Why a file cannot be found, and what to do."""
-    if file.on_host:
-        return "there is no such file", "check the path on the host"
-    hint = "check the path; a relative one counts from the file that names it"
-    if os.path.islink(file.path):  # noqa: PTH114  # Path's own raises for what can be no path
-        return f"it is a link to {shown(Path(os.path.realpath(file.path)))}, and there is no such file", hint
-    return "there is no such file", hint
-
-
-def _closed(file: File, error: OSError) -> Path:
-    """What stands in the way of reading a file; of one on the host only the host can tell."""
-    if file.on_host:
-        return Path(str(error.filename or file.path))
-    return blocker(file.path, uid=os.geteuid(), gids={os.getegid(), *os.getgroups()}) or file.path
 
 
 def _check_magic(file: IO[bytes], format_: DiskFormat) -> None:
@@ -252,11 +220,3 @@ def _check_kernel(file: IO[bytes]) -> None:
     if not any(all(start.startswith(magic, at) for at, magic in kernel) for kernel in _KERNELS):
         reason = "it is no Linux kernel (bzImage, ELF, or arm64 Image)"
         raise Unfit(reason, "name a vmlinuz as a distribution packs it")
-
-
-def _invalid(file: File, what: str, reason: str, hint: str) -> JobFault:
-    return JobFault(f"{what} {_called(file)}: {reason}", code=HoldCode.IMAGE_INVALID, hint=hint)
-
-
-def _called(file: File) -> str:
-    return shown(file.path) + (" of the host" if file.on_host else "")

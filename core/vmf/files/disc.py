@@ -21,8 +21,9 @@ from pycdlib.pycdlibexception import PyCdlibException
 from vmf.errors import VmfError
 from vmf.files.beside import appearing
 from vmf.files.console import one_line
+from vmf.files.faults import changed
 from vmf.files.iso9660 import LEVELS, SECTOR, objection
-from vmf.files.source import Content, Source, changed
+from vmf.files.source import Content, Source
 from vmf.hookspecs import Report, unreported
 
 PIECE = 2**20

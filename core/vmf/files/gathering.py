@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vmf.errors import HoldCode, JobFault
+from vmf.files.faults import shown, unread
 from vmf.files.iso9660 import objection
-from vmf.files.source import Content, Read, find, here, shown, unreadable
+from vmf.files.source import Content, Read, find, here
 from vmf.files.volume import END
 from vmf.model import File
 
@@ -81,7 +82,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
     except OSError as error:
-        raise unreadable(f"the folder {shown(folder)}", error) from error
+        raise unread("folder", File(path=folder), error) from error
 
 
 def _content(path: Path, entry: os.DirEntry[str]) -> Content:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from vmf.files import sparse
-from vmf.files.source import changed, shown
+from vmf.files.faults import changed, shown
 from vmf.model import File
 from vmf.store import Store
 

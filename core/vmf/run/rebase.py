@@ -11,7 +11,7 @@ from msgspec import Struct
 from vmf.disks import images
 from vmf.errors import Exit, HoldCode, JobFault, UsageError, VmfError
 from vmf.files import sparse
-from vmf.files.source import shown
+from vmf.files.faults import shown
 from vmf.hookspecs import Report
 from vmf.model import Disk, File
 from vmf.result import Base, ReturnedDisk

@@ -14,7 +14,8 @@ from vmf import plan
 from vmf.disks import images
 from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, volume
 from vmf.files.beside import naming
-from vmf.files.source import Content, Source, changed, find
+from vmf.files.faults import changed
+from vmf.files.source import Content, Source, find
 from vmf.model import File, Home
 from vmf.plugins import Hypervisor
 from vmf.run.checksums import Checksums
