@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from shell import until, waits_for_lock
+from shell import DEADLINE, until, waits_for_lock
 from vmf.classad import World
 from vmf.errors import SetupError, UsageError
 from vmf.match import match
@@ -214,6 +214,23 @@ def test_threads_may_share_a_store(store):
     with ThreadPoolExecutor(len(records)) as pool:
         list(pool.map(claim, records))
     assert store.taken()["barn"].machines == len(records)
+
+
+def test_a_store_is_not_closed_under_another_thread(store):
+    """That would end the process; and whoever comes after is told."""
+    record = submit(store, "j")[0][0]
+    closing = threading.Thread(target=store.close)
+
+    def choose(taken):
+        closing.start()
+        closing.join(0.2)
+        assert closing.is_alive()
+        return chooser(record.job)(taken)
+
+    assert store.claim(record, choose).state is State.STARTING
+    closing.join(DEADLINE)
+    with pytest.raises(SetupError, match="closed"):
+        store.records()
 
 
 def test_a_job_is_found_by_name_or_id(store):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +26,9 @@ from vmf.plan import Unplaced
 from vmf.state import TAKES_ROOM, Event, Placed, State, advance
 from vmf.store.ownership import Ownership, own
 from vmf.store.record import Moment, Record, after
+
+Owned: TypeAlias = tuple[Record, Ownership]
+"""A job that is ours to carry."""
 
 VERSION = 2
 BUSY_SECONDS = 30.0
@@ -75,16 +78,17 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Close the database."""
-        self._db.close()
+        """Close the database, when no other thread is using it: that would end the process."""
+        with self._lock:
+            self._db.close()
 
-    def submit(self, jobs: Sequence[tuple[Job, Path]], hosts: tuple[Host, ...]) -> tuple[tuple[Record, Ownership], ...]:
+    def submit(self, jobs: Sequence[tuple[Job, Path]], hosts: tuple[Host, ...]) -> tuple[Owned, ...]:
         """Take in jobs with their results folders, all or none, each owned by the caller from its first moment.
 
         Raises:
             UsageError: if a live job has one of the names.
         """
-        submitted: list[tuple[Record, Ownership]] = []
+        submitted: list[Owned] = []
         try:
             with self._transaction():
                 submitted.extend(self._insert(job, folder, hosts) for job, folder in jobs)
@@ -131,6 +135,10 @@ class Store:
     def live(self) -> tuple[Record, ...]:
         """The jobs that have not ended, oldest first."""
         return tuple(self._records("WHERE live ORDER BY id"))
+
+    def holders(self) -> tuple[Record, ...]:
+        """The jobs that hold room on a host, oldest first."""
+        return tuple(self._records("WHERE id IN (SELECT job FROM claims) ORDER BY id"))
 
     def find(self, word: str) -> Record:
         """The job with this id, or the latest of this name.
@@ -243,7 +251,7 @@ class Store:
                 hint="check its permissions and the free space, or set VMF_HOME to another folder",
             ) from error
 
-    def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...]) -> tuple[Record, Ownership]:
+    def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...]) -> Owned:
         now = time.time()
         try:
             row = self._db.execute("INSERT INTO jobs (name, live, record) VALUES (?, 1, '')", (job.name,))
