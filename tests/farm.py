@@ -30,7 +30,9 @@ class Farm:
         self.hosts = Hosts(self.plugins, self.store, proof=lambda: None)
         self.told = []
         self._watchers: list[Callable[[Notice], None]] = []
-        self.engine = Engine(store=self.store, plugins=self.plugins, hosts=self.hosts, tell=self._tell)
+        self.engine = Engine(
+            store=self.store, plugins=self.plugins, hosts=self.hosts, tell=self._tell, adopt=lambda _: ()
+        )
 
     def _tell(self, notice: Notice) -> None:
         self.told.append(notice)

@@ -26,7 +26,7 @@ def test_the_same_run_typed_again_carries_the_orphan_on(shell: Shell) -> None:
     shell.orphan("sleep 2\nexit 6")
     again = shell.vmf("run", "j.yaml")
     assert again.returncode == 6
-    assert "was orphaned, running; carrying it on" in again.stderr
+    assert "j: was orphaned, running; carrying it on" in again.stdout
     assert [each.id for each in shell.records("j")] == [1]
 
 

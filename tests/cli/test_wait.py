@@ -64,6 +64,23 @@ def test_every_command_shows_an_orphan_and_what_to_type(shell: Shell, running, c
     shell.vmf("rm", "j")
 
 
+def test_an_engine_that_waits_for_room_takes_over_the_job_that_held_it(shell: Shell) -> None:
+    shell.host(more=", machines: 1")
+    shell.job("exit 3", "k")
+    shell.job("hang")
+    with shell.start("run", "j.yaml") as first:
+        shell.reaches("j", "running")
+        with shell.start("run", "k.yaml") as waiting:
+            assert waiting.stdout is not None
+            assert waiting.stdout.readline() == "k: waits: farm: machines 1 of at most 1\n"
+            first.kill()
+            assert waiting.stdout.readline() == "j: was orphaned, running; carrying it on\n"
+            assert shell.vmf("rm", "j").returncode == 0
+            assert waiting.wait(30) == 3
+    assert [each.job.name for each in shell.records()] == ["k"]
+    assert shell.left_behind() == []
+
+
 def test_a_job_that_is_removed_while_it_is_waited_for_was_stopped(shell: Shell) -> None:
     shell.orphan("hang")
     home = Home(root=shell.home)

@@ -6,23 +6,21 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from vmf import result
 from vmf.cli import screen
+from vmf.cli.orphaned import orphans, take
 from vmf.cli.say import say
 from vmf.cli.session import Session, log_jobs
 from vmf.control import Server
 from vmf.errors import Exit, VmfError
-from vmf.run import Engine, Notice, Stuck
-from vmf.store import Ownership, Record
-
-Owned: TypeAlias = tuple[Record, Ownership]
+from vmf.run import Engine, Notice, Remark, Stuck
+from vmf.store import Owned, Record, try_to_own
 
 
 class Carrier:
@@ -36,23 +34,41 @@ class Carrier:
         """Whether jobs are in our hands: an interrupt is then theirs, else it just ends this process."""
         self.over = False
         """Whether an interrupt came: what is not in our hands yet is not taken, nor waited for."""
-        self.engine = Engine(store=session.store, plugins=session.plugins, hosts=session.hosts, tell=self.tell)
+        self.engine = Engine(
+            store=session.store, plugins=session.plugins, hosts=session.hosts, tell=self.tell, adopt=self._adopt
+        )
         self.server = Server(session.home, lambda message: self.engine.stop(force=message.force, jobs=message.jobs))
 
     def carry(self, jobs: Sequence[Owned]) -> tuple[Record, ...]:
         """Carry the jobs, and say what to do about those that did not complete; their last records."""
-        socket = str(self.server.path)
-        ours = [(self._session.store.update(replace(record, engine=socket)), owned) for record, owned in jobs]
-        log_jobs(self._session.home, tuple(record for record, _ in ours))
         self.responsible = True
         with self._screen:
-            last = self.engine.carry(ours)
+            last = self.engine.carry(self._sign(jobs))
         self.responsible = False
         sys.stdout.flush()
         for record in last:
             if advice := screen.advice(record):
                 say(advice)
         return last
+
+    def adopt(self, orphaned: Iterable[Record]) -> tuple[Owned, ...]:
+        """Those of these orphans that nobody else was faster to take; said."""
+        adopted = tuple(found for each in orphaned if (found := take(self._session.store, each.id, try_to_own)))
+        for record, _ in adopted:
+            self.tell(Remark(record=record, text=f"was orphaned, {record.state}; carrying it on"))
+        return adopted
+
+    def _adopt(self, known: Collection[int]) -> tuple[Owned, ...]:
+        """The orphans, other than these, that hold room."""
+        holding = (each for each in self._session.store.holders() if each.id not in known)
+        return self._sign(self.adopt(orphans(self._session.store, holding)))
+
+    def _sign(self, jobs: Sequence[Owned]) -> tuple[Owned, ...]:
+        """Write down where the engine of these jobs is, and keep their logs."""
+        socket = str(self.server.path)
+        ours = tuple((self._session.store.update(replace(record, engine=socket)), owned) for record, owned in jobs)
+        log_jobs(self._session.home, tuple(record for record, _ in ours))
+        return ours
 
     def exit_code(self, last: Sequence[Record]) -> int:
         """The exit code of a call that asked for these jobs."""

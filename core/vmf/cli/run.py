@@ -10,15 +10,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from vmf.cli.carry import Owned, carrying
+from vmf.cli.carry import carrying
 from vmf.cli.checks import check_places, fit, results_folder
 from vmf.cli.orphaned import orphans
-from vmf.cli.say import say
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.cli.wait import await_all
 from vmf.errors import SetupError
 from vmf.model import Job
-from vmf.store import Record, owned, try_to_own
+from vmf.store import Owned, Record, owned
 
 DETACH_SECONDS = 30.0
 
@@ -35,7 +34,7 @@ def act(options: argparse.Namespace) -> int:
     """Run the jobs of the files; the exit code of a single job is its guest's."""
     session = Session(options)
     jobs, hosts = session.read()
-    orphaned = orphans(session.store)
+    orphaned = orphans(session.store, session.store.live())
     again = {record.job.name: record for record in orphaned if _is_again(record, jobs)}
     new = [job for job in jobs if job.name not in again]
     check_places(new)
@@ -44,7 +43,7 @@ def act(options: argparse.Namespace) -> int:
         carrier.responsible = not options.detach
         taken = session.store.submit([(job, results_folder(job)) for job in new], hosts) if new else ()
         asked = {record.id for record, _ in taken} | {record.id for record in again.values()}
-        adopted = _adopt(session, orphaned)
+        adopted = carrier.adopt(orphaned)
         if options.detach:
             return _detach(session, (*taken, *adopted), form=options.format)
         last = {record.id: record for record in carrier.carry((*taken, *adopted))}
@@ -55,19 +54,6 @@ def act(options: argparse.Namespace) -> int:
 def _is_again(record: Record, jobs: Sequence[Job]) -> bool:
     """Whether the orphan is one of these jobs, killed in an earlier run: it is carried on, not run twice."""
     return any(record.job == job and record.folder == results_folder(job) for job in jobs)
-
-
-def _adopt(session: Session, orphaned: Sequence[Record]) -> tuple[Owned, ...]:
-    adopted = []
-    for record in orphaned:
-        ownership = try_to_own(session.home, record.id)
-        now = session.store.get(record.id)
-        if ownership and now and not now.ended:
-            say(f"vmf: {record.job.name} (job {record.id}) was orphaned, {now.state}; carrying it on")
-            adopted.append((now, ownership))
-        elif ownership:
-            ownership.release()
-    return tuple(adopted)
 
 
 def _detach(session: Session, jobs: Sequence[Owned], *, form: str) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from vmf.cli.carry import Carrier, Owned, carrying
+from vmf.cli.carry import Carrier, carrying
+from vmf.cli.orphaned import take
 from vmf.cli.session import Session, add_format
 from vmf.model import Outcome
 from vmf.result import verdict
@@ -34,10 +35,10 @@ def act(options: argparse.Namespace) -> int:
 
 def await_all(session: Session, carrier: Carrier, records: Sequence[Record]) -> tuple[Record, ...]:
     """Carry on the orphans among these jobs together, and wait for the others; the last records, in order."""
-    orphaned = [owned for record in records if (owned := _current(session, record, waiting=False))]
+    orphaned = [owned for record in records if (owned := take(session.store, record.id, try_to_own))]
     last = {record.id: record for record in carrier.carry(orphaned)} if orphaned else {}
     for record in records:
-        if record.id not in last and not carrier.over and (owned := _current(session, record, waiting=True)):
+        if record.id not in last and not carrier.over and (owned := take(session.store, record.id, own)):
             last[record.id] = carrier.carry([owned])[0]
         elif record.id not in last:
             last[record.id] = session.store.get(record.id) or _removed(record)
@@ -54,17 +55,3 @@ def _tell_end(session: Session, carrier: Carrier, record: Record) -> None:
     """Show an end that another engine brought about."""
     if record.ended and (moments := session.store.history(record.id)):
         carrier.tell(Advanced(record=record, event=moments[-1].event))
-
-
-def _current(session: Session, record: Record, *, waiting: bool) -> Owned | None:
-    """The job, if it is an orphan and now ours; None if it has ended, or another carries it and we are not waiting."""
-    now = session.store.get(record.id)
-    if now is None or now.ended:
-        return None
-    ownership = own(session.home, record.id) if waiting else try_to_own(session.home, record.id)
-    now = session.store.get(record.id)
-    if ownership and now and not now.ended:
-        return now, ownership
-    if ownership:
-        ownership.release()
-    return None

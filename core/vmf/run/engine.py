@@ -23,7 +23,7 @@ from vmf.run.notices import Advanced, Notice, Remark, Stuck
 from vmf.run.orders import Orders
 from vmf.run.world import world
 from vmf.state import Event, Placed, State, StopAsked
-from vmf.store import Ownership, Record, Store
+from vmf.store import Owned, Ownership, Record, Store
 
 ROOM_SECONDS = 0.5
 """How often an idle job looks for room that another process may have freed."""
@@ -34,11 +34,21 @@ LEAVE_SECONDS = 10.0
 class Engine:
     """Owns jobs and carries them to their end. `stop` and `leave` may be called on any thread, or by a signal."""
 
-    def __init__(self, *, store: Store, plugins: Plugins, hosts: Hosts, tell: Callable[[Notice], None]) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        plugins: Plugins,
+        hosts: Hosts,
+        tell: Callable[[Notice], None],
+        adopt: Callable[[Collection[int]], Iterable[Owned]],
+    ) -> None:
+        """`adopt` takes over jobs that hold room without an engine, other than those with these ids."""
         self._store = store
         self._plugins = plugins
         self._hosts = hosts
         self._tell = tell
+        self._adopt = adopt
         self._checksums = Checksums(store)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._orders: dict[int, Orders] = {}
@@ -49,21 +59,19 @@ class Engine:
         self._waits: dict[int, str] = {}
         self._patience = inf
 
-    def carry(self, jobs: Iterable[tuple[Record, Ownership]]) -> tuple[Record, ...]:
+    def carry(self, jobs: Iterable[Owned]) -> tuple[Record, ...]:
         """Carry the jobs to their end, or as far as `leave` and faults of vmf let it; their last records.
+
+        While one waits for room, it carries on what `adopt` finds as well: nobody else may ever free that room.
 
         A life that does not heed `leave` stays owned until this process ends, so that nobody else begins it again.
         """
         self._last.clear()
-        taken = tuple(jobs)
-        for record, ownership in taken:
-            self._orders[record.id] = Orders()
-            self._owned[record.id] = ownership
-        self._obey(block=False)
-        for record, _ in taken:
-            self._take(record)
+        self._begin(jobs)
         while (self._idle or self._alive) and time.monotonic() < self._patience:
             self._place_idle()
+            if self._idle:
+                self._begin(self._adopt(self._orders.keys()))
             if self._idle or self._alive:
                 self._obey(block=True)
         for number in self._alive:
@@ -77,6 +85,15 @@ class Engine:
     def leave(self) -> None:
         """Leave every job as it is, to be adopted."""
         self._inbox.put(self._leave)
+
+    def _begin(self, jobs: Iterable[Owned]) -> None:
+        taken = tuple(jobs)
+        for record, ownership in taken:
+            self._orders[record.id] = Orders()
+            self._owned[record.id] = ownership
+        self._obey(block=False)
+        for record, _ in taken:
+            self._take(record)
 
     def _obey(self, *, block: bool) -> None:
         """Do what has come in: a life that is over, an order; `block`: wait for that, or for room to be tried."""
