@@ -5,9 +5,10 @@ Whose fault decides (the job's, a host's, vmf's own): it is the axis of this mod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import ClassVar, Self
+
+from msgspec import Struct
 
 
 class Exit(IntEnum):
@@ -60,8 +61,7 @@ class HoldCode(StrEnum):
     MACHINE_INVALID = "machine-invalid", "The job describes a machine that cannot be made."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """One thing that is wrong with what the user gave, and where.
 
     Lines and columns count from 1; 0 means that the fault has no place in a file.

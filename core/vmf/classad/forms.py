@@ -6,11 +6,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, NoReturn, TypeAlias, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf.classad import lexer
 from vmf.classad.ad import Ad

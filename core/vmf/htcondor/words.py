@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf.classad import ClassAdSyntaxError, evaluate, parse
 from vmf.errors import Fault, SpecError
@@ -30,7 +30,7 @@ class Word(Struct, frozen=True, kw_only=True):
 
     def fault(self, what: str, hint: str) -> Fault:
         """Say what is wrong with it, in a file that no rule of `vmf lint` is about."""
-        return dataclasses.replace(self.place.fault(what, hint=hint), rule="")
+        return replace(self.place.fault(what, hint=hint), rule="")
 
     def wrong(self, what: str, hint: str) -> SpecError:
         """Say what is wrong with it, to be raised."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf.errors import Fault
 from vmf.rules import Rule, Severity
@@ -13,8 +15,7 @@ from vmf.spec.faults import printable
 from vmf.units import format_count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """What is wrong, where, and by which rule."""
 
     rule: Rule
@@ -31,8 +32,7 @@ class Finding:
         return (self.file, self.fault.line, self.fault.column, self.rule.id, self.fault.what)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """All findings of a run, and the files that were looked at, hosts' included if something is wrong with them."""
 
     findings: tuple[Finding, ...]

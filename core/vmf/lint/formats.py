@@ -5,10 +5,10 @@ No format but `full` repeats what a spec says: reports are kept and passed on, a
 
 from __future__ import annotations
 
-import json as notation
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from vmf.lint.finding import Finding, Report
 from vmf.rules import Severity
@@ -21,7 +21,9 @@ def full(report: Report) -> str:
 
 def json(report: Report) -> str:
     """A list of objects; `line` and `column` count from 1, and are null where a finding has no place in its file."""
-    return notation.dumps([_row(each) for each in report.findings])
+    from json import dumps  # noqa: PLC0415  # most runs do without
+
+    return dumps([_row(each) for each in report.findings])
 
 
 def github(report: Report) -> str:
@@ -31,7 +33,7 @@ def github(report: Report) -> str:
 
 def sarif(report: Report) -> str:
     """The Static Analysis Results Interchange Format, version 2.1.0."""
-    from vmf.lint.sarif import write  # noqa: PLC0415  # most runs do without
+    from vmf.lint.sarif import write  # noqa: PLC0415  # as above
 
     return write(report)
 
