@@ -9,7 +9,6 @@ import errno
 import fcntl
 import logging
 import os
-import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -53,7 +52,7 @@ class Server:
     """Listens for the messages to one engine while it is entered."""
 
     def __init__(self, home: Home, obey: Callable[[StopJobs], None]) -> None:
-        self.path = home.root / "engines" / secrets.token_hex(8)
+        self.path = home.root / "engines" / os.urandom(8).hex()
         self._obey = obey
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files.volume import END, end_line
+from vmf.files.contract import END
+from vmf.files.volume import end_line
 from vmf.model import Job
 
 LABEL = "VMF"

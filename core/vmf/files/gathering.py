@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vmf.errors import HoldCode, JobFault
+from vmf.files.contract import END
 from vmf.files.faults import shown, unread
 from vmf.files.iso9660 import objection
 from vmf.files.source import Content, Read, find, here
-from vmf.files.volume import END
 from vmf.model import File
 
 MOST = 20_000

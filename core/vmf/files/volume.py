@@ -10,8 +10,8 @@ begins with `answer`, and ends with the request's nonce. What it says in the end
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -21,21 +21,15 @@ from msgspec import Struct
 
 from vmf.files.beside import appearing
 from vmf.files.console import one_line
+from vmf.files.contract import ANSWER, END, EXIT_CODE, RESERVED
 from vmf.files.tar import BLOCK, FILE, Broken, Member, Tar
 from vmf.files.unpack import Limits, Unpacked, Unsafe
 from vmf.model import MEBIBYTE
 from vmf.result import EXIT_CODE_MAX, Refusal, Said, Word
 
-__all__ = [
-    "END", "EXIT_CODE", "Answer", "Limits", "end_line", "look", "magic", "make", "new_nonce", "read", "unpack_answer",
-]  # fmt: skip
+__all__ = ["Answer", "Limits", "end_line", "look", "magic", "make", "new_nonce", "read", "unpack_answer"]
 
-EXIT_CODE = "exit-code"
-END = "vmf-end"
-ANSWER = "answer"
 REFUSALS_MAX = 100
-RESERVED = frozenset({EXIT_CODE, END, "console.log", "result.json"})
-"""Names at the root of the results that are the contract's or vmf's own."""
 
 _SIGNATURE = b"VMF-RESULTS-1 "
 _CODE = re.compile(rb"([0-9]{1,3})\n")
@@ -54,7 +48,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 def new_nonce() -> str:
     """A nonce for one attempt: 32 hexadecimal digits that nobody can guess."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def magic(nonce: str) -> bytes:

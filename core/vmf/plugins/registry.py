@@ -61,8 +61,9 @@ class Plugins:
     def load(cls) -> Plugins:
         """Load every installed plugin, hypervisors first, in the order of their names."""
         plugins = cls()
+        installed = entry_points()
         for group in (HYPERVISORS, OTHERS):
-            for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+            for entry in sorted(installed.select(group=group), key=lambda entry: (entry.name, entry.value)):
                 plugins.add(group, entry.name, entry.load, version=_version(entry))
         return plugins
 
