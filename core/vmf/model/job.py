@@ -151,6 +151,21 @@ class Job(Struct, frozen=True, kw_only=True):
         """What its machine takes of a host: memory in whole MiB, as hosts and ads count it."""
         return Claim(memory=-(-self.memory // MEBIBYTE) * MEBIBYTE, cpus=self.cpus, machines=1)
 
+    def claimed(self, token: str) -> Claim:
+        """The same, with the address of the machine's card, if it has one; see `mac`."""
+        networked = self.network.type is not NetworkType.NONE
+        return replace(self.claim, macs=(self.mac(token).lower(),) if networked else ())
+
+    def mac(self, token: str) -> str:
+        """The MAC address of its machine's card; of a job that names none, one made of its random token's digits.
+
+        It is administered locally; no two jobs have the same, by 46 bits of chance.
+        """
+        if self.network.mac:
+            return self.network.mac
+        first, *others = bytes.fromhex(token[:12])
+        return ":".join(f"{byte:02x}" for byte in ((first & 0xFC) | 0x02, *others))
+
     @property
     def hypervisors(self) -> tuple[str, ...]:
         """The types that it can run on; none: any. What only a hypervisor's block describes, only that one boots."""

@@ -4,7 +4,7 @@
 `explain` tells both to a reader.
 """
 
-from vmf.plan.blueprint import CDROM, FILES, INITRD, KERNEL, NO_TOKEN, RESULTS, SEED, blueprint, claim, spare_drive
+from vmf.plan.blueprint import CDROM, FILES, INITRD, KERNEL, NO_TOKEN, RESULTS, SEED, blueprint, spare_drive
 from vmf.plan.explain import Line, explain
 from vmf.plan.placing import Unplaced, place, plan
 
@@ -19,7 +19,6 @@ __all__ = [
     "Line",
     "Unplaced",
     "blueprint",
-    "claim",
     "explain",
     "place",
     "plan",

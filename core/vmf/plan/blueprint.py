@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from msgspec.structs import replace
-
 from vmf.ads import default_network
 from vmf.model import (
     Access,
     Bus,
-    Claim,
     Disk,
     DiskFormat,
     Forward,
@@ -123,25 +120,13 @@ def _nic(placement: Placement, token: str) -> MachineNic | None:
     ssh = () if job.ssh is None or _forwarded(job, job.ssh.port) else (Forward(port=job.ssh.port),)
     return MachineNic(
         type=type_,
-        mac=job.network.mac or _mac(token),
+        mac=job.mac(token),
         model=job.network.model,
         forwards=(*job.network.forwards, *ssh),
         bridge=networks.bridge if type_ is NetworkType.BRIDGE else None,
         outside=networks.outside,
         together=networks.together,
     )
-
-
-def claim(job: Job, token: str) -> Claim:
-    """What the machine of a job takes of its host, the address of its card included; see `blueprint`."""
-    networked = job.network.type is not NetworkType.NONE
-    return replace(job.claim, macs=((job.network.mac or _mac(token)).lower(),) if networked else ())
-
-
-def _mac(token: str) -> str:
-    """A MAC address for one card, administered locally; no two jobs have the same, by 46 bits of chance."""
-    first, *others = bytes.fromhex(token[:12])
-    return ":".join(f"{byte:02x}" for byte in ((first & 0xFC) | 0x02, *others))
 
 
 def _forwarded(job: Job, port: int) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import sqlite3
 import threading
 import time
@@ -19,10 +18,8 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from vmf import plan
 from vmf.errors import SetupError, UsageError
 from vmf.model import Claim, Facts, Home, Host, Job, Placement
-from vmf.plan import Unplaced
 from vmf.state import TAKES_ROOM, Event, Placed, State, advance
 from vmf.store.ownership import Ownership, own
 from vmf.store.record import Moment, Record, after
@@ -107,13 +104,16 @@ class Store:
         with self._transaction():
             return self._apply(record, event)
 
-    def claim(self, record: Record, choose: Callable[[Mapping[str, Claim]], Placement | Unplaced]) -> Record | Unplaced:
-        """Let `choose` place the job, given what is taken of each host, and claim the place in the same transaction."""
+    def claim(self, record: Record, choose: Callable[[Mapping[str, Claim]], Placement | T]) -> Record | T:
+        """Let `choose` place the job, given what is taken of each host, and claim the place in the same transaction.
+
+        What it answers in place of a placement is handed back, and nothing is claimed.
+        """
         with self._transaction():
             placed = choose(self._taken())
-            if isinstance(placed, Unplaced):
+            if not isinstance(placed, Placement):
                 return placed
-            claim = (record.id, placed.host.name, _encode(plan.claim(placed.job, record.token)))
+            claim = (record.id, placed.host.name, _encode(placed.job.claimed(record.token)))
             self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", claim)
             record = replace(record, placement=placed)
             return self._apply(record, Placed(host=placed.host.name, reasons=placed.reasons))
@@ -266,7 +266,7 @@ class Store:
             hosts=hosts,
             folder=folder,
             created=now,
-            token=secrets.token_hex(16),
+            token=os.urandom(16).hex(),
             entered={State.IDLE: now},
         )
         self._keep(record)
