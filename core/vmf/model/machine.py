@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from vmf.model.host import Facts, Host, Limits
-from vmf.model.image import Access, Bus, DiskFormat, Slice
+from vmf.model.image import Access, Bus, Disk, DiskFormat, Slice
 from vmf.model.job import Job
 from vmf.model.parts import Clock, Firmware, Forward, NetworkType, NicModel, Protocol
 from vmf.model.terms import LINE, MAC, MEBIBYTE, NAME
@@ -40,6 +40,19 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
     """The guest's name for it; None: the next one of its bus."""
     growth: int | None = None
     """The most bytes that its overlay may take on the host; None: no limit."""
+
+    @classmethod
+    def of(cls, disk: Disk, *, growth: int | None = None) -> MachineDisk:
+        """What a disk that a job names becomes; `growth` bounds its overlay, if it has one."""
+        return cls(
+            file=str(disk.file.path),
+            part=disk.file.part,
+            format=disk.layout,
+            access=disk.access,
+            bus=disk.bus,
+            device=disk.device,
+            growth=growth if disk.access is Access.SNAPSHOT else None,
+        )
 
 
 class MachineCdrom(Struct, frozen=True, kw_only=True):

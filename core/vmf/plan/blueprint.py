@@ -53,7 +53,7 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
         kernel_parameters=image.kernel_parameters,
         firmware=job.boot.firmware,
         clock=job.clock,
-        disks=tuple(_disk(disk, _growth(job, host)) for disk in image.disks),
+        disks=tuple(MachineDisk.of(disk, growth=_growth(job, host)) for disk in image.disks),
         results=None
         if job.run is None
         else MachineDisk(file=RESULTS, format=DiskFormat.RAW, access=Access.IN_PLACE, bus=_bus(image.disks)),
@@ -64,18 +64,6 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
         vnc=job.vnc,
         limits=host.limits,
         reboots=job.run is None,  # a job with a script is not run twice
-    )
-
-
-def _disk(disk: Disk, growth: int | None) -> MachineDisk:
-    return MachineDisk(
-        file=str(disk.file.path),
-        part=disk.file.part,
-        format=disk.layout,
-        access=disk.access,
-        bus=disk.bus,
-        device=disk.device,
-        growth=growth if disk.access is Access.SNAPSHOT else None,
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeAlias
 
 from vmf.errors import JobFault
-from vmf.model import Bus, Cdrom, Disk, DiskFormat, Job, Machine, MachineCdrom, MachineDisk, MachineShare
+from vmf.model import Bus, Cdrom, DiskFormat, Job, Machine, MachineCdrom, MachineDisk, MachineShare
 from vmf.rules import Objection
 from vmf_kvm import nics
 from vmf_kvm.domain import check
@@ -19,7 +19,8 @@ Place: TypeAlias = tuple[str | int, ...]
 
 def unattachable(job: Job) -> Iterator[Objection]:
     """What a job has of such drives; if of none, what its machine has."""
-    drives: list[tuple[Place, Media]] = [(("disks", number), _disk(disk)) for number, disk in enumerate(job.disks)]
+    disks = map(MachineDisk.of, job.disks)
+    drives: list[tuple[Place, Media]] = [(("disks", number), disk) for number, disk in enumerate(disks)]
     if job.cdrom is not None:
         drives.append((("cdrom",), MachineCdrom(device=job.cdrom.device)))
     alone = [each for at, media in drives for each in _objections(at, partial(checked, media))]
@@ -49,7 +50,7 @@ def privileged(job: Job) -> Iterator[Objection]:
 
 def _machine(job: Job) -> Machine:
     """The least that such a job's machine has on any host: what is the host's to choose is left out."""
-    disks = tuple(map(_disk, job.bundle.disks))
+    disks = tuple(map(MachineDisk.of, job.bundle.disks))
     bus = disks[0].bus if disks else None
     return Machine(
         name=job.name,
@@ -69,17 +70,6 @@ def _cdroms(job: Job, bus: Bus | None) -> Iterator[MachineCdrom]:
     for each in (job.run, job.cdrom, job.cloud_init):
         if each is not None:
             yield MachineCdrom(bus=bus, device=each.device if isinstance(each, Cdrom) else None)
-
-
-def _disk(disk: Disk) -> MachineDisk:
-    return MachineDisk(
-        file=str(disk.file.path),
-        part=disk.file.part,
-        format=disk.layout,
-        access=disk.access,
-        bus=disk.bus,
-        device=disk.device,
-    )
 
 
 def _objections(at: Place, judge: Callable[[], object], given: tuple[str, ...] = ()) -> Iterator[Objection]:
