@@ -10,12 +10,11 @@ import libvirt
 import pytest
 from msgspec.structs import replace
 
-from guests.wide import HERE
+from guests.wide_contract import GUESTS, SERVES, WideContract
 from vmf.errors import HostFault, JobFault
 from vmf.model import Forward, Host, MachineFacts, MachineNic, Networks, NetworkType, NicModel, Power
 from vmf.plugins import Plugins
 from vmf.testing.bench import Bench
-from vmf.testing.contract import Guests, HypervisorContract
 from vmf_kvm.connection import ROTATED, Connection
 from vmf_kvm.network import APART, UUIDS
 from vmf_kvm.settings import DaemonKind
@@ -24,11 +23,6 @@ from vmf_kvm.system import URI
 LAN = "lan0"
 GATEWAY, GATEWAY_MAC = "10.118.0.1", "52:54:00:76:6d:66"
 ROUTER, SERVER, CALLER = "10.99.0.1", "10.99.0.11", "10.99.0.12"
-SERVES = (HERE / "serves.sh").read_text()
-TELLS = (HERE / "tells.sh").read_text()
-GUESTS = Guests(
-    ends="", hangs="", ignores="", reboots="", tells=TELLS, serves=SERVES, calls=(HERE / "calls.sh").read_text()
-)
 ON_LAN = {"type": NetworkType.BRIDGE, "bridge": LAN, "together": True}
 ADDRESSED = "ip addr add {}/24 dev eth0; ping -c 1 {} >/dev/null\n"
 SETTLED = "until ip -4 addr show eth0 | grep -q inet; do sleep 0.1; done\n"
@@ -171,30 +165,8 @@ def test_nothing_is_left_of_a_machine_but_the_network(bench, callers, home):
     subprocess.run(("ip", "link", "show", "vmf0"), check=True, capture_output=True)
 
 
-class TestSystem(HypervisorContract):
+class TestSystem(WideContract):
     @pytest.fixture(scope="class")
     @classmethod
     def host(cls, system):
         return system
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def folder(cls, new_home):
-        return new_home()
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def on_host(cls, new_home):
-        folder = new_home().with_name("on-host")
-        folder.mkdir()
-        return folder
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def image(cls, wide_image):
-        return wide_image
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def guests(cls):
-        return GUESTS
