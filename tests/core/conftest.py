@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from farm import Farm
+from made_up import HANDLE, HOST, loaded
+from qemu import qemu_img, qemu_io
 
 
 @pytest.fixture
@@ -25,3 +27,28 @@ def make(tmp_path):
     yield make
     for farm in farms:
         farm.close()
+
+
+@pytest.fixture
+def connect(tmp_path):
+    """Connects to a world of this test's own, and leaves no machine in it."""
+    world = tmp_path / "world"
+    yield lambda plugins: plugins.connect(HOST, world)
+    loaded().connect(HOST, world).destroy(HANDLE)
+
+
+@pytest.fixture
+def base(tmp_path):
+    """A raw disk of 32 MiB."""
+    path = tmp_path / "base.raw"
+    path.write_bytes(b"base" * 2**23)
+    return path
+
+
+@pytest.fixture
+def changed(base):
+    """An overlay over it in which 5 MiB from byte 3 MiB on are 7."""
+    path = base.with_name("disk0.qcow2")
+    qemu_img("create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, path)
+    qemu_io(path, "write -P 7 3M 5M")
+    return path

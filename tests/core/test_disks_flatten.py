@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from qemu import qemu_img
 from vmf.disks import qcow2
 from vmf.disks.flatten import Base, QemuImg, Unmade, flatten
 from vmf.disks.reading import Unfit
 from vmf.model import DiskFormat, Slice
-
-SIZE = 32 * 2**20
-
-
-def qemu_img(*words):
-    return subprocess.run(("qemu-img", *map(str, words)), check=True, capture_output=True, text=True).stdout
-
-
-@pytest.fixture
-def base(tmp_path):
-    path = tmp_path / "base.raw"
-    path.write_bytes(b"base" * (SIZE // 4))
-    return path
-
-
-@pytest.fixture
-def changed(base):
-    """An overlay in which 5 MiB from byte 3 MiB on are 7."""
-    path = base.with_name("disk0.qcow2")
-    qemu_img("create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, path)
-    order = ("qemu-io", "-f", "qcow2", "-c", "write -P 7 3M 5M", path)
-    subprocess.run(order, check=True, stdout=subprocess.DEVNULL)
-    return path
 
 
 def content(base):
@@ -97,7 +74,7 @@ def test_a_base_that_names_another_file_is_refused_before_qemu_sees_it(changed, 
     """It was looked at before its guest was started, and may have changed since."""
     hostile, whole = changed.with_name("hostile.qcow2"), changed.with_name("whole")
     monkeypatch.chdir(changed.parent)
-    qemu_img("create", "-q", "-f", "qcow2", "-o", option, hostile, SIZE)
+    qemu_img("create", "-q", "-f", "qcow2", "-o", option, hostile, "32M")
     stretch = Slice(offset=0, size=hostile.stat().st_size) if part else None
     with hostile.open("rb") as file:
         below = Base(file=file, format=DiskFormat.QCOW2, part=stretch)

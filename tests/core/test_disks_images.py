@@ -8,7 +8,6 @@ import os
 import socket
 import stat
 import struct
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qemu import qemu_img
 from vmf.disks import images
 from vmf.errors import HoldCode, JobFault
 from vmf.files import sparse
@@ -39,10 +39,6 @@ FIELDS = {  # offset and width of what the tests change, from QEMU's docs/intero
     "refcount_order": (96, 4),
     "length": (100, 4),
 }
-
-
-def qemu_img(*arguments):
-    subprocess.run(["qemu-img", *map(str, arguments)], check=True, capture_output=True)
 
 
 def qcow2(file):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import subprocess
 import tarfile
 from contextlib import suppress
 
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qemu import qemu_img
 from vmf.disks import images, ova
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Bus, DiskFormat, Image
@@ -70,10 +70,6 @@ def pack(tmp_path, vmdk):
     return pack
 
 
-def qemu_img(*arguments):
-    subprocess.run(["qemu-img", *map(str, arguments)], check=True, capture_output=True)
-
-
 def refusal(path):
     with pytest.raises(JobFault) as caught:
         ova.disks(path)
@@ -113,8 +109,7 @@ def test_qemu_reads_a_disk_where_it_lies(pack):
     where = {"driver": "file", "filename": str(path)}
     part = {"driver": "raw", "offset": disk.file.part.offset, "size": disk.file.part.size, "file": where}
     name = "json:" + str({"driver": "vmdk", "file": part}).replace("'", '"')
-    told = subprocess.run(["qemu-img", "info", name], check=True, capture_output=True, text=True).stdout
-    assert "virtual size: 10 MiB" in told
+    assert "virtual size: 10 MiB" in qemu_img("info", name)
 
 
 def test_places_on_a_controller_decide_the_order(pack):

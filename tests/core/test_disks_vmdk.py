@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import struct
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qemu import qemu_img
 from vmf.disks import images, vmdk
 from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, JobFault
@@ -48,10 +48,6 @@ RW 20480 SPARSE "disk.vmdk"
 ddb.virtualHWVersion = "4"
 ddb.adapterType = "ide"
 """
-
-
-def qemu_img(*arguments):
-    subprocess.run(["qemu-img", *map(str, arguments)], check=True, capture_output=True)
 
 
 def disk(file):
@@ -155,8 +151,8 @@ def test_a_parent_is_seen_where_qemu_looks_for_it(tmp_path, good):
     elsewhere = described(good, TEXT + hint) + TEXT.encode().ljust(20 * SECTOR, b"\0")
     lure = changed(elsewhere, descriptor=len(good) // SECTOR)
     (tmp_path / "lure.vmdk").write_bytes(lure)
-    told = subprocess.run(["qemu-img", "info", tmp_path / "lure.vmdk"], check=True, capture_output=True, text=True)
-    assert f"backing file: {tmp_path}/secret.vmdk" in told.stdout  # not in the descriptor, and yet
+    told = qemu_img("info", tmp_path / "lure.vmdk")
+    assert f"backing file: {tmp_path}/secret.vmdk" in told  # not in the descriptor, and yet
     assert "odd place" in refusal(lure)
     behind = described(good, TEXT, sectors=2)
     behind = behind[: 5 * SECTOR] + hint.encode().ljust(SECTOR, b"\0") + behind[6 * SECTOR :]
