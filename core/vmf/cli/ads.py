@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections.abc import Iterable
@@ -23,8 +22,3 @@ def show_ads(ads: Iterable[Ad], form: str) -> None:
         print(_BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], FORMS["json"].write(ads)), end="")
     elif text := FORMS["old"].write(ads):
         show(text)
-
-
-def add_long(parser: argparse.ArgumentParser, sentence: str) -> None:
-    """The option for whole ads."""
-    parser.add_argument("-l", "--long", action="store_true", help=sentence)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from vmf.ads import capacity, host_ad
 from vmf.ads.tables import MANY
 from vmf.classad import Ad
-from vmf.cli.ads import add_long, show_ads
+from vmf.cli.ads import show_ads
 from vmf.cli.printed import show, table
-from vmf.cli.session import Session, add_format, add_hosts
+from vmf.cli.session import Session, add_format, add_hosts, add_long
 from vmf.errors import SetupError
 from vmf.match import Rejection
 from vmf.model import Host, Offer

@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from vmf.ads import job_ad
 from vmf.classad import World
-from vmf.cli.ads import add_long, show_ads
+from vmf.cli.ads import show_ads
 from vmf.cli.checks import usable
 from vmf.cli.printed import show, table
-from vmf.cli.session import Session, add_format, add_specs
+from vmf.cli.session import Session, add_format, add_long, add_specs
 from vmf.errors import Exit
 from vmf.match import Matches, Rejection, match
 from vmf.match.analysis import Advice, Analysis, analyse

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterable
 
 import msgspec
 
-from vmf.ads import job_ad
-from vmf.cli.ads import add_long, show_ads
 from vmf.cli.printed import show, table
-from vmf.cli.session import Session, add_format
+from vmf.cli.session import Session, add_format, add_long
 from vmf.store import Record, owned
 from vmf.units import format_duration
 
@@ -29,8 +28,7 @@ def act(options: argparse.Namespace) -> int:
     session = Session(options)
     records = session.store.records() if options.all else session.store.live()
     if options.long:
-        form = "json" if options.format == "json" else "old"
-        show_ads([job_ad(record.job, verdict=record.verdict) for record in records], form)
+        _show_ads(records, "json" if options.format == "json" else "old")
         return 0
     rows = [_row(session, record) for record in records]
     if options.format == "json":
@@ -38,6 +36,13 @@ def act(options: argparse.Namespace) -> int:
         return 0
     show("\n".join(table(COLUMNS, map(_cells, rows))))
     return 0
+
+
+def _show_ads(records: Iterable[Record], form: str) -> None:
+    from vmf.ads import job_ad  # noqa: PLC0415  # the language of ads is slow to import, and most want the table
+    from vmf.cli.ads import show_ads  # noqa: PLC0415  # as above
+
+    show_ads([job_ad(record.job, verdict=record.verdict) for record in records], form)
 
 
 def _row(session: Session, record: Record) -> dict[str, object]:

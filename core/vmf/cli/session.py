@@ -170,3 +170,8 @@ def add_specs(parser: argparse.ArgumentParser) -> None:
 def add_format(parser: argparse.ArgumentParser) -> None:
     """The option for machines that read."""
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to answer (default: text)")
+
+
+def add_long(parser: argparse.ArgumentParser, sentence: str) -> None:
+    """The option for whole ads."""
+    parser.add_argument("-l", "--long", action="store_true", help=sentence)
