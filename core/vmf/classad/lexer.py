@@ -8,10 +8,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from functools import cached_property
 from sys import intern
 from typing import Final
-
-from msgspec import Struct
 
 from vmf.classad import literals
 from vmf.classad.ad import fold
@@ -32,7 +31,7 @@ _SPACE = rf"\s*+(?:(?://[^\n\0]*+|{_COMMENT}\*/)\s*+)*+"
 _REAL = r"(?:\d++\.\d++(?:[eE][+-]?+\d++)?+|\d++[eE][+-]?+\d++|\.\d++(?:[eE][+-]?+\d++)?+)"
 _INTEGER = r"(?:0|[1-9]\d*+)(?!(?!(?i:is|isnt)\b)[\w.])"
 _MALFORMED = r"\d[\w.]*+"
-_NUMBER = re.compile(rf"-?(?:({_REAL})|{_INTEGER})", re.ASCII)
+_NUMBER = rf"-?(?:({_REAL})|{_INTEGER})"  # compiled by whoever reads the first: most of vmf reads none
 _SMALLEST = -(2**63)
 _WIDEST = 200
 
@@ -46,36 +45,42 @@ NAMES: Final = _LETTERS | {"'"}
 """What a name begins with, quoted or not."""
 
 
-class Syntax(Struct, frozen=True):
-    """What new and old syntax read in their own ways: strings, and names in quotes."""
+class Syntax:
+    """What new and old syntax read in their own ways: strings, and names in quotes.
 
-    #: A token, in its only group.
-    token: re.Pattern[str]
-    #: One of the pieces of a token that is a string.
-    piece: re.Pattern[str]
-    #: The value of what stands between quotes, and of which; None if it has none.
-    read: Callable[[str, str], str | None]
+    Its expressions take milliseconds to compile, so that is done when the first text is read.
+    """
 
+    def __init__(self, opened: str, joint: str, read: Callable[[str, str], str | None]) -> None:
+        """Take how a string begins, what joins two, and what makes a value of what stands between which quotes."""
+        self._opened = opened
+        self._joint = joint
+        self.read = read
 
-def _syntax(opened: str, joint: str, read: Callable[[str, str], str | None]) -> Syntax:
-    # What is opened and not closed is one token to its end: nothing looks for that end again.
-    strings = rf'{opened}(?:"{joint.format(opened)})?+'
-    token = (
-        rf"{_SPACE}({NAME}|(?=[-.\d])-?+(?:{_REAL}|{_INTEGER}|{_MALFORMED})|{strings}|{_single(strings)}"
-        rf"|=\?=|=!=|==|!=|>>>|>>|>=|<<|<=|&&|\|\||\?\s*+:|{_COMMENT}|\Z|.)"
-    )
-    return Syntax(
-        re.compile(token, re.ASCII | re.DOTALL), re.compile(f"{opened}\"|{_single(opened)}'", re.DOTALL), read
-    )
+    @cached_property
+    def token(self) -> re.Pattern[str]:
+        """A token, in its only group."""
+        # What is opened and not closed is one token to its end: nothing looks for that end again.
+        strings = rf'{self._opened}(?:"{self._joint.format(self._opened)})?+'
+        return re.compile(
+            rf"{_SPACE}({NAME}|(?=[-.\d])-?+(?:{_REAL}|{_INTEGER}|{_MALFORMED})|{strings}|{_single(strings)}"
+            rf"|=\?=|=!=|==|!=|>>>|>>|>=|<<|<=|&&|\|\||\?\s*+:|{_COMMENT}|\Z|.)",
+            re.ASCII | re.DOTALL,
+        )
+
+    @cached_property
+    def piece(self) -> re.Pattern[str]:
+        """One of the pieces of a token that is a string."""
+        return re.compile(f"{self._opened}\"|{_single(self._opened)}'", re.DOTALL)
 
 
 def _single(pattern: str) -> str:
     return pattern.replace('"', "'")
 
 
-NEW: Final = _syntax(_OPENED, r'(?:\s*+{}")*+', lambda raw, _quote: literals.read_string(raw))
+NEW: Final = Syntax(_OPENED, r'(?:\s*+{}")*+', lambda raw, _quote: literals.read_string(raw))
 """Escapes are C's; adjacent strings are one."""
-OLD: Final = _syntax(_OLD_OPENED, "", lambda raw, quote: raw.replace(f"\\{quote}", quote))
+OLD: Final = Syntax(_OLD_OPENED, "", lambda raw, quote: raw.replace(f"\\{quote}", quote))
 """A backslash means itself, except before a quote that is not the text's last character."""
 
 
@@ -136,7 +141,7 @@ def number(token: str) -> int | float | None:
     Raises:
         OverflowError: it is an integer that does not fit into 64 bits.
     """
-    found = _NUMBER.fullmatch(token)
+    found = re.fullmatch(_NUMBER, token, re.ASCII)
     if found is None or found[1]:
         return float(token) if found else None
     # Python itself refuses to read very many digits.

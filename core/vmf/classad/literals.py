@@ -24,10 +24,9 @@ _ERA_START = dt.date(2000, 1, 1).toordinal() - dt.date(1970, 1, 1).toordinal()
 _ZONE = re.compile(r"([+-])(\d\d):?(\d\d)\Z", re.ASCII)
 _PAIR = re.compile(r"\d.", re.ASCII | re.DOTALL)
 _DIGITS = re.compile(r"\d+", re.ASCII)
-_SPAN_BACKWARDS = re.compile(
+_SPAN_BACKWARDS = (  # compiled by whoever reads the first
     r"\s*+(?:[sS]\s*+(?P<seconds>\d*+\.?\d*+)|(?P<bare>\d++\.?\d*+))?\s*+(?:[mM:]\s*+(?P<minutes>\d*+))?"
-    r"\s*+(?:[hH:]\s*+(?P<hours>\d*+))?\s*+(?:[dD+]\s*+(?P<days>\d*+))?\s*+(?P<sign>-?)\s*+",
-    re.ASCII,
+    r"\s*+(?:[hH:]\s*+(?P<hours>\d*+))?\s*+(?:[dD+]\s*+(?P<days>\d*+))?\s*+(?P<sign>-?)\s*+"
 )
 _ESCAPE = re.compile(rb"\\([0-3][0-7]{0,2}|[4-7][0-7]?|.)", re.DOTALL)
 _CONTROLS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
@@ -97,7 +96,7 @@ def show_moment(moment: AbsTime) -> str:
 def read_span(text: str) -> float | None:
     """The seconds of a span's text, `1+02:03:04.5` or `1d2h3m4.5s`; None if it is none, or `LONGEST_SPAN` or more."""
     backwards = _bytes(text).decode("latin-1")[::-1]
-    found = _SPAN_BACKWARDS.fullmatch(backwards)
+    found = re.fullmatch(_SPAN_BACKWARDS, backwards, re.ASCII)
     if found is None:
         return None
     days, hours, minutes, seconds = (

@@ -20,12 +20,11 @@ _OPEN = re.compile(r"\s*+\[", re.ASCII)
 _LONGEST_SHARED = 4096
 _INTEGER = r"-?(?:0|[1-9]\d{0,17})"
 _EXPRESSION = rf"""(?:[^]["';/\0]++|/(?![/*])|{lexer.STRING})++"""
-_FIELD = re.compile(
+_FIELD = (
     rf'\s*+({lexer.NAME})\s*+=\s*+(?:({_INTEGER})|({_INTEGER}\.\d++)|"([^"\\\0]*+)"|({_EXPRESSION}))'
-    r"\s*+(?:;|(?=\]))\s*+(?:\]\s*+\Z)?",
-    re.ASCII | re.DOTALL,
+    r"\s*+(?:;|(?=\]))\s*+(?:\]\s*+\Z)?"
 )
-"""An attribute with a number, a string, or an expression without quoted names, brackets and comments."""
+"""An attribute with a number, a string, or an expression without quoted names, brackets and comments; compiled by the first ad."""
 
 
 def parse(text: str) -> Node:
@@ -72,9 +71,9 @@ def _usual(text: str) -> Ad | None:
     opened = _OPEN.match(text)
     if not opened or not text.rstrip(" \t\n\v\f\r").endswith("]"):
         return None
-    place = opened.end()
+    field, place = re.compile(_FIELD, re.ASCII | re.DOTALL), opened.end()
     pairs = list[tuple[str, Node]]()
-    while found := _FIELD.match(text, place):
+    while found := field.match(text, place):
         kind = found.lastindex or 0
         try:
             pairs.append((found[1], _READERS[kind](found[kind])))

@@ -146,7 +146,7 @@ def _log(level: int) -> None:
 
 
 def _parser(words: Sequence[str]) -> Parser:
-    """The parser; only the command that is asked for is imported, which keeps `vmf --help` fast."""
+    """The parser; only the command that is asked for is imported and, if it comes first, made: both take time."""
     parser = Parser(
         prog="vmf",
         allow_abbrev=False,
@@ -154,9 +154,10 @@ def _parser(words: Sequence[str]) -> Parser:
         epilog="Exit codes from 70 up are vmf's own, see docs/outcomes.md; any other is the guest's.",
     )
     parser.add_argument("--version", action="version", version=f"vmf {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, prog=parser.prog)
     asked = next((word for word in words if word in COMMANDS), None)
-    for name, sentence in COMMANDS.items():
+    possible = COMMANDS if asked is None or words[0] != asked else {asked: COMMANDS[asked]}
+    for name, sentence in possible.items():
         command = commands.add_parser(
             name, allow_abbrev=False, help=sentence, description=sentence[0].upper() + sentence[1:] + "."
         )
