@@ -24,7 +24,7 @@ _FIELD = (
     rf'\s*+({lexer.NAME})\s*+=\s*+(?:({_INTEGER})|({_INTEGER}\.\d++)|"([^"\\\0]*+)"|({_EXPRESSION}))'
     r"\s*+(?:;|(?=\]))\s*+(?:\]\s*+\Z)?"
 )
-"""An attribute with a number, a string, or an expression without quoted names, brackets, comments; compiled by the first ad."""
+"""An attribute with a number, a string, or an expression without quoted names, brackets and comments, compiled late."""
 
 
 def parse(text: str) -> Node:
