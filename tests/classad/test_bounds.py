@@ -11,7 +11,7 @@ from classad.comparing import lines
 from vmf import classad
 from vmf.classad import ERROR, ClassAdSyntaxError, References, Value, World
 from vmf.classad.scope import VALUES
-from vmf.classad.unparse import INDENTED, unparse
+from vmf.classad.unparsing import INDENTED, unparse
 
 STEPS = 20_000
 LINKS = 24

@@ -15,7 +15,7 @@ from vmf.classad.ad import Ad
 from vmf.classad.forms import FORMS, read, read_json, read_new, read_old, write_json, write_new, write_old
 from vmf.classad.parser import ClassAdSyntaxError, parse, parse_ad
 from vmf.classad.tree import Reference
-from vmf.classad.unparse import COMPACT, unparse
+from vmf.classad.unparsing import COMPACT, unparse
 from vmf.classad.values import UNDEFINED
 from vmf.errors import UsageError
 

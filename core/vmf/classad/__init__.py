@@ -13,21 +13,23 @@ it differs from the reference implementation, HTCondor's.
 
 from __future__ import annotations
 
+import importlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmf.classad.ad import Ad, fold
-from vmf.classad.conversions import as_tree
-from vmf.classad.matching import Match, evaluate
 from vmf.classad.parser import ClassAdSyntaxError, parse, parse_ad
 from vmf.classad.references import References, references
-from vmf.classad.scope import ListValue, RecordValue, Value
 from vmf.classad.tree import Node
-from vmf.classad.unparse import unparse
 from vmf.classad.values import ERROR, UNDEFINED, AbsTime, RelTime, Scalar
-from vmf.classad.world import World
 
 if TYPE_CHECKING:
+    from vmf.classad.conversions import as_tree
     from vmf.classad.forms import FORMS, read
+    from vmf.classad.matching import Match, evaluate
+    from vmf.classad.scope import ListValue, RecordValue, Value
+    from vmf.classad.unparsing import unparse
+    from vmf.classad.world import World
 
 __all__ = [
     "ERROR",
@@ -55,11 +57,27 @@ __all__ = [
     "unparse",
 ]
 
+_LATER = MappingProxyType({
+    "FORMS": "forms",
+    "ListValue": "scope",
+    "Match": "matching",
+    "RecordValue": "scope",
+    "Value": "scope",
+    "World": "world",
+    "as_tree": "conversions",
+    "evaluate": "matching",
+    "read": "forms",
+    "unparse": "unparsing",
+})  # fmt: skip
+"""What is imported when somebody wants it, and where it is: it is slow to import, and most who parse do no more.
+
+No module below may have the name of something here: importing it would put it in that one's place.
+"""
+
 
 def __getattr__(name: str) -> object:
-    """`FORMS` and `read`, when somebody wants files of ads: to import them is slow, and most only parse."""
-    if name not in {"FORMS", "read"}:
+    """Something of `_LATER`, from now on an attribute like others."""
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from vmf.classad import forms  # noqa: PLC0415  # see above
-
-    return getattr(forms, name)
+    found = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    return found

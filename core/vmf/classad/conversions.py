@@ -16,7 +16,7 @@ from vmf.classad.arity import takes
 from vmf.classad.literals import show_moment, show_span
 from vmf.classad.scope import Element, Function, ListValue, RecordValue, Scope, Value
 from vmf.classad.tree import ListOf, Node, Record
-from vmf.classad.unparse import COMPACT, unparse
+from vmf.classad.unparsing import COMPACT, unparse
 from vmf.classad.values import ERROR, UNDEFINED, AbsTime, Error, RelTime, Undefined
 
 _LONG: Final = 2**63

@@ -18,7 +18,7 @@ from vmf.classad.grammar import DEPTH
 from vmf.classad.lexer import ClassAdSyntaxError
 from vmf.classad.parser import parse, parse_ad, parse_line
 from vmf.classad.tree import ListOf, Node, Record, height
-from vmf.classad.unparse import NEW, Style, quoted, unparse
+from vmf.classad.unparsing import NEW, Style, quoted, unparse
 from vmf.classad.values import UNDEFINED, Undefined
 from vmf.errors import Fault, UsageError
 

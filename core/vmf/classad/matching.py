@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from vmf.classad.ad import NOTHING, Ad, Fields
-from vmf.classad.evaluate import answer, evaluation
+from vmf.classad.evaluating import answer, evaluation
 from vmf.classad.scope import Element, RecordValue, Scope, Value
 from vmf.classad.tree import Binary, Node, Reference, Selection
 from vmf.classad.world import World

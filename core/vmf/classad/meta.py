@@ -16,7 +16,7 @@ from vmf.classad.parser import ClassAdSyntaxError, parse_shared
 from vmf.classad.regexes import Unmatchable, compiled, matches
 from vmf.classad.scope import DEPTH, PLACES, Element, Failed, LazyFunction, ListValue, RecordValue, Scope, Value
 from vmf.classad.tree import Node, Reference, Selection, children
-from vmf.classad.unparse import COMPACT, INDENTED, unparse
+from vmf.classad.unparsing import COMPACT, INDENTED, unparse
 from vmf.classad.values import ERROR, UNDEFINED, Undefined
 
 _THEIRS: Final = re.compile(r"\Atarget\.", re.IGNORECASE)

@@ -18,7 +18,7 @@ from vmf.ads import Clause
 from vmf.classad import ERROR, UNDEFINED, Ad, Node, Value
 from vmf.classad.scope import DEPTH
 from vmf.classad.tree import Reference, Selection, children, height
-from vmf.classad.unparse import Style
+from vmf.classad.unparsing import Style
 from vmf.match.reading import SPECIAL
 from vmf.units import format_size
 

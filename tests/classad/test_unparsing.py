@@ -13,7 +13,7 @@ from classad import reference, texts
 from classad.comparing import agrees
 from vmf.classad.parser import ClassAdSyntaxError, parse
 from vmf.classad.tree import Unary
-from vmf.classad.unparse import COMPACT, INDENTED, unparse
+from vmf.classad.unparsing import COMPACT, INDENTED, unparse
 from vmf.classad.values import AbsTime, RelTime
 
 ROUNDS = 2000
