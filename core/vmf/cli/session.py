@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmf import disks
 from vmf.cli.places import configuration, home
 from vmf.cli.say import say
 from vmf.errors import Fault, SetupError, SpecError
@@ -75,15 +76,14 @@ class Session:
     def words(self) -> JobWords:
         """What job files are read with."""
         from vmf import spec  # noqa: PLC0415  # as below
-        from vmf.disks import images  # noqa: PLC0415  # as below
         from vmf.lint import files  # noqa: PLC0415  # as below
 
         settings = {name: each.job_settings for name, each in self.plugins.types.items()}
         return spec.JobWords(
             images=self.home.images,
             settings=settings,
-            inspect=images.inspect_image,
-            appliance=images.appliance,
+            inspect=disks.inspect_image,
+            appliance=disks.appliance,
             checks=files.ERRORS,
         )
 

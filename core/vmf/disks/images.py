@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedReader
-from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TypeAlias
 
@@ -52,13 +51,6 @@ _OWN: Mapping[DiskFormat, tuple[bytes, ...]] = MappingProxyType({
     DiskFormat.VMDK: (vmdk.MAGIC, vmdk.ESX_MAGIC, vmdk.DESCRIPTOR),
 })  # fmt: skip
 """How files of a format begin."""
-
-
-def appliance(path: Path) -> tuple[Disk, ...]:
-    """The disks of an appliance; see `vmf.disks.ova.disks`."""
-    from vmf.disks import ova  # noqa: PLC0415  # slow to import, and few images are appliances
-
-    return ova.disks(path)
 
 
 def inspect_image(image: Image, *, on_host: Read | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from vmf.disks import images as inspection
+from vmf import disks
 from vmf.errors import Fault
 from vmf.lint import files, hosts, inline
 from vmf.lint.finding import Finding
@@ -55,8 +55,8 @@ def findings(paths: Sequence[Path], *, plugins: Plugins, hosts: Sequence[Path], 
     words = JobWords(
         images=images,
         settings={name: each.job_settings for name, each in plugins.types.items()},
-        inspect=inspection.inspect_image,
-        appliance=inspection.appliance,
+        inspect=disks.inspect_image,
+        appliance=disks.appliance,
     )
     pages = {path: _Desk(path, words, plugins).read() for path in dict.fromkeys((*paths, *hosts))}
     listed = _listed([each for page in pages.values() for each in page.drafts])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from types import TracebackType
 from typing import Self
 
@@ -130,7 +129,7 @@ def meant(word: str, known: Iterable[str]) -> str:
     folded = {each.lower(): each for each in known}
     if word.lower() in folded:
         return folded[word.lower()]
-    close = get_close_matches(word[:_COMPARED].lower(), folded, n=2, cutoff=_SURE)
+    close = _close(word[:_COMPARED].lower(), folded, most=2, cutoff=_SURE)
     return folded[close[0]] if len(close) == 1 else ""
 
 
@@ -138,7 +137,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """What may have been meant; else what is known."""
     folded = {each.lower(): printable(each) for each in known}
     plain = word[:_COMPARED].lower()
-    close = get_close_matches(plain, folded, n=1, cutoff=_LIKELY)
+    close = _close(plain, folded, most=1, cutoff=_LIKELY)
     if close := close or [each for each in folded if sorted(each) == sorted(plain)]:  # a turn makes short words unlike
         return f"did you mean {folded[close[0]]}?"
     return listed(folded.values())
@@ -150,3 +149,9 @@ def listed(known: Iterable[str]) -> str:
     rest = len(words) - _LISTED
     more = [f"and {rest} more"] if rest > 0 else []
     return f"known here: {', '.join((*words[:_LISTED], *more)) or 'none'}"
+
+
+def _close(word: str, known: Iterable[str], *, most: int, cutoff: float) -> list[str]:
+    from difflib import get_close_matches  # noqa: PLC0415  # slow to import, and most specs have no slip
+
+    return get_close_matches(word, list(known), n=most, cutoff=cutoff)
