@@ -14,7 +14,8 @@ from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
-from vmf.classad import Node, parse
+from vmf import classad
+from vmf.classad import Node
 from vmf.classad.tree import Binary, Parentheses
 from vmf.model import Claim, Host, Job, NetworkType, Offer, Verdict
 
@@ -31,8 +32,11 @@ KINDS: Final = (NetworkType.NAT, NetworkType.USER, NetworkType.BRIDGE)
 """The kinds of network; the first that a host has is meant by default."""
 _UNNAMED: Final = frozenset({NetworkType.NONE, NetworkType.DEFAULT})
 
-tree = lru_cache(maxsize=4096)(parse)
-"""The tree of an expression's text; many jobs and hosts use the same words."""
+
+@lru_cache(maxsize=4096)
+def tree(text: str) -> Node:
+    """The tree of an expression's text; many jobs and hosts use the same words."""
+    return classad.parse(text)
 
 
 class Attribute(Struct, Generic[T], frozen=True, kw_only=True):

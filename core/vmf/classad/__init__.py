@@ -18,7 +18,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmf.classad.ad import Ad, fold
-from vmf.classad.parser import ClassAdSyntaxError, parse, parse_ad
 from vmf.classad.references import References, references
 from vmf.classad.tree import Node
 from vmf.classad.values import ERROR, UNDEFINED, AbsTime, RelTime, Scalar
@@ -26,7 +25,9 @@ from vmf.classad.values import ERROR, UNDEFINED, AbsTime, RelTime, Scalar
 if TYPE_CHECKING:
     from vmf.classad.conversions import as_tree
     from vmf.classad.forms import FORMS, read
+    from vmf.classad.grammar import MEANT
     from vmf.classad.matching import Match, evaluate
+    from vmf.classad.parser import ClassAdSyntaxError, parse, parse_ad
     from vmf.classad.scope import ListValue, RecordValue, Value
     from vmf.classad.unparsing import unparse
     from vmf.classad.world import World
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ERROR",
     "FORMS",
+    "MEANT",
     "UNDEFINED",
     "AbsTime",
     "Ad",
@@ -58,18 +60,22 @@ __all__ = [
 ]
 
 _LATER = MappingProxyType({
+    "ClassAdSyntaxError": "parser",
     "FORMS": "forms",
     "ListValue": "scope",
+    "MEANT": "grammar",
     "Match": "matching",
     "RecordValue": "scope",
     "Value": "scope",
     "World": "world",
     "as_tree": "conversions",
     "evaluate": "matching",
+    "parse": "parser",
+    "parse_ad": "parser",
     "read": "forms",
     "unparse": "unparsing",
 })  # fmt: skip
-"""What is imported when somebody wants it, and where it is: it is slow to import, and most who parse do no more.
+"""What is imported when somebody wants it, and where it is: it is slow to import, and many need little of it.
 
 No module below may have the name of something here: importing it would put it in that one's place.
 """

@@ -10,9 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, inspect
 
-from vmf import units
-from vmf.classad import ClassAdSyntaxError, parse
-from vmf.classad.grammar import MEANT
+from vmf import classad, units
 from vmf.errors import Fault
 from vmf.model import terms
 from vmf.spec import refusals
@@ -33,13 +31,13 @@ def expression(given: Given) -> str:
     """The text of a ClassAd expression; it is at fault at the very character, or says which one that is."""
     text = given.text("a ClassAd expression")
     try:
-        parse(text)
-    except ClassAdSyntaxError as error:
+        classad.parse(text)
+    except classad.ClassAdSyntaxError as error:
         fault, fix = error.fault, None
         at = _offset(text, fault)
         place = given.within(at)
         if place != given.place and (slip := _SLIP.match(text, at)):
-            fix = (slip[0], MEANT[slip[0].lower()])
+            fix = (slip[0], classad.MEANT[slip[0].lower()])
         where = f" (at character {at + 1})" if at and place == given.place else ""
         what = f"{given.name}: {shown(text)} is no ClassAd expression{where}: {fault.what}"
         raise place.wrong(what, hint=fault.hint, rule=refusals.NOT_PARSED, fix=fix) from error
