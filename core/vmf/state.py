@@ -3,8 +3,6 @@
 Whatever decides a transition lives in this file. `docs/states.md` is drawn from `TRANSITIONS`.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias

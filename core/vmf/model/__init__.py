@@ -3,6 +3,9 @@
 Sizes are bytes, times are seconds, paths are absolute. A field's sentence is its documentation everywhere, and a field
 says itself which ability of a host it needs: `extra={"needs": ...}` is the ability that any value but the default
 needs, with `{}` for the value, or a mapping of those values that need one; `vmf.ads.needs` reads it.
+
+Modules of values do without `from __future__ import annotations`: msgspec needs what the annotations are, and to make
+that of their texts takes longer than to read a record.
 """
 
 from __future__ import annotations

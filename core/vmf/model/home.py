@@ -1,7 +1,5 @@
 """The state folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from msgspec import Struct

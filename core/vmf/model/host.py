@@ -1,11 +1,9 @@
 """The host, and what is known of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
@@ -27,9 +25,10 @@ class Claim(Struct, frozen=True, kw_only=True):
     macs: tuple[str, ...] = ()
     """The MAC addresses of network cards, in lower case."""
 
-    def __add__(self, other: Claim) -> Claim:
+    def __add__(self, other: Self) -> Self:
         """Both together."""
-        return Claim(
+        return replace(
+            self,
             memory=self.memory + other.memory,
             cpus=self.cpus + other.cpus,
             machines=self.machines + other.machines,

@@ -1,7 +1,5 @@
 """Files, disks, and the images that are made of them."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType

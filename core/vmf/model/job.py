@@ -1,7 +1,5 @@
 """The job."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

@@ -1,10 +1,8 @@
 """Where a job goes, the machine that it becomes, and what the hypervisor says of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from msgspec import Meta, Struct
 
@@ -42,7 +40,7 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
     """The most bytes that its overlay may take on the host; None: no limit."""
 
     @classmethod
-    def of(cls, disk: Disk, *, growth: int | None = None) -> MachineDisk:
+    def of(cls, disk: Disk, *, growth: int | None = None) -> Self:
         """What a disk that a job names becomes; `growth` bounds its overlay, if it has one."""
         return cls(
             file=str(disk.file.path),

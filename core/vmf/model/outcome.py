@@ -1,7 +1,5 @@
 """How an attempt ended."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from msgspec import Struct

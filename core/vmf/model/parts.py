@@ -1,7 +1,5 @@
 """The parts of a job: what it boots, what it is given, how it is connected, what comes back."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias

@@ -1,7 +1,5 @@
 """The terms in which fields are declared: patterns, quantities, texts in another language."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 

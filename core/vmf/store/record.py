@@ -1,7 +1,5 @@
 """What is kept of a job: values only."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
