@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from vmf.cli.places import home
 from vmf.cli.printed import show
 from vmf.cli.say import say
 from vmf.errors import UsageError, VmfError
-from vmf.lint import config, fixing, inline, judge
+from vmf.lint import config, inline, judge
 from vmf.lint.choosing import Choice, spec_files
 from vmf.lint.finding import Report
 from vmf.lint.formats import FORMATS
@@ -74,7 +74,7 @@ def _lint(options: argparse.Namespace) -> int:
     files = tuple(each for each in named if not settings.exclude.fit(each))
     hosts = tuple(dict.fromkeys(host_files(options.hosts or settings.hosts)))
     look = partial(_report, files, hosts, plugins, choice)
-    report, mended = fixing.settle(look, files) if options.fix else (look(), 0)
+    report, mended = _mended(look, files) if options.fix else (look(), 0)
     if mended:
         say(f"vmf: {format_count(mended, 'place')} mended")
     if text := FORMATS[options.format or _usual(os.environ)](report):
@@ -88,6 +88,12 @@ def _report(files: Sequence[Path], hosts: Sequence[Path], plugins: Plugins, choi
     looked_at = tuple(dict.fromkeys((*files, *hosts)))
     found = judge.findings(files, plugins=plugins, hosts=hosts, images=home(os.environ).images)
     return Report.of(choice.of(inline.heed(found, looked_at)), looked_at)
+
+
+def _mended(look: Callable[[], Report], files: Sequence[Path]) -> tuple[Report, int]:
+    from vmf.lint import fixing  # noqa: PLC0415  # most runs mend nothing
+
+    return fixing.settle(look, files)
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -13,12 +13,12 @@ _LINE_END = re.compile(r"\r*\n|\r+")
 # Controls but newline and tab, C1 controls, and what reorders or breaks lines behind the reader's back.
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _NUMBERS = r"[0-9]{0,4}(?:;[0-9]{0,4}){0,15}"
-_CONTROL = re.compile(
+_CONTROL = (  # compiled, as the next, when a terminal is shown: most of vmf only escapes
     rf"(?P<passes>[\x08\r]|\x1b\[{_NUMBERS}[@A-HJ-MPXdfm])"
     rf"|(?P<left_out>\x07|\x1b\[\??{_NUMBERS}[hln]|\x1b[=>])"
     rf"|{_UNSAFE.pattern}"
 )
-_BEGUN = re.compile(rf"\x1b(?:\[\??{_NUMBERS})?\Z")
+_BEGUN = rf"\x1b(?:\[\??{_NUMBERS})?\Z"
 
 
 class Escaper:
@@ -77,9 +77,9 @@ class Typescript:
     def feed(self, data: bytes) -> str:
         """The text of the next chunk; a sequence that may go on in the one after it is held back."""
         text = self._held + self._decoder.decode(data)
-        begun = _BEGUN.search(text)
+        begun = re.search(_BEGUN, text)
         text, self._held = (text[: begun.start()], begun[0]) if begun else (text, "")
-        return _CONTROL.sub(_tamed, text)
+        return re.sub(_CONTROL, _tamed, text)
 
 
 def _tamed(found: re.Match[str]) -> str:
