@@ -110,16 +110,19 @@ class NetworksContract:
         (address,) = bench.until(lambda: bench.hypervisor.facts(handle).addresses, bool)
         assert bench.until(partial(_answer, address, PORT), bool) == SERVED
 
-    @tries("network-nat")
-    def test_guests_on_a_nat_network_do_not_reach_each_other(
-        self, bench: Bench, guests: Guests, abroad: Mapping[NetworkType, Carded]
-    ) -> None:
-        """Whatever one listens to: only its host calls it."""
+    @pytest.fixture
+    @classmethod
+    def neighbour(cls, bench: Bench, guests: Guests, abroad: Mapping[NetworkType, Carded]) -> Handle:
+        """A machine on the nat network that calls the one of `abroad` there, which answers its host."""
         server = abroad[NetworkType.NAT].handle
         (address,) = bench.until(lambda: bench.hypervisor.facts(server).addresses, bool)
         assert bench.until(partial(_answer, address, PORT), bool) == SERVED
-        handle = bench.start(_calling(guests, address, PORT), amend=_with(_nic(31, type=NetworkType.NAT)))
-        assert bench.told(handle, "(silent|answered)")[1] == "silent"
+        return bench.start(_calling(guests, address, PORT), amend=_with(_nic(31, type=NetworkType.NAT)))
+
+    @tries("network-nat")
+    def test_guests_on_a_nat_network_do_not_reach_each_other(self, bench: Bench, neighbour: Handle) -> None:
+        """Whatever one listens to: only its host calls it."""
+        assert bench.told(neighbour, "(silent|answered)")[1] == "silent"
 
     @tries("network-bridge")
     def test_a_guest_on_a_bridge_has_its_card_there(self, bench: Bench, abroad: Mapping[NetworkType, Carded]) -> None:

@@ -15,6 +15,8 @@ from vmf.errors import HostFault, JobFault
 from vmf.model import Forward, Host, MachineFacts, MachineNic, Networks, NetworkType, NicModel, Power
 from vmf.plugins import Plugins
 from vmf.testing.bench import Bench
+from vmf.testing.contract_networks import PORT, Carded
+from vmf.testing.contract_networks import _answer as answer
 from vmf_kvm.connection import ROTATED, Connection
 from vmf_kvm.network import APART, UUIDS
 from vmf_kvm.settings import DaemonKind
@@ -33,10 +35,10 @@ for half in 10.118.0.0/17 10.118.128.0/17; do ip route add $half via {GATEWAY}; 
 """Of a server that would answer its neighbours by way of the router."""
 CALLS = f"""echo vmf-ready
 {SETTLED}
-call() {{ nc -w 2 THERE 7000 </dev/null | grep -q served && echo "$1 answers" || echo "$1 is silent"; }}
+call() {{ nc -w 2 THERE 7000 </dev/null | grep -q served && said=answered || said=silent; echo "$1 $said"; }}
 ping -c 1 -W 5 ROUTER >/dev/null && echo router answers
 echo "router $(ip neigh show ROUTER | grep -o '..:..:..:..:..:..')"
-call neighbour
+call neighbour; echo $said
 echo "resolved $(ip neigh show THERE | grep -c REACHABLE)"
 ip route add THERE via ROUTER
 call routed
@@ -51,8 +53,11 @@ def calling(there, router):
 
 
 def carded(number, **given):
-    nic = MachineNic(mac=f"52:54:00:00:00:{number:02x}", **given)
-    return lambda machine: replace(machine, nic=nic)
+    return MachineNic(mac=f"52:54:00:00:00:{number:02x}", **given)
+
+
+def start(bed, script, nic):
+    return bed.start(script, amend=lambda machine: replace(machine, nic=nic))
 
 
 @pytest.fixture(scope="module")
@@ -70,63 +75,68 @@ def home(new_home):
 
 
 @pytest.fixture(scope="module")
-def bench(system, home, wide_image, tmp_path_factory):
+def bed(system, home, wide_image, tmp_path_factory):
     link = libvirt.open(URI)
     link.nwfilterDefineXML(f"<filter name='{APART}'><uuid>{UUIDS[APART]}</uuid></filter>")  # it lets all through
     link.close()
     hypervisor = Plugins.load().connect(system, home)
-    bench = Bench(hypervisor, image=wide_image, guests=GUESTS, folder=tmp_path_factory.mktemp("bench"))
-    yield bench
-    bench.close()
+    bed = Bench(hypervisor, image=wide_image, guests=GUESTS, folder=tmp_path_factory.mktemp("bench"))
+    yield bed
+    bed.close()
 
 
 @pytest.fixture(scope="module")
-def callers(bench):
-    """Two machines, on nat and on the bridge, each of which calls another one there.
-
-    Those on nat are apart. Those on the bridge may reach each other; their addresses are of their own making.
-    """
-    servers = {
-        GATEWAY: bench.start(BY_GATEWAY + SERVES, amend=carded(1, type=NetworkType.NAT)),
-        ROUTER: bench.start(ADDRESSED.format(SERVER, ROUTER) + SERVES, amend=carded(2, **ON_LAN)),
+def servers(bed):
+    """Two machines, on nat and on the bridge, which answer calls; the latter's address is of its own making."""
+    scripts = {
+        carded(1, type=NetworkType.NAT): BY_GATEWAY + SERVES,
+        carded(2, **ON_LAN): ADDRESSED.format(SERVER, ROUTER) + SERVES,
     }
-    there = {router: bench.until(partial(address, bench, handle), bool) for router, handle in servers.items()}
-    assert there[GATEWAY].startswith("10.118.")
-    assert there[ROUTER] == SERVER
+    return {nic.type: Carded(handle=start(bed, script, nic), nic=nic) for nic, script in scripts.items()}
+
+
+@pytest.fixture(scope="module")
+def callers(bed, servers):
+    """Two machines that call those; on nat they are apart, on the bridge they may reach each other."""
+    there = {type_: bed.until(partial(address, bed, each.handle), bool) for type_, each in servers.items()}
+    assert there[NetworkType.NAT].startswith("10.118.")
+    assert there[NetworkType.BRIDGE] == SERVER
+    for each in there.values():
+        bed.until(partial(answer, each, PORT), bool)
     on_lan = ADDRESSED.format(CALLER, ROUTER) + calling(SERVER, ROUTER)
     return {
-        GATEWAY: bench.start(calling(there[GATEWAY], GATEWAY), amend=carded(3, type=NetworkType.NAT)),
-        ROUTER: bench.start(on_lan, amend=carded(4, **ON_LAN, model=NicModel.E1000)),
+        GATEWAY: start(bed, calling(there[NetworkType.NAT], GATEWAY), carded(3, type=NetworkType.NAT)),
+        ROUTER: start(bed, on_lan, carded(4, **ON_LAN, model=NicModel.E1000)),
     }
 
 
-def address(bench, handle):
-    return next(iter(bench.hypervisor.facts(handle).addresses), "")
+def address(bed, handle):
+    return next(iter(bed.hypervisor.facts(handle).addresses), "")
 
 
-def test_it_has_both_networks(bench):
-    assert bench.facts.missing == {}
+def test_it_has_both_networks(bed):
+    assert bed.facts.missing == {}
 
 
-def test_machines_on_nat_reach_their_gateway_and_not_each_other(bench, callers):
+def test_machines_on_nat_reach_their_gateway_and_not_each_other(bed, callers):
     for words in (
-        "router answers", f"router {GATEWAY_MAC}", "neighbour is silent", "resolved 0", "routed is silent",
+        "router answers", f"router {GATEWAY_MAC}", "neighbour silent", "resolved 0", "routed silent",
     ):  # fmt: skip
-        bench.told(callers[GATEWAY], words)
+        bed.told(callers[GATEWAY], words)
 
 
-def test_a_guest_with_a_made_up_mac_address_is_not_heard(bench, callers):
-    bench.told(callers[GATEWAY], "stranger is silent")
+def test_a_guest_with_a_made_up_mac_address_is_not_heard(bed, callers):
+    bed.told(callers[GATEWAY], "stranger is silent")
 
 
-def test_machines_on_a_bridge_reach_each_other_where_the_host_allows_it(bench, callers):
-    bench.told(callers[ROUTER], "neighbour answers")
+def test_machines_on_a_bridge_reach_each_other_where_the_host_allows_it(bed, callers):
+    bed.told(callers[ROUTER], "neighbour answered")
 
 
-def test_a_port_of_the_host_is_not_forwarded_to_nat(bench):
+def test_a_port_of_the_host_is_not_forwarded_to_nat(bed):
     forward = Forward(port=22, host_port=2222)
     with pytest.raises(JobFault, match="is not forwarded to a machine"):
-        bench.start(SERVES, amend=carded(5, type=NetworkType.NAT, forwards=(forward,)))
+        start(bed, SERVES, carded(5, type=NetworkType.NAT, forwards=(forward,)))
 
 
 def test_qemu_runs_as_its_own_user_and_nothing_is_given_away(callers, wide_image, home):
@@ -138,35 +148,52 @@ def test_qemu_runs_as_its_own_user_and_nothing_is_given_away(callers, wide_image
     assert wide_image.disks[0].file.path.stat().st_uid == 0
 
 
-def test_a_console_that_was_cut_is_not_told_as_if_it_were_whole(bench, callers, home):
+def test_a_console_that_was_cut_is_not_told_as_if_it_were_whole(bed, callers, home):
     rotated = home / "machines" / callers[GATEWAY].machine / ROTATED
     rotated.touch()
     with pytest.raises(HostFault, match="virtlogd has cut the console"):
-        bench.hypervisor.console(callers[GATEWAY], 0)
+        bed.hypervisor.console(callers[GATEWAY], 0)
     rotated.unlink()
 
 
-def test_a_host_sees_its_own_machines_only(bench, callers, new_home):
+def test_a_host_sees_its_own_machines_only(bed, callers, new_home):
     machine = callers[GATEWAY].machine
     other = Connection(new_home(), DaemonKind.SYSTEM)
     assert other.machines() == ()
     assert other.facts(machine) == MachineFacts()
     assert other.destroy(machine).power is Power.ABSENT
     other.close()
-    assert bench.hypervisor.state(callers[GATEWAY]).power is Power.RUNNING
-
-
-def test_nothing_is_left_of_a_machine_but_the_network(bench, callers, home):
-    machine = callers[GATEWAY].machine
-    bench.hypervisor.destroy(callers[GATEWAY])
-    left = [*Path("/var/log/libvirt/qemu").iterdir(), *home.joinpath("run", "console").iterdir()]
-    assert not [each for each in left if machine in each.name]
-    assert machine not in bench.names()
-    subprocess.run(("ip", "link", "show", "vmf0"), check=True, capture_output=True)
+    assert bed.hypervisor.state(callers[GATEWAY]).power is Power.RUNNING
 
 
 class TestSystem(WideContract):
+    """On the machines that there are already, as far as they will do."""
+
     @pytest.fixture(scope="class")
     @classmethod
     def host(cls, system):
         return system
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def bench(cls, bed):
+        return bed
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def abroad(cls, servers):
+        return servers
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def neighbour(cls, callers):
+        return callers[GATEWAY]
+
+
+def test_nothing_is_left_of_a_machine_but_the_network(bed, callers, home):
+    machine = callers[GATEWAY].machine
+    bed.hypervisor.destroy(callers[GATEWAY])
+    left = [*Path("/var/log/libvirt/qemu").iterdir(), *home.joinpath("run", "console").iterdir()]
+    assert not [each for each in left if machine in each.name]
+    assert machine not in bed.names()
+    subprocess.run(("ip", "link", "show", "vmf0"), check=True, capture_output=True)
