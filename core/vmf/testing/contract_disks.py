@@ -124,6 +124,7 @@ class DisksContract:
                 disks=(*machine.disks, *disks.values()),
                 cdroms=(*machine.cdroms, *(MachineCdrom(file=word) for word in discs)),
                 clock=Clock.LOCAL if "clock-local" in offered else Clock.UTC,
+                agent="guest-agent" in offered,
                 vnc="vnc" in offered,
                 shares=shares,
                 limits=Limits(disk_rate=RATE if "disk-rate" in offered else None),

@@ -20,16 +20,13 @@ from vmf.model import MEBIBYTE, Handle, Machine, MachineCdrom, MachineFacts, Mac
 from vmf.result import Said
 from vmf.testing.abilities import requires, tries
 from vmf.testing.bench import Bench, Guests
+from vmf.testing.contract_disks import Furnished
 
 COPIED = "/tmp/vmf-copied"  # noqa: S108  # in the guest
 HEARD = b"heard is anybody there"
 FEW_BYTES = b"a few bytes, \0 and \xff among them"
 MANY_BYTES = bytes(range(256)) * 1000 + b"and an end that fills no piece"
 RUNNING = MachineState(power=Power.RUNNING)
-
-
-def _with_agent(machine: Machine) -> Machine:
-    return replace(machine, agent=True)
 
 
 def _with_an_empty_drive(machine: Machine) -> Machine:
@@ -41,9 +38,9 @@ class GuestsContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def talking(cls, bench: Bench, guests: Guests) -> Handle:
+    def talking(cls, furnished: Furnished) -> Handle:
         """A machine whose guest runs the QEMU guest agent; override it if the image's guest does not."""
-        return bench.run(guests.hangs, amend=_with_agent)
+        return furnished.handle
 
     def test_facts_of_a_machine(self, bench: Bench, running: Handle) -> None:
         """Of one that runs something is known; of one that is not there, nothing."""
