@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import io
 import json
@@ -20,6 +21,7 @@ from vmf.warehouse import cpio
 
 pytestmark = pytest.mark.real
 
+WITH_GRACE = str(Path(__file__).parents[1] / "with_grace.py")
 HELLO = Path(__file__).parents[2] / "specs/hello.yaml"
 
 GATE = "echo ready; read -r go </dev/console"
@@ -207,16 +209,17 @@ def test_ctrl_c_lets_a_guest_power_off_and_shows_its_console_meanwhile(real: Rea
 def test_a_deaf_guest_is_forced_after_a_while_or_at_once_by_a_second_ctrl_c(real: RealShell) -> None:
     for name in ("once", "twice"):
         real.job(DEAF, name)
-    with real.start("run", "once.yaml") as once, real.start("run", "twice.yaml") as twice:
+    soon, never = (dataclasses.replace(real, program=(WITH_GRACE, seconds)) for seconds in ("1", "1000"))
+    with soon.start("run", "once.yaml") as once, never.start("run", "twice.yaml") as twice:
         for name in ("once", "twice"):
             real.says(name, "deaf")
-        for name, process in (("once", once), ("twice", twice)):
-            process.send_signal(signal.SIGINT)
-            real.reaches(name, "stopping")
+        once.send_signal(signal.SIGINT)
+        twice.send_signal(signal.SIGINT)
+        real.reaches("twice", "stopping")
+        ends(once, forced=False)
+        assert real.records("twice")[-1].state == "stopping"
         twice.send_signal(signal.SIGINT)
         ends(twice, forced=True)
-        assert real.records("once")[-1].state == "stopping"
-        ends(once, forced=False)
     assert real.left_behind() == []
 
 
