@@ -24,10 +24,16 @@ def fresh() -> Iterator[tuple[Path, Mapping[str, str]]]:
     try:
         (work / "home").mkdir(mode=0o711)
         (work / "home" / "images").symlink_to(home(os.environ).images)
-        yield work, {**os.environ, "VMF_HOME": str(work / "home")}
+        yield work, environment(work)
     finally:
         _end_daemon(work)
         shutil.rmtree(work)
+
+
+def environment(work: Path) -> Mapping[str, str]:
+    """An environment in which vmf keeps its state in a folder, and is compiled once, as where it is installed."""
+    ours = {"VMF_HOME": str(work / "home"), "PYTHONPYCACHEPREFIX": str(work / "bytecode")}
+    return {**{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}, **ours}
 
 
 def _end_daemon(work: Path) -> None:
