@@ -75,6 +75,7 @@ def private(real_home: Path) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.real
 def test_a_disk_that_the_guests_user_cannot_reach_is_named_with_the_folder(real: RealShell, private: Path) -> None:
     real.image = f"{private}/box.raw"
     real.job("exit 0")

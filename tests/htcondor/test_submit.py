@@ -153,7 +153,8 @@ def test_a_pipe_that_nobody_fills_is_not_waited_for(desk: Desk) -> None:
             desk.values(text)
 
 
-def test_macros_that_grow_without_end_are_stopped(desk: Desk) -> None:
+def test_macros_that_grow_without_end_are_stopped(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vmf.htcondor.macros.EFFORT_MOST", 1_000_000)
     doubling = "".join(f"A{number} = $(A{number - 1})$(A{number - 1})\n" for number in range(1, 31))
     with pytest.raises(SpecError, match="too"):
         desk.values(f"A0 =\n{doubling}arguments = $(A30)\nqueue")
