@@ -18,7 +18,7 @@ from vmf.files import disc, iso9660, source
 
 FUZZ = settings(deadline=None, database=None, max_examples=50)
 NAMES = st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=60).filter(
-    lambda name: name not in {".", ".."} and len(name.encode()) <= 253
+    lambda name: name not in {".", "..", "\x01"} and len(name.encode()) <= 253
 )
 STRANGE = (
     "x" * 253, "ä" * 126, "new\nline", "\x01\x1b[31m", "-rf", "'", '"', "back\\slash", "a;1", "dots...", " ", "*?:",

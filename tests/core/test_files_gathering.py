@@ -88,13 +88,15 @@ def make_socket(path):
         ("half\udcff", lambda path: path.write_bytes(b""), "not UTF-8"),
         ("x" * 254, lambda path: path.write_bytes(b""), "254 bytes"),
         ("half\udcff folder", Path.mkdir, "not UTF-8"),
+        ("\x01", lambda path: path.write_bytes(b""), "which Linux takes for the folder above"),
+        ("\x01", Path.mkdir, "which Linux takes for the folder above"),
     ],
 )
 def test_what_cannot_travel_is_refused_by_name(folder, name, make, reason):
     make(folder / "sub" / name)
     with pytest.raises(JobFault, match=reason) as caught:
         names(folder)
-    assert name.replace("\udcff", r"\udcff") in caught.value.brief
+    assert name.replace("\udcff", r"\udcff").replace("\x01", r"\x01") in caught.value.brief
     assert caught.value.code is HoldCode.IMAGE_INVALID
     assert caught.value.hint
 

@@ -11,6 +11,8 @@ LEVELS = 8
 _START, _MAGIC = 16 * SECTOR + 1, b"CD001"
 _NAME_MOST = 253
 """Bytes of a name: Linux cuts longer ones off."""
+_PARENT = "\x01"
+"""What ISO 9660 calls the folder above: Linux never finds a file of that name, whatever Rock Ridge says."""
 _MOVED_MOST = 150
 """Bytes of a name where a folder would lie too deep and is kept elsewhere: more, and pycdlib cannot read it back."""
 
@@ -24,6 +26,8 @@ def objection(path: str) -> str:
             return "its name is not UTF-8"
         if name in {"", ".", ".."} or "\0" in name:
             return "it has no name of its own"
+        if name == _PARENT:
+            return "its name is the byte 01, which Linux takes for the folder above on a CD-ROM"
         if size > _NAME_MOST:
             return f"its name has {size} bytes, and Linux reads {_NAME_MOST} of a name on a CD-ROM"
         if size > _MOVED_MOST and level % LEVELS == 0:
