@@ -22,7 +22,7 @@ basename "$(readlink /sys/class/net/eth0/device/driver)"
 call() { echo hello | nc -w 1 "$1" PORT & timeout 1 tftp -g -l - -r x "$1" PORT & } >/dev/null 2>&1
 ip route replace default via 10.0.2.2
 for there in 10.0.2.2 10.0.2.3 OUTSIDE; do call $there; done
-timeout 5 nslookup localhost 10.0.2.3 >/dev/null 2>&1 && echo resolved
+timeout 3 nslookup localhost 10.0.2.3 >/dev/null 2>&1 && echo resolved
 wait
 for all in /proc/sys/net/ipv4/conf/*; do echo 1 >$all/route_localnet; done
 ip addr flush dev lo; ip route add 127.0.0.0/8 via 10.0.2.2
