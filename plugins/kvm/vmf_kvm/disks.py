@@ -13,6 +13,9 @@ from vmf_kvm.pci import Board, Slots, seat
 from vmf_kvm.place import Place
 from vmf_libvirt.described import Layer
 
+_GROUP = "machine"
+"""What the disks of a machine are throttled as, all together."""
+
 
 def in_place(machine: Machine) -> tuple[str, ...]:
     """The files that the machine uses where they are; all others have been put into its folder."""
@@ -79,8 +82,7 @@ def _disk(devices: ET.Element, drive: Drive, disk: MachineDisk, place: Place) ->
     _chain(element, layers, place)
     _target(element, drive)
     if disk.access is Access.READ:
-        ET.SubElement(element, "readonly")
-        ET.SubElement(element, "shareable")
+        ET.SubElement(element, "readonly")  # not `shareable`: QEMU would share it with who writes it, too
     return element
 
 
@@ -127,3 +129,4 @@ def _throttle(element: ET.Element, limits: Limits) -> None:
         for name, most in caps.items():
             if most is not None:
                 ET.SubElement(tune, name).text = str(most)
+        ET.SubElement(tune, "group_name").text = _GROUP

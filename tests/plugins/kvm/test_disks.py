@@ -74,8 +74,12 @@ def test_disks_are_read_and_written_as_the_job_says(connection, host, put, make)
     now = content(disks)
     assert now[1].startswith(b"changed")
     assert now[:1] + now[2:] == before[:1] + before[2:]
-    assert rate(connection, machine) == 50 * MEBIBYTE
-    for disk, access in ((kept, Access.IN_PLACE), (kept, Access.SNAPSHOT), (disks[0], Access.IN_PLACE)):
+    assert rates(connection, machine) == {(50 * MEBIBYTE, "machine")}
+    for disk, access in (
+        *((kept, each) for each in Access),
+        (disks[0], Access.IN_PLACE),
+        (shared, Access.IN_PLACE),
+    ):
         third, _ = put(connection, TELLS, disks=(replace(disk, access=access),))
         with pytest.raises(JobFault, match=f"{disk.file} is used by another machine") as caught:
             connection.create(third)
@@ -92,9 +96,11 @@ def test_a_guest_finds_its_disc_and_all_of_many_disks(connection, host, put, mak
     assert sorted(word for word in told if word.startswith("scsi")) == [f"scsi{number:02}" for number in range(16)]
 
 
-def rate(connection, machine):
-    """The bytes that a second may bring to and from the first disk, as QEMU has it."""
-    return connection.client.on(machine.name, lambda domain: domain.blockIoTune("vda"))["total_bytes_sec"]
+def rates(connection, machine):
+    """The bytes that a second may bring to and from each disk, and from which others they are taken, as QEMU has it."""
+    drives = "vda", "vdb", "vdc", "vdd", "sda", "vde"
+    told = connection.client.on(machine.name, lambda domain: [domain.blockIoTune(drive) for drive in drives])
+    return {(each["total_bytes_sec"], each["group_name"]) for each in told}
 
 
 def test_an_overlay_that_begins_with_more_than_it_may_grow_to_is_refused(connection, put, make):
