@@ -63,6 +63,10 @@ def named(path):
     return Disk(file=File(path=Path(path)))
 
 
+def results(*files):
+    return job(run="x", results=Results(files=files))
+
+
 def nic(**fields):
     return job(network=replace(NAT, **fields))
 
@@ -131,6 +135,10 @@ WRONG = [
         [("arguments",), ("env",), ("secrets",), ("results", "files")],
     ),
     ("VMF216", job(run="x", env={"A": "b", "B": "c"}, secrets={"A": HERE}), [("env", "A")]),
+    ("VMF227", results("out", "b", "out/a/b"), [("results", "files", 2)]),
+    ("VMF227", results("out/a", "out"), [("results", "files", 0)]),
+    ("VMF227", results("a", "a", "a/"), [("results", "files", 1), ("results", "files", 2)]),
+    ("VMF227", results("out/", "out//b"), [("results", "files", 1)]),
     (
         "VMF121",
         job(
@@ -237,6 +245,7 @@ RIGHT = [
     ("VMF215", job(run="x", arguments=("a",), env={"A": "b"}, secrets={"S": HERE}, results=Results(files=("a",)))),
     ("VMF215", job()),
     ("VMF216", job(run="x", env={"A": "b"}, secrets={"B": HERE})),
+    ("VMF227", results("out", "outer", "a/out", "a/b", "A")),
     ("VMF225", job(run="x", env={"A": "x" * (2**17 - 3)}, arguments=("x" * (2**17 - 1),) * 13)),
     ("VMF121", job(run="x", results=Results(files=("disk0.qcow2",)))),
     (

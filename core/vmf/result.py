@@ -16,7 +16,13 @@ from vmf.errors import Exit
 from vmf.model import DiskFormat, Ending, Outcome, Slice, Verdict
 from vmf.model.terms import SHA256
 
+EXIT_CODE, END = "exit-code", "vmf-end"
+"""The first and the last member of the guest's stream; what the last one holds is on the disc with the job's script."""
 EXIT_CODE_MAX = 255
+OUR_FILES = frozenset({"result.json", "console.log"})
+"""What vmf itself puts into every results folder."""
+RESERVED = OUR_FILES | {EXIT_CODE, END}
+"""Names at the root of the results that no file of the guest's can have."""
 
 
 class Said(StrEnum):

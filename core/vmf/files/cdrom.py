@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files.contract import END
 from vmf.files.volume import end_line
 from vmf.model import Job
+from vmf.result import END
 
 LABEL = "VMF"
 """What the disc is called, see `vmf.files.disc.write`."""

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files.contract import END
 from vmf.files.faults import shown, unread
 from vmf.files.iso9660 import objection
 from vmf.files.source import Content, Read, find, here
 from vmf.model import File
+from vmf.result import END
 
 MOST = 20_000
 """Files and folders of a disc; making one of so many takes seconds and 200 MiB of memory."""

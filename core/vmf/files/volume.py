@@ -21,14 +21,15 @@ from msgspec import Struct
 
 from vmf.files.beside import appearing
 from vmf.files.console import one_line
-from vmf.files.contract import ANSWER, END, EXIT_CODE, RESERVED
 from vmf.files.tar import BLOCK, FILE, Broken, Member, Tar
 from vmf.files.unpack import Limits, Unpacked, Unsafe
 from vmf.model import MEBIBYTE
-from vmf.result import EXIT_CODE_MAX, Refusal, Said, Word
+from vmf.result import END, EXIT_CODE, EXIT_CODE_MAX, RESERVED, Refusal, Said, Word
 
 __all__ = ["Answer", "Limits", "end_line", "look", "magic", "make", "new_nonce", "read", "unpack_answer"]
 
+ANSWER = "answer"
+"""The first member of an answer to a request."""
 REFUSALS_MAX = 100
 
 _SIGNATURE = b"VMF-RESULTS-1 "

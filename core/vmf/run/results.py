@@ -21,7 +21,7 @@ from vmf.files.beside import naming, sync_folder
 from vmf.hookspecs import Report
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
-from vmf.result import Result, ReturnedDisk, Said, Word
+from vmf.result import OUR_FILES, Result, ReturnedDisk, Said, Word
 from vmf.run.bases import Bases, overlaid, stated
 from vmf.run.progress import Progress
 from vmf.state import State
@@ -29,7 +29,6 @@ from vmf.store import Record
 
 RESULT_MOST = 2**22
 NO_WORD = Word(said=Said.NOTHING)
-_OUR_FILES = frozenset({"result.json", "console.log"})
 
 
 class Parcel:
@@ -125,7 +124,7 @@ def says_nothing(place: Path, job: str) -> bool:
         and result.job == job
         and result.outcome in faults
         and State.RUNNING not in result.times
-        and {each.name for each in place.iterdir()} <= _OUR_FILES
+        and {each.name for each in place.iterdir()} <= OUR_FILES
     )
 
 

@@ -172,6 +172,12 @@ IN_PLACE_SHARED = Rule(
     mend="Give each a disk of its own, use snapshots, or run them one after the other.",
     severity=Severity.WARNING,
 )
+RESULT_TWICE = Rule(
+    id="VMF227",
+    title="a result that is asked for twice",
+    why="A folder is handed over with all that is in it, and what has come once is refused the second time.",
+    mend="Name the folder, or what is in it.",
+)
 CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",

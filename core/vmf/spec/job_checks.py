@@ -206,6 +206,18 @@ def _taken_results(job: Job) -> Iterator[Objection]:
             yield Objection(at=("results", "files", number), what=what, hint="give the file another name")
 
 
+def _overlapping(job: Job) -> Iterator[Objection]:
+    """Files that others bring along; each is handed over as often as it is asked for, and can be taken once."""
+    files = [PurePosixPath(name) for name in job.results.files]
+    first = {path: number for number, path in reversed(tuple(enumerate(files)))}
+    for number, path in enumerate(files):
+        above = next((first[each] for each in path.parents if each in first), first[path])
+        if above != number:
+            name, other = (shown(job.results.files[each]) for each in (number, above))
+            what = f"{name} comes back with item {above + 1} of the list already, {other}"
+            yield Objection(at=("results", "files", number), what=what, hint="leave one of the two out")
+
+
 def _too_long(job: Job) -> Iterator[Objection]:
     hint = "put it into a file, and name that in `cdrom.files:`"
     texts: dict[tuple[str | int, ...], str] = {("arguments", number): text for number, text in enumerate(job.arguments)}
@@ -302,6 +314,7 @@ JOB_CHECKS: tuple[Check[Any], ...] = (
     Check(rule=rules.UNNAMEABLE, kind=Job, judge=_unnameable),
     Check(rule=rules.NO_SCRIPT, kind=Job, judge=_no_script),
     Check(rule=RESERVED, kind=Job, judge=_taken_results),
+    Check(rule=rules.RESULT_TWICE, kind=Job, judge=_overlapping),
     Check(rule=rules.TOO_LONG, kind=Job, judge=_too_long),
     Check(rule=rules.VARIABLE_TWICE, kind=Job, judge=_variable_twice),
     Check(rule=rules.SSH_METADATA, kind=Job, judge=_ssh_metadata),

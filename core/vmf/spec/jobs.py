@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from vmf.errors import Fault
 from vmf.model import Boot, Disk, File, Image, Job
+from vmf.result import RESERVED
 from vmf.rules import Check
 from vmf.spec import nodes, refusals
 from vmf.spec.attributes import own_attributes
@@ -29,7 +30,6 @@ from vmf.spec.queue import RUNS_MOST, runs
 from vmf.spec.read import Custom, read, read_path, type_info
 from vmf.spec.versions import today
 
-_RESERVED = frozenset({("exit-code",), ("vmf-end",)})
 _NAME = ("metadata", "name")
 _QUEUE = ("spec", "queue")
 
@@ -159,10 +159,13 @@ def _parsed(changes: Sequence[str], faults: Faults) -> Iterator[Change]:
 
 
 def _reserved(document: Node) -> Iterator[Fault]:
+    taken = {(name,) for name in RESERVED}
     files = find(document, "spec", "results", "files")
     for item in files.items if isinstance(files, nodes.Sequence) else ():
-        if isinstance(item, Scalar) and PurePosixPath(item.text).parts[:1] in _RESERVED:
-            what = f"spec.results.files: {shown(item.text)} is a name that the guest contract keeps for itself"
+        if isinstance(item, Scalar) and PurePosixPath(item.text).parts[:1] in taken:
+            what = (
+                f"spec.results.files: {shown(item.text)} is a name that vmf and the guest contract keep for themselves"
+            )
             yield item.place.fault(what, hint="give the file another name", rule=refusals.RESERVED)
 
 
