@@ -183,6 +183,32 @@ def test_two_jobs_cannot_share_a_results_folder(shell: Shell) -> None:
     assert "give each job its own results.folder" in shell.refused("j.yaml", "--set", "results.folder=both")
 
 
+def test_a_results_folder_cannot_lie_in_another_jobs(shell: Shell) -> None:
+    (shell.folder / "j.yaml").write_text(
+        f"{GOOD}---\n{GOOD.replace('name: j', 'name: k')}  results: {{folder: j.results/k}}\n"
+    )
+    said = shell.refused()
+    assert (
+        f"k: {shell.folder}/j.results/k lies in {shell.folder}/j.results, where another job brings its results" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("j.yaml/out/r", "Not a directory"),
+        (f"out/{'x' * 256}/r", "File name too long"),
+        (f"out/{'x' * 240}", "File name too long"),
+    ],
+)
+def test_a_results_folder_that_cannot_be_made_is_refused_with_nothing_left_of_the_way_to_it(
+    shell: Shell, folder: str, reason: str
+) -> None:
+    (shell.folder / "j.yaml").write_text(GOOD)
+    said = shell.refused("j.yaml", "--set", f"results.folder={folder}")
+    assert f"the results cannot go to {shell.folder}/{folder}: {reason}" in said
+
+
 def test_a_results_folder_that_is_there_keeps_what_is_in_it(shell: Shell) -> None:
     (shell.folder / "j.yaml").write_text(GOOD)
     (shell.folder / "j.results").mkdir()

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,16 @@ def test_a_results_folder_that_is_there_is_refused_before_anything_starts(shell:
     assert done.returncode == 78
     assert "j.results is already there" in done.stderr
     assert shell.records("j") == []
+
+
+def test_the_folder_of_the_pages_example_is_made_with_the_one_above_it(shell: Shell) -> None:
+    page = (Path(__file__).parents[2] / "docs/running.md").read_text()
+    (shell.folder / "count.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+    fake = ("image=box.raw", "memory=256MiB", "type=fake", "run=write counts.txt made")
+    done = shell.vmf("run", "count.yaml", *(word for each in fake for word in ("--set", each)))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (shell.folder / "out/count/counts.txt").read_text() == "made\n"
+    assert [each.name for each in (shell.folder / "out").iterdir()] == ["count"]
 
 
 def test_results_whose_place_was_taken_meanwhile_are_kept(shell: Shell) -> None:

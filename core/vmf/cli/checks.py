@@ -16,6 +16,7 @@ from vmf.run import Hosts, says_nothing, world
 NAMED = 5
 """So many jobs are named that fail alike."""
 
+OWN = "give each job its own results.folder"
 ANOTHER = "--set results.folder=ANOTHER"
 LONGEST_SUFFIX = ".1234567890.part"
 """Of the names beside a results folder, more than any job's number takes."""
@@ -97,24 +98,27 @@ def _clashes(jobs: Sequence[Job]) -> Iterator[str]:
     users = Counter(folders.values())
     for name, folder in folders.items():
         if users[folder] > 1:
-            yield f"{name}: another job brings its results to {folder}, too\n    give each job its own results.folder"
+            yield f"{name}: another job brings its results to {folder}, too\n    {OWN}"
+        elif above := next((each for each in folder.parents if each in users), None):
+            yield f"{name}: {folder} lies in {above}, where another job brings its results\n    {OWN}"
 
 
 def _faults(job: Job) -> Iterator[str]:
     folder = results_folder(job)
     if os.path.lexists(folder) and not says_nothing(folder, job.name):
         yield f"the results folder {folder} is already there\n    move it away, or {ANOTHER}"
-    elif not folder.parent.is_dir():
-        yield f"the folder {folder.parent}, in which the results are to be, is not there\n    make it first"
     else:
         yield from _trial(folder)
 
 
 def _trial(folder: Path) -> Iterator[str]:
-    """Make what the results will be made as, beside their place: only that tells whether it can be done."""
+    """Make what the results will be made as, with what of the way to it is not there: only that tells if it can be."""
+    there = next(each for each in folder.parents if os.path.lexists(each))
     try:
         str(folder).encode()
-        Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=LONGEST_SUFFIX)).rmdir()
+        with tempfile.TemporaryDirectory(dir=there, prefix=".vmf.") as trial:
+            way = Path(trial) / folder.relative_to(there).parent
+            (way / f".{folder.name}{LONGEST_SUFFIX}").mkdir(parents=True)
     except OSError as error:
         yield f"the results cannot go to {folder}: {error.strerror}\n    choose another place with {ANOTHER}"
     except UnicodeEncodeError:

@@ -44,7 +44,8 @@ class Parcel:
         void = (each for each in taken if _is_ours(each, record) or says_nothing(each, record.job.name))
         for place in (self.path, *void):
             shutil.rmtree(place, ignore_errors=True)
-        self.path.mkdir(parents=True)
+        _make_way(self.path.parent)
+        self.path.mkdir()
         self._disks: list[ReturnedDisk] = []
 
     def unpack(
@@ -105,6 +106,14 @@ class Parcel:
         with hypervisor.fetch(handle, fetched, progress.of(file)) as stream, naming(self.path):
             size = _copy(stream, self.path / file, progress.of(file))
         self._disks.append(describe(ReturnedDisk(file=file, size=size)))
+
+
+def _make_way(folder: Path) -> None:
+    """Make a folder and those above it, unless they are there; after a loss of power they still are."""
+    if not folder.is_dir():
+        _make_way(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def _places(record: Record) -> Iterator[Path]:
