@@ -21,10 +21,12 @@ from vmf.model import (
     Image,
     ImageRoot,
     Job,
+    Limits,
     Network,
     Networks,
     NetworkType,
     Offer,
+    Results,
     Share,
 )
 from vmf.plan import Unplaced
@@ -160,6 +162,34 @@ def test_an_image_from_elsewhere_is_told_with_the_folders_that_may_be_used():
     assert rejected.reason == "the host's own rule: images lie in /srv/images; the job has /srv/images2/a.raw"
     (rejected,) = match(replace(ELSEWHERE, disks=(there("/a\\n"), there("/b"))), [offer(images=(ROOT,))]).rejected
     assert rejected.reason.endswith("the job has /a\\\\n, /b")
+
+
+@pytest.mark.parametrize(
+    ("job", "mebibytes", "fits"),
+    [
+        (replace(ON_HOST, run="true"), 65, True),
+        (replace(ON_HOST, run="true"), 64, False),
+        (replace(ON_HOST, run="true", disks=ON_HOST.disks * 8), 71, False),
+        (replace(ON_HOST, run="true", results=Results(size=900 * GIB)), 2, False),
+        (ON_HOST, 1, True),
+    ],
+)
+def test_what_a_machine_writes_has_to_have_room_in_the_hosts_limit(job, mebibytes, fits):
+    """Whatever the job's own requirements say."""
+    insisting = replace(job, requirements="TARGET.VM_Disk_Growth =!= 1")
+    for each in (job, insisting):
+        found = match(each, [offer(limits=Limits(disk_growth=mebibytes * 2**20))])
+        assert (bool(found.fitting), found.hopeless) == (fits, not fits)
+
+
+def test_what_has_no_room_in_the_hosts_limit_is_told_with_both():
+    filling = replace(ON_HOST, run="true", results=Results(size=900 * GIB))
+    there = offer(limits=Limits(disk_growth=2**21), images=(ImageRoot(path=Path("/")),), start="true")
+    (rejected,) = match(filling, [there]).rejected
+    assert rejected.clause == "disk growth"
+    assert rejected.reason == (
+        "the host's own rule: results volume and overlays take 2 MiB together; the job's need 900 GiB at least"
+    )
 
 
 def test_a_hosts_own_words_count_beside_its_folders():

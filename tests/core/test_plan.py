@@ -123,16 +123,17 @@ def made(host: Host = HOST, capabilities: tuple[str, ...] = (), **wishes: object
 
 
 @pytest.mark.parametrize(
-    ("wish", "limit", "growth"), [(None, None, None), (3, None, 3), (None, 5, 5), (3, 5, 3), (9, 5, 5)]
+    ("wish", "limit", "growth"), [(None, None, None), (3, None, 3), (None, 10, 5), (3, 10, 3), (9, 10, 5)]
 )
-def test_an_overlay_grows_to_the_jobs_or_the_hosts_limit_whichever_is_less(wish, limit, growth):
-    machine = made(replace(HOST, limits=Limits(disk_growth=limit)), disk_space=wish)
-    assert [disk.growth for disk in machine.disks] == [growth]
+def test_an_overlay_grows_to_the_jobs_limit_or_its_share_of_the_hosts_whichever_is_less(wish, limit, growth):
+    host = replace(HOST, limits=Limits(disk_growth=limit and limit + JOB.results.size))
+    machine = made(host, disk_space=wish, disks=IMAGE.disks)
+    assert [disk.growth for disk in machine.disks] == [growth, growth]
 
 
 def test_only_overlays_have_a_limit():
     disks = tuple(replace(IMAGE.disks[0], access=access) for access in (Access.READ, Access.IN_PLACE))
-    assert [disk.growth for disk in made(disks=disks).disks] == [2**30, None, None]
+    assert [disk.growth for disk in made(disks=disks).disks] == [2**30 - JOB.results.size, None, None]
 
 
 def test_what_vmf_adds_is_on_the_bus_of_the_first_disk():

@@ -32,14 +32,14 @@ class Stops:
         (WIDE, 2**21, "raise the job's `disk_space`"),
         (NARROW, 2**21, "raise the job's `disk_space`"),
         (NARROW, None, "ask the owner of host farm to raise its `limits.disk_growth`"),
-        (NARROW, 2**31, "ask the owner of host farm to raise its `limits.disk_growth`"),
+        (NARROW, 2**30, "ask the owner of host farm to raise its `limits.disk_growth`"),
     ],
 )
 def test_a_guest_that_fills_its_disk_is_ended_and_told_what_to_raise(make, host, space, remedy):
     site = Stops()
     farm = make(site)
     (record,) = farm.carry(replace(farm.job("echo hello\nfill"), disk_space=space), hosts=(host,))
-    size = "1 GiB" if space != 2**21 else "2 MiB"
+    size = "960 MiB" if space != 2**21 else "2 MiB"
     assert record.verdict.reason == f"disk0 has taken the {size} that it may; {remedy}"
     assert (record.state, record.verdict.outcome) == (State.COMPLETED, Outcome.LIMIT)
     assert (record.verdict.exit_code, record.verdict.source) == (Exit.LIMIT, "vmf")

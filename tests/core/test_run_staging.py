@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,7 @@ from farm import FARM
 from vmf.errors import HoldCode
 from vmf.files import disc
 from vmf.hookspecs import hookimpl
-from vmf.model import Cdrom, CloudInit, File, Outcome, Ssh
+from vmf.model import Cdrom, CloudInit, File, Outcome, Results, Ssh
 from vmf.model.host import ImageRoot
 from vmf.run import Console, Staging, progress
 from vmf.run.checksums import Checksums
@@ -28,12 +29,13 @@ class Looker:
     """Reads what lies in a machine's folder when the machine is about to be made of it."""
 
     def __init__(self):
-        self.names, self.discs = [], {}
+        self.names, self.discs, self.volume = [], {}, 0
 
     @hookimpl(wrapper=True)
     def create(self, connection, machine):
         files = connection.machine(machine.name) / "files"
         self.names = sorted(each.name for each in files.iterdir())
+        self.volume = (files / "results").stat().st_size
         self.discs = {name: contents(files / name) for name in ("cdrom", "files", "seed") if (files / name).exists()}
         return (yield)
 
@@ -86,6 +88,12 @@ def test_every_disc_is_made_and_brought(make, looker, tmp_path):
     assert looker.names == ["cdrom", "files", "results", "seed"]
 
 
+def test_the_results_volume_has_whole_mebibytes(make, looker):
+    farm = make(looker)
+    farm.carry(replace(farm.job("exit 0"), results=Results(size=2**20 + 1)))
+    assert looker.volume == 2 * 2**20
+
+
 def test_an_iso_travels_as_it_is(make, looker, tmp_path):
     farm = make(looker)
     disc.write(tmp_path / "some.iso", {"a": b"1"}, label="OTHER")
@@ -95,12 +103,13 @@ def test_an_iso_travels_as_it_is(make, looker, tmp_path):
 
 
 @pytest.mark.parametrize("on_host", [False, True])
-def test_an_iso_that_changes_on_its_way_is_not_used(make, looker, tmp_path, on_host):
+@pytest.mark.parametrize("mode", ["ab", "r+b"])
+def test_an_iso_that_changes_on_its_way_is_not_used(make, looker, tmp_path, on_host, mode):
     class Writer:
         @hookimpl(wrapper=True)
         def put(self, name):
             if name == "files":
-                with iso.path.open("ab") as file:
+                with iso.path.open(mode) as file:
                     file.write(b"more")
             return (yield)
 
@@ -114,8 +123,29 @@ def test_an_iso_that_changes_on_its_way_is_not_used(make, looker, tmp_path, on_h
     assert looker.discs == {}
 
 
-def test_files_of_the_host_are_read_there(make, looker, tmp_path):
-    farm = make(looker)
+class Elsewhere:
+    """A host's files, as those of another computer are read."""
+
+    @hookimpl(wrapper=True)
+    def read(self):
+        return BytesIO((yield).read())
+
+
+@pytest.mark.parametrize(("elsewhere", "copied"), [(False, False), (True, True)])
+def test_files_of_the_host_are_read_there_and_an_iso_is_copied_twice_only_from_elsewhere(
+    make, looker, tmp_path, elsewhere, copied
+):
+    class Watcher:
+        put_from = None
+
+        @hookimpl(wrapper=True)
+        def put(self, name, source):
+            if name == "files":
+                self.put_from = source.resolve()
+            return (yield)
+
+    watcher = Watcher()
+    farm = make(looker, watcher, *([Elsewhere()] if elsewhere else []))
     disc.write(tmp_path / "some.iso", {"a": b"1"}, label="OTHER")
     there = {"iso": File(path=tmp_path / "some.iso", on_host=True)}
     token = replace(written(tmp_path / "token", b"far"), on_host=True)
@@ -123,6 +153,7 @@ def test_files_of_the_host_are_read_there(make, looker, tmp_path):
     assert record.state is State.COMPLETED
     assert looker.discs["files"] == ("OTHER", {"a": b"1"})
     assert console(farm).splitlines()[0] == "far"
+    assert (watcher.put_from != tmp_path / "some.iso") == copied
 
 
 def test_a_key_is_made_for_ssh_and_the_guest_is_given_its_public_half(make):

@@ -9,11 +9,12 @@ from vmf.classad import World
 from vmf.match import Rejection, match
 from vmf.match.analysis import MOST, analyse
 from vmf.match.words import LONGEST
-from vmf.model import Claim, Facts, File, Folder, Host, Image, Job, Offer, Share
+from vmf.model import Claim, Disk, DiskFormat, Facts, File, Folder, Host, Image, Job, Limits, Offer, Results, Share
 
 GIB = 2**30
 JOB = Job(name="j", image=Image(name="i", kernel=File(path=Path("/k"))), memory=GIB, cpus=2)
 FACTS = Facts(identity="", memory=4 * GIB, cpus=4, arch="x86_64", accelerator="tcg")
+DISK = Disk(file=File(path=Path("/d")), format=DiskFormat.RAW)
 BROKEN = Rejection(host="z", clause="usable", reason="out of order", passing=False)
 
 
@@ -52,6 +53,19 @@ def counted(offers, **wishes):
             {"shares": (Share(name="a", write=True), Share(name="b", write=True), Share(name="c"))},
             replace(SHARING, capabilities=("shares",)),
             ["leave out `write` of b in spec.shares"],
+        ),
+        (
+            {"run": "true", "disks": (DISK, DISK), "results": Results(size=GIB)},
+            offer(limits=Limits(disk_growth=9 * 2**20 + 1)),
+            [
+                "lower results.size to 7MiB (`--set results.size=7MiB`)",
+                "ask the host's owner to raise `limits.disk_growth`",
+            ],
+        ),
+        (
+            {"run": "true", "disks": (DISK, DISK)},
+            offer(limits=Limits(disk_growth=2**21)),
+            ["ask the host's owner to raise `limits.disk_growth`"],
         ),
         (
             {"requirements": "TARGET.Memory >= 8192"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from vmf.ads.clauses import Clause, clauses, requirements
+from vmf.ads.growth import least_growth, overlay_share
 from vmf.ads.needs import At, Need, abilities, camel, has, needs, without
 from vmf.ads.tables import ENDED, HOST, JOB, capacity, default_network, networks, tree
 from vmf.classad import Ad, Node
@@ -21,8 +22,10 @@ __all__ = [
     "has",
     "host_ad",
     "job_ad",
+    "least_growth",
     "needs",
     "networks",
+    "overlay_share",
     "reserved",
     "without",
 ]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
 from vmf import classad
+from vmf.ads.growth import least_growth
 from vmf.classad import Node
 from vmf.classad.tree import Binary, Parentheses
 from vmf.model import Claim, Host, Job, NetworkType, Offer, Verdict
@@ -27,6 +28,8 @@ KIB: Final = 2**10
 
 OWN_IMAGES: Final = 'stringList_regexpMember(MY.VM_Foreign_Files, TARGET.JobVMFiles, "\\n") =!= true'
 """What a host asks that lets machines use files of some folders only."""
+OWN_GROWTH: Final = "TARGET.JobVMDiskGrowth <= MY.VM_Disk_Growth"
+"""What a host asks that lets machines write so much only."""
 _NETWORK: Final = "network-"
 KINDS: Final = (NetworkType.NAT, NetworkType.USER, NetworkType.BRIDGE)
 """The kinds of network; the first that a host has is meant by default."""
@@ -79,6 +82,11 @@ def _disk_space(offer: Offer) -> Node | None:
     return None if space is None else space // KIB
 
 
+def _disk_growth(offer: Offer) -> Node | None:
+    most = offer.host.limits.disk_growth
+    return None if most is None else most // KIB
+
+
 def _image_folders(offer: Offer) -> Node | None:
     roots = offer.host.images
     return None if roots is None else ",".join(str(root.path) for root in roots)
@@ -100,10 +108,14 @@ def _start(offer: Offer) -> Node | None:
 
 
 def _requirements(offer: Offer) -> Node | None:
-    start, images = _start(offer), None if offer.host.images is None else tree(OWN_IMAGES)
-    if start is None or images is None:
-        return images if start is None else start
-    return Binary(operator="&&", left=Parentheses(inner=start), right=images)
+    images = None if offer.host.images is None else tree(OWN_IMAGES)
+    growth = None if offer.host.limits.disk_growth is None else tree(OWN_GROWTH)
+    asked = [each for each in (_start(offer), images, growth) if each is not None]
+    return reduce(_both, asked) if asked else None
+
+
+def _both(left: Node, right: Node) -> Node:
+    return Binary(operator="&&", left=Parentheses(inner=left), right=right)
 
 
 JOB: Final[tuple[Attribute[Job], ...]] = (
@@ -128,6 +140,12 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
         name="RequestDisk",
         meaning="The disk space in KiB that the host must have free, if the job says so.",
         value=lambda job: None if job.disk_space is None else -(-job.disk_space // KIB),
+    ),
+    Attribute(
+        name="JobVMDiskGrowth",
+        meaning="What its machine writes beside the disks themselves, in KiB, at the least: its results volume, and 1 "
+        "MiB for each overlay.",
+        value=lambda job: -(-least_growth(job) // KIB),
     ),
     Attribute(
         name="JobImage",
@@ -202,6 +220,11 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
         meaning="Disk space for a machine in KiB, as the host's spec says; else what is free, if that is known.",
         value=_disk_space,
     ),
+    Attribute(
+        name="VM_Disk_Growth",
+        meaning="What a machine may write so, in KiB, if the host's spec limits it.",
+        value=_disk_growth,
+    ),
     Attribute(name="HasVM", meaning="`true`: it runs machines.", value=lambda _: True),
     Attribute(name="VM_Type", meaning="The hypervisor's type.", value=lambda offer: offer.host.type),
     Attribute(name="VM_Memory", meaning="Free memory in MiB.", value=lambda offer: _free(offer, "memory") // MIB),
@@ -255,7 +278,8 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
     Attribute(name="Start", meaning="What the host asks of a job, if its spec says so.", value=_start),
     Attribute(
         name="Requirements",
-        meaning="The same; and that the job's files lie in `VM_Image_Folders`, if the host's spec names any.",
+        meaning="The same; and that the job's files lie in `VM_Image_Folders`, if the host's spec names any, and that "
+        "what its machine writes has room in `VM_Disk_Growth`, if that is limited.",
         value=_requirements,
     ),
 )

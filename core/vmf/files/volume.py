@@ -23,7 +23,6 @@ from vmf.files.beside import appearing
 from vmf.files.console import one_line
 from vmf.files.tar import BLOCK, FILE, Broken, Member, Tar
 from vmf.files.unpack import Limits, Unpacked, Unsafe
-from vmf.model import MEBIBYTE
 from vmf.result import END, EXIT_CODE, EXIT_CODE_MAX, RESERVED, Refusal, Said, Word
 
 __all__ = ["Answer", "Limits", "end_line", "look", "magic", "make", "new_nonce", "read", "unpack_answer"]
@@ -63,14 +62,14 @@ def end_line(magic: bytes) -> bytes:
 
 
 def make(path: Path, *, size: int, magic: bytes) -> None:
-    """Make a sparse raw volume of `size` bytes, rounded up to whole MiB, that only its owner can read.
+    """Make a sparse raw volume of `size` bytes that only its owner can read.
 
     Raises:
         OSError: if it cannot be written; `path` is then as it was.
     """
     with appearing(path) as file:
         file.write(magic)
-        file.truncate(-(-size // MEBIBYTE) * MEBIBYTE)
+        file.truncate(size)
 
 
 def read(stream: IO[bytes], *, magic: bytes, wanted: Sequence[str], folder: Path, limits: Limits) -> Word:

@@ -7,7 +7,8 @@ whole machines, beside the expressions: nobody's words make a host give what it 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
@@ -15,7 +16,7 @@ from msgspec import Struct
 from vmf import classad
 from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
 from vmf.ads.clauses import WORDS, parts
-from vmf.ads.tables import KINDS, MANY, OWN_IMAGES, tree
+from vmf.ads.tables import KINDS, MANY, OWN_GROWTH, OWN_IMAGES, tree
 from vmf.classad import Ad, Node, World
 from vmf.match.words import Side, expressed, lacking, sentence
 from vmf.model import Claim, Host, Job, NetworkType, Offer
@@ -194,19 +195,25 @@ def _told(name: str, wanted: int, free: int, *, words: Callable[[int], str] = st
 def refusals(asked: Node, host: Side) -> list[Clause]:
     """What a host's own words refuse a job for: all of them, if no part of them does by itself."""
     failed = [each for each in parts(asked) if not holds(host.evaluate(each))]
-    return [
-        Clause(name=IMAGES if each == tree(OWN_IMAGES) else START, expression=each, implied=each == tree(OWN_IMAGES))
-        for each in failed or [asked]
-    ]
+    named = ((_rule(each), each) for each in failed or [asked])
+    return [Clause(name=name, expression=each, implied=name != START) for name, each in named]
+
+
+def _rule(asked: Node) -> str:
+    """What a condition of a host is called."""
+    return next((name for name, text in _RULES.items() if asked == tree(text)), START)
 
 
 START: Final = "start"
 IMAGES: Final = "images"
+GROWTH: Final = "disk growth"
 FOLDERS: Final = "writable folders"
 NETWORKS: Final = frozenset({"network", "network type"})
 """What clauses are called that are about networks."""
-OWN: Final = frozenset({START, IMAGES})
-"""What clauses are called that are a host's own: its words, and its rule about images."""
+_RULES: Final[Mapping[str, str]] = MappingProxyType({IMAGES: OWN_IMAGES, GROWTH: OWN_GROWTH})
+"""Conditions of a host that fields of its spec stand for."""
+OWN: Final = frozenset({START, *_RULES})
+"""What clauses are called that are a host's own: its words, and those rules."""
 
 _TOLD: Final = frozenset({"type", "types", WORDS})
 """Clauses that are worth a word when they hold; the others are what every host has, or what room says better."""

@@ -11,14 +11,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import classad
-from vmf.ads import At, Clause, Need, without
+from vmf.ads import At, Clause, Need, least_growth, without
 from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KIB, MIB
 from vmf.classad import Node, Value
 from vmf.classad.tree import Binary, Reference, Selection
-from vmf.match import FOLDERS, IMAGES, START, holds
+from vmf.match import FOLDERS, GROWTH, IMAGES, START, holds
 from vmf.match.words import brief
-from vmf.model import Job, Offer
+from vmf.model import Job, Limits, Offer
 
 
 class Remedy(Struct, frozen=True, kw_only=True):
@@ -69,6 +69,9 @@ def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Ite
         yield Remedy(what=what, waives={"start": None})
     if clause.name == IMAGES:
         yield Remedy(what="ask the host's owner to allow the folders of your `images`", waives={"images": None})
+    if clause.name == GROWTH:
+        yield from _smaller_results(job, evaluate(_GROWTH))
+        yield Remedy(what="ask the host's owner to raise `limits.disk_growth`", waives={"limits": Limits()})
 
 
 def treated(job: Job, chosen: Sequence[Remedy]) -> Job:
@@ -94,6 +97,18 @@ def _read_only(job: Job, writable: Value) -> Iterator[Remedy]:
     shares = tuple(replace(share, write=share.write and share.name not in found) for share in job.shares)
     if found:
         yield Remedy(what=f"leave out `write` of {' and '.join(found)} in spec.shares", fields={"shares": shares})
+
+
+def _smaller_results(job: Job, most: Value) -> Iterator[Remedy]:
+    """To bring back less, so that the overlays have the least that they need of what a host lets a machine write."""
+    if job.run is None or not isinstance(most, int):
+        return
+    room = (most * KIB - (least_growth(job) - job.results.volume)) // MIB
+    if room > 0 and (given := _size(MIB)(room)):
+        size, text = given
+        told = f"lower results.size to {text} (`--set results.size={text}`)"
+        results = replace(job.results, size=size)
+        yield Remedy(what=told, distance=job.results.size - size, fields={"results": results})
 
 
 def _needed(operator: str, value: Value) -> int | float | str | None:
@@ -171,6 +186,8 @@ _DROPPED: Final[Mapping[str, At]] = MappingProxyType({"network": ("network",), "
 """Implied clauses without which a job can do, and the field that they come of."""
 
 _WRITABLE: Final = Selection(of=Reference(name="TARGET"), name="VM_Writable_Folders")
+
+_GROWTH: Final = Selection(of=Reference(name="MY"), name="VM_Disk_Growth")
 
 _UNITS: Final = ((2**30, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
 

@@ -196,6 +196,10 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
         f"rule: images lie in {_bare(mine, 'VM_Image_Folders') or 'no folder of yours'}; "
         f"the job has {_foreign(mine, theirs)}"
     ),
+    "disk growth": lambda mine, theirs: (
+        f"rule: results volume and overlays take {_size(mine, 'VM_Disk_Growth', 2**10)} together; "
+        f"the job's need {_size(theirs, 'JobVMDiskGrowth', 2**10)} at least"
+    ),
     "disk": lambda mine, theirs: (
         f"disk {_size(mine, 'RequestDisk', 2**10)} wanted, {_size(theirs, 'Disk', 2**10)} there"
     ),

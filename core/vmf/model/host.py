@@ -132,17 +132,19 @@ class Limits(Struct, frozen=True, kw_only=True):
     disk_growth: Annotated[
         Size | None,
         Meta(
-            description="How much the overlay of each disk may grow; the job's disk_space counts if it is less.",
+            description="How much a machine's results volume and overlays may take together.",
             extra={"needs": "disk-growth"},
         ),
     ] = None
     disk_rate: Annotated[
         Size | None,
-        Meta(description="Bytes read and written in a second, of each disk.", extra={"needs": "disk-rate"}),
+        Meta(
+            description="Bytes read and written in a second, of all its disks together.", extra={"needs": "disk-rate"}
+        ),
     ] = None
     disk_operations: Annotated[
         Count | None,
-        Meta(description="Reads and writes in a second, of each disk.", extra={"needs": "disk-rate"}),
+        Meta(description="Reads and writes in a second, of all its disks together.", extra={"needs": "disk-rate"}),
     ] = None
 
 

@@ -206,3 +206,8 @@ class Results(Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=MEBIBYTE, le=2**40, extra={"unit": "size"})],
         Meta(description="Size of the results volume: the most that can come back."),
     ] = 64 * MEBIBYTE
+
+    @property
+    def volume(self) -> int:
+        """The bytes of the results volume: whole MiB, of which a disk can be made on any hypervisor."""
+        return -(-self.size // MEBIBYTE) * MEBIBYTE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from vmf.ads import default_network
+from vmf.ads import default_network, overlay_share
 from vmf.model import (
     Access,
     Bus,
@@ -68,7 +68,7 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
 
 
 def _growth(job: Job, host: Host) -> int | None:
-    return min((each for each in (job.disk_space, host.limits.disk_growth) if each is not None), default=None)
+    return min((each for each in (job.disk_space, overlay_share(job, host)) if each is not None), default=None)
 
 
 def _bus(disks: Sequence[Disk]) -> Bus | None:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import plan
+from vmf.ads import overlay_share
 from vmf.errors import HostFault, HostLost, JobFault, VmfError
 from vmf.model import Ending, Machine, MachineState, NetworkType, Outcome, Placement, Power, Stop
 from vmf.plugins import Plugins
@@ -296,7 +297,7 @@ def _ended(state: MachineState) -> Ended:
 
 def _remedy(placement: Placement) -> str:
     """What to raise, of the two that bound how much an overlay may grow."""
-    ours, theirs = placement.job.disk_space, placement.host.limits.disk_growth
+    ours, theirs = placement.job.disk_space, overlay_share(placement.job, placement.host)
     if ours is not None and (theirs is None or ours <= theirs):
         return "raise the job's `disk_space`"
     return f"ask the owner of host {placement.host.name} to raise its `limits.disk_growth`"

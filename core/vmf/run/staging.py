@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from msgspec import Struct
 
@@ -15,7 +17,7 @@ from vmf.disks import images
 from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, volume
 from vmf.files.beside import naming
 from vmf.files.faults import changed
-from vmf.files.source import Content, Source, find
+from vmf.files.source import Content, find
 from vmf.model import File, Home
 from vmf.plugins import Hypervisor
 from vmf.run.checksums import Checksums
@@ -69,7 +71,7 @@ def furnish(
         for name, made in discs.items():
             carrier.make(name, made)
         if job.run is not None:
-            volume.make(workshop / plan.RESULTS, size=job.results.size, magic=volume.magic(record.nonce))
+            volume.make(workshop / plan.RESULTS, size=job.results.volume, magic=volume.magic(record.nonce))
             carrier.put(plan.RESULTS, workshop / plan.RESULTS, called="results volume")
 
 
@@ -120,20 +122,27 @@ class _Carrier:
         self._hypervisor.put(self._machine, name, path, self._progress.of(called))
 
     def bring(self, name: str, file: File) -> None:
-        """Bring a file as it is; one of the host goes by way of this computer, for only its files can be put.
+        """Bring a file as it is.
 
         Raises:
             JobFault: if it changed meanwhile.
         """
         source, called = find(file, self._hypervisor.read), file.path.name
-        path = self._fetched(name, source, called) if file.on_host else file.path
-        self.put(name, path, called=called)
+        if file.on_host:
+            with source.open() as stream:
+                self.put(name, self._local(stream, name, called), called=called)
+        else:
+            self.put(name, file.path, called=called)
         if find(file, self._hypervisor.read).stamp != source.stamp:
             raise changed(source.name)
 
-    def _fetched(self, name: str, source: Source, called: str) -> Path:
+    def _local(self, stream: IO[bytes], name: str, called: str) -> Path:
+        """A path, on this computer, of a file of the host: itself, if it lies here, or else a copy."""
+        number = sparse.descriptor(stream)
+        if number is not None:  # not by its own path: what the host let vmf open is what is put
+            return Path(f"/proc/{os.getpid()}/fd/{number}")
         path = self._workshop / name
-        with source.open() as stream, path.open("xb") as target:
+        with path.open("xb") as target:
             sparse.copy(stream, target, self._progress.of(called))
         return path
 

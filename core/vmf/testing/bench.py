@@ -94,7 +94,7 @@ class Bench:
         magic = volume.magic(volume.new_nonce())
         job = self._placement(script).job
         disc.write(self._folder / plan.CDROM, cdrom.contents(job, magic), label=cdrom.LABEL)
-        volume.make(self._folder / plan.RESULTS, size=job.results.size, magic=magic)
+        volume.make(self._folder / plan.RESULTS, size=job.results.volume, magic=magic)
         made = {plan.CDROM: self._folder / plan.CDROM, plan.RESULTS: self._folder / plan.RESULTS}
         booted = {plan.KERNEL: self._image.kernel, plan.INITRD: self._image.initrd}
         given = {file: source.path for file, source in booted.items() if source is not None}
