@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from vmf.files.access import open_file
 from vmf.files.faults import called, unread
+from vmf.files.sparse import descriptor
 from vmf.model import File
 
 Read: TypeAlias = Callable[[Path], IO[bytes]]
@@ -36,32 +37,29 @@ Content: TypeAlias = bytes | Source | None
 
 
 def find(file: File, read: Read) -> Source:
-    """A file that a job names.
+    """A file that a job names; a link stands for the file that it leads to.
 
     Raises:
         JobFault: if it is not there, is no plain file, or may not be read.
     """
-    if not file.on_host:
-        return here(file.path)
-    opened = partial(_opened, file, read)
+    opened = partial(_opened, file, read if file.on_host else open_file)
     with opened() as stream:
+        number = descriptor(stream)
+        found = None if number is None else os.fstat(number)
         size = stream.seek(0, os.SEEK_END)
-    return Source(name=called(file), open=opened, size=size, stamp=(size,))
+    if found is None:  # it lies on another computer, which tells no more
+        return Source(name=called(file), open=opened, size=size, stamp=(size,))
+    stamp = (found.st_dev, found.st_ino, size, found.st_mtime_ns)
+    return Source(name=called(file), open=opened, size=size, executable=bool(found.st_mode & 0o111), stamp=stamp)
 
 
 def here(path: Path) -> Source:
-    """A file of this computer; a link stands for the file that it leads to.
+    """A file of this computer.
 
     Raises:
         JobFault: as `find`.
     """
-    file = File(path=path)
-    opened = partial(_opened, file, open_file)
-    with opened() as stream:
-        found = os.fstat(stream.fileno())
-    stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-    executable = bool(found.st_mode & 0o111)
-    return Source(name=called(file), open=opened, size=found.st_size, executable=executable, stamp=stamp)
+    return find(File(path=path), open_file)
 
 
 def _opened(file: File, read: Read) -> IO[bytes]:
