@@ -395,11 +395,11 @@ class TestOnHost:
 
     def test_whom_the_host_stops_is_told_where(self):
         def forbidden(_path):
-            raise PermissionError(errno.EACCES, "user guests may not read it", "/srv")
+            raise PermissionError(errno.EACCES, "user guests is stopped at /srv", "/srv")
 
         said = self.said(forbidden, HoldCode.IMAGE_UNREADABLE)
-        assert "/srv may not be passed or read" in said
-        assert "give whoever runs the guests access to /srv" in said
+        assert "it may not be read: user guests is stopped at /srv" in said
+        assert "ask the owner of /srv, who decides" in said
 
 
 def test_a_kernel_and_its_ram_disk_are_looked_at(tmp_path, path):

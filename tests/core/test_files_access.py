@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -61,6 +62,45 @@ def test_a_file_has_to_allow_all_that_is_wanted(tree, mode, stopped):
     file.chmod(mode)
     found = access.blocker(file, uid=NOBODY, gids=(), wanted=stat.S_IROTH | stat.S_IWOTH)
     assert found == (file if stopped else None)
+
+
+OWNER, USER, OWN_GROUP, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+
+
+def listed(file, *entries):
+    """Give a file an access control list, as `setfacl` does: owner and others have rights of the mode."""
+    every = [(OWNER, 6, 2**32 - 1), *entries, (OTHER, 0, 2**32 - 1)]
+    packed = b"".join(struct.pack("<HHI", *each) for each in sorted(every))
+    os.setxattr(file, "system.posix_acl_access", struct.pack("<I", 2) + packed)
+
+
+@pytest.mark.parametrize(
+    ("entries", "gids", "stopped"),
+    [
+        ([(USER, 6, NOBODY), (OWN_GROUP, 0, 0), (MASK, 6, 0)], (), False),
+        ([(USER, 4, NOBODY), (OWN_GROUP, 0, 0), (MASK, 6, 0)], (), True),
+        ([(USER, 6, NOBODY), (OWN_GROUP, 0, 0), (MASK, 4, 0)], (), True),
+        ([(USER, 6, NOBODY - 1), (OWN_GROUP, 0, 0), (MASK, 6, 0)], (), True),
+        ([(GROUP, 6, 4242), (OWN_GROUP, 0, 0), (MASK, 6, 0)], (4242,), False),
+        ([(GROUP, 6, 4242), (OWN_GROUP, 0, 0), (MASK, 6, 0)], (), True),
+        ([(GROUP, 4, 4242), (GROUP, 6, 4243), (OWN_GROUP, 0, 0), (MASK, 6, 0)], (4242, 4243), False),
+        ([(GROUP, 4, 4242), (GROUP, 2, 4243), (OWN_GROUP, 0, 0), (MASK, 6, 0)], (4242, 4243), True),
+    ],
+)
+def test_an_access_control_list_says_for_whom_the_file_is(tree, entries, gids, stopped):
+    """Which is what `setfacl` writes: nobody else gets at the file by it."""
+    file = tree / "outer" / "inner" / "file"
+    listed(file, *((tag, bits, of or 2**32 - 1) for tag, bits, of in entries))
+    found = access.blocker(file, uid=NOBODY, gids=gids, wanted=stat.S_IROTH | stat.S_IWOTH)
+    assert found == (file if stopped else None)
+
+
+def test_a_list_with_an_empty_mask_is_not_looked_at_as_by_the_kernel(tree):
+    file = tree / "outer" / "inner" / "file"
+    listed(file, (USER, 6, NOBODY), (OWN_GROUP, 6, 2**32 - 1), (MASK, 0, 2**32 - 1))
+    file.chmod(0o604)
+    assert access.blocker(file, uid=NOBODY, gids=()) is None
+    assert access.blocker(file, uid=NOBODY, gids=(file.stat().st_gid,)) == file
 
 
 def test_links_are_followed_through_folders_that_block(tree):

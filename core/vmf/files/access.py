@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import struct
 from collections.abc import Collection, Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
@@ -33,6 +34,9 @@ CODES: Mapping[int | None, HoldCode] = MappingProxyType({
 })  # fmt: skip
 """What an error of the system tells of a file that a job names; any other (a disk that fails, a mount that has gone, no
 descriptors left) tells of the computer."""
+_ACL = "system.posix_acl_access"
+_USER, _OWN_GROUP, _GROUP, _MASK = 0x02, 0x04, 0x08, 0x10
+"""Tags of an access control list's entries, as the kernel writes them."""
 _FILES = frozenset({stat.S_IFREG})
 _DISKS = frozenset({stat.S_IFREG, stat.S_IFBLK})
 
@@ -60,7 +64,8 @@ def outside(path: Path, roots: Collection[Path]) -> Path | None:
 def blocker(path: Path, *, uid: int, gids: Collection[int], wanted: int = stat.S_IROTH) -> Path | None:
     """The first folder on the way to a file that a user may not pass, or the file if the user may not use it.
 
-    Links are followed as the kernel does; owner, group and mode bits decide. None if nothing is in the way.
+    Links are followed as the kernel does; owner, group, mode bits and access control list decide. None if nothing is in
+    the way.
 
     Args:
         path: the file's.
@@ -75,12 +80,34 @@ def blocker(path: Path, *, uid: int, gids: Collection[int], wanted: int = stat.S
     try:
         for here, found in _steps(path):
             needed = stat.S_IXOTH if stat.S_ISDIR(found.st_mode) else wanted
-            shift = 6 if found.st_uid == uid else 3 if found.st_gid in gids else 0
-            if uid != _ROOT and needed & ~(found.st_mode >> shift):
+            if uid != _ROOT and all(needed & ~bits for bits in _granted(here, found, uid, gids)):
                 return here
     except PermissionError:  # this process is stopped where it cannot even ask
         return here
     return None
+
+
+def _granted(path: Path, found: os.stat_result, uid: int, gids: Collection[int]) -> list[int]:
+    """What a user may do with a file, as mode bits for others; of several, what one of them allows."""
+    mode = found.st_mode
+    if found.st_uid == uid:
+        return [mode >> 6]
+    entries = list(_entries(path)) if mode & stat.S_IRWXG else []  # else the kernel does not look at them either
+    mask = next((bits for tag, bits, _ in entries if tag == _MASK), stat.S_IRWXO)
+    named = [bits & mask for tag, bits, of in entries if tag == _USER and of == uid]
+    groups = [bits & mask for tag, bits, of in entries if tag == _GROUP and of in gids]
+    if found.st_gid in gids:
+        groups.append(next((bits & mask for tag, bits, _ in entries if tag == _OWN_GROUP), mode >> 3))
+    return named or groups or [mode]
+
+
+def _entries(path: Path) -> Iterator[tuple[int, int, int]]:
+    """The access control list of a file: tag, mode bits as for others, number of the user or group."""
+    try:
+        listed = os.getxattr(path, _ACL, follow_symlinks=False)
+    except OSError:  # it has none, or its file system knows none
+        return
+    yield from struct.iter_unpack("<HHI", listed[4:])
 
 
 def _steps(path: Path) -> Iterator[tuple[Path, os.stat_result]]:

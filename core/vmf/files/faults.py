@@ -43,11 +43,14 @@ def unread(what: str, file: File, error: OSError) -> JobFault:
         reason, hint = _absence(file)
         return JobFault(f"{what} {called(file)}: {reason}", code=HoldCode.IMAGE_MISSING, hint=hint)
     reason, hint = f"it cannot be read: {error.strerror}", "check the disk that it lies on"
-    if isinstance(error, PermissionError):
-        closed = _closed(file, error)
+    if isinstance(error, PermissionError) and file.on_host:
+        closed = Path(str(error.filename or file.path))  # which only the host can tell
+        reason = f"it may not be read: {error.strerror}"
+        hint = f"ask the owner of {shown(closed)}, who decides, or name another file"
+    elif isinstance(error, PermissionError):
+        closed = blocker(file.path, uid=os.geteuid(), gids={os.getegid(), *os.getgroups()}) or file.path
         reason = "it may not be read" if closed == file.path else f"{shown(closed)} may not be passed or read"
-        who = "whoever runs the guests" if file.on_host else "this user"
-        hint = f"give {who} access to {shown(closed)}, or put the file elsewhere"
+        hint = f"give this user access to {shown(closed)}, or put the file elsewhere"
     return JobFault(f"{what} {called(file)}: {reason}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
 
 
@@ -59,10 +62,3 @@ def _absence(file: File) -> tuple[str, str]:
     if os.path.islink(file.path):  # noqa: PTH114  # Path's own raises for what can be no path
         return f"it is a link to {shown(Path(os.path.realpath(file.path)))}, and there is no such file", hint
     return "there is no such file", hint
-
-
-def _closed(file: File, error: OSError) -> Path:
-    """What stands in the way of reading a file; of one on the host only the host can tell."""
-    if file.on_host:
-        return Path(str(error.filename or file.path))
-    return blocker(file.path, uid=os.geteuid(), gids={os.getegid(), *os.getgroups()}) or file.path

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +27,14 @@ class Account(Struct, frozen=True, kw_only=True):
     def foreign(self) -> bool:
         """Whether this process has to become another user to be it."""
         return self.uid != os.geteuid()
+
+    def stopped(self, closed: Path) -> str:
+        """What is told of a file or folder that it may not use."""
+        return f"user {self.name}, who runs the guests, is stopped at {closed}"
+
+    def opening(self, closed: Path, letters: str) -> str:
+        """The command that lets it use a file or folder, and nobody else."""
+        return f"setfacl -m u:{self.name}:{letters} {shlex.quote(str(closed))}"
 
     def process(self) -> dict[str, Any]:
         """The arguments of `subprocess` that run a program as this user, its files private to it.

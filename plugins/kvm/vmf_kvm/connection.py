@@ -98,7 +98,7 @@ class Connection:
         """Open a file of this computer, if those who run the guests may read it."""
         account = self.daemon.account
         if closed := blocker(path, uid=account.uid, gids=account.groups):
-            raise PermissionError(errno.EACCES, f"user {account.name} may not read it", str(closed))
+            raise PermissionError(errno.EACCES, account.stopped(closed), str(closed))
         return open_disk(path)
 
     def facts(self, machine: str) -> MachineFacts:

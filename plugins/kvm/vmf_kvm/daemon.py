@@ -212,7 +212,7 @@ def make_machines(folder: Path, account: Account) -> None:
         if closed := blocker(folder, uid=account.uid, gids=account.groups):
             raise SetupError(
                 f"{closed}: user {account.name}, who runs the guests, may not pass through this folder",
-                hint=f"`chmod o+x {closed}`, or set VMF_HOME to another folder",
+                hint=f"`{account.opening(closed, 'x')}`, or set VMF_HOME to another folder",
             )
         make_passable(folder / "machines")
 

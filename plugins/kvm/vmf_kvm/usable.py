@@ -18,7 +18,7 @@ from vmf_kvm.faults import unopened
 
 _WRITTEN = stat.S_IROTH | stat.S_IWOTH
 _LETTERS: Mapping[int, str] = MappingProxyType({stat.S_IROTH: "r", _WRITTEN: "rw"})
-"""What others may do with a file, as `chmod` says it."""
+"""What a user may do with a file, as `setfacl` says it."""
 
 
 def settled(machine: Machine, roots: Collection[Path]) -> Machine:
@@ -62,8 +62,9 @@ def check_files(files: Iterable[str], account: Account, *, written: Collection[s
         except OSError as error:
             raise unopened(path, error) from error
         if closed:
-            hint = f"{_chmod(closed, wanted)}, or move the image"
-            raise JobFault(f"{path}: {_stopped(closed, account)}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
+            letters = "x" if closed.is_dir() else _LETTERS[wanted]
+            hint = f"`{account.opening(closed, letters)}`, or move the image"
+            raise JobFault(f"{path}: {account.stopped(closed)}", code=HoldCode.IMAGE_UNREADABLE, hint=hint)
     return frozenset(devices)
 
 
@@ -82,16 +83,8 @@ def check_shares(shares: Iterable[MachineShare], account: Account) -> None:
         if not is_folder:
             raise _unshared(path, "it is no folder, or a link to one", "name the folder itself in the host's `folders`")
         if closed:
-            raise _unshared(path, _stopped(closed, account), _chmod(closed))
+            raise _unshared(path, account.stopped(closed), f"`{account.opening(closed, 'x')}`")
 
 
 def _unshared(path: Path, reason: str, hint: str) -> HostFault:
     return HostFault(f"shared folder {path}: {reason}", hint=hint)
-
-
-def _stopped(closed: Path, account: Account) -> str:
-    return f"user {account.name}, who runs the guests, is stopped at {closed}"
-
-
-def _chmod(closed: Path, wanted: int = stat.S_IROTH) -> str:
-    return f"`chmod o+{'x' if closed.is_dir() else _LETTERS[wanted]} {closed}`"

@@ -311,7 +311,7 @@ def test_a_disk_that_the_daemons_user_cannot_reach_is_named_with_the_folder(conn
     with pytest.raises(JobFault, match="is stopped at") as caught:
         connection.create(machine)
     assert caught.value.code is HoldCode.IMAGE_UNREADABLE
-    assert "chmod o+x" in caught.value.hint
+    assert "setfacl -m u:" in caught.value.hint
     assert connection.state(machine.name).power is Power.ABSENT
 
 

@@ -38,12 +38,21 @@ def test_block_devices_are_told_apart_as_the_job_spells_them(tmp_path, monkeypat
     assert check_files([f"{tmp_path}//disk"], ME) == {f"{tmp_path}//disk"}
 
 
-def test_a_file_that_the_guests_user_may_not_read_is_the_jobs_fault(tmp_path):
-    (tmp_path / "disk").touch(mode=0o600)
+def test_a_file_that_the_guests_user_may_not_read_is_the_jobs_fault(passable):
+    disk = passable / "a disk"
+    disk.touch(mode=0o600)
     with pytest.raises(JobFault, match="user libvirt-qemu, who runs the guests, is stopped at") as caught:
-        check_files([str(tmp_path / "disk")], STRANGER)
+        check_files([str(disk)], STRANGER)
     assert caught.value.code is HoldCode.IMAGE_UNREADABLE
-    assert "chmod o+" in caught.value.hint
+    assert caught.value.hint == f"`setfacl -m u:libvirt-qemu:r '{disk}'`, or move the image"
+
+
+def test_a_folder_is_to_be_opened_to_the_guests_user_alone(passable):
+    passable.chmod(0o700)
+    (passable / "disk").touch()
+    with pytest.raises(JobFault) as caught:
+        check_files([str(passable / "disk")], STRANGER)
+    assert f"`setfacl -m u:libvirt-qemu:x {passable}`" in caught.value.hint
 
 
 def test_a_file_that_the_guest_changes_has_to_be_writable_for_the_guests_user(passable):
@@ -53,7 +62,7 @@ def test_a_file_that_the_guest_changes_has_to_be_writable_for_the_guests_user(pa
     with pytest.raises(JobFault, match=f"user libvirt-qemu, who runs the guests, is stopped at {disk}") as caught:
         check_files([str(disk)], STRANGER, written={str(disk)})
     assert caught.value.code is HoldCode.IMAGE_UNREADABLE
-    assert f"`chmod o+rw {disk}`" in caught.value.hint
+    assert f"`setfacl -m u:libvirt-qemu:rw {disk}`" in caught.value.hint
     disk.chmod(0o646)
     check_files([str(disk)], STRANGER, written={str(disk)})
 
