@@ -136,9 +136,10 @@ def test_only_overlays_have_a_limit():
     assert [disk.growth for disk in made(disks=disks).disks] == [2**30 - JOB.results.size, None, None]
 
 
-def test_what_vmf_adds_is_on_the_bus_of_the_first_disk():
+@pytest.mark.parametrize("bus", [Bus.IDE, None])
+def test_what_vmf_adds_is_on_the_bus_of_the_first_disk(bus):
     """A guest that has a driver for its first disk has one for the CD-ROM and the results volume."""
-    image = replace(IMAGE, disks=(replace(IMAGE.disks[0], bus=Bus.IDE, device="hda"),))
+    image = replace(IMAGE, disks=(replace(IMAGE.disks[0], bus=bus, device="hda"),))
     machine = made(image=image, cdrom=Cdrom(iso=File(path=Path("/x.iso")), device="hdc"), cloud_init=CloudInit())
     assert (machine.disks[0].bus, machine.disks[0].device) == (Bus.IDE, "hda")
     assert machine.results.bus is Bus.IDE
@@ -148,12 +149,30 @@ def test_what_vmf_adds_is_on_the_bus_of_the_first_disk():
 
 
 @pytest.mark.parametrize(
+    ("first", "device", "bus"),
+    [
+        ({}, None, None),
+        ({}, "hdc", Bus.IDE),
+        ({"bus": Bus.SATA}, "sdc", Bus.SATA),
+        ({"device": "sda"}, "sdc", Bus.SCSI),
+        ({"bus": Bus.IDE}, "sdc", Bus.SCSI),
+        ({"bus": Bus.IDE}, "cd0", Bus.IDE),
+    ],
+)
+def test_a_cdrom_is_on_the_bus_of_the_first_disk_unless_its_name_says_otherwise(first, device, bus):
+    image = replace(IMAGE, disks=(replace(IMAGE.disks[0], **first),))
+    _, drive = made(image=image, cdrom=Cdrom(iso=File(path=Path("/x.iso")), device=device)).cdroms
+    assert (drive.bus, drive.device) == (bus, device)
+
+
+@pytest.mark.parametrize(
     ("wishes", "number"),
     [
         ({}, 1),
         ({"cdrom": Cdrom(iso=File(path=Path("/x.iso"))), "cloud_init": CloudInit()}, 3),
         ({"image": replace(IMAGE, disks=(replace(IMAGE.disks[0], bus=Bus.SCSI),))}, 1),
         ({"image": replace(IMAGE, disks=(replace(IMAGE.disks[0], bus=Bus.IDE),))}, None),
+        ({"image": replace(IMAGE, disks=(replace(IMAGE.disks[0], device="hda"),))}, None),
         ({"run": None}, None),
     ],
 )

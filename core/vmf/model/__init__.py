@@ -28,7 +28,7 @@ from vmf.model.host import (
     taken_of,
     withheld,
 )
-from vmf.model.image import FORMATS, Access, Bus, Disk, DiskFormat, File, Image, Slice
+from vmf.model.image import FORMATS, PREFIXES, Access, Bus, Disk, DiskFormat, File, Image, Slice, bus_of
 from vmf.model.job import Job
 from vmf.model.machine import (
     Address,
@@ -88,6 +88,7 @@ __all__ = [
     "GUEST_PATH",
     "MEBIBYTE",
     "NAME",
+    "PREFIXES",
     "TINY",
     "VARIABLE",
     "Access",
@@ -148,6 +149,7 @@ __all__ = [
     "Suspend",
     "Transport",
     "Verdict",
+    "bus_of",
     "granted",
     "permits",
     "taken_of",

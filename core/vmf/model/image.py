@@ -47,6 +47,22 @@ class Bus(StrEnum):
     XEN = "xen"
 
 
+PREFIXES = MappingProxyType({
+    Bus.VIRTIO: "vd",
+    Bus.SCSI: "sd",
+    Bus.SATA: "sd",
+    Bus.IDE: "hd",
+    Bus.XEN: "xvd",
+})  # fmt: skip
+"""What guests' names of a bus's drives begin with; a name alone means the first bus of such names."""
+
+
+def bus_of(device: str | None, usual: Bus | None = None) -> Bus | None:
+    """What a drive of this name is attached to: the usual bus, unless that one's drives are called otherwise."""
+    named = [bus for bus, prefix in PREFIXES.items() if device and device.startswith(prefix)]
+    return usual if not named or usual in named else named[0]
+
+
 class Access(StrEnum):
     """What the guest may do with a disk."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from msgspec import Meta, Struct
 
 from vmf.model.host import Facts, Host, Limits
-from vmf.model.image import Access, Bus, Disk, DiskFormat, Slice
+from vmf.model.image import Access, Bus, Disk, DiskFormat, Slice, bus_of
 from vmf.model.job import Job
 from vmf.model.parts import Clock, Firmware, Forward, NetworkType, NicModel, Protocol
 from vmf.model.terms import LINE, MAC, MEBIBYTE, NAME
@@ -47,7 +47,7 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
             part=disk.file.part,
             format=disk.layout,
             access=disk.access,
-            bus=disk.bus,
+            bus=disk.bus or bus_of(disk.device),
             device=disk.device,
             growth=growth if disk.access is Access.SNAPSHOT else None,
         )

@@ -1,10 +1,10 @@
 """What would be done, as data, each line with its reason. Pure: nothing is touched.
 
-`plan` gives each job a place and takes its share of the host; `blueprint` says what machine a placement becomes, and
+`plan` gives each job a place and takes its share of the host; `vmf.blueprint` says what machine a placement becomes;
 `explain` tells both to a reader.
 """
 
-from vmf.plan.blueprint import CDROM, FILES, INITRD, KERNEL, NO_TOKEN, RESULTS, SEED, blueprint, spare_drive
+from vmf.blueprint import CDROM, FILES, INITRD, KERNEL, NO_TOKEN, RESULTS, SEED, blueprint, spare_drive
 from vmf.plan.explain import Line, explain
 from vmf.plan.placing import Unplaced, place, plan
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from vmf.blueprint import blueprint
 from vmf.model import Access, Clock, Disk, Forward, Job, Machine, MachineNic, NetworkType, Placement, ResultDisks
-from vmf.plan.blueprint import blueprint
 from vmf.units import format_count, format_size
 
 

@@ -8,23 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
-from types import MappingProxyType
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from vmf.errors import HoldCode, JobFault
-from vmf.model import Access, Bus, DiskFormat, Machine, MachineCdrom, MachineDisk
+from vmf.model import PREFIXES, Access, Bus, DiskFormat, Machine, MachineCdrom, MachineDisk, bus_of
 
 Media: TypeAlias = MachineDisk | MachineCdrom
 
-PREFIXES: Mapping[Bus, str] = MappingProxyType({
-    Bus.VIRTIO: "vd",
-    Bus.SCSI: "sd",
-    Bus.SATA: "sd",
-    Bus.IDE: "hd",
-})  # fmt: skip
-"""What the names of a bus's drives begin with; where a name alone is given, the first bus of such names is meant."""
+_BUSES = frozenset({Bus.VIRTIO, Bus.SCSI, Bus.SATA, Bus.IDE})
 _COUNTED = ("vd", "sd")
 """What Linux calls IDE disks is another matter altogether."""
 IDE_PLACES = 4
@@ -116,8 +109,7 @@ def _turns(machine: Machine, total: int) -> Mapping[int, int]:
 
 
 def _bus(media: Media) -> Bus:
-    named = (bus for bus, prefix in PREFIXES.items() if (media.device or "").startswith(prefix))
-    bus = media.bus or next(named, Bus.VIRTIO)
+    bus = media.bus or bus_of(media.device) or Bus.VIRTIO
     return Bus.SCSI if isinstance(media, MachineCdrom) and bus is Bus.VIRTIO else bus  # there is no virtio CD-ROM
 
 
@@ -137,7 +129,11 @@ def _is_misnamed(media: Media, bus: Bus) -> bool:
 
 # In this order: a row may count on those before it.
 _WRONG: tuple[tuple[Callable[[Media, Bus], bool], str, str], ...] = (
-    (lambda _, bus: bus not in PREFIXES, "KVM has no such bus", "attach it to virtio, scsi, sata or ide"),
+    (
+        lambda _, bus: bus not in _BUSES,
+        "KVM has no such bus",
+        "attach it to virtio (vda, …), scsi or sata (sda, …), or ide (hda, …)",
+    ),
     (
         lambda media, _: media.device is not None and media.device[-1:].isdigit(),
         "KVM attaches whole disks, and `device` means one partition",

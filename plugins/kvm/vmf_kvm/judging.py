@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
+from vmf.blueprint import FILES, blueprint
 from vmf.errors import JobFault
-from vmf.model import Bus, Cdrom, DiskFormat, Job, Machine, MachineCdrom, MachineDisk, MachineShare
+from vmf.model import Facts, Folder, Host, Job, Machine, Networks, NetworkType, Placement
 from vmf.rules import Objection
 from vmf_kvm import nics
+from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.domain import check
 from vmf_kvm.drives import Media, checked, renamed
 
@@ -19,12 +24,12 @@ Place: TypeAlias = tuple[str | int, ...]
 
 def unattachable(job: Job) -> Iterator[Objection]:
     """What a job has of such drives; if of none, what its machine has."""
-    disks = map(MachineDisk.of, job.disks)
-    drives: list[tuple[Place, Media]] = [(("disks", number), disk) for number, disk in enumerate(disks)]
-    if job.cdrom is not None:
-        drives.append((("cdrom",), MachineCdrom(device=job.cdrom.device)))
+    machine = _machine(job)
+    own = machine.disks[len(machine.disks) - len(job.disks) :]
+    drives: list[tuple[Place, Media]] = [(("disks", number), disk) for number, disk in enumerate(own)]
+    drives += [(("cdrom",), each) for each in machine.cdroms if each.file == FILES]
     alone = [each for at, media in drives for each in _objections(at, partial(checked, media))]
-    yield from alone or _objections(("disks",), partial(check, _machine(job)), given=("image",))
+    yield from alone or _objections(("disks",), partial(check, machine), given=("image",))
 
 
 def misnamed(job: Job) -> Iterator[Objection]:
@@ -49,27 +54,17 @@ def privileged(job: Job) -> Iterator[Objection]:
 
 
 def _machine(job: Job) -> Machine:
-    """The least that such a job's machine has on any host: what is the host's to choose is left out."""
-    disks = tuple(map(MachineDisk.of, job.bundle.disks))
-    bus = disks[0].bus if disks else None
-    return Machine(
-        name=job.name,
-        memory=job.memory,
-        cpus=job.cpus,
-        accelerator="tcg",
-        disks=disks,
-        results=None if job.run is None else MachineDisk(file="results", format=DiskFormat.RAW, bus=bus),
-        cdroms=tuple(_cdroms(job, bus)),
-        shares=tuple(MachineShare(name=share.name, folder="/") for share in job.shares),
-        agent=job.agent,
-        vnc=job.vnc,
+    """What the job becomes on a host that allows everything; its ports are judged by themselves."""
+    host = Host(
+        name="any",
+        type="kvm",
+        networks=Networks(default=NetworkType.USER),  # whose card takes no slot that a disk could have
+        folders={share.name: Folder(path=Path("/"), write=True) for share in job.shares},
     )
-
-
-def _cdroms(job: Job, bus: Bus | None) -> Iterator[MachineCdrom]:
-    for each in (job.run, job.cdrom, job.cloud_init):
-        if each is not None:
-            yield MachineCdrom(bus=bus, device=each.device if isinstance(each, Cdrom) else None)
+    facts = Facts(identity="any", memory=job.memory, cpus=job.cpus, arch="x86_64", accelerator="tcg")
+    place = Placement(job=job, host=host, facts=facts, capabilities=tuple(ABILITIES), reasons=())
+    machine = blueprint(place, job.name)
+    return replace(machine, nic=machine.nic and replace(machine.nic, forwards=()))
 
 
 def _objections(at: Place, judge: Callable[[], object], given: tuple[str, ...] = ()) -> Iterator[Objection]:

@@ -46,13 +46,16 @@ exit 3
 
 @pytest.mark.parametrize(
     "hardware",
-    [(Bus.IDE, 0, Firmware.BIOS, NicModel.E1000), (Bus.SATA, 8, Firmware.UEFI, NicModel.E1000E)],
+    [
+        ({"device": "hda"}, 0, Firmware.BIOS, NicModel.E1000),
+        ({"bus": Bus.SATA}, 8, Firmware.UEFI, NicModel.E1000E),
+    ],
     ids=["old", "new"],
 )
 def test_a_guest_without_virtio_keeps_the_contract(connection, host, put, wide_image, tmp_path, hardware):
-    bus, others, firmware, card = hardware
+    attached, others, firmware, card = hardware
     file = wide_image.kernel.path.with_name("boot.raw")
-    disk = Disk(file=File(path=file), format=DiskFormat.RAW, bus=bus)
+    disk = Disk(file=File(path=file), format=DiskFormat.RAW, **attached)
     job = Job(
         name="windows",
         image=Image(name="own-loader", disks=(disk,)),

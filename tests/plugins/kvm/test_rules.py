@@ -26,7 +26,8 @@ def found(tmp_path):
     ("disk", "words"),
     [
         ("file: a.raw, device: sda1", "whole disks"),
-        ("file: a.raw, device: xvda", "none of its bus"),
+        ("file: a.raw, device: xvda", "no such bus"),
+        ("file: a.raw, device: vdaaa", "none of its bus"),
         ("file: a.raw, device: hda, bus: ide, access: read", "cannot be one that is only read"),
         ("file: a.raw, bus: xen", "no such bus"),
         ("file: b.vmdk, access: in-place", "vmdk cannot be written in place"),
@@ -51,6 +52,8 @@ def test_a_cd_rom_that_kvm_does_not_have(found):
         (("disks: [" + 5 * "{file: a.raw, bus: ide}," + "]",), "IDE has four places"),
         (("disks: [" + 3 * "{file: a.raw, bus: ide}," + "]", "run: true"), "IDE has four places"),
         (("disks: [{file: a.raw, device: hde}]",), "IDE has four places"),
+        (("disks: [{file: a.raw, device: hda}," + 2 * "{file: a.raw, bus: ide}," + "]", "run: true"), "four places"),
+        (("disks: [" + 29 * "{file: a.raw}," + "]", "network: {type: nat}"), "more devices than its bus has slots"),
         (("disks: [" + 30 * "{file: a.raw}," + "]",), "more devices than its bus has slots"),
     ],
 )
@@ -62,6 +65,15 @@ def test_more_drives_than_a_machine_has_places_for(found, given, words):
 
 def test_as_many_drives_as_there_are_places(found):
     assert found("type: kvm", "disks: [" + 64 * "{file: a.raw, bus: scsi}," + "]", "run: true") == []
+
+
+@pytest.mark.parametrize("network", ["default", "user"])
+def test_a_card_that_takes_no_disks_place_is_not_counted(found, network):
+    assert found("type: kvm", "disks: [" + 29 * "{file: a.raw}," + "]", f"network: {{type: {network}}}") == []
+
+
+def test_a_cd_rom_may_be_on_another_bus_than_the_disks(found):
+    assert found("type: kvm", "disks: [{file: a.raw, bus: ide}]", "cdrom: {iso: c.iso, device: sda}") == []
 
 
 @pytest.mark.parametrize("type_", ["type: [kvm, xen]", "type: xen", "cpus: 1"])
@@ -83,7 +95,7 @@ def test_drives_that_kvm_has(found, disk):
             0,
             "calls this disk vdb",
         ),
-        (("disks: [{file: a.raw, device: sdb}]", "run: true"), 0, "calls this disk sda"),
+        (("disks: [{file: a.raw, device: sdb}]",), 0, "calls this disk sda"),
     ],
 )
 def test_a_name_that_the_guest_will_not_use(found, given, number, words):
@@ -106,6 +118,7 @@ def test_names_without_gaps(found, disks):
 
 def test_the_results_volume_may_fill_a_gap(found):
     assert found("type: kvm", "run: true", "disks: [{file: a.raw}, {file: a.raw, device: vdc}]") == []
+    assert found("type: kvm", "run: true", "disks: [{file: a.raw, device: sdb}]") == []
 
 
 def test_a_port_on_which_qemu_cannot_listen(found):

@@ -1,14 +1,17 @@
-"""The machine that a placement becomes."""
+"""The machine that a placement becomes. Pure.
+
+It is described here and nowhere else: the engine makes it, `vmf plan` shows it, and a plugin that judges a job judges
+the machine that the job becomes on a host without a policy.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from vmf.ads import default_network, overlay_share
 from vmf.model import (
     Access,
     Bus,
-    Disk,
     DiskFormat,
     Forward,
     Host,
@@ -21,6 +24,7 @@ from vmf.model import (
     NetworkType,
     Placement,
     Protocol,
+    bus_of,
 )
 
 KERNEL, INITRD, CDROM, FILES, SEED, RESULTS = "kernel", "initrd", "cdrom", "files", "seed", "results"
@@ -43,6 +47,7 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
     same on every host.
     """
     job, host, image = placement.job, placement.host, placement.job.bundle
+    bus = _bus(job)
     return Machine(
         name=name,
         memory=job.memory,
@@ -56,8 +61,8 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
         disks=tuple(MachineDisk.of(disk, growth=_growth(job, host)) for disk in image.disks),
         results=None
         if job.run is None
-        else MachineDisk(file=RESULTS, format=DiskFormat.RAW, access=Access.IN_PLACE, bus=_bus(image.disks)),
-        cdroms=(*_cdroms(job, _bus(image.disks)), *_spare(placement)),
+        else MachineDisk(file=RESULTS, format=DiskFormat.RAW, access=Access.IN_PLACE, bus=bus),
+        cdroms=(*_cdroms(job, bus), *_spare(placement)),
         nic=_nic(placement, token),
         shares=tuple(_shares(job, host)),
         agent=job.agent,
@@ -71,30 +76,31 @@ def _growth(job: Job, host: Host) -> int | None:
     return min((each for each in (job.disk_space, overlay_share(job, host)) if each is not None), default=None)
 
 
-def _bus(disks: Sequence[Disk]) -> Bus | None:
+def _bus(job: Job) -> Bus | None:
     """What vmf's own drives are attached to: a guest that has a driver for its first disk has one for them."""
-    return disks[0].bus if disks else None
+    disks = job.bundle.disks
+    return MachineDisk.of(disks[0]).bus if disks else None
 
 
 def _cdroms(job: Job, bus: Bus | None) -> Iterator[MachineCdrom]:
     if job.run is not None:
         yield MachineCdrom(file=CDROM, bus=bus)
     if job.cdrom is not None:
-        yield MachineCdrom(file=FILES, bus=bus, device=job.cdrom.device)
+        yield MachineCdrom(file=FILES, bus=bus_of(job.cdrom.device, bus), device=job.cdrom.device)
     if job.cloud_init is not None:
         yield MachineCdrom(file=SEED, bus=bus)
 
 
 def _spare(placement: Placement) -> Iterator[MachineCdrom]:
     """An empty drive, by which a guest can be asked something while its script runs."""
-    job, bus = placement.job, _bus(placement.job.bundle.disks)
+    job, bus = placement.job, _bus(placement.job)
     if job.run is not None and ANSWERING.issubset(placement.capabilities) and bus in _ROOMY:
         yield MachineCdrom(bus=bus)
 
 
 def spare_drive(placement: Placement) -> int | None:
     """The number of the drive that is empty from the beginning, if there is one."""
-    bus = _bus(placement.job.bundle.disks)
+    bus = _bus(placement.job)
     return len(tuple(_cdroms(placement.job, bus))) if tuple(_spare(placement)) else None
 
 
