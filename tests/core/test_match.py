@@ -159,7 +159,8 @@ def test_an_image_from_elsewhere_is_told_with_the_folders_that_may_be_used():
     several = replace(ELSEWHERE, disks=(*ELSEWHERE.disks, *ON_HOST.disks))
     (rejected,) = match(several, [offer(images=(ROOT,))]).rejected
     assert (rejected.clause, rejected.passing) == ("images", False)
-    assert rejected.reason == "the host's own rule: images lie in /srv/images; the job has /srv/images2/a.raw"
+    said = "the host's own rule: its machines' files lie in /srv/images; the job has /srv/images2/a.raw"
+    assert rejected.reason == said
     (rejected,) = match(replace(ELSEWHERE, disks=(there("/a\\n"), there("/b"))), [offer(images=(ROOT,))]).rejected
     assert rejected.reason.endswith("the job has /a\\\\n, /b")
 

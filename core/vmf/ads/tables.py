@@ -267,7 +267,7 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
     ),
     Attribute(
         name="VM_Image_Folders",
-        meaning="The folders whose files machines may use in place, a string list, if the host's spec says so.",
+        meaning="The folders in which `JobVMFiles` have to lie, a string list, if the host's spec says so.",
         value=_image_folders,
     ),
     Attribute(

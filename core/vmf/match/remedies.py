@@ -68,7 +68,7 @@ def remedies(clause: Clause, job: Job, evaluate: Callable[[Node], Value]) -> Ite
         what = f"ask the host's owner to drop `{brief(clause.expression)}` from `start`"
         yield Remedy(what=what, waives={"start": None})
     if clause.name == IMAGES:
-        yield Remedy(what="ask the host's owner to allow the folders of your `images`", waives={"images": None})
+        yield Remedy(what="ask the host's owner to allow the folders of your files", waives={"images": None})
     if clause.name == GROWTH:
         yield from _smaller_results(job, evaluate(_GROWTH))
         yield Remedy(what="ask the host's owner to raise `limits.disk_growth`", waives={"limits": Limits()})

@@ -193,7 +193,7 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
     ),
     "cpus": lambda mine, theirs: f"cpus {mine['RequestCpus']} wanted, {theirs['Cpus']} in all",
     "images": lambda mine, theirs: (
-        f"rule: images lie in {_bare(mine, 'VM_Image_Folders') or 'no folder of yours'}; "
+        f"rule: its machines' files lie in {_bare(mine, 'VM_Image_Folders') or 'no folder of yours'}; "
         f"the job has {_foreign(mine, theirs)}"
     ),
     "disk growth": lambda mine, theirs: (

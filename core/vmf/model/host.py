@@ -208,8 +208,8 @@ class Host(Struct, frozen=True, kw_only=True):
     images: Annotated[
         Annotated[tuple[ImageRoot, ...], Meta(max_length=100)] | None,
         Meta(
-            description="The folders whose files machines may use in place, as disks and kernels, none if it is empty; "
-            "any if not given."
+            description="The folders in which disks, kernels and ISOs of jobs lie, and all files that they name by "
+            "`on_host`; none if it is empty, any if not given."
         ),
     ] = None
     folders: Annotated[
