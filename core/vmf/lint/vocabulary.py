@@ -202,8 +202,8 @@ def _words(text: str) -> list[str]:
 TYPES: Final[Mapping[str, type]] = MappingProxyType(
     dict.fromkeys(
         _words(
-            "Cpus Memory TotalCpus TotalMemory Disk VM_Memory VM_Cpus VM_AvailNum VM_Running "
-            "JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus RequestDisk JobPrio ExitCode"
+            "Cpus Memory TotalCpus TotalMemory Disk VM_Disk_Growth VM_Memory VM_Cpus VM_AvailNum VM_Running "
+            "JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus RequestDisk JobVMDiskGrowth JobPrio ExitCode"
         ),
         int,
     )
@@ -222,7 +222,7 @@ ALWAYS: Final = frozenset(
     _words(
         "MyType Name Machine Arch Cpus Memory TotalCpus TotalMemory HasVM VM_Type VM_Memory VM_Cpus VM_AvailNum "
         "VM_Running VM_Accelerator VM_Networking VM_Networking_Types VM_Folders VM_Writable_Folders JobName "
-        "JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus"
+        "JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus JobVMDiskGrowth"
     )
 )
 """Those that no ad of their kind is without."""
