@@ -68,3 +68,11 @@ def test_what_the_guest_hit_is_kept_while_its_host_is_lost(make):
     (record,) = farm.carry(replace(farm.job("fill"), disk_space=2**21), hosts=(WIDE,))
     assert (record.state, record.verdict.outcome) == (State.COMPLETED, Outcome.LIMIT)
     assert "disk0 has taken the 2 MiB" in record.verdict.reason
+
+
+def test_a_job_whose_results_alone_are_more_than_the_limit_is_not_started(make):
+    farm = make()
+    job = farm.job("exit 0")
+    (record,) = farm.carry(replace(job, results=replace(job.results, size=900 * 2**30)), hosts=(NARROW,))
+    assert Placed not in farm.events()
+    assert "results volume and overlays take 1 GiB together" in record.verdict.reason
