@@ -8,9 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from vmf.errors import NoMatch, UsageError
-from vmf.match import Rejection, match
+from vmf import plan
+from vmf.errors import JobFault, NoMatch, Refused, UsageError, VmfError
+from vmf.match import Matches, Rejection, match
 from vmf.model import Host, Job, Offer
+from vmf.plugins import Plugins
 from vmf.run import Hosts, says_nothing, world
 
 NAMED = 5
@@ -45,25 +47,31 @@ def check_places(jobs: Sequence[Job]) -> None:
     _settle((*_clashes(jobs), *(f"{job.name}: {fault}" for job in jobs for fault in _faults(job))))
 
 
-def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host]) -> None:
-    """See that each job fits some host, if not now then when the host is empty.
+def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host], plugins: Plugins) -> None:
+    """See that each job fits some host, if not now then when the host is empty, and that one would make its machine.
 
     Raises:
         NoMatch: with every job that does not, and the clause that each host failed; alike ones are told together.
+        Refused: with every job whose machine nobody would make, and what is against it.
     """
     if not jobs:
         return
     offers, world_now = usable(hosts, configured), world()
     hopeless: dict[str, list[str]] = defaultdict(list)
+    refused: dict[str, list[str]] = defaultdict(list)
     for job in jobs:
         matches = match(job, offers, world=world_now)
         if matches.hopeless:
             hopeless[objections(matches.rejected)].append(job.name)
+        elif fault := _veto(job, matches, plugins):
+            refused[str(fault)].append(job.name)
     if hopeless:
         raise NoMatch(
             "\n".join(f"no host fits {_named(names)}:\n{told}" for told, names in hopeless.items()),
             hint="`vmf match` says what would have to change; or name other hosts with --hosts",
         )
+    if refused:
+        raise Refused("\n".join(f"{_named(names)}: {told}" for told, names in refused.items()))
 
 
 def usable(hosts: Hosts, configured: Sequence[Host]) -> tuple[Offer | Rejection, ...]:
@@ -86,6 +94,23 @@ def objections(rejected: Sequence[Rejection]) -> str:
 def _named(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return f"{', '.join(names[:NAMED])}{more}"
+
+
+def _veto(job: Job, matches: Matches, plugins: Plugins) -> JobFault | None:
+    """What is against the job's machine on the best host, if on every host that fits, now or later, something is."""
+    faults: list[JobFault] = []
+    for each in matches.fitting:
+        placement = plan.placed(job, each)
+        try:
+            machine, _ = plugins.amend(placement, plan.blueprint(placement, job.name))
+            plugins.review(placement, machine)
+        except JobFault as fault:
+            faults.append(fault)
+        except VmfError:  # of a plugin that fails; the run tells it, and tries another host
+            return None
+        else:
+            return None
+    return None if any(each.passing for each in matches.rejected) else next(iter(faults), None)
 
 
 def _settle(faults: Iterable[str]) -> None:

@@ -38,7 +38,7 @@ def act(options: argparse.Namespace) -> int:
     again = {record.job.name: record for record in orphaned if _is_again(record, jobs)}
     new = [job for job in jobs if job.name not in again]
     check_places(new)
-    fit(new, session.hosts, hosts)
+    fit(new, session.hosts, hosts, session.plugins)
     with carrying(session, options, console=options.console) as carrier:
         carrier.responsible = not options.detach
         taken = session.store.submit([(job, results_folder(job)) for job in new], hosts) if new else ()

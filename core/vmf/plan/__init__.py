@@ -6,7 +6,7 @@
 
 from vmf.blueprint import CDROM, FILES, INITRD, KERNEL, NO_TOKEN, RESULTS, SEED, blueprint, spare_drive
 from vmf.plan.explain import Line, explain
-from vmf.plan.placing import Unplaced, place, plan
+from vmf.plan.placing import Unplaced, place, placed, plan
 
 __all__ = [
     "CDROM",
@@ -21,6 +21,7 @@ __all__ = [
     "blueprint",
     "explain",
     "place",
+    "placed",
     "plan",
     "spare_drive",
 ]

@@ -58,11 +58,12 @@ def place(job: Job, matches: Matches) -> Placement | Unplaced:
     """Take the best host that fits."""
     if not matches.fitting:
         return Unplaced(job=job, rejected=matches.rejected, hopeless=matches.hopeless)
-    best = matches.fitting[0]
+    return placed(job, matches.fitting[0])
+
+
+def placed(job: Job, found: Match) -> Placement:
+    """A host that fits, taken."""
+    offer = found.offer
     return Placement(
-        job=job,
-        host=best.offer.host,
-        facts=best.offer.facts,
-        capabilities=best.offer.capabilities,
-        reasons=best.reasons,
+        job=job, host=offer.host, facts=offer.facts, capabilities=offer.capabilities, reasons=found.reasons
     )
