@@ -100,14 +100,14 @@ class TestFix:
 
     def test_a_folder_that_cannot_be_written(self, shell, lint):
         write(shell, a=SLIP)
-        (shell.folder / ".a.yaml.part").mkdir()  # not even root can put a file there
+        (shell.folder / ".a.yaml.vmf.part").mkdir()  # not even root can put a file there
         done = lint("--fix", "a.yaml")
         assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
-        assert ".a.yaml.part" in done.stderr
+        assert ".a.yaml.vmf.part" in done.stderr
         assert (shell.folder / "a.yaml").read_text() == SLIP
 
     def test_killed_at_any_write_it_leaves_the_old_file_or_the_new_one(self, shell):
-        for step in range(1, 9):
+        for step in range(1, 20):
             write(shell, a=SLIP)
             code = KILLED.replace("STEP", str(step))
             done = subprocess.run(
@@ -120,7 +120,7 @@ class TestFix:
                 break
         assert step > 3
         assert (done.returncode, text) == (0, SLIP.replace("yes", "true"))
-        assert not (shell.folder / ".a.yaml.part").exists()
+        assert not (shell.folder / ".a.yaml.vmf.part").exists()
 
 
 KILLED = """

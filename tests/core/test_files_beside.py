@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from vmf.files.beside import creating, replacing, rewrite
+from vmf.files.beside import creating, filling, replacing, rewrite
 
 
 def test_the_new_file_appears_once_it_is_whole(tmp_path):
@@ -43,13 +43,13 @@ def test_what_the_disk_does_not_take_does_not_get_the_name(tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_replaced_and_a_link_not_followed(tmp_path):
-    (tmp_path / "elsewhere").write_bytes(b"theirs")
-    (tmp_path / ".file.part").symlink_to("elsewhere")
-    with replacing(tmp_path / "file") as file:
-        file.write(b"new")
-    assert (tmp_path / "elsewhere").read_bytes() == b"theirs"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "file"]
+def test_the_folder_beside_goes_with_all_that_was_not_moved_out(tmp_path):
+    with filling(tmp_path / "it") as part:
+        assert (part.parent, stat.S_IMODE(part.stat().st_mode)) == (tmp_path, 0o700)
+        (part / "one").write_text("wanted")
+        (part / "two").write_text("not wanted")
+        (part / "one").replace(tmp_path / "it")
+    assert [each.name for each in tmp_path.iterdir()] == ["it"]
 
 
 @pytest.fixture(params=[None, errno.EOPNOTSUPP, errno.EISDIR], ids=["nameless", "nfs", "old"])
@@ -70,10 +70,25 @@ def test_a_new_file_has_its_name_once_it_is_whole_and_none_before(tmp_path, name
     path = tmp_path / "file"
     with creating(path) as file:
         file.write(b"new")
-        assert [each.name for each in tmp_path.iterdir()] == [".file.part"] * named
+        assert [each.name for each in tmp_path.iterdir()] == [".file.vmf.part"] * named
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("make", [replacing, creating])
+def test_what_is_in_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch, make):
+    """A loss of power between the two would leave the name and nothing in it."""
+    work, synced = os.fsync, []
+
+    def seeing(number):
+        synced.append((stat.S_ISREG(os.fstat(number).st_mode), (tmp_path / "file").exists(), os.fstat(number).st_size))
+        work(number)
+
+    monkeypatch.setattr(os, "fsync", seeing)
+    with make(tmp_path / "file") as file:
+        file.write(b"new")
+    assert (synced[0], synced[-1][:2]) == ((True, False, 3), (False, True))
 
 
 @pytest.mark.usefixtures("named")

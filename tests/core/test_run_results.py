@@ -227,6 +227,16 @@ def test_a_disk_that_is_coming_back_can_be_left(record):
     assert deliver(record) == "j.results"
 
 
+def test_two_that_bring_the_same_results_do_not_mix(record):
+    """They may know nothing of each other: each has a state folder of its own, in which the job has this number."""
+    parcel = Parcel(record)
+    unpack(parcel, Hypervisor(disk0=lambda: io.BytesIO(b"disk")))
+    with pytest.raises(BlockingIOError, match="another process is making it"):
+        Parcel(record)
+    parcel.deliver(verdict(Outcome.COMPLETED), NO_WORD, b"")
+    assert (record.folder / "disk0.qcow2").read_bytes() == b"disk"
+
+
 def test_a_guests_file_does_not_take_the_place_of_a_disk(record):
     """Both are wanted: what the guest calls so is refused by name, and the disk stays."""
     record = disks(record, disk("/a.raw"), come_back=ResultDisks.CHANGED, run="exit 0")

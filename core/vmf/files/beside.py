@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+
+from vmf.files import parts
 
 _NAMES_ONLY = frozenset({errno.EOPNOTSUPP, errno.EISDIR})
 """What file systems say that have no files without names."""
@@ -19,10 +21,10 @@ _NAMES_ONLY = frozenset({errno.EOPNOTSUPP, errno.EISDIR})
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a new file beside `path` that takes its place once the block has ended well, and is on the disk before.
 
-    The file can be read and written, by its owner only. If the block raises, `path` stays as it was. The name beside is
-    always the same, so that a killed process leaves no more than one, which the next one removes.
+    The file can be read and written, by its owner only. If the block raises, `path` stays as it was.
 
     Raises:
+        BlockingIOError: if another process is about to replace `path`.
         OSError: if there is no room, or the folder cannot be written.
     """
     with appearing(path) as file:
@@ -35,15 +37,33 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def appearing(path: Path) -> Iterator[BinaryIO]:
     """The same for what is on its way only, and is made again after a loss of power: nobody waits for the disk."""
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    try:
-        with open(part, "x+b", opener=partial(os.open, mode=0o600)) as file:
+    part = parts.beside(path)
+    with os.fdopen(parts.hold(part, parts.FILE), "w+b") as file:
+        try:
             yield file
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+            file.flush()
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def filling(path: Path) -> Iterator[Path]:
+    """A new empty folder beside `path`, the owner's alone, out of which something is moved to `path`; the rest goes.
+
+    Raises:
+        BlockingIOError: if another process is filling it.
+        OSError: if it cannot be made.
+    """
+    part = parts.beside(path)
+    held = parts.hold(part, parts.FOLDER)
+    try:
+        os.fchmod(held, stat.S_IRWXU)
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        os.close(held)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from itertools import count, dropwhile, takewhile
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 from vmf import __version__
 from vmf.disks import qcow2
 from vmf.errors import JobFault
-from vmf.files import sparse, volume
+from vmf.files import parts, sparse, volume
 from vmf.files.beside import naming, sync_folder
 from vmf.hookspecs import Report
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
@@ -34,19 +35,25 @@ NO_WORD = Word(said=Said.NOTHING)
 class Parcel:
     """A results folder under construction, beside its final place.
 
-    What an engine left that died over the same parcel is made anew: the machine is still there to be read.
+    What an engine left that died over the same parcel is made anew: the machine is still there to be read. One that
+    fails is left to whoever tries again.
+
+    Raises:
+        BlockingIOError: if another process is making it, as one with another state folder may.
+        OSError: if it cannot be made here; likewise from every method.
     """
 
     def __init__(self, record: Record) -> None:
         self.record = record
         self.path = record.folder.with_name(f".{record.folder.name}.{record.id}.part")
-        taken = tuple(takewhile(os.path.lexists, _places(record)))
-        void = (each for each in taken if _is_ours(each, record) or says_nothing(each, record.job.name))
-        for place in (self.path, *void):
-            shutil.rmtree(place, ignore_errors=True)
-        _make_way(self.path.parent)
-        self.path.mkdir()
         self._disks: list[ReturnedDisk] = []
+        _make_way(self.path.parent)
+        self._held = ExitStack()
+        self._held.callback(os.close, parts.hold(self.path, parts.FOLDER))
+        taken = tuple(takewhile(os.path.lexists, _places(record)))
+        for place in taken:
+            if _is_ours(place, record) or says_nothing(place, record.job.name):
+                shutil.rmtree(place, ignore_errors=True)
 
     def unpack(
         self,
@@ -58,6 +65,22 @@ class Parcel:
         remark: Callable[[str], None],
     ) -> Word:
         """Bring the disks that are to come back into the parcel, then what is on the results volume."""
+        with ExitStack() as failing:
+            failing.callback(self._held.close)
+            self._unpack_disks(hypervisor, handle, bases, progress=progress, remark=remark)
+            word = self._unpack_volume(hypervisor, handle)
+            failing.pop_all()
+            return word
+
+    def _unpack_disks(
+        self,
+        hypervisor: Hypervisor,
+        handle: Handle,
+        bases: Bases,
+        *,
+        progress: Progress,
+        remark: Callable[[str], None],
+    ) -> None:
         record = self.record
         bring = partial(self._bring, hypervisor, handle, progress)
         for number, disk in overlaid(record.job).items():
@@ -70,6 +93,9 @@ class Parcel:
                 except JobFault as fault:
                     remark(f"{file} is only what the guest changed, since it cannot be made whole: {fault}")
                     bring(changed, file, partial(bases.compare, disk, base=stated(disk)))
+
+    def _unpack_volume(self, hypervisor: Hypervisor, handle: Handle) -> Word:
+        record = self.record
         if record.job.run is None:
             return NO_WORD
         with hypervisor.fetch(handle, "results") as stream, naming(self.path):
@@ -84,12 +110,12 @@ class Parcel:
     def deliver(self, verdict: Verdict, word: Word, console: bytes) -> Path:
         """Add the console and `result.json`, and put the parcel in its place; where it is now."""
         result = msgspec.json.format(msgspec.json.encode(_result(self.record, verdict, word, tuple(self._disks))))
-        with naming(self.path):
+        with self._held, naming(self.path):
             _write(self.path / "console.log", console)
             _write(self.path / "result.json", result + b"\n")
             sync_folder(self.path)
-        place = next(dropwhile(os.path.lexists, _places(self.record)))
-        self.path.rename(place)
+            place = next(dropwhile(os.path.lexists, _places(self.record)))
+            self.path.rename(place)
         sync_folder(place.parent)
         return place
 

@@ -35,6 +35,7 @@ import msgspec
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.files.access import open_disk
+from vmf.files.beside import appearing
 from vmf.files.console import one_line
 from vmf.hookspecs import API, HypervisorType, Report, hookimpl
 from vmf.model import Address, Facts, Handle, Host, Machine, MachineFacts, MachineState, NetworkType, Power, Stop
@@ -113,13 +114,8 @@ def put(connection: World, machine: str, name: str, source: Path, report: Report
     connection.stumble("put")
     files = connection.machine(machine) / "files"
     files.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = files / f".{name}.new"
-    try:
-        with source.open("rb") as reading, new.open("wb") as writing:
-            sparse.copy(reading, writing, report)
-        new.replace(files / name)
-    finally:
-        new.unlink(missing_ok=True)
+    with source.open("rb") as reading, appearing(files / name) as writing:
+        sparse.copy(reading, writing, report)
     return name
 
 

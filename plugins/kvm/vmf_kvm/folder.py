@@ -21,6 +21,7 @@ from msgspec import Struct
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.files.access import open_file
+from vmf.files.beside import appearing
 from vmf.hookspecs import Report
 from vmf.model import NAME
 from vmf.units import format_size
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 WRITTEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the place of a file is not waited for
 BLOCK = 512
@@ -73,7 +73,8 @@ class Folder(Struct, frozen=True, kw_only=True):
 
         Raises:
             JobFault: if the source is not there, or may not be read.
-            HostFault: if it cannot be read although it is, or cannot be written here.
+            HostFault: if it cannot be read although it is, or cannot be written here, or another process is just
+                putting a file of this name.
         """
         _check(name)
         try:
@@ -82,8 +83,13 @@ class Folder(Struct, frozen=True, kw_only=True):
             raise unopened(source, error) from error
         with reading:
             self.make()
-            with _blaming_host(self.path):
-                self._replace(name, reading, report)
+            with (
+                _blaming_host(self.path / name),
+                beneath(self.machines, self.name) as folder,
+                appearing(Path(_within(folder), name)) as writing,
+            ):
+                sparse.copy(reading, writing, report)
+                os.fchown(writing.fileno(), self.account.uid, self.account.gid)
 
     def open(self, name: str) -> IO[bytes]:
         """Open a plain file for reading.
@@ -130,7 +136,7 @@ class Folder(Struct, frozen=True, kw_only=True):
         with (
             _blaming_host(self.path),
             beneath(self.machines, self.name) as folder,
-            TemporaryFile(dir=f"/proc/self/fd/{folder}/.") as file,  # `.`: it follows no link at the end
+            TemporaryFile(dir=_within(folder)) as file,
         ):
             os.fchown(file.fileno(), self.account.uid, self.account.gid)
             return io.BufferedRandom(_Reading(os.dup(file.fileno()), self.path, "r+b"))
@@ -165,24 +171,6 @@ class Folder(Struct, frozen=True, kw_only=True):
                 with contextlib.suppress(FileNotFoundError):  # somebody else removes it too: what is left is looked for
                     shutil.rmtree(self.path)
 
-    def _replace(self, name: str, reading: IO[bytes], report: Report) -> None:
-        new = f".{name}.new"  # always the same, so that a killed process leaves no more than one
-        with beneath(self.machines, self.name) as folder:
-            _unlink(new, folder)
-            try:
-                with os.fdopen(os.open(new, NEW, 0o600, dir_fd=folder), "wb") as writing:
-                    sparse.copy(reading, writing, report)
-                    os.fchown(writing.fileno(), self.account.uid, self.account.gid)
-                os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)
-            except BaseException:
-                _unlink(new, folder)
-                raise
-
-
-def _unlink(name: str, folder: int) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder)
-
 
 @contextlib.contextmanager
 def beneath(folder: Path, *parts: str) -> Iterator[int]:
@@ -199,6 +187,11 @@ def beneath(folder: Path, *parts: str) -> Iterator[int]:
         yield here
     finally:
         os.close(here)
+
+
+def _within(folder: int) -> str:
+    """The path of a folder that is open, whatever its name leads to by now."""
+    return f"/proc/self/fd/{folder}/."  # `.`: it follows no link at the end
 
 
 class _Reading(io.FileIO):

@@ -101,8 +101,22 @@ def test_what_the_report_raises_breaks_it_off_and_nothing_is_left(folder, source
 
 def test_what_a_killed_process_left_is_not_kept(folder, source):
     folder.make()
-    (folder.path / ".kernel.new").write_bytes(b"half")
+    (folder.path / ".kernel.vmf.part").write_bytes(b"half")
     folder.put("kernel", source, nobody)
+    assert [each.name for each in folder.path.iterdir()] == ["kernel"]
+
+
+def test_two_at_once_do_not_mix(folder, source, tmp_path):
+    """The second one is told; what the first one puts is whole."""
+    other = tmp_path / "other"
+    other.write_bytes(b"other")
+
+    def meddle(_done, _total):
+        with pytest.raises(HostFault, match="m1/kernel: another process is making it"):
+            folder.put("kernel", other, nobody)
+
+    folder.put("kernel", source, meddle)
+    assert (folder.path / "kernel").read_bytes() == b"one"
     assert [each.name for each in folder.path.iterdir()] == ["kernel"]
 
 
