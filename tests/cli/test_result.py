@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from shell import Shell
+from shell import Shell, gone, until
 from vmf import cli
 from vmf.disks import flatten
 from vmf.files import programs
@@ -290,6 +290,21 @@ def test_a_computer_without_qemu_img_is_told_what_to_install(
     done = desk.rebase(results, "-o", "whole.raw")
     assert done.returncode == 79
     assert "install qemu-utils (Debian, Ubuntu)" in done.stderr
+
+
+def test_nothing_goes_on_after_it_was_killed(desk: Desk, results: Path) -> None:
+    """Nor is anything left of the disk that was being made."""
+    pid, endless = desk.folder / "pid", desk.folder / "bin/qemu-img"
+    endless.parent.mkdir()
+    endless.write_text(f"#!/bin/sh\necho $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 1000\n")
+    endless.chmod(0o755)
+    code = f"from vmf.files import programs; programs.PATH = '{endless.parent}:' + programs.PATH; import vmf.__main__"
+    words = (sys.executable, "-c", code, "result", "rebase", results, "-o", "whole.raw")
+    with subprocess.Popen(words) as process:
+        until(pid.exists, "qemu-img runs")
+        process.kill()
+    gone(int(pid.read_text()))
+    assert not list(desk.folder.glob("*whole*"))
 
 
 def test_how_far_it_is_is_shown_on_a_terminal_only_and_wiped(

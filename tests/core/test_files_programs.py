@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
+from shell import gone
 from vmf.errors import HostFault, SetupError
 from vmf.files import programs
 
@@ -22,3 +26,23 @@ def test_what_is_not_installed_is_named_with_its_package(tmp_path, monkeypatch, 
     assert caught.value.hint == f"install {programs.PACKAGES[name]}"
     (tmp_path / name).touch(mode=0o755)
     assert programs.need(name) == str(tmp_path / name)
+
+
+STARTS = """
+import subprocess, sys
+from vmf.files import programs
+print(subprocess.Popen(programs.dying_with_us(*sys.argv[1:])).pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_was_started_goes_with_who_started_it():
+    with subprocess.Popen(
+        (sys.executable, "-c", STARTS, programs.need("sleep"), "1000"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as starter:
+        started = int(starter.stdout.readline())
+        starter.kill()
+    gone(started)

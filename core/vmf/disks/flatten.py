@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from vmf.disks import images, qcow2
 from vmf.disks.reading import Unfit
-from vmf.files import sparse
+from vmf.files import programs, sparse
 from vmf.hookspecs import Report, unreported
 from vmf.model import DiskFormat, Slice
 
@@ -84,7 +84,7 @@ def flatten(
         raise UnfitBase(f"what it lies on: {error}", error.hint) from error
     with _stating(overlay, base, qemu_img.scratch, report) as (chain, files):
         process = subprocess.Popen(
-            (qemu_img.program, "convert", "-O", layout, f"json:{json.dumps(chain)}", _named(new)),
+            programs.dying_with_us(qemu_img.program, "convert", "-O", layout, f"json:{json.dumps(chain)}", _named(new)),
             pass_fds=[each.fileno() for each in (*files, new)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

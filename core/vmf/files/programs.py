@@ -14,6 +14,7 @@ QEMU_IMG = "qemu-img"
 _SSH = "openssh-client (Debian, Ubuntu), openssh-clients (Fedora), openssh (Arch)"
 PACKAGES: Mapping[str, str] = MappingProxyType({
     QEMU_IMG: "qemu-utils (Debian, Ubuntu), qemu-img (Fedora, Arch)",
+    "setpriv": "util-linux",
     "ssh": _SSH,
     "ssh-keygen": _SSH,
 })  # fmt: skip
@@ -22,6 +23,17 @@ PACKAGES: Mapping[str, str] = MappingProxyType({
 def find(name: str) -> str | None:
     """Where a program is on this computer, if it is installed."""
     return shutil.which(name, path=PATH)
+
+
+def dying_with_us(*words: str) -> tuple[str, ...]:
+    """The command line of a program that the kernel kills when the thread that starts it ends, however it ends.
+
+    `subprocess` has no such thing that is safe where there are threads.
+
+    Raises:
+        SetupError: if this computer lacks what is needed.
+    """
+    return need("setpriv"), "--pdeathsig", "KILL", "--", *words
 
 
 def need(name: str, *, packages: Mapping[str, str] = PACKAGES, fault: type[SetupError | HostFault] = SetupError) -> str:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from vmf.disks import images
 from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, JobFault
+from vmf.files import programs
 from vmf.files.access import open_disk
 from vmf.model import DiskFormat, Slice
 from vmf_kvm.account import Account
@@ -39,7 +40,9 @@ class Overlay(Struct, frozen=True, kw_only=True):
         """
         size = -(-disk_size(Path(self.base), self.format, self.part) // SECTOR) * SECTOR
         return subprocess.Popen(
-            (program, "create", "-q", "-u", "-f", "qcow2", "-F", self.format, "-b", self.base, self.file, str(size)),
+            programs.dying_with_us(
+                program, "create", "-q", "-u", "-f", "qcow2", "-F", self.format, "-b", self.base, self.file, str(size)
+            ),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **account.process(),
         )  # fmt: skip
 
