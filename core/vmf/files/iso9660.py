@@ -27,7 +27,7 @@ def objection(path: str) -> str:
         if name in {"", ".", ".."} or "\0" in name:
             return "it has no name of its own"
         if name == _PARENT:
-            return "its name is the byte 01, which Linux takes for the folder above on a CD-ROM"
+            return "its name is the byte 01, which Linux takes for the folder above"
         if size > _NAME_MOST:
             return f"its name has {size} bytes, and Linux reads {_NAME_MOST} of a name on a CD-ROM"
         if size > _MOVED_MOST and level % LEVELS == 0:
