@@ -34,6 +34,14 @@ def test_the_second_of_two_jobs_is_told_whose_results_are_in_its_folder(shared):
     assert found == (15, 21, "spec.results.folder: j brings its results there already")
 
 
+def test_a_results_folder_in_another_jobs_is_told_whichever_comes_first(shared):
+    inner, outer = job("results: {folder: out/deep/er}", name="k"), job("results: {folder: ./out}")
+    said = "spec.results.folder: j brings its results to a folder above it"
+    assert shared(outer, inner) == [(15, 21, said)]
+    assert shared(inner, outer) == [(7, 21, said)]
+    assert shared(outer, job("results: {folder: outer/deep}", name="k")) == []
+
+
 def test_the_runs_of_a_queue_share_no_folder(shared):
     found = shared(job("results: {folder: out}", "queue: {count: 3}"))
     assert {(line, column) for line, column, _ in found} == {(7, 21)}

@@ -39,7 +39,21 @@ def clashes(jobs: Sequence[Draft[Job]]) -> Iterator[Finding]:
                 yield Finding(rule=own.rule, fault=fault)
             elif found is not None:
                 first[found] = each.value.name if each.value else ""
-    yield from _shared_in_place([(each.value, each) for each in jobs if each.value])
+    read = [(each.value, each) for each in jobs if each.value]
+    yield from _nested_results(read)
+    yield from _shared_in_place(read)
+
+
+def _nested_results(jobs: Sequence[tuple[Job, Draft[Job]]]) -> Iterator[Finding]:
+    """Results folders that lie in another job's."""
+    given = [(job.results.folder, job.name, draft) for job, draft in jobs if job.results.folder]
+    names = {folder: name for folder, name, _ in given}
+    at = ("spec", "results", "folder")
+    for folder, _, draft in given:
+        if above := next((each for each in folder.parents if each in names), None):
+            what = f"{named(at)}: {names[above]} brings its results to a folder above it"
+            fault = draft.place(*at).fault(what, hint="give each a folder of its own", rule=SAME_RESULTS)
+            yield Finding(rule=SAME_RESULTS, fault=fault)
 
 
 def _shared_in_place(jobs: Sequence[tuple[Job, Draft[Job]]]) -> Iterator[Finding]:

@@ -136,8 +136,8 @@ MAC_TWICE = Rule(
 )
 SAME_RESULTS = Rule(
     id="VMF221",
-    title="two jobs of one file that bring their results to the same folder",
-    why="Each would overwrite what the other brought, so they are not started.",
+    title="two jobs of one file that bring their results to the same folder, or one into that of the other",
+    why="Each would be in the other's way, so they are not started.",
     mend="Give each a `results.folder` of its own, or leave it out: the folder is then named after the job.",
 )
 SSH_METADATA = Rule(
