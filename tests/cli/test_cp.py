@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
+import pty
 import signal
+import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -74,16 +79,27 @@ class TestCp:
             (("j.yaml", "back"), "one of the first and the last has to be JOB:PATH"),
             (("j:/a",), "one of the first and the last has to be JOB:PATH"),
             (("hosts", "j:/a"), "hosts is a folder"),
-            (("none", "j:/a"), "No such file or directory: none"),
+            (("none", "j:/a"), "none is not there"),
+            (("j.yaml", "j:"), "j: lacks the path in the guest"),
+            (("d/f", "f", "j:/a/"), "f and d/f have the same name"),
+            (("pipe", "j:/a"), "pipe is neither a file nor a folder"),
             (("k:/a", "back"), "no job is called 'k'"),
             (("j:/\udcff", "back"), r"the path 'j:/\udcff' is not UTF-8"),
             (("j:/\x1b[2J", "back"), r"failed to open file '/\x1b[2J'"),
         ],
     )
     def test_what_cannot_be_copied_is_told(self, shell: Shell, words, reason) -> None:
+        self.lay_out(shell)
         done = shell.vmf("cp", *words)
-        assert done.returncode in {78, 79}
+        assert done.returncode == 78
         assert reason in done.stderr
+
+    @staticmethod
+    def lay_out(shell: Shell) -> None:
+        (shell.folder / "d").mkdir()
+        for name in ("f", "d/f"):
+            (shell.folder / name).write_text("f\n")
+        os.mkfifo(shell.folder / "pipe")
 
     def test_a_device_is_not_replaced(self, shell: Shell) -> None:
         shell.vmf("cp", "j.yaml", "j:/a")
@@ -113,6 +129,11 @@ def answering(shell: Shell):
         yield process
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
+
+
+def bound(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
 
 
 class TestExchange:
@@ -159,6 +180,26 @@ class TestExchange:
         assert drive(shell) == []
 
     @pytest.mark.usefixtures("answering")
+    @pytest.mark.parametrize("make", [os.mkfifo, bound], ids=["pipe", "socket"])
+    def test_what_cannot_travel_is_refused_by_name_before_anything_is_sent(self, shell: Shell, make) -> None:
+        (shell.folder / "box").mkdir()
+        make(shell.folder / "box/odd")
+        done = shell.vmf("cp", "j.yaml", "box", "j:/root/")
+        assert (done.returncode, "box/odd is neither a file nor a folder" in done.stderr) == (78, True)
+        assert "No such file" in shell.vmf("cp", "j:/root/j.yaml", "-").stderr
+        assert not list((machine(shell) / "files").glob("request*.part"))
+
+    @pytest.mark.usefixtures("answering")
+    def test_what_a_killed_one_left_is_replaced(self, shell: Shell) -> None:
+        (shell.folder / ".back.vmf.part/at").mkdir(parents=True)
+        (shell.folder / ".back.vmf.part/at/half").write_text("half")
+        (shell.folder / ".back.part").mkdir()
+        shell.vmf("cp", "j.yaml", "j:/a")
+        assert shell.vmf("cp", "j:/a", "back").returncode == 0
+        assert (shell.folder / "back").read_text() == (shell.folder / "j.yaml").read_text()
+        assert [each.name for each in shell.folder.glob(".*")] == [".back.part"]
+
+    @pytest.mark.usefixtures("answering")
     def test_one_at_a_time_and_a_killed_one_leaves_the_way_free(self, shell: Shell) -> None:
         with stopped(shell), shell.start("cp", "j.yaml", "j:/a") as first:
             until(lambda: drive(shell) != [], "a request is in the drive")
@@ -167,7 +208,10 @@ class TestExchange:
                 first.kill()
                 guest(shell, signal.SIGCONT)
                 _, said = second.communicate(timeout=30)
-        assert (second.returncode, said) == (0, "vmf: waiting for another `vmf cp` of j; Ctrl-C gives up\n")
+        assert (second.returncode, said) == (
+            0,
+            "vmf: waiting for another `vmf cp` or `vmf media` of j; Ctrl-C gives up\n",
+        )
         assert shell.vmf("cp", "j:/b", "-").stdout == (shell.folder / "j.yaml").read_text()
 
     def test_more_than_the_volume_takes_is_cut_short(self, shell: Shell) -> None:
@@ -204,11 +248,24 @@ class TestExchange:
 
 
 IMPATIENT = """
-from vmf.cli import exchange
+from vmf.run import exchange
 exchange.PATIENCE_SECONDS, exchange.QUIET_SECONDS = 0.5, 0.1
 from vmf.cli import program
 program()
 """
+
+
+TELLING = """
+from vmf.plugins import Hypervisor
+work = Hypervisor.change_media
+def change_media(self, handle, drive, name):
+    print(f"drive {drive}: {name!r}")
+    return work(self, handle, drive, name)
+Hypervisor.change_media = change_media
+from vmf.cli import program
+program()
+"""
+"""`vmf` that tells what it does to drives."""
 
 
 def machine(shell: Shell) -> Path:
@@ -232,9 +289,47 @@ def stopped(shell: Shell) -> Iterator[None]:
         guest(shell, signal.SIGCONT)
 
 
+def exchange_of(shell: Shell) -> Path:
+    """Where the one job's commands take turns."""
+    folder = shell.home / "jobs/1/exchange"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def drive(shell: Shell) -> list[Path]:
     """The requests that are in drives."""
     return [*(shell.home / "hosts/farm/machines").glob("*/request*")]
+
+
+@pytest.mark.usefixtures("answering")
+def test_a_guests_bytes_do_not_go_to_a_terminal(shell: Shell) -> None:
+    refuses_a_terminal(shell)
+
+
+@pytest.mark.usefixtures("running")
+def test_nor_do_they_by_the_agent(shell: Shell) -> None:
+    refuses_a_terminal(shell)
+
+
+def refuses_a_terminal(shell: Shell) -> None:
+    """A terminal is told no, and standard error says where else it may go."""
+    shell.vmf("cp", "j.yaml", "j:/a")
+    keys, screen = pty.openpty()
+    try:
+        words = (sys.executable, "-P", "-m", "vmf", "cp", "j:/a", "-")
+        done = subprocess.run(
+            words,
+            cwd=shell.folder,
+            env=shell.environment,
+            stdout=screen,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(keys)
+        os.close(screen)
+    assert (done.returncode, "could take over this terminal" in done.stderr) == (78, True)
 
 
 @pytest.mark.usefixtures("running")
@@ -258,6 +353,24 @@ class TestMedia:
         assert shell.vmf("media", "j", "--drive", "1", "--insert", "given.iso").returncode == 0
         until(lambda: "as it is" in said(shell), "the guest reads it")
         assert (files(shell) / "media-1").read_bytes() == (shell.folder / "given.iso").read_bytes()
+
+    def test_two_at_once_take_turns(self, shell: Shell) -> None:
+        """Nobody's disc is changed while it is on its way."""
+        (shell.folder / "word").write_text("in its turn")
+        held = os.open(exchange_of(shell), os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with shell.start("media", "j", "--insert", "word") as second:
+            assert "waiting for another `vmf cp` or `vmf media` of j" in second.stderr.readline()
+            assert not (files(shell) / "media-1").exists()
+            os.close(held)
+            assert second.communicate(timeout=30)[0] == "j: drive 1 has another disc\n"
+
+    def test_what_is_in_the_drive_is_taken_out_first(self, shell: Shell) -> None:
+        """A guest that holds on to it has the last word, on every hypervisor."""
+        (shell.folder / "word").write_text("another")
+        shell.program = ("-c", TELLING)
+        done = shell.vmf("media", "j", "--insert", "word")
+        assert done.stdout == "drive 1: ''\ndrive 1: 'media-1'\nj: drive 1 has another disc\n"
 
     def test_a_drive_is_emptied(self, shell: Shell) -> None:
         assert shell.vmf("media", "j", "--eject").stdout == "j: drive 1 is empty\n"

@@ -261,6 +261,23 @@ def test_what_is_typed_is_checked(desk: Desk, results: Path, words: tuple[str, .
     assert (done.returncode, said in done.stderr) == (78, True), done.stderr
 
 
+@pytest.mark.parametrize("make", [None, os.mkfifo, Path.mkdir])
+def test_an_overlay_that_cannot_be_used_is_told(desk: Desk, results: Path, make) -> None:
+    (results / "disk0.qcow2").unlink()
+    if make:
+        make(results / "disk0.qcow2")
+    done = desk.rebase(results, "-o", "whole.raw")
+    assert (done.returncode, "disk0.qcow2 cannot be used: " in done.stderr, "    " in done.stderr) == (78, True, True)
+
+
+def test_a_disk_whose_data_is_elsewhere_is_not_said_to_be_fit_for_use(desk: Desk, results: Path) -> None:
+    overlay = results / "disk0.qcow2"
+    overlay.unlink()
+    subprocess.run(("qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=data", overlay, "1M"), check=True)
+    done = desk.rebase(results, "-o", "whole.raw")
+    assert (done.returncode, "its data is in another file" in done.stderr) == (74, True)
+
+
 def test_an_overlay_that_leads_elsewhere_is_refused(desk: Desk, results: Path) -> None:
     with (results / "disk0.qcow2").open("r+b") as file:
         file.seek(79)
@@ -313,5 +330,6 @@ def test_how_far_it_is_is_shown_on_a_terminal_only_and_wiped(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     done = desk.rebase(results, "-o", "whole.raw")
     assert done.stderr.startswith(f"\rchecking {desk.folder}/a,b ")
-    assert " %" in done.stderr
+    assert "/s\033[K" in done.stderr
+    assert "\rmaking whole.raw: " in done.stderr
     assert done.stderr.endswith("\r\033[K")

@@ -1,26 +1,46 @@
-"""`vmf cp`: files into a guest that runs, and out of it."""
+"""`vmf cp`: files into a guest that runs, and out of it, by one set of rules whichever way they go."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import Protocol
 
 from msgspec import Struct
 
-from vmf.cli.exchange import PIECE, STDOUT, Exchange, exchanging
-from vmf.cli.guest import Guest, reached
+from vmf.cli.guest import Guest, occupied, reached
+from vmf.cli.printed import refuse_terminal
+from vmf.cli.say import say
 from vmf.cli.session import Session
+from vmf.cli.telling import telling
 from vmf.errors import Exit, UsageError
-from vmf.files.beside import naming, replacing
+from vmf.files.beside import filling, naming, sync_folder
+from vmf.files.faults import shown
+from vmf.files.sparse import PIECE
+from vmf.hookspecs import Report
 from vmf.plan import spare_drive
+from vmf.result import Refusal
+from vmf.run.by_agent import ByAgent
+from vmf.run.exchange import Exchange
 
-_REMOTE = re.compile(r"(?P<job>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<path>.+)", re.DOTALL)
+STDOUT = "-"
+_REMOTE = re.compile(r"(?P<job>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<path>.*)", re.DOTALL)
+
+
+class Way(Protocol):
+    """A way into a guest, and out of it."""
+
+    def copy_in(self, files: Mapping[str, Path], folder: str, report: Report) -> None:
+        """Copy files into a folder of the guest, under these names."""
+
+    def copy_out(self, path: str, into: Path, report: Report) -> tuple[Path, tuple[Refusal, ...]]:
+        """Copy something of the guest into an empty folder, synced; the copy, and what of it is not taken."""
 
 
 class Remote(Struct, frozen=True, kw_only=True):
@@ -46,58 +66,14 @@ def act(options: argparse.Namespace) -> int:
     there = [found for word in options.words if (found := _remote(word))]
     session = Session(options)
     if sources and len(there) == 1 and (to := _remote(last)):
-        with _way(session, to.job) as way:
-            way.copy_in([Path(source) for source in sources], to.path)
+        _copy_in(session, _targets([Path(source) for source in sources], to.path), to)
         return 0
     if len(sources) == 1 and len(there) == 1:
-        with _way(session, there[0].job) as way:
-            whole = way.copy_out(there[0].path, last)
-        return 0 if whole else Exit.RESULTS
+        return 0 if _copy_out(session, there[0], last) else Exit.RESULTS
     raise UsageError(
         "one of the first and the last has to be JOB:PATH",
         hint="`vmf cp FILE… JOB:PATH` or `vmf cp JOB:PATH FILE`; a file with a colon in its name is written ./a:b",
     )
-
-
-@contextmanager
-def _way(session: Session, word: str) -> Iterator[ByAgent | Exchange]:
-    """The way into the guest of a job: its agent if it has one, else requests on discs."""
-    with reached(session, word) as guest:
-        record, name = guest.record, guest.record.job.name
-        drive = spare_drive(record.placement) if record.placement else None
-        if record.job.agent:
-            yield ByAgent(guest)
-        elif drive is not None:
-            with exchanging(guest, drive, session.home.exchange(record.id)) as exchange:
-                yield exchange
-        else:
-            raise UsageError(
-                f"{name} has no agent in its guest, and no drive by which the guest could be asked",
-                hint=f"`vmf media {name} --insert FILE` hands files in on a disc, and results bring them out",
-            )
-
-
-class ByAgent:
-    """By the agent in the guest: files only."""
-
-    def __init__(self, guest: Guest) -> None:
-        self._guest = guest
-
-    def copy_in(self, sources: Sequence[Path], path: str) -> None:
-        """Copy files in, one after the other."""
-        within = len(sources) > 1 or path.endswith("/")
-        for source in sources:
-            if source.is_dir():
-                raise UsageError(f"{source} is a folder", hint="copy its files, or an archive of it")
-            with source.open("rb") as stream:
-                to = str(PurePosixPath(path) / source.name) if within else path
-                self._guest.hypervisor.copy_in(self._guest.handle, stream, to)
-
-    def copy_out(self, path: str, to: str) -> bool:
-        """Copy a file out, complete or not at all; returns True."""
-        with closing(self._guest.hypervisor.copy_out(self._guest.handle, path)) as stream:
-            _write(stream, to, PurePosixPath(path).name)
-        return True
 
 
 def _remote(word: str) -> Remote | None:
@@ -108,17 +84,95 @@ def _remote(word: str) -> Remote | None:
         found["path"].encode()
     except UnicodeEncodeError:
         raise UsageError(f"the path {word!r} is not UTF-8", hint="rename the file in the guest") from None
+    if not found["path"]:
+        raise UsageError(f"{word} lacks the path in the guest", hint=f"name one, such as {word}/root/")
     return Remote(job=found["job"], path=found["path"])
 
 
-def _write(stream: IO[bytes], to: str, name: str) -> None:
-    """Write all of it, complete or not at all; to standard output as it comes."""
+class Targets(Struct, frozen=True, kw_only=True):
+    """Where in the guest files are to be."""
+
+    folder: str
+    files: Mapping[str, Path]
+    """By their names in it."""
+
+
+def _targets(sources: Sequence[Path], path: str) -> Targets:
+    """Several go into a folder under their own names, and so does one if the path can only be that of a folder."""
+    to = PurePosixPath(path)
+    within = len(sources) > 1 or path.endswith("/") or to.name in {"", ".."}
+    files: dict[str, Path] = {}
+    for source in sources:
+        if not (source.is_file() or source.is_dir()):
+            what = "is neither a file nor a folder" if os.path.lexists(source) else "is not there"
+            raise UsageError(f"{shown(source)} {what}", hint="check the path; nothing has been copied")
+        name = Path(os.path.abspath(source)).name if within else to.name  # noqa: PTH100  # `..` has a name, a link its own
+        if name in files:
+            hint = "rename one of the two, or copy them one after the other; nothing has been copied"
+            raise UsageError(f"{shown(source)} and {shown(files[name])} have the same name", hint=hint)
+        files[name] = source
+    return Targets(folder=str(to if within else to.parent), files=files)
+
+
+def _copy_in(session: Session, targets: Targets, to: Remote) -> None:
+    with _way(session, to.job) as way, telling(f"copying to {to.job}") as report:
+        way.copy_in(targets.files, targets.folder, report)
+
+
+def _copy_out(session: Session, source: Remote, to: str) -> bool:
+    """Copy out, complete or not at all; False if something of it is not taken: all else is."""
+    name = PurePosixPath(source.path).name
+    if name in {"", ".."}:
+        raise UsageError(f"{source.path!r} names no file or folder", hint="name one by its own name")
     if to == STDOUT:
+        refuse_terminal(hint="name a file, or write to a pipe")
+    folder = session.home.exchange(session.store.find(source.job).id)
+    place = folder / "out" if to == STDOUT else Path(to) / name if Path(to).is_dir() else Path(to)
+    if place.exists() and not place.is_file():
+        raise UsageError(f"{place} is no plain file", hint="name a file, a folder to put it into, or -")
+    with _way(session, source.job) as way, naming(place), filling(place) as part:
+        with telling(f"copying from {source.job}") as report:
+            found, refused = way.copy_out(source.path, part, report)
+        for each in refused:
+            say(f"vmf: not taken: {each.name.removeprefix('at/')}: {each.reason}")
+        if to == STDOUT:
+            _print(found)
+        else:
+            _move(found, place)
+    return not refused
+
+
+@contextmanager
+def _way(session: Session, word: str) -> Iterator[Way]:
+    """The way into the guest of a job: its agent if it has one, else requests on discs."""
+    with reached(session, word) as guest, occupied(session, guest):
+        yield _chosen(guest, session.home.exchange(guest.record.id))
+
+
+def _chosen(guest: Guest, folder: Path) -> Way:
+    record, name = guest.record, guest.record.job.name
+    if record.job.agent:
+        return ByAgent(guest.hypervisor, guest.handle)
+    drive = spare_drive(record.placement) if record.placement else None
+    if drive is None:
+        raise UsageError(
+            f"{name} has no agent in its guest, and no drive by which the guest could be asked",
+            hint=f"`vmf media {name} --insert FILE` hands files in on a disc, and results bring them out",
+        )
+    return Exchange(guest.hypervisor, guest.handle, record, drive=drive, folder=folder, say=say)
+
+
+def _print(found: Path) -> None:
+    if not found.is_file():
+        raise UsageError("that is a folder in the guest, and only a file can be printed", hint="name a folder for it")
+    with found.open("rb") as stream:
         shutil.copyfileobj(stream, sys.stdout.buffer, PIECE)
-        sys.stdout.flush()
-        return
-    path = Path(to) / name if Path(to).is_dir() else Path(to)
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path} is no plain file", hint="name a file, a folder, or - for standard output")
-    with naming(path), replacing(path) as out:
-        shutil.copyfileobj(stream, out, PIECE)
+    sys.stdout.flush()
+
+
+def _move(found: Path, place: Path) -> None:
+    """Put a file or folder that is synced into its place, beside which it lies."""
+    if found.is_dir() and place.exists():
+        raise UsageError(f"{place} is there, and that is a folder in the guest", hint="name a place that is free")
+    found.replace(place)
+    sync_folder(place.parent)

@@ -10,10 +10,12 @@ from contextlib import closing, contextmanager
 
 from msgspec import Struct
 
+from vmf.cli.say import say
 from vmf.cli.session import Session
 from vmf.errors import HostLost, JobFault, UsageError
 from vmf.model import Handle, MachineFacts, Placement
 from vmf.plugins import Hypervisor
+from vmf.run.exchange import alone
 from vmf.state import MEANING, State
 from vmf.store import Record
 
@@ -45,6 +47,14 @@ def reached(session: Session, word: str) -> Iterator[Guest]:
     record, placement = running(session, word)
     with closing(session.hosts), _holding_nothing():
         yield guest(session, record, placement)
+
+
+@contextmanager
+def occupied(session: Session, guest: Guest) -> Iterator[None]:
+    """Hand things to a guest, or take them out of it, alone: another command that does waits, and says so."""
+    words = f"vmf: waiting for another `vmf cp` or `vmf media` of {guest.record.job.name}; Ctrl-C gives up"
+    with alone(session.home.exchange(guest.record.id), lambda: say(words)):
+        yield
 
 
 @contextmanager

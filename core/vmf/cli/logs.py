@@ -11,6 +11,7 @@ from functools import partial
 from math import inf
 
 from vmf.cli.guest import add_job, guest
+from vmf.cli.printed import refuse_terminal
 from vmf.cli.session import Session
 from vmf.errors import UsageError
 from vmf.files.console import Escaper, rest
@@ -30,10 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Print the console of the job; of a name, that of the latest job."""
-    if options.raw and sys.stdout.isatty():
-        raise UsageError(
-            "what a guest wrote could take over this terminal", hint="leave out --raw, or write to a file or a pipe"
-        )
+    if options.raw:
+        refuse_terminal(hint="leave out --raw, or write to a file or a pipe")
     session = Session(options)
     record = session.store.find(options.job)
     escaper = Escaper()

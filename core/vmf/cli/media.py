@@ -6,8 +6,9 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from vmf.cli.guest import Guest, add_job, reached
+from vmf.cli.guest import Guest, add_job, occupied, reached
 from vmf.cli.session import Session
+from vmf.cli.telling import telling
 from vmf.files import disc, gathering, iso9660
 from vmf.files.source import here
 from vmf.model import File
@@ -34,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """Change the disc; what was in the drive is taken out first."""
     session = Session(options)
-    with reached(session, options.job) as guest:
+    with reached(session, options.job) as guest, occupied(session, guest):
         job = guest.record.job
         drive = _usual(guest) if options.drive is None else options.drive
         folder = session.home.exchange(guest.record.id)
@@ -68,10 +69,12 @@ def _brought(guest: Guest, paths: list[Path], name: str, folder: Path) -> str:
     machine = guest.handle.machine
     if len(paths) == 1 and paths[0].suffix.lower() == ISO:
         iso9660.inspect(here(paths[0]))
-        return guest.hypervisor.put(machine, name, paths[0])
-    folder.mkdir(mode=0o700, exist_ok=True)
+        with telling(f"copying {paths[0].name}") as report:
+            return guest.hypervisor.put(machine, name, paths[0], report)
     with tempfile.TemporaryDirectory(dir=folder, prefix="media-") as workshop:
         made = Path(workshop) / name
         contents = gathering.gather([File(path=each.absolute()) for each in paths], guest.hypervisor.read)
-        disc.write(made, contents, label=FILES_LABEL)
-        return guest.hypervisor.put(machine, name, made)
+        with telling("making a disc") as report:
+            disc.write(made, contents, label=FILES_LABEL, report=report)
+        with telling("copying the disc") as report:
+            return guest.hypervisor.put(machine, name, made, report)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
+from vmf.errors import UsageError
 from vmf.files.console import escape
 
 
@@ -23,3 +25,13 @@ def safe(text: str) -> str:
 def show(text: str) -> None:
     """Print text, control characters escaped."""
     print(safe(text).rstrip("\n"))
+
+
+def refuse_terminal(*, hint: str) -> None:
+    """See that what a guest wrote, byte for byte, does not go to a terminal.
+
+    Raises:
+        UsageError: if it would.
+    """
+    if sys.stdout.isatty():
+        raise UsageError("what a guest wrote could take over this terminal", hint=hint)

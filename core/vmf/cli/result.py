@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import MappingProxyType
+from typing import IO
 
 from vmf.cli.say import say
+from vmf.cli.telling import telling
 from vmf.disks import flatten
 from vmf.disks.reading import Unfit
 from vmf.errors import SetupError, UsageError
@@ -18,7 +17,6 @@ from vmf.files import programs
 from vmf.files.access import open_disk
 from vmf.files.beside import creating, naming
 from vmf.files.faults import shown
-from vmf.hookspecs import Report
 from vmf.model import DiskFormat
 from vmf.run import rebase
 
@@ -45,15 +43,19 @@ def act(options: argparse.Namespace) -> int:
     path = rebase.find_base(changed, options.base)
     scratch = lambda: TemporaryFile(dir=options.output.parent)  # noqa: E731, SIM115  # whoever makes one closes it
     tool = flatten.QemuImg(program=programs.need(programs.QEMU_IMG), scratch=scratch)
-    with open_disk(changed.overlay) as overlay, open_disk(path) as base:
-        with _telling(f"checking {shown(path)}") as report:
+    with _opened(changed) as overlay, open_disk(path) as base:
+        with telling(f"checking {shown(path)}") as report:
             known = rebase.verify(base, path, changed, report=report)
         if not known:
             say(f"vmf: nobody knows whether {shown(path)} is what {changed} lies on")
         beneath = flatten.Base(file=base, format=changed.base.format, part=changed.base.part)
         try:
-            with naming(options.output), creating(options.output) as new:
-                flatten.flatten(tool, overlay, beneath, new=new, layout=layout)
+            with (
+                naming(options.output),
+                creating(options.output) as new,
+                telling(f"making {shown(options.output)}") as report,
+            ):
+                flatten.flatten(tool, overlay, beneath, new=new, layout=layout, report=report)
         except FileExistsError as error:
             raise _taken(options.output) from error
         except Unfit as error:
@@ -62,6 +64,14 @@ def act(options: argparse.Namespace) -> int:
             raise SetupError(f"{options.output} cannot be made: {error}", hint="check the space there") from error
     print(f"{options.output}: {changed} and what it lay on, {shown(path)}")
     return 0
+
+
+def _opened(changed: rebase.Changed) -> IO[bytes]:
+    try:
+        return open_disk(changed.overlay)
+    except OSError as error:
+        hint = "result.json tells of it: bring it back there, and see that it can be read"
+        raise UsageError(f"{changed} cannot be used: {error.strerror or error}", hint=hint) from error
 
 
 def _layout(output: Path) -> DiskFormat:
@@ -77,19 +87,3 @@ def _layout(output: Path) -> DiskFormat:
 
 def _taken(output: Path) -> UsageError:
     return UsageError(f"{output} is there already", hint="name a file that is not there yet")
-
-
-@contextmanager
-def _telling(what: str) -> Iterator[Report]:
-    """Say on a terminal how far something is, as long as it takes."""
-    terminal = sys.stderr.isatty()
-
-    def report(done: int, size: int) -> None:
-        if terminal:
-            print(f"\r{what}: {100 * done // max(size, 1)} %\033[K", end="", file=sys.stderr, flush=True)
-
-    try:
-        yield report
-    finally:
-        if terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)

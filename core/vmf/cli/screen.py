@@ -16,6 +16,7 @@ from typing import Protocol, Self, TextIO
 import msgspec
 
 from vmf.cli.printed import safe
+from vmf.cli.telling import far
 from vmf.errors import VmfError
 from vmf.files.console import Escaper, one_line
 from vmf.model import Placement
@@ -23,7 +24,7 @@ from vmf.result import MEANING
 from vmf.run import Advanced, Console, Notice, Remark, Staging, Stuck
 from vmf.state import State
 from vmf.store import Record
-from vmf.units import format_duration, format_size
+from vmf.units import format_duration
 
 TAIL_LINES = 10
 STAGING_SECONDS = 5.0
@@ -134,10 +135,8 @@ def _words(notice: Advanced | Remark | Staging | Stuck) -> str:
     if isinstance(notice, Remark):
         return notice.text
     if isinstance(notice, Staging):
-        whole = f" of {format_size(notice.total)}" if notice.total else ""
-        far = f"{format_size(notice.done)}{whole}, {format_size(notice.rate)}/s"
         doing = "fetching" if notice.record.state is State.COLLECTING else "staging"
-        return f"{doing} {one_line(notice.file.encode(errors='replace'))} {far}"
+        return f"{doing} {one_line(notice.file.encode(errors='replace'))} {far(notice.done, notice.total, notice.rate)}"
     if isinstance(notice, Stuck):
         name = notice.record.job.name
         return f"{fault(notice.error)}; the job is kept: `vmf wait {name}` carries it on, `vmf rm {name}` removes it"

@@ -133,9 +133,9 @@ def check_overlay(file: IO[bytes]) -> Header:
         OSError: if it cannot be read.
     """
     header = _read(file)
+    _check(file, header)
     if not header.backing_offset:
         raise Unfit("it is no overlay: it stands alone", "use it as it is")
-    _check(file, header)
     return header
 
 

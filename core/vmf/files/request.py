@@ -6,6 +6,7 @@ tar stream of them follows. `docs/guest.md` describes it to whoever builds a gue
 
 from __future__ import annotations
 
+import os
 import shlex
 import stat
 import tarfile
@@ -14,11 +15,12 @@ from pathlib import Path
 
 from vmf.errors import UsageError
 from vmf.files.beside import appearing
-from vmf.files.console import one_line
+from vmf.files.faults import shown
 
 HEAD = 16 * 1024
 """Bytes: whole sectors of a CD-ROM, as all that follow are."""
 _PERMISSIONS = 0o777
+_TRAVEL = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK})
 
 
 def write_in(path: Path, *, nonce: str, to: str, files: Mapping[str, Path]) -> None:
@@ -35,6 +37,8 @@ def write_in(path: Path, *, nonce: str, to: str, files: Mapping[str, Path]) -> N
         OSError: if one cannot be read, or the disc not be written.
     """
     head = _head(nonce, to=to)
+    for file in files.values():
+        _check(file)
     with appearing(path) as disc:
         disc.write(head)
         with tarfile.open(fileobj=disc, mode="w", format=tarfile.GNU_FORMAT) as tar:
@@ -57,22 +61,32 @@ def _head(nonce: str, *, to: str = "", out: str = "") -> bytes:
     return lines.ljust(HEAD, b"\n")
 
 
+def _check(top: Path) -> None:
+    """See that there are only files, folders and links: tarfile leaves out sockets without a word."""
+    top = top.resolve(strict=True)  # a link in a folder stays one
+    folders = os.walk(top, onerror=_raise) if top.is_dir() else ()
+    below = (Path(folder, name) for folder, _, names in folders for name in names)
+    for path in (top, *below):
+        if stat.S_IFMT(path.lstat().st_mode) not in _TRAVEL:
+            hint = "a device, a pipe or a socket is none: remove it, or copy what is beside it"
+            raise UsageError(f"{shown(path)} is neither a file nor a folder", hint=hint)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
 def _add(tar: tarfile.TarFile, name: str, file: Path) -> None:
-    file = file.resolve(strict=True)  # a link in a folder stays one
-    if not (file.is_file() or file.is_dir()):
-        raise UsageError(f"{file} is neither a file nor a folder")
     try:
-        tar.add(file, arcname=name, filter=_unowned)
+        tar.add(file.resolve(strict=True), arcname=name, filter=_unowned)
     except OSError as error:
         if error.errno is None:  # it is tarfile's own: there was less to read than it had announced
-            raise UsageError(f"{one_line(str(file).encode(errors='replace'))} changed while it was read") from error
+            raise UsageError(f"{shown(file)} changed while it was read") from error
         raise
 
 
-def _unowned(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """As the guest's root has it; devices, pipes and sockets stay here."""
-    if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
-        return None
+def _unowned(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """As the guest's root has it."""
     return member.replace(
         uid=0, gid=0, uname="root", gname="root", mode=stat.S_IMODE(member.mode) & _PERMISSIONS, deep=False
     )
