@@ -30,7 +30,8 @@ class Terminal:
             fcntl.flock(self._keys, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._keys.close()
-            raise JobFault("somebody else is at the console", code=HoldCode.REFUSED, hint="only one can be") from None
+            hint = "ask them to leave it with Ctrl-]; `vmf logs -f` shows meanwhile what the guest writes"
+            raise JobFault("somebody else is at the console", code=HoldCode.REFUSED, hint=hint) from None
         log = (folder / "console.log").open("rb")
         log.seek(0, 2)
         self._ours, theirs = socket.socketpair()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PIECE = 48 * 1024
 """Bytes of a file in one command: the agent of QEMU 7.2 takes 128 KiB, and hangs at 256."""
-_HINT = "the job has to say `agent: true`, and the guest to run the QEMU guest agent"
+_HINT = "the guest has to run the QEMU guest agent, Debian's qemu-guest-agent, and may still be booting: see `vmf logs`"
 
 Ask: TypeAlias = Callable[[str], str]
 """Asks the agent something and returns its answer, both in JSON.

@@ -70,7 +70,8 @@ def _locked(folder: Folder) -> int:
         fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(locked)
-        raise _refusal("somebody else is at the console", hint="only one can be") from None
+        hint = "ask them to leave it with Ctrl-]; `vmf logs -f` shows meanwhile what the guest writes"
+        raise _refusal("somebody else is at the console", hint=hint) from None
     return locked
 
 

@@ -84,7 +84,7 @@ def test_a_refusal_is_in_the_guest_s_words_made_safe():
 def test_without_an_agent_it_is_said_what_is_missing():
     with pytest.raises(JobFault, match="Guest agent is not responding") as raised:
         agent.copy_in(refusing("Guest agent is not responding: QEMU guest agent is not connected"), io.BytesIO(), "/a")
-    assert "agent: true" in raised.value.hint
+    assert "run the QEMU guest agent" in raised.value.hint
 
 
 @pytest.mark.parametrize(
