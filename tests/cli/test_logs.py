@@ -89,6 +89,22 @@ def test_whoever_has_seen_enough_may_close_the_pipe(shell: Shell) -> None:
         assert following.stderr.read() == ""
 
 
+def test_another_try_is_followed_from_its_beginning() -> None:
+    """What the first machine wrote is no part of the second one's console."""
+    consoles = {"vmf-1-1": b"the first try\n", "vmf-1-2": b"the second\n"}
+    hypervisor = SimpleNamespace(console=lambda handle, offset: consoles[handle][offset:])
+    farm = SimpleNamespace(host=SimpleNamespace(name="farm"))
+    tries = [SimpleNamespace(id=1, ended=False, handle=each, machine=each, placement=farm) for each in consoles]
+    later = iter((*tries[1:], None))
+    session = SimpleNamespace(
+        hosts=SimpleNamespace(hypervisor=lambda _host: hypervisor),
+        store=SimpleNamespace(get=lambda _number: next(later)),
+    )
+    told: list[bytes] = []
+    logs.follow(session, tries[0], told.append, on=True)
+    assert b"".join(told) == b"the first try\nthe second\n"
+
+
 class Flooding:
     """A host whose guest writes more whenever it is read."""
 

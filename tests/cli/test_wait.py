@@ -45,6 +45,12 @@ def test_a_wait_sees_the_end_that_another_engine_brings(shell: Shell) -> None:
     assert json.loads(done.stdout)["state"] == "completed"
 
 
+def test_a_job_that_is_named_twice_ends_once(shell: Shell) -> None:
+    shell.job("exit 44")
+    shell.vmf("run", "j.yaml")
+    assert shell.vmf("wait", "j", "1").returncode == 44
+
+
 def test_detaching_and_removing_speak_json(shell: Shell) -> None:
     shell.job("hang")
     said = json.loads(shell.vmf("run", "--detach", "--format", "json", "j.yaml").stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -88,6 +89,21 @@ def test_an_overlay_that_leads_elsewhere_is_refused_before_qemu_sees_it(base, ch
         file.write(b"\4")  # its data is in another file
     with base.open("rb") as file, pytest.raises(Unfit, match="in another file"):
         made_whole(changed, Base(file=file, format=DiskFormat.RAW), tmp_path / "whole", program="/none")
+
+
+@pytest.mark.parametrize("part", [False, True])
+def test_qemu_img_is_told_that_nothing_lies_beneath_the_base(base, changed, tmp_path, part):
+    """So that it does not look for itself, whatever the base says by then."""
+    lies, said = tmp_path / "base.qcow2", tmp_path / "said"
+    qemu_img("convert", "-O", "qcow2", base, lies)
+    spy = tmp_path / "spy"
+    spy.write_text(f'#!/bin/sh\nprintf %s "$4" >{said}\n')
+    spy.chmod(0o755)
+    stretch = Slice(offset=0, size=lies.stat().st_size) if part else None
+    with lies.open("rb") as file:
+        made_whole(changed, Base(file=file, format=DiskFormat.QCOW2, part=stretch), tmp_path / "whole", program=spy)
+    chain = json.loads(said.read_text().removeprefix("json:"))
+    assert (chain["backing"]["driver"], chain["backing"]["backing"]) == ("qcow2", None)
 
 
 def test_what_qemu_img_objects_to_is_told(base, changed, tmp_path):

@@ -29,6 +29,9 @@ BANNER = b"SSH-"
 """What every server of the protocol says first. A forwarded port takes calls before anybody in the guest does."""
 KNOWN = "known_hosts"
 """Lies beside the key."""
+KEYS = "VMF_KEYS"
+"""The variable by which ssh learns the key's folder: of that, unlike of its options' words, it takes every character as
+it is."""
 
 Way: TypeAlias = tuple[str, int]
 """Address and port."""
@@ -52,10 +55,10 @@ def act(options: argparse.Namespace) -> NoReturn:
         raise UsageError(f"{record.job.name} asks for no way in", hint=hint)
     with reached(session, str(record.id)) as guest:
         host, port = _answering(guest, ssh)
-    os.chdir(session.home.keys(record.id))  # its path may have what means something in ssh's options
+    os.environ[KEYS] = str(session.home.keys(record.id))
     _become((
-        programs.need("ssh"), "-i", PRIVATE, "-o", "IdentitiesOnly=yes",
-        "-o", f"UserKnownHostsFile={KNOWN}", "-o", "StrictHostKeyChecking=accept-new",
+        programs.need("ssh"), "-o", f"IdentityFile=${{{KEYS}}}/{PRIVATE}", "-o", "IdentitiesOnly=yes",
+        "-o", f"UserKnownHostsFile=${{{KEYS}}}/{KNOWN}", "-o", "StrictHostKeyChecking=accept-new",
         "-o", f"HostKeyAlias={record.machine}", "-o", f"HostName={host}", "-p", str(port), "-l", ssh.user,
         record.machine, *options.words,
     ))  # fmt: skip
@@ -86,18 +89,21 @@ def _answering(guest: Guest, ssh: Ssh) -> Way:
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     patient = False
+    name = guest.record.job.name
     while True:
         way = found(guest.hypervisor.facts(guest.handle), ssh.port)
         if way and _answers(way):
             return way
-        if time.monotonic() > deadline or guest.hypervisor.state(guest.handle).power is not Power.RUNNING:
+        if guest.hypervisor.state(guest.handle).power is not Power.RUNNING:
+            raise UsageError(f"the machine of {name} has ended", hint=f"`vmf show {name}` tells how")
+        if time.monotonic() > deadline:
             raise UsageError(
-                f"nobody answers by ssh in the guest of {guest.record.job.name}"
+                f"nobody answers by ssh in the guest of {name}"
                 + (f", at {way[0]} port {way[1]}" if way else ": it has no address that this computer knows"),
                 hint="`vmf logs` shows what it wrote to its console; it has to run an ssh server",
             )
         if not patient:
-            say(f"vmf: waiting for ssh in the guest of {guest.record.job.name}, {PATIENCE_SECONDS:.0f} s at the most")
+            say(f"vmf: waiting for ssh in the guest of {name}, {PATIENCE_SECONDS:.0f} s at the most")
         patient = True
         time.sleep(LOOK_SECONDS)
 

@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """Wait; the exit code is what `vmf run` of these jobs would have given."""
     session = Session(options)
-    records = tuple(session.store.find(word) for word in options.jobs)
+    records = tuple({found.id: found for found in map(session.store.find, options.jobs)}.values())
     with carrying(session, options, console=options.console) as carrier:
         last = await_all(session, carrier, records)
         return carrier.exit_code(last)
