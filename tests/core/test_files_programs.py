@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from shell import gone
+from shell import gone, until
 from vmf.errors import HostFault, SetupError
 from vmf.files import programs
 
@@ -44,5 +45,6 @@ def test_what_was_started_goes_with_who_started_it():
         text=True,
     ) as starter:
         started = int(starter.stdout.readline())
+        until(lambda: Path(f"/proc/{started}/comm").read_text() == "sleep\n", "it is what was to be started")
         starter.kill()
     gone(started)

@@ -222,8 +222,8 @@ def test_no_disk_comes_back_that_is_not_wanted(record, come_back, run):
 
 
 def test_a_disk_that_is_coming_back_can_be_left(record):
-    with pytest.raises(ZeroDivisionError):
-        unpack(Parcel(record), Hypervisor(disk0=lambda: io.BytesIO(b"disk")), check=lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError), Parcel(record) as parcel:
+        unpack(parcel, Hypervisor(disk0=lambda: io.BytesIO(b"disk")), check=lambda: 1 / 0)
     assert deliver(record) == "j.results"
 
 

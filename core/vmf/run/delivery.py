@@ -31,10 +31,10 @@ class Delivery:
     def settle(self, found: Verdict) -> Judged:
         """Deliver what there is to say of an attempt that has no machine to read."""
         try:
-            parcel = Parcel(self._record())
+            with Parcel(self._record()) as parcel:
+                return self.deliver(parcel, found, NO_WORD)
         except OSError as error:
             return self.give_up(error, found)
-        return self.deliver(parcel, found, NO_WORD)
 
     def deliver(self, parcel: Parcel, found: Verdict, word: Word) -> Judged:
         """Put what was unpacked into its place, with the verdict and the console."""

@@ -178,10 +178,8 @@ class Life:
         """Read what the guest left, settle how it ended, and deliver; None if the job is to be left."""
         self._attempt.console.finish()
         try:
-            parcel = Parcel(self.record)
-            progress = Progress(self.record, check=self._check_left, tell=self._tell)
-            hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
-            word = parcel.unpack(hypervisor, handle, self._bases, progress=progress, remark=self._remark)
+            with Parcel(self.record) as parcel:
+                return self._collect(parcel)
         except Interrupted:
             return None
         except OSError as error:
@@ -190,6 +188,11 @@ class Life:
             if self._readable_later(fault):
                 raise
             return self._delivery.settle(verdict(Outcome.STOPPED)) if self.orders.stop else self._blame_host(fault)
+
+    def _collect(self, parcel: Parcel) -> Judged:
+        progress = Progress(self.record, check=self._check_left, tell=self._tell)
+        hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
+        word = parcel.unpack(hypervisor, handle, self._bases, progress=progress, remark=self._remark)
         found = judge(
             contract=self.record.job.run is not None,
             stopped=State.STOPPING in self.record.entered,

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import count, dropwhile, takewhile
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 import msgspec
 
@@ -55,6 +55,13 @@ class Parcel:
             if _is_ours(place, record) or says_nothing(place, record.job.name):
                 shutil.rmtree(place, ignore_errors=True)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let another engine make it, if it was not delivered."""
+        self._held.close()
+
     def unpack(
         self,
         hypervisor: Hypervisor,
@@ -65,12 +72,8 @@ class Parcel:
         remark: Callable[[str], None],
     ) -> Word:
         """Bring the disks that are to come back into the parcel, then what is on the results volume."""
-        with ExitStack() as failing:
-            failing.callback(self._held.close)
-            self._unpack_disks(hypervisor, handle, bases, progress=progress, remark=remark)
-            word = self._unpack_volume(hypervisor, handle)
-            failing.pop_all()
-            return word
+        self._unpack_disks(hypervisor, handle, bases, progress=progress, remark=remark)
+        return self._unpack_volume(hypervisor, handle)
 
     def _unpack_disks(
         self,
