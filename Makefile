@@ -16,6 +16,9 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Where Python is told to keep nothing of what it compiles, each of a thousand starts would compile vmf anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Most targets lead to the package manager or to pip, and neither likes company.
 .NOTPARALLEL:
 .PHONY: run test test-fast lint bench guest system-run system-test clean
