@@ -101,6 +101,10 @@ class TestCp:
             (shell.folder / name).write_text("f\n")
         os.mkfifo(shell.folder / "pipe")
 
+    def test_a_folder_that_is_not_there_is_told_before_anything_is_asked(self, shell: Shell) -> None:
+        done = shell.vmf("cp", "j:/a", "none/b")
+        assert (done.returncode, "none is no folder that is there" in done.stderr) == (78, True)
+
     def test_a_device_is_not_replaced(self, shell: Shell) -> None:
         shell.vmf("cp", "j.yaml", "j:/a")
         assert "/dev/null is no plain file" in shell.vmf("cp", "j:/a", "/dev/null").stderr
@@ -380,6 +384,7 @@ class TestMedia:
         [
             (("--drive", "0", "--eject"), 78, "holds on to the disc in drive 0"),
             (("--drive", "7", "--eject"), 78, "has no drive 7"),
+            (("--drive", "7", "--insert", "j.yaml"), 78, "has no drive 7"),
             (("--insert", "none"), 78, "none: there is no such file"),
             (("--insert", "j.iso"), 78, "is no ISO 9660 disc"),
             ((), 78, "one of the arguments --insert --eject is required"),
@@ -390,4 +395,5 @@ class TestMedia:
         done = shell.vmf("media", "j", *words)
         assert (done.returncode, done.stdout) == (code, "")
         assert reason in done.stderr
+        assert not list(files(shell).glob("media-*"))
         assert shell.records("j")[-1].state == "running"

@@ -128,6 +128,8 @@ def _copy_out(session: Session, source: Remote, to: str) -> bool:
         refuse_terminal(hint="name a file, or write to a pipe")
     folder = session.home.exchange(session.store.find(source.job).id)
     place = folder / "out" if to == STDOUT else Path(to) / name if Path(to).is_dir() else Path(to)
+    if not place.parent.is_dir():
+        raise UsageError(f"{place.parent} is no folder that is there", hint="make it first, or check the path")
     if place.exists() and not place.is_file():
         raise UsageError(f"{place} is no plain file", hint="name a file, a folder to put it into, or -")
     with _way(session, source.job) as way, naming(place), filling(place) as part:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from vmf.cli.guest import Guest, add_job, occupied, reached
@@ -38,12 +41,15 @@ def act(options: argparse.Namespace) -> int:
     with reached(session, options.job) as guest, occupied(session, guest):
         job = guest.record.job
         drive = _usual(guest) if options.drive is None else options.drive
-        folder = session.home.exchange(guest.record.id)
-        name = "" if options.eject else _brought(guest, options.insert, f"media-{drive}", folder)
-        guest.hypervisor.change_media(guest.handle, drive, "")
-        if name:
-            guest.hypervisor.change_media(guest.handle, drive, name)
-    print(f"{job.name}: drive {drive} {'has another disc' if name else 'is empty'}")
+        change = partial(guest.hypervisor.change_media, guest.handle, drive)
+        if options.eject:
+            change("")
+        else:
+            with _ready(guest, options.insert, session.home.exchange(guest.record.id)) as made:
+                change("")  # a drive that is not there, or is held on to, costs no copy
+                with telling(f"copying {made.name}") as report:
+                    change(guest.hypervisor.put(guest.handle.machine, f"media-{drive}", made, report))
+    print(f"{job.name}: drive {drive} {'is empty' if options.eject else 'has another disc'}")
     return 0
 
 
@@ -60,21 +66,20 @@ def _drive(text: str) -> int:
     return int(text)
 
 
-def _brought(guest: Guest, paths: list[Path], name: str, folder: Path) -> str:
-    """Bring a disc to the machine's folder, in the place of the one that is in the drive; its name there.
+@contextmanager
+def _ready(guest: Guest, paths: list[Path], folder: Path) -> Iterator[Path]:
+    """A disc on this computer: an ISO as it is, or one made of files and folders.
 
     Raises:
         JobFault: if a file cannot be read, or cannot be on a disc.
     """
-    machine = guest.handle.machine
     if len(paths) == 1 and paths[0].suffix.lower() == ISO:
         iso9660.inspect(here(paths[0]))
-        with telling(f"copying {paths[0].name}") as report:
-            return guest.hypervisor.put(machine, name, paths[0], report)
+        yield paths[0]
+        return
     with tempfile.TemporaryDirectory(dir=folder, prefix="media-") as workshop:
-        made = Path(workshop) / name
+        made = Path(workshop) / "disc"
         contents = gathering.gather([File(path=each.absolute()) for each in paths], guest.hypervisor.read)
         with telling("making a disc") as report:
             disc.write(made, contents, label=FILES_LABEL, report=report)
-        with telling("copying the disc") as report:
-            return guest.hypervisor.put(machine, name, made, report)
+        yield made
