@@ -174,6 +174,10 @@ class TestExchange:
             assert reason in done.stderr
 
     @pytest.mark.usefixtures("answering")
+    def test_the_first_that_is_asked_of_a_guest_may_go_to_standard_output(self, shell: Shell) -> None:
+        assert "ls: /no/such: No such file or directory" in shell.vmf("cp", "j:/no/such", "-").stderr
+
+    @pytest.mark.usefixtures("answering")
     def test_what_the_guest_refuses_is_said_in_its_words_and_leaves_nothing(self, shell: Shell) -> None:
         before = sorted(shell.folder.iterdir())
         done = shell.vmf("cp", "j:/no/such", "back")

@@ -127,11 +127,7 @@ def _copy_out(session: Session, source: Remote, to: str) -> bool:
     if to == STDOUT:
         refuse_terminal(hint="name a file, or write to a pipe")
     folder = session.home.exchange(session.store.find(source.job).id)
-    place = folder / "out" if to == STDOUT else Path(to) / name if Path(to).is_dir() else Path(to)
-    if not place.parent.is_dir():
-        raise UsageError(f"{place.parent} is no folder that is there", hint="make it first, or check the path")
-    if place.exists() and not place.is_file():
-        raise UsageError(f"{place} is no plain file", hint="name a file, a folder to put it into, or -")
+    place = folder / "out" if to == STDOUT else _place(Path(to), name)
     with _way(session, source.job) as way, naming(place), filling(place) as part:
         with telling(f"copying from {source.job}") as report:
             found, refused = way.copy_out(source.path, part, report)
@@ -142,6 +138,16 @@ def _copy_out(session: Session, source: Remote, to: str) -> bool:
         else:
             _move(found, place)
     return not refused
+
+
+def _place(to: Path, name: str) -> Path:
+    """Where a copy goes: to a path, or under its own name into a folder."""
+    place = to / name if to.is_dir() else to
+    if not place.parent.is_dir():
+        raise UsageError(f"{place.parent} is no folder that is there", hint="make it first, or check the path")
+    if place.exists() and not place.is_file():
+        raise UsageError(f"{place} is no plain file", hint="name a file, a folder to put it into, or -")
+    return place
 
 
 @contextmanager
