@@ -132,7 +132,7 @@ def _copy_out(session: Session, source: Remote, to: str) -> bool:
         with telling(f"copying from {source.job}") as report:
             found, refused = way.copy_out(source.path, part, report)
         for each in refused:
-            say(f"vmf: not taken: {each.name.removeprefix('at/')}: {each.reason}")
+            say(f"vmf: not taken: {each.name}: {each.reason}")
         if to == STDOUT:
             _print(found)
         else:
@@ -161,7 +161,7 @@ def _chosen(guest: Guest, folder: Path) -> Way:
     record, name = guest.record, guest.record.job.name
     if record.job.agent:
         return ByAgent(guest.hypervisor, guest.handle)
-    drive = spare_drive(record.placement) if record.placement else None
+    drive = spare_drive(guest.placement)
     if drive is None:
         raise UsageError(
             f"{name} has no agent in its guest, and no drive by which the guest could be asked",

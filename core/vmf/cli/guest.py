@@ -15,7 +15,6 @@ from vmf.cli.session import Session
 from vmf.errors import HostLost, JobFault, UsageError
 from vmf.model import Handle, MachineFacts, Placement
 from vmf.plugins import Hypervisor
-from vmf.run.exchange import alone
 from vmf.state import MEANING, State
 from vmf.store import Record
 
@@ -27,6 +26,7 @@ class Guest(Struct, frozen=True, kw_only=True):
     """A machine that should be running, and how it is reached."""
 
     record: Record
+    placement: Placement
     hypervisor: Hypervisor
     handle: Handle
 
@@ -52,6 +52,8 @@ def reached(session: Session, word: str) -> Iterator[Guest]:
 @contextmanager
 def occupied(session: Session, guest: Guest) -> Iterator[None]:
     """Hand things to a guest, or take them out of it, alone: another command that does waits, and says so."""
+    from vmf.run.exchange import alone  # noqa: PLC0415  # slow to import, and only who hands things in wants it
+
     words = f"vmf: waiting for another `vmf cp` or `vmf media` of {guest.record.job.name}; Ctrl-C gives up"
     with alone(session.home.exchange(guest.record.id), lambda: say(words)):
         yield
@@ -114,4 +116,5 @@ def guest(session: Session, record: Record, placement: Placement) -> Guest:
         HostLost: if the host does not answer.
     """
     handle = record.handle or Handle(host=placement.host.name, machine=record.machine)
-    return Guest(record=record, hypervisor=session.hosts.hypervisor(placement.host), handle=handle)
+    hypervisor = session.hosts.hypervisor(placement.host)
+    return Guest(record=record, placement=placement, hypervisor=hypervisor, handle=handle)

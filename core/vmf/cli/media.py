@@ -55,8 +55,8 @@ def act(options: argparse.Namespace) -> int:
 
 def _usual(guest: Guest) -> int:
     """The drive that is meant where none is named."""
-    job, placement = guest.record.job, guest.record.placement
-    spare = None if job.cdrom or placement is None else spare_drive(placement)
+    job = guest.record.job
+    spare = None if job.cdrom else spare_drive(guest.placement)
     return int(job.run is not None) if spare is None else spare
 
 

@@ -92,9 +92,9 @@ def creating(path: Path) -> Iterator[BinaryIO]:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:  # only with a folder's number does Python let the link be followed
             os.link(f"/proc/self/fd/{number}", path.name, dst_dir_fd=folder)
+            os.fsync(folder)
         finally:
             os.close(folder)
-    sync_folder(path.parent)
 
 
 def rewrite(path: Path, content: bytes) -> None:

@@ -16,7 +16,7 @@ from vmf.files.sparse import descriptor
 from vmf.model import File
 
 Read: TypeAlias = Callable[[Path], IO[bytes]]
-"""Opens a file of the host by its full path, as `vmf.hookspecs.read` does."""
+"""Opens a file by its full path, as `vmf.hookspecs.read` does one of the host; raises `OSError`."""
 
 
 class Source(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from vmf.errors import HoldCode, HostFault, JobFault, UsageError
 from vmf.files import request, volume
 from vmf.files.beside import naming
@@ -78,11 +80,12 @@ class Exchange:
                 f"what the guest of {self._name} hands out is cut short",
                 hint="no more comes out than the results volume takes: raise results.size",
             )
+        refused = tuple(replace(each, name=each.name.removeprefix("at/")) for each in word.refused)
         found = [*into.glob("at/*")]
         if len(found) != 1:
-            reasons = "".join(f"; {each.name.removeprefix('at/')}: {each.reason}" for each in word.refused)
+            reasons = "".join(f"; {each.name}: {each.reason}" for each in refused)
             raise UsageError(f"the guest of {self._name} hands out no file or folder{reasons}")
-        return found[0], word.refused
+        return found[0], refused
 
     def _ask(self, disc: Path, nonce: str, report: Report) -> None:
         """Hand a request in, and wait until it has been answered well."""
