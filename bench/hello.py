@@ -54,7 +54,7 @@ def _vmf(work: Path, environment: Mapping[str, str]) -> float:
 def _qemu(work: Path, job: Job) -> float:
     magic = volume.magic(volume.new_nonce())
     disc.write(work / "cdrom", cdrom.contents(job, magic), label=cdrom.LABEL)
-    volume.make(work / "results", size=job.results.size, magic=magic)
+    volume.make(work / "results", size=job.results.volume, magic=magic)
     base = job.image.disks[0]
     backing = ("-F", base.layout, "-b", str(base.file.path))
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(work / "disk0")], check=True)

@@ -25,6 +25,11 @@ RESERVED = OUR_FILES | {EXIT_CODE, END}
 """Names at the root of the results that no file of the guest's can have."""
 
 
+def disk_file(number: int) -> str:
+    """What a disk that comes back is called in the results."""
+    return f"disk{number}.qcow2"
+
+
 class Said(StrEnum):
     """What is on a results volume."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vmf.model import MEBIBYTE, Access, Host, Job
+from vmf.model import MEBIBYTE, Host, Job
 
 LEAST: Final = MEBIBYTE
 """Bytes with less than which an overlay is not begun: its own tables take some."""
@@ -15,7 +15,7 @@ LEAST: Final = MEBIBYTE
 
 def least_growth(job: Job) -> int:
     """The bytes that a job's machine has to be let write: its results volume and the least of each overlay."""
-    return _volume(job) + LEAST * _overlays(job)
+    return _volume(job) + LEAST * len(job.overlaid)
 
 
 def overlay_share(job: Job, host: Host) -> int | None:
@@ -23,13 +23,9 @@ def overlay_share(job: Job, host: Host) -> int | None:
 
     A job that fits the host has at least `LEAST`.
     """
-    most, overlays = host.limits.disk_growth, _overlays(job)
+    most, overlays = host.limits.disk_growth, len(job.overlaid)
     return max(0, most - _volume(job)) // overlays if most is not None and overlays else None
 
 
 def _volume(job: Job) -> int:
     return 0 if job.run is None else job.results.volume
-
-
-def _overlays(job: Job) -> int:
-    return sum(disk.access is Access.SNAPSHOT for disk in job.bundle.disks)

@@ -25,8 +25,6 @@ from vmf.model import DiskFormat, Slice
 
 LOOK_SECONDS = 0.1
 """How often it is told how far qemu-img is."""
-BLOCK = 512
-"""The kernel's unit of what a file takes, in bytes."""
 _WORDS_MOST = 4096
 
 
@@ -91,7 +89,7 @@ def flatten(
             stderr=subprocess.PIPE,
             **qemu_img.process,
         )
-        words = _await(process, lambda: report(os.fstat(new.fileno()).st_blocks * BLOCK, 0))
+        words = _await(process, lambda: report(os.fstat(new.fileno()).st_blocks * sparse.BLOCK, 0))
     if process.returncode:
         said = words[-_WORDS_MOST:].decode(errors="replace").strip()
         raise Unmade(said or f"qemu-img ended with code {process.returncode}")

@@ -14,6 +14,8 @@ from vmf.model import Slice
 
 PIECE = 2**22
 """Read, copied or summed between two calls of whoever waits."""
+BLOCK = 512
+"""The kernel's unit of what a file takes, in bytes."""
 GRAIN = 2**16
 """The smallest hole that is made of zeros."""
 _ZEROS = bytes(PIECE)

@@ -18,7 +18,7 @@ from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
 from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KINDS, MANY, OWN_GROWTH, OWN_IMAGES, tree
 from vmf.classad import Ad, Node, World
-from vmf.match.words import Side, expressed, lacking, sentence
+from vmf.match.words import NETWORKS, Side, expressed, lacking, sentence
 from vmf.model import Claim, Host, Job, NetworkType, Offer
 from vmf.units import format_size
 
@@ -208,8 +208,6 @@ START: Final = "start"
 IMAGES: Final = "images"
 GROWTH: Final = "disk growth"
 FOLDERS: Final = "writable folders"
-NETWORKS: Final = frozenset({"network", "network type"})
-"""What clauses are called that are about networks."""
 _RULES: Final[Mapping[str, str]] = MappingProxyType({IMAGES: OWN_IMAGES, GROWTH: OWN_GROWTH})
 """Conditions of a host that fields of its spec stand for."""
 OWN: Final = frozenset({START, *_RULES})

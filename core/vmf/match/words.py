@@ -51,7 +51,7 @@ def sentence(clause: Clause, value: Value, mine: Side, theirs: Side) -> str:
 
 def lacking(failed: Sequence[Clause], mine: Ad) -> str:
     """All the abilities and networks that a host lacks, if the first clause that it fails is about one of several."""
-    lacks = {each.name: str(each.need or _NETWORKS[each.name](mine)) for each in failed if _is_lack(each)}
+    lacks = {each.name: str(each.need or NETWORKS[each.name](mine)) for each in failed if _is_lack(each)}
     if "network type" in lacks:
         lacks.pop("network", None)  # who has no network has none of that type
     if len(lacks) < _SEVERAL or not _is_lack(failed[0]):
@@ -61,7 +61,7 @@ def lacking(failed: Sequence[Clause], mine: Ad) -> str:
 
 def _is_lack(clause: Clause) -> bool:
     """Whether a host that fails it lacks an ability or a network."""
-    return clause.need is not None or (clause.implied and clause.name in _NETWORKS)
+    return clause.need is not None or (clause.implied and clause.name in NETWORKS)
 
 
 def own(clause: Clause, mine: Side, theirs: Side) -> str:
@@ -211,7 +211,7 @@ _UNSAID: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Implied clauses about what a host may leave unsaid, where it does."""
 
-_NETWORKS: Final[Mapping[str, Callable[[Ad], str]]] = MappingProxyType({
+NETWORKS: Final[Mapping[str, Callable[[Ad], str]]] = MappingProxyType({
     "network": lambda _: "spec.network needs a network",
     "network type": lambda mine: f"spec.network.type needs the network {_bare(mine, 'JobVMNetworkingType')}",
 })  # fmt: skip

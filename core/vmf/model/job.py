@@ -7,7 +7,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from vmf.model.host import Claim
-from vmf.model.image import Disk, File, Image
+from vmf.model.image import Access, Disk, File, Image
 from vmf.model.parts import (
     Boot,
     Cdrom,
@@ -184,6 +184,11 @@ class Job(Struct, frozen=True, kw_only=True):
             kernel_parameters=" ".join(word for word in words if word),
             disks=(*image.disks, *self.disks),
         )
+
+    @property
+    def overlaid(self) -> Mapping[int, Disk]:
+        """The disks that the guest changes in overlays, each by its number among the machine's disks."""
+        return {number: disk for number, disk in enumerate(self.bundle.disks) if disk.access is Access.SNAPSHOT}
 
     @property
     def vetted_files(self) -> tuple[File, ...]:

@@ -151,5 +151,5 @@ def _exchange(job: Job) -> tuple[Line, ...]:
             how=f"the script and {format_count(len(job.env) + len(job.secrets), 'variable')}",
             why="the guest contract's input",
         ),
-        Line(what="results", how=f"{wanted}, into {folder}", why=f"a volume of {format_size(job.results.size)}"),
+        Line(what="results", how=f"{wanted}, into {folder}", why=f"a volume of {format_size(job.results.volume)}"),
     )

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from vmf.errors import VmfError
 from vmf.files import sparse
 from vmf.files.access import open_disk
-from vmf.model import Access, Disk, Job, ResultDisks
+from vmf.model import Disk, Job, ResultDisks
 from vmf.result import Base, ReturnedDisk
 from vmf.run.checksums import Checksums
 from vmf.run.orders import Interrupted, Orders
@@ -31,11 +31,6 @@ NICENESS = 19
 """The guest goes first, and so does everything else."""
 
 log = logging.getLogger(__name__)
-
-
-def overlaid(job: Job) -> Mapping[int, Disk]:
-    """The disks that the guest changes in overlays, each by its number among the machine's disks."""
-    return {number: disk for number, disk in enumerate(job.bundle.disks) if disk.access is Access.SNAPSHOT}
 
 
 def stated(disk: Disk) -> Base:
@@ -67,7 +62,7 @@ class Bases:
 
     def stamps(self) -> Mapping[str, str]:
         """What changes when an original is written to, for `Record.originals`; nothing of one that does not say."""
-        wanted = overlaid(self._job).values() if self._job.result_disks is not ResultDisks.NONE else ()
+        wanted = self._job.overlaid.values() if self._job.result_disks is not ResultDisks.NONE else ()
         found = {str(disk.file.path): self._stamp(disk) for disk in wanted}
         return {path: stamp for path, stamp in found.items() if stamp}
 
@@ -119,7 +114,7 @@ class Bases:
 
     def _sum_ahead(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        for disk in overlaid(self._job).values():
+        for disk in self._job.overlaid.values():
             if not disk.sha256:
                 try:
                     self._sum(disk, self._check_open)

@@ -22,8 +22,8 @@ from vmf.files.beside import naming, sync_folder
 from vmf.hookspecs import Report
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
-from vmf.result import OUR_FILES, Result, ReturnedDisk, Said, Word
-from vmf.run.bases import Bases, overlaid, stated
+from vmf.result import OUR_FILES, Result, ReturnedDisk, Said, Word, disk_file
+from vmf.run.bases import Bases, stated
 from vmf.run.progress import Progress
 from vmf.state import State
 from vmf.store import Record
@@ -86,8 +86,8 @@ class Parcel:
     ) -> None:
         record = self.record
         bring = partial(self._bring, hypervisor, handle, progress)
-        for number, disk in overlaid(record.job).items():
-            changed, file = f"disk{number}", f"disk{number}.qcow2"
+        for number, disk in record.job.overlaid.items():
+            changed, file = f"disk{number}", disk_file(number)
             if record.job.result_disks is ResultDisks.CHANGED:
                 bring(changed, file, partial(bases.describe, disk))
             elif record.job.result_disks is ResultDisks.WHOLE:

@@ -16,6 +16,8 @@ from vmf.spec import refusals
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 """What ends a line, for all that counts lines or cuts a text into them."""
 _SHOWN = 60
+PATH_SHOWN = 1000
+"""Characters of a path that are shown: its end says more than that of other words."""
 _EXCERPT = 120
 _COMPARED = 64
 _SURE = 0.75

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from vmf.model import FORMATS, Disk, File
 from vmf.spec import nodes, refusals
-from vmf.spec.faults import printable, shown
+from vmf.spec.faults import PATH_SHOWN, printable, shown
 from vmf.spec.given import Given
 from vmf.spec.read import Custom, read, read_path, type_info
 
@@ -23,7 +23,6 @@ APPLIANCE = ".ova"
 """How the name of an appliance ends: an archive of disks and of a machine's description."""
 
 _TYPES = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK})
-_PATH_SHOWN = 1000
 
 
 class OnHost(Struct, frozen=True, kw_only=True):
@@ -49,10 +48,10 @@ def read_file(folder: Path, given: Given) -> File:
         return File(path=there.on_host, on_host=True)
     path = read_path(folder, given)
     if problem := absence(path):
-        hint = f"paths are relative to {shown(folder.absolute(), width=_PATH_SHOWN)}"
+        hint = f"paths are relative to {shown(folder.absolute(), width=PATH_SHOWN)}"
         if Path(given.text()).is_absolute():
             hint = f"a file that is on the host does not travel: write {{on_host: {printable(given.text())}}}"
-        raise given.wrong(f"{shown(path, width=_PATH_SHOWN)}: {problem}", hint=hint, rule=refusals.NO_FILE)
+        raise given.wrong(f"{shown(path, width=PATH_SHOWN)}: {problem}", hint=hint, rule=refusals.NO_FILE)
     return File(path=path)
 
 
@@ -63,7 +62,7 @@ def absence(path: Path) -> str:
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
         if error.errno == errno.ENOENT and path.is_symlink():
-            return f"a link to {shown(os.path.realpath(path), width=_PATH_SHOWN)}: {reason}"
+            return f"a link to {shown(os.path.realpath(path), width=PATH_SHOWN)}: {reason}"
         return reason
     return "" if stat.S_IFMT(mode) in _TYPES else "neither a file nor a folder"
 

@@ -20,7 +20,7 @@ from vmf.rules import Rule
 from vmf.spec import nodes, refusals
 from vmf.spec.contradictions import ERRORS
 from vmf.spec.documents import Draft, draft, shape
-from vmf.spec.faults import Faults, Place, Source, shown, suggestion
+from vmf.spec.faults import PATH_SHOWN, Faults, Place, Source, shown, suggestion
 from vmf.spec.files import APPLIANCE, absence, reading
 from vmf.spec.given import Given
 from vmf.spec.nodes import Node, scalar
@@ -29,7 +29,6 @@ _DESCRIPTION = ".image.yaml"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _NAME_LIMIT = 63
 _LISTED = 8
-_PATH_SHOWN = 1000
 _RULES = MappingProxyType({
     HoldCode.IMAGE_INVALID: refusals.BAD_IMAGE,
     HoldCode.IMAGE_UNREADABLE: refusals.UNREADABLE_IMAGE,
@@ -94,7 +93,7 @@ def _missing(reference: str) -> Rule:
 
 
 def _shown_path(path: Path) -> str:
-    return shown(path, width=_PATH_SHOWN)
+    return shown(path, width=PATH_SHOWN)
 
 
 def _names(images: Path) -> list[str]:

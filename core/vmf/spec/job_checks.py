@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from vmf.model import Access, Bus, Image, Job, NetworkType, ResultDisks
+from vmf.model import PREFIXES, Access, Image, Job, NetworkType, ResultDisks
+from vmf.result import disk_file
 from vmf.rules import Check, Objection
 from vmf.spec import contradiction_rules as rules
-from vmf.spec.faults import printable, shown
+from vmf.spec.faults import PATH_SHOWN, printable, shown
 from vmf.spec.given import named
 from vmf.spec.refusals import RESERVED
 
-_BUSES = {"vd": {Bus.VIRTIO}, "sd": {Bus.SATA, Bus.SCSI}, "hd": {Bus.IDE}, "xvd": {Bus.XEN}}
+_BUSES = {prefix: {bus for bus, each in PREFIXES.items() if each == prefix} for prefix in PREFIXES.values()}
 _HALT = re.compile(
     r"(?:^|[;&|({`]|\b(?:then|do|else)\b)[ \t]{0,200}"  # where a command begins
     r"(?:(?:exec|sudo|nohup|systemctl)(?:[ \t]{1,9}-\w{1,20}){0,3}[ \t]{1,9}){0,3}"
@@ -32,7 +33,6 @@ _GIVEN = re.compile(r"(?<!\w)([A-Za-z_][\w-]{0,60})[ \t]{0,4}[=:][ \t]{0,4}[\"']
 
 _UNNAMEABLE = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff\\ufffe\\uffff]")
 """What XML cannot hold, and what breaks lines."""
-_PATH_SHOWN = 1000
 _STRING_MOST = 2**17
 """Bytes of an argument, or of a variable with its name, and the zero after it: Linux's MAX_ARG_STRLEN."""
 _STRINGS_MOST = 2**21 - 2**17
@@ -179,7 +179,7 @@ def _unnameable(job: Job) -> Iterator[Objection]:
     own = ((("disks", number, "file"), disk) for number, disk in enumerate(job.disks))
     for at, disk in (*((("image",), disk) for disk in images), *own):
         if _UNNAMEABLE.search(str(disk.file.path)):
-            what = f"{shown(disk.file.path, width=_PATH_SHOWN)} has a control character"
+            what = f"{shown(disk.file.path, width=PATH_SHOWN)} has a control character"
             yield Objection(at=at, what=what, hint="rename it, or name a link to it")
 
 
@@ -199,7 +199,7 @@ def _taken_results(job: Job) -> Iterator[Objection]:
     """Files that would take the names of disks that come back; see `docs/results.md`."""
     if job.result_disks is ResultDisks.NONE:
         return
-    disks = {f"disk{n}.qcow2" for n, disk in enumerate(job.bundle.disks) if disk.access is Access.SNAPSHOT}
+    disks = set(map(disk_file, job.overlaid))
     for number, name in enumerate(job.results.files):
         if disks.intersection(PurePosixPath(name).parts[:1]):
             what = f"{shown(name)} is the name of a disk that comes back"

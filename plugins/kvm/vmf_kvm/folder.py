@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 WRITTEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the place of a file is not waited for
-BLOCK = 512
-"""The kernel's unit of what a file takes, in bytes."""
 
 
 class Folder(Struct, frozen=True, kw_only=True):
@@ -158,7 +156,7 @@ class Folder(Struct, frozen=True, kw_only=True):
             os.scandir(folder) as files,
         ):
             found = [each for each in files if names.fullmatch(each.name)]
-            return {each.name: each.stat(follow_symlinks=False).st_blocks * BLOCK for each in found}
+            return {each.name: each.stat(follow_symlinks=False).st_blocks * sparse.BLOCK for each in found}
 
     def remove(self) -> None:
         """Remove the folder with all that is in it; absent is success.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from vmf.ads import At
 from vmf.blueprint import FILES, blueprint
 from vmf.errors import JobFault
 from vmf.model import Facts, Folder, Host, Job, Machine, Networks, NetworkType, Placement
@@ -18,15 +18,12 @@ from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.domain import check
 from vmf_kvm.drives import Media, checked, renamed
 
-Place: TypeAlias = tuple[str | int, ...]
-"""Keys and numbers that lead to what is wrong; see `Objection`."""
-
 
 def unattachable(job: Job) -> Iterator[Objection]:
     """What a job has of such drives; if of none, what its machine has."""
     machine = _machine(job)
     own = machine.disks[len(machine.disks) - len(job.disks) :]
-    drives: list[tuple[Place, Media]] = [(("disks", number), disk) for number, disk in enumerate(own)]
+    drives: list[tuple[At, Media]] = [(("disks", number), disk) for number, disk in enumerate(own)]
     drives += [(("cdrom",), each) for each in machine.cdroms if each.file == FILES]
     alone = [each for at, media in drives for each in _objections(at, partial(checked, media))]
     yield from alone or _objections(("disks",), partial(check, machine), given=("image",))
@@ -67,7 +64,7 @@ def _machine(job: Job) -> Machine:
     return replace(machine, nic=machine.nic and replace(machine.nic, forwards=()))
 
 
-def _objections(at: Place, judge: Callable[[], object], given: tuple[str, ...] = ()) -> Iterator[Objection]:
+def _objections(at: At, judge: Callable[[], object], given: tuple[str, ...] = ()) -> Iterator[Objection]:
     try:
         judge()
     except JobFault as fault:

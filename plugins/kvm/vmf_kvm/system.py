@@ -16,6 +16,7 @@ from msgspec import Struct
 from vmf.errors import HostLost, SetupError
 from vmf_kvm.account import Account
 from vmf_kvm.daemon import blaming_setup, check_length, check_spelling, give, make_machines, make_passable
+from vmf_kvm.place import SOCKET_FOLDERS
 from vmf_libvirt import client
 
 URI = "qemu:///system"
@@ -68,8 +69,9 @@ class System(Struct, frozen=True, kw_only=True):
         check_length(self.folder, DEEPEST)
         make_machines(self.folder, self.account)
         with blaming_setup():
-            make_passable(self.folder / "run")
-            give(self.folder / "run" / "console", self.account)  # QEMU itself makes the socket of a screen
+            run, console = SOCKET_FOLDERS
+            make_passable(self.folder / run)
+            give(self.folder / run / console, self.account)  # QEMU itself makes the socket of a screen
         try:
             return client.dial(URI)
         except HostLost as error:
