@@ -22,14 +22,14 @@ DRIVE = Rule(
     id="KVM201",
     title="a drive that no machine on KVM can have",
     why="KVM attaches whole disks, by names that its buses have, and as many as there are places; a vmdk or a part of "
-    "a file is not written in place, and on SATA or IDE no disk is only read. Such a job would be held when it starts.",
+    "a file is not written in place, and on SATA or IDE no disk is only read. No host of type kvm makes such a machine.",
     mend="Do what the hint says, or let a host of another type run the job.",
 )
 PORT = Rule(
     id="KVM203",
     title="a port of the host on which QEMU cannot listen",
-    why="Ports below 1024 are for privileged programs, and QEMU runs without privileges. Such a job would be held when "
-    "it starts.",
+    why="Ports below 1024 are for privileged programs, and QEMU runs without privileges: no host of type "
+    "kvm makes such a machine.",
     mend="Choose another port, or leave `host_port` out: then vmf says which one it is.",
 )
 
