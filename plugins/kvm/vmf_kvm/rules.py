@@ -22,7 +22,7 @@ DRIVE = Rule(
     id="KVM201",
     title="a drive that no machine on KVM can have",
     why="KVM attaches whole disks, by names that its buses have, and as many as there are places; a vmdk or a part of "
-    "a file is not written in place, and on SATA or IDE no disk is only read. No host of type kvm makes such a machine.",
+    "a file is not written in place, and on SATA or IDE no disk is only read. No host of type kvm makes it.",
     mend="Do what the hint says, or let a host of another type run the job.",
 )
 PORT = Rule(
