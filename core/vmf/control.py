@@ -14,13 +14,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from vmf.errors import VmfError
 from vmf.model import Home
+from vmf.state import Wish
 
 VERSION = 1
 ANSWER_SECONDS = 10.0
@@ -37,6 +38,17 @@ class StopJobs(Struct, frozen=True, kw_only=True, tag="stop"):
     force: bool
 
 
+class AskJob(Struct, frozen=True, kw_only=True, tag="ask"):
+    """Tell a job what its owner wants of it."""
+
+    version: int = VERSION
+    job: int
+    wish: Wish
+
+
+Message: TypeAlias = StopJobs | AskJob
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """What became of a message; `error` is empty if it was obeyed."""
 
@@ -51,7 +63,7 @@ class Unreachable(VmfError):
 class Server:
     """Listens for the messages to one engine while it is entered."""
 
-    def __init__(self, home: Home, obey: Callable[[StopJobs], None]) -> None:
+    def __init__(self, home: Home, obey: Callable[[Message], None]) -> None:
         self.path = home.root / "engines" / os.urandom(8).hex()
         self._obey = obey
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -84,7 +96,7 @@ class Server:
 
     def _answer(self, peer: socket.socket) -> Answer:
         try:
-            message = msgspec.json.decode(_line(peer), type=StopJobs)
+            message = msgspec.json.decode(_line(peer), type=Message)
         except msgspec.DecodeError as error:
             return Answer(error=f"not understood: {error}")
         if message.version != VERSION:
@@ -93,7 +105,7 @@ class Server:
         return Answer()
 
 
-def send(path: Path, message: StopJobs) -> None:
+def send(path: Path, message: Message) -> None:
     """Send a message to the engine that listens at `path`.
 
     Raises:

@@ -32,7 +32,7 @@ class Exit(IntEnum):
     NEVER_SPOKE = 73, "the guest ended without a word on its results volume"
     RESULTS = 74, "the results were cut short or refused as unsafe"
     CRASHED = 75, "the machine crashed or was killed before the guest had finished"
-    HELD = 76, "the job is at fault and is held, with a reason"
+    HELD = 76, "the job is held: it is at fault, with a reason, or its owner put it on hold"
     STOPPED = 77, "the job was stopped or removed before its end"
     USAGE = 78, "the command line or a spec is wrong; nothing was started"
     SETUP = 79, "this machine lacks something that vmf needs"

@@ -21,20 +21,25 @@ from typing import IO, Any, Protocol, TypeAlias
 import msgspec
 import pluggy
 
-from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Placement, Stop
+from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Placement, Stop, Suspend
 from vmf.rules import Check
 
 PROJECT = "vmf"
 API = 1
 """The number of the seam; a plugin that speaks another one is listed as broken."""
 
-OPTIONAL: Mapping[str, str] = MappingProxyType({
-    "change_media": "media-change",
-    "open_console": "console-writable",
-    "copy_in": "guest-files",
-    "copy_out": "guest-files",
+SUSPENDS: Mapping[Suspend, str] = MappingProxyType({Suspend.SOFT: "soft-suspend", Suspend.HARD: "hard-suspend"})
+"""The capability that each way to suspend a machine takes."""
+
+OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "change_media": ("media-change",),
+    "open_console": ("console-writable",),
+    "copy_in": ("guest-files",),
+    "copy_out": ("guest-files",),
+    "suspend": tuple(SUSPENDS.values()),
+    "resume": tuple(SUSPENDS.values()),
 })  # fmt: skip
-"""The verbs that not all hypervisors can, each with the capability that says so."""
+"""The verbs that not all hypervisors can, each with the capabilities of which any one says so."""
 
 Report: TypeAlias = Callable[[int, int], None]
 """Is told now and then how many bytes are done, and of how many, 0 if nobody knows; what it raises breaks the work
@@ -213,8 +218,31 @@ def copy_out(connection: Connection, host: Host, handle: Handle, path: str) -> I
 
 
 @hookspec(firstresult=True)
+def suspend(connection: Connection, host: Host, handle: Handle, how: Suspend) -> MachineState:
+    """Have the guest stand still, in a way that the plugin declares; return when it does.
+
+    SOFT leaves its memory where it is (PAUSED); HARD puts it into a file of the machine's, and frees what it took of
+    the host (SAVED). A machine that is so already stays so; a paused one can be saved. One that has ended is told as it
+    is. What raises `HostFault` leaves the guest with its memory, running or paused.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def resume(connection: Connection, host: Host, handle: Handle) -> MachineState:
+    """Have a guest that was suspended in either way go on where it stood; return when it does.
+
+    One that runs goes on running; one that has ended is told as it is. `HostFault` says that it cannot go on now.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
 def shut_down(connection: Connection, host: Host, handle: Handle, how: Stop) -> MachineState:
-    """Ask the guest to power off (returns at once), or force it off (returns when it is); absent is success."""
+    """Ask the guest to power off (returns at once), or force it off (returns when it is); absent is success.
+
+    A guest that is suspended cannot be asked, and stays so; forced off, it is gone with its memory.
+    """
     raise NotImplementedError
 
 

@@ -107,6 +107,11 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
         exit=Exit.STOPPED,
         advice="Run it again when you want its results.",
     ),
+    Outcome.HELD: Meaning(
+        sentence="The job's owner put it on hold.",
+        exit=Exit.HELD,
+        advice="`vmf release` lets it be run, from its beginning.",
+    ),
     Outcome.JOB_FAULT: Meaning(
         sentence="The job asks for something that cannot be, or that somebody else has at the moment; it is held.",
         exit=Exit.HELD,

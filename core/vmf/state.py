@@ -10,7 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from vmf.errors import VmfError
-from vmf.model import Ending, Handle, Verdict
+from vmf.model import Ending, Handle, Suspend, Verdict
 
 
 class State(StrEnum):
@@ -19,6 +19,11 @@ class State(StrEnum):
     IDLE = "idle"
     STARTING = "starting"
     RUNNING = "running"
+    SUSPENDING = "suspending"
+    SUSPENDED = "suspended"
+    SAVED = "saved"
+    WAKING = "waking"
+    RESUMING = "resuming"
     STOPPING = "stopping"
     COLLECTING = "collecting"
     CLEANING = "cleaning"
@@ -32,20 +37,30 @@ MEANING = MappingProxyType({
     State.IDLE: "waits for a host with room",
     State.STARTING: "has a host; its machine is being made",
     State.RUNNING: "its guest runs",
+    State.SUSPENDING: "its guest is being suspended",
+    State.SUSPENDED: "its guest stands still; its memory stays on the host",
+    State.SAVED: "its guest stands still; its memory is in a file, and its host has the room back",
+    State.WAKING: "waits for room on its host to go on",
+    State.RESUMING: "its guest is being set going again",
     State.STOPPING: "its guest is to stop",
     State.COLLECTING: "its guest has ended; results are on their way",
     State.CLEANING: "its end is known; its machine is being removed",
     State.COMPLETED: "has ended by itself; the outcome says how",
-    State.HELD: "is at fault itself and waits for its owner",
+    State.HELD: "waits for its owner, who put it on hold or has something to mend",
     State.FAILED: "every host that could run it failed",
     State.REMOVED: "was stopped or removed",
 })  # fmt: skip
 
-TAKES_ROOM = frozenset({State.STARTING, State.RUNNING, State.STOPPING, State.CLEANING})
+TAKES_ROOM = frozenset({
+    State.STARTING, State.RUNNING, State.SUSPENDING, State.SUSPENDED, State.RESUMING, State.STOPPING, State.CLEANING,
+})  # fmt: skip
 """While its machine may run, a job takes its share of a host: until it has been seen off, or is removed.
 
 Results that find no place do not hold the room: whoever has begun to collect has given it back.
 """
+
+WANTS_ROOM = frozenset({State.IDLE, State.WAKING})
+"""It can only wait: for any host, or for the one that its machine is saved on."""
 
 ENDED = frozenset({State.COMPLETED, State.HELD, State.FAILED, State.REMOVED})
 
@@ -68,6 +83,46 @@ class LimitHit(Struct, frozen=True, kw_only=True, tag="limit-hit"):
 
     limit: str
     """A sentence that says of what, and what to raise."""
+
+
+class SuspendAsked(Struct, frozen=True, kw_only=True, tag="suspend-asked"):
+    """The owner wants the guest to stand still."""
+
+    how: Suspend
+
+
+class Suspended(Struct, frozen=True, kw_only=True, tag="suspended"):
+    """The guest stands still, with its memory in place."""
+
+
+class Saved(Struct, frozen=True, kw_only=True, tag="saved"):
+    """The guest stands still, and its memory is in a file."""
+
+
+class SuspendFailed(Struct, frozen=True, kw_only=True, tag="suspend-failed"):
+    """The guest could not be suspended, and is to go on."""
+
+    reason: str
+
+
+class ResumeAsked(Struct, frozen=True, kw_only=True, tag="resume-asked"):
+    """The owner wants the guest to go on."""
+
+
+class Readmitted(Struct, frozen=True, kw_only=True, tag="readmitted"):
+    """The host that the machine is saved on has room for it again, and the room is claimed."""
+
+
+class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
+    """The guest goes on."""
+
+
+class HoldAsked(Struct, frozen=True, kw_only=True, tag="hold-asked"):
+    """The owner wants the job to wait, without a machine."""
+
+
+class Released(Struct, frozen=True, kw_only=True, tag="released"):
+    """The owner has nothing against it any more that the job is run."""
 
 
 class StopAsked(Struct, frozen=True, kw_only=True, tag="stop-asked"):
@@ -94,7 +149,7 @@ class Completed(Struct, frozen=True, kw_only=True, tag="completed"):
 
 
 class Held(Struct, frozen=True, kw_only=True, tag="held"):
-    """Nothing of the machine is left; the job waits for its owner."""
+    """Nothing of the machine is left; the job waits for its owner to release it."""
 
 
 class Requeued(Struct, frozen=True, kw_only=True, tag="requeued"):
@@ -109,20 +164,63 @@ class Removed(Struct, frozen=True, kw_only=True, tag="removed"):
     """Nothing of the machine is left; the owner wanted the end."""
 
 
+Wish: TypeAlias = SuspendAsked | ResumeAsked | HoldAsked
+"""What an owner may want of a job that another process carries, beside its end."""
+
 Event: TypeAlias = (
-    Placed | Created | LimitHit | StopAsked | Ended | Judged | Completed | Held | Requeued | Failed | Removed
+    Placed
+    | Created
+    | Wish
+    | Suspended
+    | Saved
+    | SuspendFailed
+    | Readmitted
+    | Resumed
+    | LimitHit
+    | StopAsked
+    | Ended
+    | Judged
+    | Completed
+    | Held
+    | Released
+    | Requeued
+    | Failed
+    | Removed
 )
 
 TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyType({
     (State.IDLE, Placed): State.STARTING,
+    (State.IDLE, HoldAsked): State.CLEANING,
     (State.IDLE, StopAsked): State.STOPPING,
     (State.IDLE, Judged): State.CLEANING,
     (State.STARTING, Created): State.RUNNING,
+    (State.STARTING, HoldAsked): State.CLEANING,
     (State.STARTING, StopAsked): State.STOPPING,
     (State.STARTING, Judged): State.CLEANING,
     (State.RUNNING, LimitHit): State.STOPPING,
     (State.RUNNING, StopAsked): State.STOPPING,
     (State.RUNNING, Ended): State.COLLECTING,
+    (State.RUNNING, SuspendAsked): State.SUSPENDING,
+    (State.RUNNING, HoldAsked): State.CLEANING,
+    (State.SUSPENDING, Suspended): State.SUSPENDED,
+    (State.SUSPENDING, Saved): State.SAVED,
+    (State.SUSPENDING, SuspendFailed): State.RESUMING,
+    (State.SUSPENDING, Ended): State.COLLECTING,
+    (State.SUSPENDED, SuspendAsked): State.SUSPENDING,
+    (State.SUSPENDED, ResumeAsked): State.RESUMING,
+    (State.SUSPENDED, Resumed): State.RUNNING,
+    (State.SUSPENDED, HoldAsked): State.CLEANING,
+    (State.SUSPENDED, StopAsked): State.STOPPING,
+    (State.SUSPENDED, Ended): State.COLLECTING,
+    (State.SAVED, ResumeAsked): State.WAKING,
+    (State.SAVED, HoldAsked): State.CLEANING,
+    (State.SAVED, StopAsked): State.STOPPING,
+    (State.WAKING, Readmitted): State.RESUMING,
+    (State.WAKING, HoldAsked): State.CLEANING,
+    (State.WAKING, StopAsked): State.STOPPING,
+    (State.RESUMING, Resumed): State.RUNNING,
+    (State.RESUMING, Ended): State.COLLECTING,
+    (State.RESUMING, Judged): State.CLEANING,
     (State.STOPPING, Ended): State.COLLECTING,
     (State.STOPPING, Judged): State.CLEANING,
     (State.COLLECTING, Judged): State.CLEANING,
@@ -131,6 +229,7 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.CLEANING, Requeued): State.IDLE,
     (State.CLEANING, Failed): State.FAILED,
     (State.CLEANING, Removed): State.REMOVED,
+    (State.HELD, Released): State.IDLE,
 })  # fmt: skip
 
 
@@ -153,6 +252,11 @@ def advance(state: State, event: Event) -> State:
         return TRANSITIONS[state, type(event)]
     except KeyError:
         raise IllegalEvent(state, event) from None
+
+
+def legal(event: type[Event]) -> tuple[State, ...]:
+    """The states in which an event has a meaning, in the order of a life."""
+    return tuple(state for state in State if (state, event) in TRANSITIONS)
 
 
 def diagram() -> str:

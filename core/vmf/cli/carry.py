@@ -17,7 +17,7 @@ from vmf.cli import screen
 from vmf.cli.orphaned import orphans, take
 from vmf.cli.say import say
 from vmf.cli.session import Session, log_jobs
-from vmf.control import Server
+from vmf.control import AskJob, Message, Server, StopJobs
 from vmf.errors import Exit, VmfError
 from vmf.run import Engine, Notice, Remark, Stuck
 from vmf.store import Owned, Record, try_to_own
@@ -37,7 +37,7 @@ class Carrier:
         self.engine = Engine(
             store=session.store, plugins=session.plugins, hosts=session.hosts, tell=self.tell, adopt=self._adopt
         )
-        self.server = Server(session.home, lambda message: self.engine.stop(force=message.force, jobs=message.jobs))
+        self.server = Server(session.home, self._obey)
 
     def carry(self, jobs: Sequence[Owned]) -> tuple[Record, ...]:
         """Carry the jobs, and say what to do about those that did not complete; their last records."""
@@ -50,6 +50,13 @@ class Carrier:
             if advice := screen.advice(record):
                 say(advice)
         return last
+
+    def _obey(self, message: Message) -> None:
+        match message:
+            case StopJobs(jobs=jobs, force=force):
+                self.engine.stop(force=force, jobs=jobs)
+            case AskJob(job=job, wish=wish):
+                self.engine.ask(job, wish)
 
     def adopt(self, orphaned: Iterable[Record]) -> tuple[Owned, ...]:
         """Those of these orphans that nobody else was faster to take; said."""

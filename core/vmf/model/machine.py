@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from vmf.model.host import Facts, Host, Limits
 from vmf.model.image import Access, Bus, Disk, DiskFormat, Slice, bus_of
 from vmf.model.job import Job
-from vmf.model.parts import Clock, Firmware, Forward, NetworkType, NicModel, Protocol
+from vmf.model.parts import Clock, Firmware, Forward, NetworkType, NicModel, Protocol, Suspend
 from vmf.model.terms import LINE, MAC, MEBIBYTE, NAME
 
 
@@ -22,6 +22,12 @@ class Placement(Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...] = ()
     """What the host can, of what not all can."""
     reasons: tuple[str, ...]
+
+    def suspend(self, wish: Suspend | None) -> Suspend:
+        """How its machine is to be suspended: the host's word, else `wish`, else the job's, else what the host can."""
+        words = {True: Suspend.SOFT, False: Suspend.HARD, None: wish or self.job.suspend}
+        usual = Suspend.HARD if "soft-suspend" not in self.capabilities else Suspend.SOFT
+        return words[self.host.soft_suspend] or usual
 
 
 class MachineDisk(Struct, frozen=True, kw_only=True):
@@ -169,12 +175,16 @@ class Handle(Struct, frozen=True, kw_only=True):
 
 
 class Power(StrEnum):
-    """What the hypervisor says of a machine, and nothing else."""
+    """What the hypervisor says of a machine, and nothing else.
+
+    A machine that is SAVED has its memory in a file on its host, and takes neither memory nor processors there.
+    """
 
     ABSENT = "absent"
     OFF = "off"
     RUNNING = "running"
     PAUSED = "paused"
+    SAVED = "saved"
     UNKNOWN = "unknown"
 
 

@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     KILLED = "killed"
     LIMIT = "limit"
     STOPPED = "stopped"
+    HELD = "held"
     JOB_FAULT = "job-fault"
     HOST_FAULT = "host-fault"
 

@@ -12,8 +12,8 @@ import pluggy
 from vmf import hookspecs
 from vmf.ads import has
 from vmf.errors import UsageError
-from vmf.hookspecs import OPTIONAL, Report, unreported
-from vmf.model import Ending, Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Power, Stop
+from vmf.hookspecs import OPTIONAL, SUSPENDS, Report, unreported
+from vmf.model import Ending, Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Power, Stop, Suspend
 from vmf.plugins.failures import PluginFailed, translated
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,15 @@ class Hypervisor:
         """See `vmf.hookspecs.copy_out`."""
         return self._stream("copy_out", handle=handle, path=path)
 
+    def suspend(self, handle: Handle, how: Suspend) -> MachineState:
+        """See `vmf.hookspecs.suspend`."""
+        self._need(SUSPENDS[how])
+        return self._verb("suspend", MachineState, handle=handle, how=how)
+
+    def resume(self, handle: Handle) -> MachineState:
+        """See `vmf.hookspecs.resume`."""
+        return self._verb("resume", MachineState, handle=handle)
+
     def destroy(self, handle: Handle) -> MachineState:
         """See `vmf.hookspecs.destroy`."""
         return self._verb("destroy", MachineState, handle=handle)
@@ -129,13 +138,17 @@ class Hypervisor:
         return stream
 
     def _ask(self, verb: str, /, **arguments: object) -> Any:  # noqa: ANN401  # narrowed by the typed methods above
-        ability = OPTIONAL.get(verb)
-        if ability is not None and ability not in self._capabilities:
-            raise UsageError(
-                f"host {self.host.name}: type {self.host.type} does not have the ability {ability}",
-                hint=f"let the job ask for a host that has it: `requirements: {has(ability)}`",
-            )
+        if verb in OPTIONAL:
+            self._need(*OPTIONAL[verb])
         return self._call(verb, connection=self._connection, host=self.host, **arguments)
+
+    def _need(self, *abilities: str) -> None:
+        """Refuse what a type that has none of these abilities cannot do."""
+        if not self._capabilities.intersection(abilities):
+            raise UsageError(
+                f"host {self.host.name}: type {self.host.type} does not have the ability {' or '.join(abilities)}",
+                hint=f"let the job ask for a host that has it: `requirements: {has(abilities[0])}`",
+            )
 
     def _verb(self, verb: str, answer: type[T], /, **arguments: object) -> T:
         result = self._ask(verb, **arguments)
@@ -153,4 +166,4 @@ class Hypervisor:
 
 def _in_being(state: MachineState) -> bool:
     """Whether the machine has been started; one that was only defined is off, and nobody knows why."""
-    return state.power in {Power.RUNNING, Power.PAUSED} or state.ending not in {None, Ending.UNKNOWN}
+    return state.power in {Power.RUNNING, Power.PAUSED, Power.SAVED} or state.ending not in {None, Ending.UNKNOWN}

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import IO
 
 from vmf.errors import HostFault
-from vmf.model import Handle, MachineState, Placement, Power
+from vmf.model import Ending, Handle, MachineState, Placement, Power
 from vmf.plugins import Hypervisor
 from vmf.run.follower import Follower
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Console, Notice
 from vmf.run.orders import Orders
+from vmf.state import Ended
 from vmf.store import Record
 
+GONE = frozenset({Power.OFF, Power.ABSENT})
+POLL_SECONDS = 5.0
+"""How long a change may go unseen if the hypervisor's event is lost."""
 CONSOLE_SECONDS = 0.1
 """How long console output may go unseen."""
 
@@ -89,3 +93,10 @@ class Attempt:
 
     def _miss(self, fault: HostFault) -> None:
         self._remark(f"the console cannot be read: {fault.brief}")
+
+
+def ended(state: MachineState) -> Ended:
+    """How a machine that is GONE has ended."""
+    if state.power is Power.ABSENT:
+        return Ended(ending=Ending.KILLED, detail="the machine is gone from the host")
+    return Ended(ending=state.ending or Ending.UNKNOWN, detail=state.detail)

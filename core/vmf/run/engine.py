@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from math import inf
+from typing import Unpack
 
 from msgspec.structs import replace
 
@@ -20,9 +21,9 @@ from vmf.run.checksums import Checksums
 from vmf.run.hosts import Hosts
 from vmf.run.life import Life, Means
 from vmf.run.notices import Advanced, Notice, Remark, Stuck
-from vmf.run.orders import Orders
+from vmf.run.orders import Orders, Wanted
 from vmf.run.world import world
-from vmf.state import Event, Placed, State, StopAsked
+from vmf.state import WANTS_ROOM, Event, State, Wish
 from vmf.store import Owned, Ownership, Record, Store
 
 ROOM_SECONDS = 0.5
@@ -82,6 +83,10 @@ class Engine:
         """Ask jobs (all if none are named) to end; `force`: without asking their guests first."""
         self._inbox.put(lambda: self._order(jobs, stop=True, force=force))
 
+    def ask(self, job: int, wish: Wish) -> None:
+        """Tell one of the jobs what its owner wants of it."""
+        self._inbox.put(lambda: self._order({job}, wish=wish))
+
     def leave(self) -> None:
         """Leave every job as it is, to be adopted."""
         self._inbox.put(self._leave)
@@ -107,10 +112,10 @@ class Engine:
         self._patience = min(self._patience, time.monotonic() + LEAVE_SECONDS)
         self._order(None, leave=True)
 
-    def _order(self, jobs: Collection[int] | None, **wishes: bool) -> None:
+    def _order(self, jobs: Collection[int] | None, **wanted: Unpack[Wanted]) -> None:
         for number, orders in self._orders.items():
             if jobs is None or number in jobs:
-                orders.give(**wishes)
+                orders.give(**wanted)
 
     def _take(self, record: Record) -> None:
         """Sort a record by what it needs next."""
@@ -118,7 +123,7 @@ class Engine:
         orders = self._orders[record.id]
         if record.ended or orders.leave:
             self._owned.pop(record.id).release()
-        elif record.state is State.IDLE:
+        elif record.state in WANTS_ROOM:
             self._idle[record.id] = record
         else:
             self._alive.add(record.id)
@@ -171,13 +176,13 @@ class Engine:
         orders = self._orders[record.id]
         if orders.leave:
             return record
-        if orders.stop:
-            return self._advance(record, StopAsked())
+        if event := orders.heed(record.state):
+            return self._advance(record, event)
         placed = self._place(record)
         if isinstance(placed, Record):
             return placed
         reasons = "; ".join(f"{each.host}: {each.reason}" for each in placed.rejected)
-        if placed.hopeless:
+        if placed.hopeless and record.state is State.IDLE:
             return self._advance(record, self._life(record).give_up(f"no host is left that fits: {reasons}"))
         if self._waits.get(record.id) != reasons:
             self._waits[record.id] = reasons
@@ -193,7 +198,7 @@ class Engine:
         return record
 
     def _place(self, record: Record) -> Record | Unplaced:
-        offers = self._hosts.offers(record.hosts)
+        offers = self._hosts.offers((record.placement.host,) if record.placement else record.hosts)
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
             now = (
@@ -203,7 +208,6 @@ class Engine:
             return place(record.job, match(record.job, tuple(now), world=world()))
 
         placed = self._store.claim(record, choose)
-        if isinstance(placed, Record) and placed.placement is not None:
-            placement = placed.placement
-            return self._told(placed, Placed(host=placement.host.name, reasons=placement.reasons))
-        return placed
+        if isinstance(placed, Unplaced):
+            return placed
+        return self._told(placed, self._store.history(placed.id)[-1].event)

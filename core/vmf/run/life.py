@@ -21,7 +21,7 @@ from vmf.errors import HostFault, HostLost, JobFault, VmfError
 from vmf.model import Ending, Machine, MachineState, NetworkType, Outcome, Placement, Power, Stop
 from vmf.plugins import Plugins
 from vmf.result import Said, judge, verdict
-from vmf.run.attempt import Attempt
+from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.bases import Bases
 from vmf.run.checksums import Checksums
 from vmf.run.delivery import Delivery
@@ -31,10 +31,11 @@ from vmf.run.orders import Interrupted, Orders
 from vmf.run.progress import Progress
 from vmf.run.results import Parcel
 from vmf.run.staging import clear, furnish
+from vmf.run.suspension import Suspension
 from vmf.state import (
+    WANTS_ROOM,
     Completed,
     Created,
-    Ended,
     Event,
     Failed,
     Held,
@@ -43,18 +44,19 @@ from vmf.state import (
     Removed,
     Requeued,
     State,
-    StopAsked,
 )
 from vmf.store import Record, Store
 
-POLL_SECONDS = 5.0
-"""How long a change may go unseen if the hypervisor's event is lost."""
 GRACE_SECONDS = 10.0
 """How long a guest that was asked to power off may take."""
 FAULTS_MOST = 6
 """How often, one time after the other, a host may fail a job for which nothing else can be done."""
 LONGEST_PAUSE_SECONDS = 30.0
 """Between two attempts to reach a host that does not answer."""
+
+
+STANDING = frozenset({Power.PAUSED, Power.SAVED})
+"""Nobody in the guest can hear that it is to power off."""
 
 
 class Means(Struct, frozen=True, kw_only=True):
@@ -91,10 +93,11 @@ class Life:
             orders=orders,
             remark=self._remark,
         )
+        self.suspension = Suspension(lambda: self.record, attempt=self._attempt, orders=orders, blame=self._blame_host)
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
     def live(self) -> Record:
-        """Act until the job has ended, is idle again, or is to be left; the last record.
+        """Act until the job has ended, waits for room, or is to be left; the last record.
 
         Raises:
             HostFault: if its host, which answers, fails it again and again.
@@ -107,7 +110,7 @@ class Life:
     def _act(self) -> Record:
         pause, faults = 0.0, 0
         self._hosts.wake(self.record.machine, self.orders.wake)
-        while not (self.record.ended or self.record.state is State.IDLE or self.orders.leave):
+        while not (self.record.ended or self.record.state in WANTS_ROOM or self.orders.leave):
             try:
                 event = ACTIONS[self.record.state](self)
             except HostFault as fault:
@@ -128,8 +131,8 @@ class Life:
 
     def start(self) -> Event | None:
         """Make the machine, unless it is there already."""
-        if self.orders.stop:
-            return StopAsked()
+        if event := self.orders.heed(self.record.state):
+            return event
         try:
             machine = self._machine()
             hypervisor = self._attempt.hypervisor
@@ -140,7 +143,7 @@ class Life:
                 furnish(hypervisor, self.record, self._store.home, checksums=self._checksums, progress=progress)
             return Created(handle=hypervisor.create(machine))
         except Interrupted:
-            return None if self.orders.leave else StopAsked()
+            return None if self.orders.leave else self.orders.heed(self.record.state)
         except JobFault as fault:
             return self._delivery.settle(verdict(Outcome.JOB_FAULT, reason=str(fault), code=fault.code))
         except HostLost:
@@ -153,11 +156,11 @@ class Life:
         self._bases.begin()
         while not self.orders.leave:
             self.orders.wake.clear()
-            if self.orders.stop:
-                return StopAsked()
+            if event := self.orders.heed(self.record.state):
+                return event
             state = self._attempt.look()
-            if state.power in {Power.OFF, Power.ABSENT}:
-                return _ended(state)
+            if state.power in GONE:
+                return ended(state)
             if state.limit:
                 return LimitHit(limit=f"{state.limit}; {_remedy(self._attempt.placement)}")
             self._attempt.tell_pause(state)
@@ -172,7 +175,7 @@ class Life:
         state = self._powering_off()
         if state.power is Power.ABSENT:
             return self._delivery.settle(verdict(Outcome.STOPPED))
-        return None if self.orders.leave else _ended(state)
+        return None if self.orders.leave else ended(state)
 
     def collect(self) -> Event | None:
         """Read what the guest left, settle how it ended, and deliver; None if the job is to be left."""
@@ -221,11 +224,11 @@ class Life:
             return hypervisor.shut_down(handle, Stop.FORCE)
         deadline = time.monotonic() + GRACE_SECONDS
         state = MachineState(power=Power.UNKNOWN) if self.orders.force else hypervisor.shut_down(handle, Stop.ASK)
-        while state.power not in {Power.OFF, Power.ABSENT}:
+        while state.power not in GONE:
             self.orders.wake.clear()
             if self.orders.leave:
                 break
-            if self.orders.force or time.monotonic() >= deadline:
+            if self.orders.force or state.power in STANDING or time.monotonic() >= deadline:
                 self._remark("forcing the machine off")
                 return hypervisor.shut_down(handle, Stop.FORCE)
             self._attempt.wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
@@ -292,12 +295,6 @@ class Life:
         self._tell(Remark(record=self.record, text=text))
 
 
-def _ended(state: MachineState) -> Ended:
-    if state.power is Power.ABSENT:
-        return Ended(ending=Ending.KILLED, detail="the machine is gone from the host")
-    return Ended(ending=state.ending or Ending.UNKNOWN, detail=state.detail)
-
-
 def _remedy(placement: Placement) -> str:
     """What to raise, of the two that bound how much an overlay may grow."""
     ours, theirs = placement.job.disk_space, overlay_share(placement.job, placement.host)
@@ -309,6 +306,10 @@ def _remedy(placement: Placement) -> str:
 ACTIONS: Mapping[State, Callable[[Life], Event | None]] = MappingProxyType({
     State.STARTING: Life.start,
     State.RUNNING: Life.watch,
+    State.SUSPENDING: lambda life: life.suspension.suspend(),
+    State.SUSPENDED: lambda life: life.suspension.stand(),
+    State.SAVED: lambda life: life.suspension.rest(),
+    State.RESUMING: lambda life: life.suspension.resume(),
     State.STOPPING: Life.stop,
     State.COLLECTING: Life.collect,
     State.CLEANING: Life.clean,
@@ -316,5 +317,6 @@ ACTIONS: Mapping[State, Callable[[Life], Event | None]] = MappingProxyType({
 
 _CLOSING: Mapping[Outcome, type[Completed | Held | Removed]] = MappingProxyType({
     Outcome.JOB_FAULT: Held,
+    Outcome.HELD: Held,
     Outcome.STOPPED: Removed,
 })  # fmt: skip

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
 from vmf.model import Claim, Facts, Home, Host, Job, Placement
-from vmf.state import TAKES_ROOM, Event, Placed, State, advance
+from vmf.state import TAKES_ROOM, Event, Placed, Readmitted, State, advance
 from vmf.store.ownership import Ownership, own
 from vmf.store.record import Moment, Record, after
 
@@ -100,6 +100,7 @@ class Store:
 
         Raises:
             IllegalEvent: if the record's state has no such row.
+            UsageError: if a job that was held is to live again, and another live one has its name by now.
         """
         with self._transaction():
             return self._apply(record, event)
@@ -107,7 +108,8 @@ class Store:
     def claim(self, record: Record, choose: Callable[[Mapping[str, Claim]], Placement | T]) -> Record | T:
         """Let `choose` place the job, given what is taken of each host, and claim the place in the same transaction.
 
-        What it answers in place of a placement is handed back, and nothing is claimed.
+        What it answers in place of a placement is handed back, and nothing is claimed. A job whose machine is saved
+        keeps the placement that this was made for.
         """
         with self._transaction():
             placed = choose(self._taken())
@@ -115,6 +117,8 @@ class Store:
                 return placed
             claim = (record.id, placed.host.name, _encode(placed.job.claimed(record.token)))
             self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", claim)
+            if record.placement is not None:
+                return self._apply(record, Readmitted())
             record = replace(record, placement=placed)
             return self._apply(record, Placed(host=placed.host.name, reasons=placed.reasons))
 
@@ -253,13 +257,8 @@ class Store:
 
     def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...]) -> Owned:
         now = time.time()
-        try:
+        with _one_of_a_name(job.name, "--set metadata.name=ANOTHER"):
             row = self._db.execute("INSERT INTO jobs (name, live, record) VALUES (?, 1, '')", (job.name,))
-        except sqlite3.IntegrityError:
-            raise UsageError(
-                f"a live job is already called {job.name!r}",
-                hint=f"`vmf ps` shows it; `vmf rm {job.name}` removes it; or --set metadata.name=ANOTHER",
-            ) from None
         record = Record(
             id=row.lastrowid or 0,
             job=job,
@@ -284,15 +283,27 @@ class Store:
         return record
 
     def _keep(self, record: Record) -> None:
-        self._db.execute(
-            "UPDATE jobs SET live = ?, record = ? WHERE id = ?", (not record.ended, _encode(record), record.id)
-        )
+        row = (not record.ended, _encode(record), record.id)
+        with _one_of_a_name(record.job.name, f"`vmf rm {record.id}` forgets this one"):
+            self._db.execute("UPDATE jobs SET live = ?, record = ? WHERE id = ?", row)
 
     def _taken(self) -> dict[str, Claim]:
         taken: dict[str, Claim] = {}
         for host, claim in self._db.execute("SELECT host, claim FROM claims"):
             taken[host] = taken.get(host, Claim()) + _decode(claim, Claim)
         return taken
+
+
+@contextmanager
+def _one_of_a_name(name: str, otherwise: str) -> Iterator[None]:
+    """Refuse a second live job of a name."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise UsageError(
+            f"a live job is already called {name!r}",
+            hint=f"`vmf ps` shows it; `vmf rm {name}` removes it; or {otherwise}",
+        ) from None
 
 
 def _encode(value: object) -> bytes:

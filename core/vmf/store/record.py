@@ -8,8 +8,22 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.model import Ending, Handle, Host, Job, Placement, Verdict
-from vmf.state import ENDED, Created, Ended, Event, Judged, LimitHit, Placed, Requeued, State
+from vmf.model import Ending, Handle, Host, Job, Outcome, Placement, Suspend, Verdict
+from vmf.result import verdict
+from vmf.state import (
+    ENDED,
+    Created,
+    Ended,
+    Event,
+    HoldAsked,
+    Judged,
+    LimitHit,
+    Placed,
+    Released,
+    Requeued,
+    State,
+    SuspendAsked,
+)
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -39,6 +53,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """Where its guest is reached, once that is known and while it runs."""
     token: str
     """Random: what makes the job's results volumes its own."""
+    suspend: Suspend | None = None
+    """How its guest was last to be suspended."""
     ending: Ending | None = None
     """How this attempt's machine ended."""
     limit: str = ""
@@ -49,7 +65,7 @@ class Record(Struct, frozen=True, kw_only=True):
 
     @property
     def ended(self) -> bool:
-        """No event will come any more."""
+        """No engine has anything to do for it any more."""
         return self.state in ENDED
 
     @property
@@ -80,19 +96,25 @@ def after(record: Record, event: Event) -> Record:
             changes = {"attempt": record.attempt + 1, **_FRESH}
         case Created(handle=handle):
             changes = {"handle": handle}
+        case SuspendAsked(how=how):
+            changes = {"suspend": how}
+        case HoldAsked():
+            changes = {"verdict": verdict(Outcome.HELD)}
         case LimitHit(limit=limit):
             changes = {"limit": limit}
         case Ended(ending=ending):
             changes = {"address": "", "ending": ending}
-        case Judged(verdict=verdict, results=results):
-            changes = {"verdict": verdict, "results": Path(results) if results else None}
+        case Judged(verdict=judged, results=results):
+            changes = {"verdict": judged, "results": Path(results) if results else None}
+        case Released():
+            changes = {"placement": None, "verdict": None, "results": None}
         case Requeued():
             return _without_its_host(record)
     return replace(record, **changes)
 
 
 _FRESH: Mapping[str, Any] = MappingProxyType({
-    "originals": {}, "handle": None, "address": "", "ending": None, "limit": "", "verdict": None,
+    "originals": {}, "handle": None, "address": "", "suspend": None, "ending": None, "limit": "", "verdict": None,
 })  # fmt: skip
 """What an attempt begins with."""
 
