@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vmf import state
-from vmf.model import Ending, Handle
+from vmf.model import Ending, Handle, Suspend
 from vmf.result import Outcome, verdict
 from vmf.state import (
     ENDED,
@@ -17,14 +17,23 @@ from vmf.state import (
     Ended,
     Failed,
     Held,
+    HoldAsked,
     IllegalEvent,
     Judged,
     LimitHit,
     Placed,
+    Readmitted,
+    Released,
     Removed,
     Requeued,
+    ResumeAsked,
+    Resumed,
+    Saved,
     State,
     StopAsked,
+    SuspendAsked,
+    Suspended,
+    SuspendFailed,
     advance,
 )
 
@@ -32,6 +41,15 @@ PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 EVENTS = (
     Placed(host="h"),
     Created(handle=Handle(host="h", machine="m")),
+    SuspendAsked(how=Suspend.SOFT),
+    Suspended(),
+    Saved(),
+    SuspendFailed(reason="its host says no"),
+    ResumeAsked(),
+    Readmitted(),
+    Resumed(),
+    HoldAsked(),
+    Released(),
     LimitHit(limit="disk0 is full"),
     StopAsked(),
     Ended(ending=Ending.SHUTDOWN),
@@ -45,12 +63,29 @@ EVENTS = (
 OF = {type(event): event for event in EVENTS}
 ILLEGAL = [(before, event) for before in State for event in EVENTS if (before, type(event)) not in TRANSITIONS]
 TO_RUNNING = (Placed, Created)
+TO_SAVED = (*TO_RUNNING, SuspendAsked, Saved)
 LIVES = {
     "runs to its end": (*TO_RUNNING, Ended, Judged, Completed, State.COMPLETED),
     "is at fault before there is a machine": (Placed, Judged, Held, State.HELD),
     "is stopped before it has a host": (StopAsked, Judged, Removed, State.REMOVED),
     "is stopped before there is a machine": (Placed, StopAsked, Judged, Removed, State.REMOVED),
     "is stopped while it runs": (*TO_RUNNING, StopAsked, Ended, Judged, Removed, State.REMOVED),
+    "is suspended": (
+        *TO_RUNNING,
+        SuspendAsked,
+        Suspended,
+        ResumeAsked,
+        Resumed,
+        Ended,
+        Judged,
+        Completed,
+        State.COMPLETED,
+    ),
+    "gives its room back": (*TO_SAVED, ResumeAsked, Readmitted, Resumed, Ended, Judged, Completed, State.COMPLETED),
+    "is saved when it is suspended": (*TO_RUNNING, SuspendAsked, Suspended, SuspendAsked, Saved, State.SAVED),
+    "cannot be suspended": (*TO_RUNNING, SuspendAsked, SuspendFailed, Resumed, State.RUNNING),
+    "is stopped while it is saved": (*TO_SAVED, StopAsked, Ended, Judged, Removed, State.REMOVED),
+    "is held and released": (*TO_RUNNING, HoldAsked, Held, Released, Placed, State.STARTING),
     "takes more than it may": (*TO_RUNNING, LimitHit, Ended, Judged, Completed, State.COMPLETED),
     "ends by itself although it was told to stop": (*TO_RUNNING, StopAsked, Ended, Judged, Completed, State.COMPLETED),
     "is tried on another host": (Placed, Judged, Requeued, *TO_RUNNING, Ended, Judged, Completed, State.COMPLETED),
@@ -120,7 +155,8 @@ def test_every_state_has_a_meaning():
 
 
 def test_an_end_has_no_way_out_and_everything_else_has():
-    assert {before for before, _ in TRANSITIONS} == set(State) - ENDED
+    """But the owner can release a job that is held."""
+    assert {before for before, _ in TRANSITIONS} == set(State) - ENDED | {State.HELD}
 
 
 def test_every_state_can_be_reached():

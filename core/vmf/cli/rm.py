@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import time
-from pathlib import Path
 
 import msgspec
 
+from vmf.cli.ask import order
 from vmf.cli.carry import Carrier, carrying
 from vmf.cli.session import Session, add_format
-from vmf.control import StopJobs, Unreachable, send
+from vmf.control import StopJobs
 from vmf.errors import HostLost, UsageError
-from vmf.store import Ownership, Record, own, try_to_own
-
-PATIENCE_SECONDS = 5.0
-"""How long an owner without a socket may be one that is just starting or ending."""
+from vmf.store import Record, own
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +46,8 @@ def _meant(session: Session, word: str) -> Record:
 
 
 def _remove(session: Session, carrier: Carrier, record: Record, *, force: bool) -> None:
-    ownership = _end(session, record, force=force)
+    stop = StopJobs(jobs=(record.id,), force=force)
+    ownership = order(session, record, stop) or own(session.home, record.id)
     now = session.store.get(record.id)
     if now is None or now.ended:
         ownership.release()
@@ -63,20 +60,3 @@ def _remove(session: Session, carrier: Carrier, record: Record, *, force: bool) 
     # in this order, a removal that is killed in between can be typed again
     shutil.rmtree(session.home.job(record.id), ignore_errors=True)
     session.store.forget(record)
-
-
-def _end(session: Session, record: Record, *, force: bool) -> Ownership:
-    """Own the job: at once if nobody does, else after its engine has obeyed."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        if ownership := try_to_own(session.home, record.id):
-            return ownership
-        now = session.store.get(record.id) or record
-        try:
-            send(Path(now.engine), StopJobs(jobs=(record.id,), force=force))
-        except Unreachable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return own(session.home, record.id)

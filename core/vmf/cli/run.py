@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
-
-import msgspec
 
 from vmf.cli.carry import carrying
 from vmf.cli.checks import check_places, fit, results_folder
+from vmf.cli.detach import detach
 from vmf.cli.orphaned import orphans
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.cli.wait import await_all
-from vmf.errors import SetupError
 from vmf.model import Job
-from vmf.store import Owned, Record, owned
-
-DETACH_SECONDS = 30.0
+from vmf.store import Record
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +38,7 @@ def act(options: argparse.Namespace) -> int:
         asked = {record.id for record, _ in taken} | {record.id for record in again.values()}
         adopted = carrier.adopt(orphaned)
         if options.detach:
-            return _detach(session, (*taken, *adopted), form=options.format)
+            return detach(session, (*taken, *adopted), form=options.format)
         last = {record.id: record for record in carrier.carry((*taken, *adopted))}
         elsewhere = await_all(session, carrier, [each for each in again.values() if each.id not in last])
         return carrier.exit_code([*(record for record in last.values() if record.id in asked), *elsewhere])
@@ -54,37 +47,3 @@ def act(options: argparse.Namespace) -> int:
 def _is_again(record: Record, jobs: Sequence[Job]) -> bool:
     """Whether the orphan is one of these jobs, killed in an earlier run: it is carried on, not run twice."""
     return any(record.job == job and record.folder == results_folder(job) for job in jobs)
-
-
-def _detach(session: Session, jobs: Sequence[Owned], *, form: str) -> int:
-    """Hand the jobs to an engine of their own: a `vmf wait` in a session of its own."""
-    for _, ownership in jobs:
-        ownership.release()
-    numbers = [record.id for record, _ in jobs]
-    if not numbers:  # all were orphans, and another engine was faster
-        return 0
-    log = session.home.job(numbers[0]) / "engine.log"
-    with log.open("ab") as out:
-        engine = subprocess.Popen(
-            [sys.executable, "-P", "-m", "vmf", "wait", *map(str, numbers)],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    deadline = time.monotonic() + DETACH_SECONDS
-    while not all(_is_taken(session, number) for number in numbers):
-        if engine.poll() is not None or time.monotonic() > deadline:
-            raise SetupError("the engine in the background did not start", hint=f"its words are in {log}")
-        time.sleep(0.02)
-    for record, _ in jobs:
-        name = record.job.name
-        said = f"{name}: job {record.id} goes on in the background; `vmf wait {name}` waits for it"
-        detached = {"job": name, "id": record.id, "detached": True}
-        print(msgspec.json.encode(detached).decode() if form == "json" else said)
-    return 0
-
-
-def _is_taken(session: Session, number: int) -> bool:
-    record = session.store.get(number)
-    return record is None or record.ended or owned(session.home, number)

@@ -22,7 +22,7 @@ from vmf.files.console import Escaper, one_line
 from vmf.model import Placement
 from vmf.result import MEANING
 from vmf.run import Advanced, Console, Notice, Remark, Staging, Stuck
-from vmf.state import State
+from vmf.state import Event, State, SuspendFailed
 from vmf.store import Record
 from vmf.units import format_duration
 
@@ -140,7 +140,12 @@ def _words(notice: Advanced | Remark | Staging | Stuck) -> str:
     if isinstance(notice, Stuck):
         name = notice.record.job.name
         return f"{fault(notice.error)}; the job is kept: `vmf wait {name}` carries it on, `vmf rm {name}` removes it"
-    record = notice.record
+    return _news(notice.record, notice.event)
+
+
+def _news(record: Record, event: Event) -> str:
+    if isinstance(event, SuspendFailed):
+        return f"could not be suspended: {event.reason}"
     if record.ended:
         return ending(record)
     if record.state is State.STARTING and record.placement is not None:

@@ -16,7 +16,7 @@ from vmf.cli.session import Session, add_format
 from vmf.errors import VmfError
 from vmf.files.sshkey import PRIVATE
 from vmf.model import MachineFacts, NetworkType, Verdict
-from vmf.state import MEANING, Created, Ended, Event, Judged, LimitHit, Placed, State
+from vmf.state import MEANING, Created, Ended, Event, Judged, LimitHit, Placed, State, SuspendAsked, SuspendFailed
 from vmf.store import Moment, Record, owned
 from vmf.units import format_count, format_size
 
@@ -148,18 +148,24 @@ def _clock(at: float) -> str:
 
 
 def _words(event: Event) -> str:
+    """What happened, in a line; the event's own name, where that says it all."""
+    words = str(event.__struct_config__.tag).replace("-", " ")
     match event:
         case Placed(host=host):
-            return f"placed on {host}"
+            words = f"placed on {host}"
         case Created(handle=handle):
-            return f"machine {handle.machine} is in being"
+            words = f"machine {handle.machine} is in being"
+        case SuspendAsked(how=how):
+            words = f"asked to be suspended, {how}"
+        case SuspendFailed(reason=reason):
+            words = f"could not be suspended: {reason}"
         case LimitHit(limit=limit):
-            return _flat(f"a limit was hit: {limit}")
+            words = f"a limit was hit: {limit}"
         case Ended(ending=ending, detail=detail):
-            return _flat(f"ended: {ending}{detail and f', {detail}'}")
+            words = f"ended: {ending}{detail and f', {detail}'}"
         case Judged(verdict=verdict):
-            return _flat(f"judged: {verdict.outcome}{verdict.reason and f', {verdict.reason}'}")
-    return str(event.__struct_config__.tag).replace("-", " ")
+            words = f"judged: {verdict.outcome}{verdict.reason and f', {verdict.reason}'}"
+    return _flat(words)
 
 
 def _flat(text: str) -> str:

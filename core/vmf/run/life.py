@@ -55,10 +55,6 @@ LONGEST_PAUSE_SECONDS = 30.0
 """Between two attempts to reach a host that does not answer."""
 
 
-STANDING = frozenset({Power.PAUSED, Power.SAVED})
-"""Nobody in the guest can hear that it is to power off."""
-
-
 class Means(Struct, frozen=True, kw_only=True):
     """What an engine lends to each of its lives."""
 
@@ -220,7 +216,7 @@ class Life:
     def _powering_off(self) -> MachineState:
         """The machine when it is off; or as it is, if it is to be left."""
         hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
-        if self.record.limit:
+        if self.record.limit or self.record.suspend:  # it stands still, and hears nobody
             return hypervisor.shut_down(handle, Stop.FORCE)
         deadline = time.monotonic() + GRACE_SECONDS
         state = MachineState(power=Power.UNKNOWN) if self.orders.force else hypervisor.shut_down(handle, Stop.ASK)
@@ -228,7 +224,7 @@ class Life:
             self.orders.wake.clear()
             if self.orders.leave:
                 break
-            if self.orders.force or state.power in STANDING or time.monotonic() >= deadline:
+            if self.orders.force or time.monotonic() >= deadline:
                 self._remark("forcing the machine off")
                 return hypervisor.shut_down(handle, Stop.FORCE)
             self._attempt.wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))

@@ -21,6 +21,7 @@ from vmf.state import (
     Placed,
     Released,
     Requeued,
+    Resumed,
     State,
     SuspendAsked,
 )
@@ -54,7 +55,7 @@ class Record(Struct, frozen=True, kw_only=True):
     token: str
     """Random: what makes the job's results volumes its own."""
     suspend: Suspend | None = None
-    """How its guest was last to be suspended."""
+    """How its guest is suspended, or to be; None: it is to run."""
     ending: Ending | None = None
     """How this attempt's machine ended."""
     limit: str = ""
@@ -90,33 +91,35 @@ class Moment(Struct, frozen=True, kw_only=True):
 
 def after(record: Record, event: Event) -> Record:
     """The record that an event leaves, but for its state."""
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {**_CHANGES.get(type(event), {})}
     match event:
         case Placed():
-            changes = {"attempt": record.attempt + 1, **_FRESH}
+            changes["attempt"] = record.attempt + 1
         case Created(handle=handle):
-            changes = {"handle": handle}
+            changes["handle"] = handle
         case SuspendAsked(how=how):
-            changes = {"suspend": how}
-        case HoldAsked():
-            changes = {"verdict": verdict(Outcome.HELD)}
+            changes["suspend"] = how
         case LimitHit(limit=limit):
-            changes = {"limit": limit}
+            changes["limit"] = limit
         case Ended(ending=ending):
-            changes = {"address": "", "ending": ending}
+            changes["ending"] = ending
         case Judged(verdict=judged, results=results):
-            changes = {"verdict": judged, "results": Path(results) if results else None}
-        case Released():
-            changes = {"placement": None, "verdict": None, "results": None}
+            changes |= {"verdict": judged, "results": Path(results) if results else None}
         case Requeued():
             return _without_its_host(record)
     return replace(record, **changes)
 
 
-_FRESH: Mapping[str, Any] = MappingProxyType({
-    "originals": {}, "handle": None, "address": "", "suspend": None, "ending": None, "limit": "", "verdict": None,
+_CHANGES: Mapping[type[Event], Mapping[str, Any]] = MappingProxyType({
+    Placed: {
+        "originals": {}, "handle": None, "address": "", "suspend": None, "ending": None, "limit": "", "verdict": None,
+    },
+    Resumed: {"suspend": None},
+    HoldAsked: {"verdict": verdict(Outcome.HELD)},
+    Ended: {"address": ""},
+    Released: {"placement": None, "verdict": None, "results": None},
 })  # fmt: skip
-"""What an attempt begins with."""
+"""What an event leaves, whatever it says; `Placed`: what an attempt begins with."""
 
 
 def _without_its_host(record: Record) -> Record:
