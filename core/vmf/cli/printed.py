@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -35,3 +36,12 @@ def refuse_terminal(*, hint: str) -> None:
     """
     if sys.stdout.isatty():
         raise UsageError("what a guest wrote could take over this terminal", hint=hint)
+
+
+def is_terminal() -> bool:
+    """Whether a table can be drawn: not on a pipe, nor where nothing is known of a cursor or a width."""
+    return (
+        sys.stdout.isatty()
+        and os.environ.get("TERM", "") not in {"", "dumb"}
+        and os.get_terminal_size(sys.stdout.fileno()).columns > 0
+    )

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import msgspec
 
-from vmf.cli.printed import show, table
+from vmf.cli.printed import is_terminal, show, table
 from vmf.cli.session import Session, add_format, add_long
 from vmf.store import Record, owned
 from vmf.units import format_duration
 
+WATCH_SECONDS = 0.5
+CLEAR = "\x1b[H\x1b[J"
+"""Has a terminal begin again at its upper left corner."""
 COLUMNS = ("ID", "NAME", "STATE", "HOST", "ELAPSED", "ADDRESS", "OUTCOME")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf ps`."""
     parser.add_argument("-a", "--all", action="store_true", help="list the jobs that have ended, too")
+    parser.add_argument("-w", "--watch", action="store_true", help="list them again whenever there is news")
     add_long(parser, "print the jobs' ads, with how each one ended")
     add_format(parser)
 
@@ -26,16 +32,43 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """List the jobs."""
     session = Session(options)
-    records = session.store.records() if options.all else session.store.live()
+    if not options.watch:
+        _show(session, _records(session, options), options)
+        return 0
+    with suppress(KeyboardInterrupt):
+        for records in _changes(session, options):
+            _show(session, records, options)
+            sys.stdout.flush()
+    return 0
+
+
+def _records(session: Session, options: argparse.Namespace) -> tuple[Record, ...]:
+    return session.store.records() if options.all else session.store.live()
+
+
+def _changes(session: Session, options: argparse.Namespace) -> Iterator[tuple[Record, ...]]:
+    """The jobs as they are now, and again whenever there is news; on a terminal all the time, in one place."""
+    told: object = None
+    clear = CLEAR if options.format == "text" and is_terminal() else ""
+    while True:
+        records = _records(session, options)
+        news = [(record, owned(session.home, record.id)) for record in records]
+        if clear or news != told:
+            print(clear, end="")
+            yield records
+        told = news
+        time.sleep(WATCH_SECONDS)
+
+
+def _show(session: Session, records: Sequence[Record], options: argparse.Namespace) -> None:
     if options.long:
         _show_ads(records, "json" if options.format == "json" else "old")
-        return 0
+        return
     rows = [_row(session, record) for record in records]
     if options.format == "json":
         print(msgspec.json.encode(rows, enc_hook=str).decode())
-        return 0
-    show("\n".join(table(COLUMNS, map(_cells, rows))))
-    return 0
+    else:
+        show("\n".join(table(COLUMNS, map(_cells, rows))))
 
 
 def _show_ads(records: Iterable[Record], form: str) -> None:

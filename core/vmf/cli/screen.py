@@ -6,7 +6,6 @@ A screen is called with every notice, on any thread; it is entered for the time 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ from typing import Protocol, Self, TextIO
 
 import msgspec
 
-from vmf.cli.printed import safe
+from vmf.cli.printed import is_terminal, safe
 from vmf.cli.telling import far
 from vmf.errors import VmfError
 from vmf.files.console import Escaper, one_line
@@ -110,20 +109,11 @@ def choose(*, form: str, console: bool) -> Screen:
     """The screen for this output."""
     if form == "json":
         return Json(sys.stdout)
-    if _is_terminal():
+    if is_terminal():
         from vmf.cli.live import Live  # noqa: PLC0415  # rich is slow to import and only a terminal wants it
 
         return Live(console=console)
     return Plain(console=console, out=sys.stdout)
-
-
-def _is_terminal() -> bool:
-    """Whether a table can be drawn: not on a pipe, nor where nothing is known of a cursor or a width."""
-    return (
-        sys.stdout.isatty()
-        and os.environ.get("TERM", "") not in {"", "dumb"}
-        and os.get_terminal_size(sys.stdout.fileno()).columns > 0
-    )
 
 
 def sentence(notice: Advanced | Remark | Staging | Stuck) -> str:
