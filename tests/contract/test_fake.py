@@ -12,28 +12,15 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from guests.fake import GUESTS
+from made_up import loaded
 from vmf.errors import HostFault, HostLost, JobFault
 from vmf.model import DiskFormat, Ending, Handle, Host, Image, Machine, MachineDisk, Power, Stop
-from vmf.plugins import HYPERVISORS, Plugins
 from vmf.result import Said
 from vmf.testing import fake, world
 from vmf.testing.abilities import lacking, requires, tried, tries
-from vmf.testing.bench import Bench
-from vmf.testing.contract import CAPABILITIES, Guests, HypervisorContract
+from vmf.testing.contract import CAPABILITIES, HypervisorContract
 
-GUESTS = Guests(
-    ends=f"echo vmf-ready\necho {'long ' * 14_000}\nwrite made made\nexit 7",
-    hangs="echo vmf-ready\nhang",
-    ignores="deaf\necho vmf-ready\nhang",
-    reboots="echo vmf-ready\nsleep 0.1\nreboot",
-    fills="echo vmf-ready\nfill",
-    hears="echo vmf-ready\nhear",
-    discs="echo vmf-ready\ndiscs 1",
-    tells="echo vmf-ready\ntell",
-    serves="echo vmf-ready\nserve",
-    calls="echo vmf-ready\ncall",
-    seconds=20,
-)
 MAKER = """
 import os, signal, sys
 from pathlib import Path
@@ -45,12 +32,6 @@ machine = msgspec.json.decode(sys.stdin.buffer.read(), type=Machine)
 fake.create(fake.connect(Path(sys.argv[1])), Host(name="made-up", type="fake"), machine)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-def fake_plugins():
-    plugins = Plugins()
-    plugins.add(HYPERVISORS, "fake", lambda: fake)
-    return plugins
 
 
 class TestFake(HypervisorContract):
@@ -67,7 +48,7 @@ class TestFake(HypervisorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def plugins(cls):
-        return fake_plugins()
+        return loaded()
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -83,14 +64,6 @@ class TestFake(HypervisorContract):
     @classmethod
     def guests(cls):
         return GUESTS
-
-
-@pytest.fixture
-def bench(tmp_path):
-    hypervisor = fake_plugins().connect(Host(name="made-up", type="fake"), tmp_path / "world")
-    bench = Bench(hypervisor, image=Image(name="none"), guests=GUESTS, folder=tmp_path)
-    yield bench
-    bench.close()
 
 
 @pytest.mark.parametrize(

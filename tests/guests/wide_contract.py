@@ -24,6 +24,7 @@ GUESTS = Guests(
     tells=TELLS,
     serves=SERVES,
     calls=CALLS,
+    counts='echo vmf-ready\nn=0; while :; do n=$((n+1)); echo "count $n"; sleep 0.2; done\n',
 )
 
 

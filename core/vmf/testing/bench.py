@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from vmf import plan
 from vmf.errors import VmfError
 from vmf.files import cdrom, disc, volume
 from vmf.model import MEBIBYTE, Handle, Image, Job, Machine, MachineState, Placement, Power, Results
-from vmf.plugins import Hypervisor
+from vmf.plugins import Hypervisor, Plugins
 from vmf.result import Word
 
 T = TypeVar("T")
@@ -62,11 +63,23 @@ class Guests(Struct, frozen=True, kw_only=True):
     calls: str = ""
     """For networks: asks for an address, calls the TCP port PORT at THERE, and writes `answered` or `silent`. A test
     puts a number for PORT, and for THERE an address or `gateway`: the guest's way to its host, if it has one."""
+    counts: str = ""
+    """For soft-suspend and hard-suspend: writes `count 1`, `count 2` and so on, each on a line and with a moment after
+    it, until it is asked to power off."""
     device: str = "vda"
     """What the guest calls its first disk, if its job says nothing of that."""
     seconds: float = 60
     """The longest that any of them may take to be ready, or to end."""
     memory: int = 256 * MEBIBYTE
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """What was seen of a machine that ran to its end."""
+
+    handle: Handle
+    before: MachineState
+    end: MachineState
+    machine: Machine
 
 
 class Bench:
@@ -130,12 +143,23 @@ class Bench:
         line = re.compile(rf"^{pattern}\r?$", re.MULTILINE)
         return self.until(lambda: [*line.finditer(self.console(handle).decode(errors="replace"))], bool)[0]
 
+    def counted(self, handle: Handle) -> int:
+        """How far a guest that counts has come; it must have left out no number, and have said none twice."""
+        said = [int(number) for number in re.findall(rb"^count (\d+)\r?\n", self.console(handle), re.MULTILINE)]
+        if said != [*range(1, len(said) + 1)]:
+            raise AssertionError(f"that is no way to count: {said}")
+        return len(said)
+
     def read(self, handle: Handle, folder: Path) -> Word:
         """The guest's word; what it handed over is unpacked into `folder`."""
         limits = volume.Limits(bytes=MEBIBYTE)
         magic = self._magics[handle.machine]
         with self.hypervisor.fetch(handle, "results") as stream:
             return volume.read(stream, magic=magic, wanted=(MADE,), folder=folder, limits=limits)
+
+    def able(self, plugins: Plugins) -> AbstractSet[str]:
+        """What the host has of the abilities that its plugin declares."""
+        return plugins.types[self.hypervisor.host.type].capabilities.keys() - self.facts.missing.keys()
 
     def names(self) -> set[str]:
         """The names of all machines of the host."""

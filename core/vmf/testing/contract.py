@@ -34,12 +34,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.hookspecs import API
-from vmf.model import Ending, Handle, Host, Image, Machine, MachineState, Power, Stop
+from vmf.model import Ending, Handle, Host, Image, MachineState, Power, Stop
 from vmf.plugins import Plugins
 from vmf.result import Said, Word
-from vmf.testing import contract_disks, contract_guests, contract_networks
+from vmf.testing import contract_disks, contract_guests, contract_networks, contract_suspends
 from vmf.testing.abilities import lacking, tried
-from vmf.testing.bench import MADE, READY, Bench, Guests
+from vmf.testing.bench import MADE, READY, Bench, Ended, Guests
 
 __all__ = ["Guests", "HypervisorContract"]
 
@@ -51,17 +51,11 @@ KILLED = MachineState(power=Power.OFF, ending=Ending.KILLED)
 ABSENT = MachineState(power=Power.ABSENT)
 
 
-class Ended(Struct, frozen=True, kw_only=True):
-    """What was seen of a machine that ran to its end."""
-
-    handle: Handle
-    before: MachineState
-    end: MachineState
-    machine: Machine
-
-
 class HypervisorContract(
-    contract_disks.DisksContract, contract_networks.NetworksContract, contract_guests.GuestsContract
+    contract_disks.DisksContract,
+    contract_networks.NetworksContract,
+    contract_guests.GuestsContract,
+    contract_suspends.SuspendsContract,
 ):
     """Subclass it, name it `Test…`, and give it the fixtures `host`, `image` and `guests`."""
 

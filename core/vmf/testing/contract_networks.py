@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -47,7 +46,7 @@ class NetworksContract:
     @classmethod
     def carded(cls, plugins: Plugins, bench: Bench, guests: Guests) -> tuple[Carded, ...]:
         """A machine with each card that the host has, or with the one that a job gets that names none."""
-        able = _able(plugins, bench)
+        able = bench.able(plugins)
         types = [each for each in (NetworkType.USER, *NetworkType) if f"network-{each}" in able]
         models: list[NicModel | None] = [each for each in NicModel if f"nic-{each}" in able]
         nics = [
@@ -62,7 +61,7 @@ class NetworksContract:
         self, plugins: Plugins, bench: Bench, carded: tuple[Carded, ...]
     ) -> None:
         """With the address that the job names, if it may name one, and a driver that is the card's own."""
-        may_name = "static-mac" in _able(plugins, bench)
+        may_name = "static-mac" in bench.able(plugins)
         for each in carded:
             driver = DRIVERS[each.nic.model] if each.nic.model else ".*"
             bench.told(each.handle, f"card {each.nic.mac if may_name else '.*'} {driver}")
@@ -95,7 +94,7 @@ class NetworksContract:
     @classmethod
     def abroad(cls, plugins: Plugins, bench: Bench, guests: Guests) -> Mapping[NetworkType, Carded]:
         """A machine on each network of the computer's own that the host has."""
-        able = _able(plugins, bench)
+        able = bench.able(plugins)
         bridge = bench.hypervisor.host.networks.bridge
         nics = (_nic(20, type=NetworkType.NAT), _nic(21, type=NetworkType.BRIDGE, bridge=bridge))
         offered = (each for each in nics if f"network-{each.type}" in able)
@@ -128,10 +127,6 @@ class NetworksContract:
     def test_a_guest_on_a_bridge_has_its_card_there(self, bench: Bench, abroad: Mapping[NetworkType, Carded]) -> None:
         """With the address that its job names; the bridge is the one that the host names."""
         bench.told(abroad[NetworkType.BRIDGE].handle, f"card {abroad[NetworkType.BRIDGE].nic.mac} .*")
-
-
-def _able(plugins: Plugins, bench: Bench) -> AbstractSet[str]:
-    return plugins.types[bench.hypervisor.host.type].capabilities.keys() - bench.facts.missing.keys()
 
 
 def _nic(number: int, **given: Any) -> MachineNic:  # noqa: ANN401  # fields of a card

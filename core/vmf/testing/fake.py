@@ -6,7 +6,10 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
     machines/NAME/files/        what was put there, and an overlay for each disk
     machines/NAME/started       the guest has been started, once and for all
     machines/NAME/alive         locked by the guest while it lives; the kernel lets go when it dies, however it dies
-    machines/NAME/ending        how the guest ended; if it is dead and there is none, it was killed
+    machines/NAME/pid           the guest's process
+    machines/NAME/paused        the guest stands still, if it is alive; `paused.asked`: it is to
+    machines/NAME/memory        if the guest is dead: what it needs to go on; `memory.asked`: it is to leave that here
+    machines/NAME/ending        how the guest ended; if it is dead and there is none, nor `memory`, it was killed
     machines/NAME/console.log   what the guest wrote to its console
     machines/NAME/keys          what was typed on it; locked by whoever types
     machines/NAME/drive1        what is on the disc in the guest's second drive, if it was put there while it ran
@@ -38,10 +41,22 @@ from vmf.files.access import open_disk
 from vmf.files.beside import appearing
 from vmf.files.console import one_line
 from vmf.hookspecs import API, HypervisorType, Report, hookimpl
-from vmf.model import Address, Facts, Handle, Host, Machine, MachineFacts, MachineState, NetworkType, Power, Stop
+from vmf.model import (
+    Address,
+    Facts,
+    Handle,
+    Host,
+    Machine,
+    MachineFacts,
+    MachineState,
+    NetworkType,
+    Power,
+    Stop,
+    Suspend,
+)
 from vmf.testing import disc, samples
 from vmf.testing.terminal import Terminal
-from vmf.testing.world import Nudges, World, overlay
+from vmf.testing.world import ALIVE, Nudges, World, overlay
 
 VERSION = "1"
 CONSOLE_MOST = 64 * 1024
@@ -61,6 +76,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "disk-virtio": "disks may be attached to virtio",
     "guest-agent": "a guest may run an agent",
     "guest-files": "files can be copied into a running guest, and out of it",
+    "hard-suspend": "the memory of a suspended guest can be put into a file",
     "live-results": "the results volume can be read while the guest runs",
     "media-change": "discs can be changed while the guest runs",
     "network-user": "machines may have a network that reaches nobody",
@@ -70,6 +86,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "nic-virtio": "the network card may be a virtio one",
     "port-forwards": "ports of this computer are forwarded to machines",
     "shares": "folders of the host are shared",
+    "soft-suspend": "a suspended guest can keep its memory",
     "static-mac": "a job may name the MAC address of its card",
     "vnc": "machines may have screens",
     "whole-disks": "disks come back with all that is in them",
@@ -164,7 +181,7 @@ def console(connection: World, handle: Handle, offset: int) -> bytes:
 def facts(connection: World, handle: Handle) -> MachineFacts:
     """Say where the guest would be, if it is alive."""
     connection.stumble("facts")
-    machine = connection.running(handle.machine)
+    machine = connection.definition(handle.machine, ALIVE)
     if machine is None:
         return MachineFacts()
     folder, nic = connection.machine(handle.machine), machine.nic
@@ -193,7 +210,7 @@ def _ports(folder: Path) -> tuple[int, ...]:
 def change_media(connection: World, handle: Handle, drive: int, name: str) -> MachineState:
     """Say what is on the disc in the file that stands for the drive."""
     connection.stumble("change_media")
-    folder, machine = connection.machine(handle.machine), connection.running(handle.machine)
+    folder, machine = connection.machine(handle.machine), connection.definition(handle.machine, ALIVE)
     if machine is None or drive >= len(machine.cdroms):
         raise JobFault(f"machine {handle.machine} has no drive {drive}", code=HoldCode.MACHINE_INVALID)
     if drive == 0 and machine.cdroms[0].file:
@@ -213,9 +230,9 @@ def change_media(connection: World, handle: Handle, drive: int, name: str) -> Ma
 def open_console(connection: World, handle: Handle) -> Terminal:
     """Look at the log as it grows, and keep what is typed for the guest."""
     connection.stumble("open_console")
-    if connection.running(handle.machine) is None:
+    if connection.definition(handle.machine, ALIVE) is None:
         raise JobFault(f"machine {handle.machine} does not run", code=HoldCode.REFUSED)
-    return Terminal(connection.machine(handle.machine), lambda: connection.state(handle.machine).power is Power.RUNNING)
+    return Terminal(connection.machine(handle.machine), lambda: connection.state(handle.machine).power in ALIVE)
 
 
 @hookimpl
@@ -241,10 +258,26 @@ def copy_out(connection: World, handle: Handle, path: str) -> IO[bytes]:
 
 
 def _inside(connection: World, handle: Handle, path: str) -> Path:
-    machine = connection.running(handle.machine)
+    machine = connection.definition(handle.machine, {Power.RUNNING})
     if machine is None or not machine.agent:
         raise JobFault(f"no agent answers in the guest of {handle.machine}", code=HoldCode.REFUSED)
     return connection.machine(handle.machine) / "inside" / quote(path, safe="")
+
+
+@hookimpl
+def suspend(connection: World, handle: Handle, how: Suspend) -> MachineState:
+    """Have the guest stand still where it is, or leave its memory in a file."""
+    connection.stumble("suspend")
+    connection.suspend(handle.machine, how)
+    return connection.state(handle.machine)
+
+
+@hookimpl
+def resume(connection: World, handle: Handle) -> MachineState:
+    """Have the guest go on, in a process of its own."""
+    connection.stumble("resume")
+    connection.resume(handle.machine)
+    return connection.state(handle.machine)
 
 
 @hookimpl

@@ -12,6 +12,7 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     deaf              from now on, ignore being asked
     fill              fill the first disk: the machine stays paused until it is forced
     hear              wait for a line to be typed on the console, and say it
+    count             say `count 1`, `count 2` and so on, with a short pause after each, until asked to power off
     discs N           say the file `word` of the disc in drive N, again and again, until asked to power off
     call              call nobody, and say that nobody answered: there are no networks but those of type user
     serve             tell of its network card and answer calls, as `serves` of the contract suite's guests
@@ -22,8 +23,10 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     crash             crash
     reboot            begin anew with nothing made, if the machine may reboot; else power off without a word
 
-The end of the script is `exit 0`. While it sleeps, hangs, hears or says discs, it answers requests. It
-lives for five minutes at most; then it is killed.
+The end of the script is `exit 0`. While it sleeps, hangs, hears, counts or says discs, it answers requests, and can be
+suspended: whatever asks for that is a file that it renames, so one who takes it back in time has changed nothing. With
+its memory in a file its process ends, and another one goes on from there. It lives for five minutes at most, and as
+long again after each of those; then it is killed.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ import string
 import sys
 import tarfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -66,40 +70,63 @@ class Again(Exception):  # it is how a guest's life begins anew, not an error
     """The guest reboots."""
 
 
-class Guest:
-    """A running guest: its folder, what its CD holds, the ports that lead to it, and the files that it has made."""
+class Saved(Exception):  # it is how a guest's process ends, not an error
+    """The guest is to leave its memory in a file, which nobody can undo any more."""
 
-    def __init__(self, folder: Path, disc: dict[str, Any], ports: list[socket.socket]) -> None:
+
+class Memory:
+    """What a guest needs to go on where it stood, as plain data."""
+
+    def __init__(self, **kept: Any) -> None:  # noqa: ANN401  # as they were kept
+        self.step = 0
+        self.left = 0.0
+        """Seconds of a sleep that is not over."""
+        self.made: dict[str, str] = {}
+        self.deaf = False
+        self.heard = 0
+        self.counted = 0
+        self.answered = ""
+        vars(self).update(kept)
+
+
+class Guest:
+    """A running guest: its folder, what its CD holds, the ports that lead to it, and what it remembers."""
+
+    def __init__(self, folder: Path, disc: dict[str, Any], ports: list[socket.socket], memory: Memory) -> None:
         self._folder = folder
         self._disc = disc
-        self._made: dict[str, bytes] = {}
-        self._heeds = {signal.SIGTERM}
-        self._heard = 0
-        self._answered = ""
+        self._memory = memory
         self._calls = [each for each in ports if each.type == socket.SOCK_STREAM]
 
     def run(self) -> NoReturn:
-        """Follow the script to its end.
+        """Follow the script to its end, from the step on that it remembers.
 
         Raises:
             Off: it says how the guest ended.
             Again: if the guest is to begin anew.
+            Saved: if it is to go on in another process.
         """
-        words = {
-            "echo": self.echo, "args": self.args, "env": self.env,
-            "write": self.write, "sleep": self.sleep, "hang": self.hang, "deaf": self.deaf,
-            "fill": self.fill, "hear": self.hear, "discs": self.discs, "tell": self.tell,
-            "serve": self.serve, "call": self.call,
-            "exit": self.exit, "cut": self.cut, "silent": self.silent, "crash": self.crash,
-            "reboot": self.reboot,
+        for step, rest in self._steps()[self._memory.step :]:
+            step(rest)
+            self._memory.step += 1
+            self._memory.left = 0.0
+        self.exit("0")
+
+    def _steps(self) -> list[tuple[Callable[[str], None], str]]:
+        """What the script's lines say; a word that does something and then stays is a step for each."""
+        words: dict[str, tuple[Callable[[str], None], ...]] = {
+            "echo": (self.echo,), "args": (self.args,), "env": (self.env,),
+            "write": (self.write,), "sleep": (self.sleep,), "hang": (self.hang,), "deaf": (self.deaf,),
+            "fill": (self.fill, self.hang), "hear": (self.hear,), "discs": (self.discs,), "count": (self.count,),
+            "tell": (self.tell, self.hang), "serve": (self.card, self.serve), "call": (self.call, self.hang),
+            "exit": (self.exit,), "cut": (self.cut,), "silent": (self.silent,), "crash": (self.crash,),
+            "reboot": (self.reboot,),
         }  # fmt: skip
+        steps: list[tuple[Callable[[str], None], str]] = []
         for line in self._disc["run"].splitlines():
             word, _, rest = line.strip().partition(" ")
-            if word in words:
-                words[word](rest)
-            else:
-                self.echo(line)
-        self.exit("0")
+            steps += [(step, rest) for step in words[word]] if word in words else [(self.echo, line)]
+        return steps
 
     def echo(self, text: str) -> None:
         """Write a line to the console."""
@@ -118,19 +145,35 @@ class Guest:
     def write(self, rest: str) -> None:
         """Make a file."""
         name, _, text = rest.partition(" ")
-        self._made[name] = f"{text}\n".encode()
+        self._memory.made[name] = f"{text}\n"
 
     def sleep(self, seconds: str) -> None:
         """Stay busy, or until asked to power off."""
-        end = time.monotonic() + float(seconds)
+        memory = self._memory
+        memory.left = memory.left or float(seconds)
         while True:
-            self._answer()
-            if self._heeds & signal.sigpending():
+            if not memory.deaf and signal.SIGTERM in signal.sigpending():
                 raise Off("shutdown", "asked to power off")
-            left = end - time.monotonic()
-            if left <= 0:
+            self._stand_still()
+            self._answer()
+            if memory.left <= 0:
+                memory.left = 0.0
                 return
-            time.sleep(min(left, LOOK_SECONDS))
+            began = time.monotonic()
+            time.sleep(min(memory.left, LOOK_SECONDS))
+            memory.left -= time.monotonic() - began
+
+    def _stand_still(self) -> None:
+        """Do what the world asks for, for as long as it does."""
+        with suppress(FileNotFoundError):
+            (self._folder / "paused.asked").rename(self._folder / "paused")
+        while True:
+            with suppress(FileNotFoundError):
+                (self._folder / "memory.asked").rename(self._folder / "memory.new")
+                raise Saved
+            if not (self._folder / "paused").exists():
+                return
+            time.sleep(LOOK_SECONDS)
 
     def hang(self, _: str) -> None:
         """Stay until asked to power off."""
@@ -138,22 +181,21 @@ class Guest:
 
     def deaf(self, _: str) -> None:
         """Ignore being asked."""
-        self._heeds = set()
+        self._memory.deaf = True
         self.echo("deaf")
 
     def fill(self, _: str) -> None:
-        """Fill the first disk, and hang: a machine whose disk takes nothing more hears nobody."""
+        """Fill the first disk: a machine whose disk takes nothing more hears nobody."""
         (self._folder / "full").touch()
-        self._heeds = set()
-        self.hang("")
+        self._memory.deaf = True
 
     def hear(self, _: str) -> None:
         """Wait for a line to be typed on the console, and say it."""
         while True:
-            typed = _read(self._folder / "keys")[self._heard :].replace(b"\r", b"\n")
+            typed = _read(self._folder / "keys")[self._memory.heard :].replace(b"\r", b"\n")
             line, end = typed.partition(b"\n")[:2]
             if end:
-                self._heard += len(line) + 1
+                self._memory.heard += len(line) + 1
                 self.echo(f"heard {line.decode(errors='replace')}")
                 return
             self.sleep(str(LOOK_SECONDS))
@@ -165,10 +207,20 @@ class Guest:
                 self.echo(word)
             self.sleep(str(LOOK_SECONDS))
 
-    def serve(self, _: str) -> NoReturn:
-        """Tell of the network card, and answer whoever calls a forwarded port."""
+    def count(self, _: str) -> NoReturn:
+        """Say one number after the other."""
+        while True:
+            self._memory.counted += 1
+            self.echo(f"count {self._memory.counted}")
+            self.sleep(str(LOOK_SECONDS))
+
+    def card(self, _: str) -> None:
+        """Tell of the network card."""
         nic = json.loads((self._folder / "machine.json").read_text())["nic"]
         self.echo(f"card {nic['mac']} {DRIVERS.get(nic['model'], nic['model'])}")
+
+    def serve(self, _: str) -> NoReturn:
+        """Answer whoever calls a forwarded port."""
         while True:
             for listener in self._calls:
                 with suppress(BlockingIOError), listener.accept()[0] as call:
@@ -176,12 +228,11 @@ class Guest:
             self.sleep(str(LOOK_SECONDS))
 
     def call(self, _: str) -> None:
-        """Say what becomes of a call on a network that reaches nobody, and stay."""
+        """Say what becomes of a call on a network that reaches nobody."""
         self.echo("silent")
-        self.hang("")
 
     def tell(self, _: str) -> None:
-        """Tell what the machine is made of, write to it, and stay."""
+        """Tell what the machine is made of, and write to it."""
         machine = json.loads((self._folder / "machine.json").read_text())
         ahead = time.localtime().tm_gmtoff if machine["clock"] == "local" else 0
         self.echo(f"clock {int(time.time()) + ahead}")
@@ -192,7 +243,6 @@ class Guest:
             self._try_disk(number, disk)
         for share in machine["shares"]:
             self._try_share(share)
-        self.hang("")
 
     def _try_disk(self, number: int, disk: dict[str, Any]) -> None:
         files = self._folder / "files"
@@ -241,10 +291,10 @@ class Guest:
         for drive in self._folder.glob("request[0-9]*"):
             disc = _read(drive)
             asked = dict(word.split("=", 1) for word in shlex.split(disc[:REQUEST_HEAD].decode()))
-            nonce = asked.get("vmf_request", self._answered)
-            if nonce == self._answered:
+            nonce = asked.get("vmf_request", self._memory.answered)
+            if nonce == self._memory.answered:
                 continue
-            self._answered = nonce
+            self._memory.answered = nonce
             files = self._taken(asked["to"], disc[REQUEST_HEAD:]) if asked["to"] else self._offered(asked["out"])
             words = b"" if asked["to"] or files else f"ls: {asked['out']}: No such file or directory\n".encode()
             answer = b"%d %s\n%s" % (bool(words), nonce.encode(), words)
@@ -276,10 +326,11 @@ class Guest:
         """Overwrite the results volume with a tar, if it is the one that the CD names; what does not fit is lost."""
         if not self._disc["volume"]:
             return
-        files = [(name, self._made[name]) for name in self._disc["results"] if name in self._made]
+        made = self._memory.made
+        files = [(name, made[name].encode()) for name in self._disc["results"] if name in made]
         tar = _tar((("exit-code", f"{code}\n".encode()), *files, *end))
         with Path(self._disc["volume"]).open("r+b") as disk:
-            if not self._answered and disk.read(MAGIC_SIZE).hex() != self._disc["magic"]:
+            if not self._memory.answered and disk.read(MAGIC_SIZE).hex() != self._disc["magic"]:
                 self.echo("no disk begins with the magic of the CD")
                 return
             disk.seek(0)
@@ -305,54 +356,62 @@ def _tar(files: tuple[tuple[str, bytes], ...]) -> bytes:
 
 
 def _forwarded(folder: Path) -> list[socket.socket]:
-    """Open the ports that lead to the guest; the file `forwards` says which they are."""
+    """Open the ports that lead to the guest; the file `forwards` says which they are, and goes on saying so."""
     nic = json.loads((folder / "machine.json").read_text())["nic"]
+    forwards = nic["forwards"] if nic else ()
+    numbers = json.loads(_read(folder / "forwards") or "null") or [each["host_port"] or 0 for each in forwards]
     ports = []
-    for forward in nic["forwards"] if nic else ():
+    for forward, number in zip(forwards, numbers, strict=True):
         stream = forward["protocol"] == "tcp"
         port = socket.socket(type=(socket.SOCK_STREAM if stream else socket.SOCK_DGRAM) | socket.SOCK_NONBLOCK)
-        port.bind(("127.0.0.1", forward["host_port"] or 0))
+        port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, stream)  # calls that were answered are no hindrance
+        port.bind(("127.0.0.1", number))
         if stream:
             port.listen()
         ports.append(port)
-    new = folder / "forwards.new"
-    new.write_text(json.dumps([each.getsockname()[1] for each in ports]))
-    new.replace(folder / "forwards")
+    _write(folder / "forwards", [each.getsockname()[1] for each in ports])
     return ports
 
 
-def _live(folder: Path) -> None:
+def _write(path: Path, content: Any) -> None:  # noqa: ANN401  # whatever JSON can say
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(content))
+    new.replace(path)
+
+
+def _live(folder: Path, ports: list[socket.socket], memory: Memory) -> None:
     signal.alarm(LIFETIME)
     disc = json.loads((folder / "disc.json").read_text())
-    ports = _forwarded(folder)
     try:
         while True:
             with suppress(Again):
-                Guest(folder, disc, ports).run()
+                Guest(folder, disc, ports, memory).run()
+            memory = Memory()
+    except Saved:
+        _write(folder / "memory", vars(memory))
     except Off as off:
-        new = folder / "ending.new"
-        new.write_text(json.dumps({"ending": off.ending, "detail": off.detail}))
-        new.replace(folder / "ending")
+        _write(folder / "ending", {"ending": off.ending, "detail": off.detail})
 
 
 def main() -> None:
-    """Start the guest and return.
+    """Start the guest, or have one go on that has left its memory, and return.
 
     The guest holds the lock `alive` for as long as it lives. The world's lock, passed in, is held until the guest is
     under way, even if whoever took it is killed meanwhile.
     """
     folder, lock = Path(sys.argv[1]), int(sys.argv[2])
+    memory = Memory(**json.loads(_read(folder / "memory") or "{}"))
+    ports = _forwarded(folder)
     alive = os.open(folder / "alive", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(alive, fcntl.LOCK_EX)
     (folder / "started").touch()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # being asked waits until the guest listens
     if pid := os.fork():
-        new = folder / "pid.new"
-        new.write_text(str(pid))
-        new.replace(folder / "pid")
+        _write(folder / "pid", pid)
     else:
+        (folder / "memory").unlink(missing_ok=True)
         os.close(lock)
-        _live(folder)
+        _live(folder, ports, memory)
     os._exit(0)
 
 

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -19,11 +20,14 @@ import msgspec
 from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
-from vmf.model import Access, Ending, Machine, MachineState, Power, Stop
+from vmf.model import Access, Ending, Machine, MachineState, Power, Stop, Suspend
 from vmf.testing import disc
 from vmf.units import format_size
 
 WATCH_SECONDS = 0.02
+ALIVE = frozenset({Power.RUNNING, Power.PAUSED})
+STILL: MappingProxyType[Suspend, str] = MappingProxyType({Suspend.SOFT: "paused", Suspend.HARD: "memory"})
+"""The file that there is when a guest stands still; what asks for it is called the same, and `.asked`."""
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -74,16 +78,19 @@ class World:
         if not (folder / "started").exists():
             return MachineState(power=Power.OFF, ending=Ending.UNKNOWN, detail="defined, and not started yet")
         if _alive(folder):
-            return _full(folder) if (folder / "full").exists() else MachineState(power=Power.RUNNING)
+            return _living(folder)
+        if (folder / "memory").exists():
+            return MachineState(power=Power.SAVED)
         try:
             end = msgspec.json.decode((folder / "ending").read_bytes(), type=_End)
         except FileNotFoundError:
-            return MachineState(power=Power.OFF, ending=Ending.KILLED)
+            # it was killed, or has been resumed since its lock was tried
+            return _living(folder) if _alive(folder) else MachineState(power=Power.OFF, ending=Ending.KILLED)
         return MachineState(power=Power.OFF, ending=end.ending, detail=end.detail)
 
-    def running(self, name: str) -> Machine | None:
-        """The definition of a machine whose guest is alive."""
-        if self.state(name).power is not Power.RUNNING:
+    def definition(self, name: str, among: Collection[Power]) -> Machine | None:
+        """The definition of a machine that is in one of these states."""
+        if self.state(name).power not in among:
             return None
         return msgspec.json.decode((self.machine(name) / "machine.json").read_bytes(), type=Machine)
 
@@ -96,8 +103,32 @@ class World:
             if not (folder / "started").exists():
                 _start(folder, lock)
 
+    def suspend(self, name: str, how: Suspend) -> None:
+        """Ask the guest to stand still, if it is alive; return when it does, or is dead.
+
+        If this process is killed meanwhile, the guest may still do it: until it has, it runs, and can be resumed.
+        """
+        folder = self.machine(name)
+        with self._changing():
+            if _alive(folder):
+                (folder / f"{STILL[how]}.asked").touch()
+            while _alive(folder) and not (how is Suspend.SOFT and (folder / "paused").exists()):
+                time.sleep(WATCH_SECONDS)
+
+    def resume(self, name: str) -> None:
+        """Take back what asks the guest to stand still, and have one go on that does."""
+        folder = self.machine(name)
+        with self._changing() as lock:
+            for still in STILL.values():
+                (folder / f"{still}.asked").unlink(missing_ok=True)
+            (folder / "paused").unlink(missing_ok=True)
+            if (folder / "memory.new").exists() or (folder / "memory").exists():
+                _bury(folder)
+            if (folder / "memory").exists():
+                _start(folder, lock)
+
     def stop(self, name: str, how: Stop) -> None:
-        """Signal the guest, if it is alive; when forced, return only after it is dead."""
+        """Signal the guest, if it is alive and hears; when forced, return only after it is dead with its memory."""
         with self._changing():
             _stop(self.machine(name), how)
 
@@ -193,6 +224,13 @@ def _start(folder: Path, lock: int) -> None:
         )  # fmt: skip
 
 
+def _living(folder: Path) -> MachineState:
+    """A machine whose guest is alive."""
+    if (folder / "full").exists():
+        return _full(folder)
+    return MachineState(power=Power.PAUSED if (folder / "paused").exists() else Power.RUNNING)
+
+
 def _full(folder: Path) -> MachineState:
     """A machine whose guest has filled its first disk: up to its limit, if it has one, else the host's."""
     disks = msgspec.json.decode((folder / "machine.json").read_bytes(), type=Machine).disks
@@ -215,22 +253,33 @@ def _alive(folder: Path) -> bool:
 
 
 def _stop(folder: Path, how: Stop) -> None:
-    """Signal the guest if it is alive; when forced, return only after it is dead."""
+    """Signal the guest if it is alive and does not stand still; when forced, it is dead then, with its memory."""
+    if how is Stop.FORCE:
+        _signal(folder, signal.SIGKILL)
+        _bury(folder)
+        (folder / "memory").unlink(missing_ok=True)
+    elif not (folder / "paused").exists():
+        _signal(folder, signal.SIGTERM)
+
+
+def _signal(folder: Path, number: signal.Signals) -> None:
     try:
         process = os.pidfd_open(int((folder / "pid").read_text()))
     except (FileNotFoundError, ProcessLookupError):
         return
     try:
-        if not _alive(folder):  # asked after the process was opened: so the process is the guest, and no namesake
-            return
-        signal.pidfd_send_signal(process, signal.SIGKILL if how is Stop.FORCE else signal.SIGTERM)
+        if _alive(folder):  # asked after the process was opened: so the process is the guest, and no namesake
+            signal.pidfd_send_signal(process, number)
     except ProcessLookupError:
         return
     finally:
         os.close(process)
-    if how is Stop.FORCE:
-        with (folder / "alive").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def _bury(folder: Path) -> None:
+    """Wait until the guest is dead."""
+    with suppress(FileNotFoundError), (folder / "alive").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 def _write(path: Path, data: bytes) -> None:
