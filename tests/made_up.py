@@ -45,9 +45,9 @@ def raises(error):
     return fail
 
 
-def without(ability):
-    """The fake's abilities but for one."""
-    return {name: said for name, said in fake.hypervisor().capabilities.items() if name != ability}
+def without(*abilities):
+    """The fake's abilities but for these."""
+    return {name: said for name, said in fake.hypervisor().capabilities.items() if name not in abilities}
 
 
 def answers(answer):

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from made_up import HANDLE, MACHINE, VERBS, answers, errors, hypervisor, loaded, module, raises, says, without, wrapper
+from vmf.ads import has
 from vmf.errors import HostFault, JobFault, Refused, UsageError
-from vmf.hookspecs import OPTIONAL, hookimpl
-from vmf.model import Ending, Power, Stop
+from vmf.hookspecs import OPTIONAL, SUSPENDS, hookimpl
+from vmf.model import Ending, Power, Stop, Suspend
 from vmf.plugins import HYPERVISORS, PluginFailed
 
 
@@ -28,6 +29,7 @@ def call(hypervisor, verb):
         "change_media": {"handle": HANDLE, "drive": 0, "name": "files"},
         "copy_in": {"handle": HANDLE, "source": BytesIO(), "path": "/x"},
         "copy_out": {"handle": HANDLE, "path": "/x"},
+        "suspend": {"handle": HANDLE, "how": Suspend.SOFT},
     }.get(verb, {"handle": HANDLE})
     return getattr(hypervisor, verb)(**arguments)
 
@@ -46,7 +48,9 @@ class TestVerbs:
         with pytest.raises(PluginFailed, match=f"plugin fake did not answer {verb}"):
             call(hypervisor_, verb)
 
-    @pytest.mark.parametrize("verb", ["probe", "put", "create", "state", "console", "shut_down", "destroy", "machines"])
+    @pytest.mark.parametrize(
+        "verb", ["probe", "put", "create", "state", "console", "shut_down", "destroy", "machines", "resume"]
+    )
     def test_the_wrong_kind_of_answer_is_refused(self, connect, verb):
         hypervisor_ = connect(loaded(hypervisor=hypervisor(**{verb: answers(1)})))
         with pytest.raises(PluginFailed, match=f"plugin fake answered {verb} with int"):
@@ -85,18 +89,28 @@ class TestOptionalVerbs:
     def test_what_is_declared_is_answered(self, verb):
         assert errors(loaded(hypervisor=hypervisor(**{verb: None})))["fake"] == f"does not answer {verb}"
 
-    @pytest.mark.parametrize("verb", OPTIONAL)
-    def test_what_is_answered_is_declared(self, verb):
-        plugins = loaded(hypervisor=hypervisor(hypervisor=says(capabilities=without(OPTIONAL[verb]))))
-        assert f"{verb} without declaring {OPTIONAL[verb]}" in errors(plugins)["fake"]
+    @pytest.mark.parametrize(("verb", "any_of"), OPTIONAL.items())
+    def test_what_is_answered_is_declared(self, verb, any_of):
+        plugins = loaded(hypervisor=hypervisor(hypervisor=says(capabilities=without(*any_of))))
+        assert f"{verb} without declaring {' or '.join(any_of)}" in errors(plugins)["fake"]
 
-    @pytest.mark.parametrize("verb", OPTIONAL)
-    def test_what_is_not_declared_is_not_asked_for(self, connect, verb):
-        idle = {each: None for each, ability in OPTIONAL.items() if ability == OPTIONAL[verb]}
-        plugin = hypervisor(hypervisor=says(capabilities=without(OPTIONAL[verb])), **idle)
-        with pytest.raises(UsageError, match=f"type fake does not have the ability {OPTIONAL[verb]}") as caught:
+    @pytest.mark.parametrize(("verb", "any_of"), OPTIONAL.items())
+    def test_what_is_not_declared_is_not_asked_for(self, connect, verb, any_of):
+        idle = {each: None for each, abilities in OPTIONAL.items() if abilities == any_of}
+        plugin = hypervisor(hypervisor=says(capabilities=without(*any_of)), **idle)
+        with pytest.raises(UsageError, match=f"type fake does not have the ability {any_of[0]}") as caught:
             call(connect(loaded(hypervisor=plugin)), verb)
-        assert "`requirements: Has" in caught.value.hint
+        assert caught.value.hint.endswith(f"`requirements: {has(any_of[0])}`")
+
+    @pytest.mark.parametrize(("how", "other"), [tuple(Suspend), tuple(Suspend)[::-1]])
+    def test_one_who_can_suspend_in_one_way_is_not_asked_for_the_other(self, connect, how, other):
+        able = hypervisor(hypervisor=says(capabilities=without(SUSPENDS[other])))
+        hypervisor_ = connect(loaded(hypervisor=able))
+        assert hypervisor_.suspend(HANDLE, how).power is Power.ABSENT
+        assert hypervisor_.resume(HANDLE).power is Power.ABSENT
+        with pytest.raises(UsageError, match=f"type fake does not have the ability {SUSPENDS[other]}\n") as caught:
+            hypervisor_.suspend(HANDLE, other)
+        assert caught.value.hint.endswith(f"`requirements: {has(SUSPENDS[other])}`")
 
 
 class TestWrappers:

@@ -122,7 +122,6 @@ SSH = Connection(transport=Transport.SSH, address="a")
         ({"connection": SSH}, "transport-ssh", "spec.connection.transport"),
         ({"networks": Networks(types=(NetworkType.NAT,))}, "network-nat", "spec.networks.types"),
         ({"boot": HostBoot()}, "default-kernel", "spec.boot"),
-        ({"soft_suspend": False}, "hard-suspend", "spec.soft_suspend"),
         ({"continue_": "true"}, "policy", "spec.continue"),
         ({"guests": ("a",)}, "guest-of", "spec.guests"),
     ],
