@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,6 +169,11 @@ class Shell:
             return [each for each in store.records() if name in {"", each.job.name}]
         finally:
             store.close()
+
+    def holders(self) -> tuple[Record, ...]:
+        """The jobs that hold room on a host."""
+        with closing(Store(Home(root=self.home))) as store:
+            return store.holders()
 
     def row(self, name: str) -> str:
         """The latest job of this name as `vmf ps` shows it."""

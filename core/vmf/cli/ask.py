@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from vmf.cli.session import Session, add_format
 from vmf.control import AskJob, Message, Unreachable, send
-from vmf.errors import UsageError, VmfError
+from vmf.errors import HostFault, UsageError
 from vmf.state import MEANING, Event, SuspendFailed, Wish, legal
 from vmf.store import Ownership, Record, owned, try_to_own
 
@@ -42,7 +42,7 @@ def ask(options: argparse.Namespace, asking: Asking, wish: Callable[[Record], Wi
 
     Raises:
         UsageError: at the first that cannot, as it is.
-        VmfError: at the first that could not be made to.
+        HostFault: at the first whose host failed it.
     """
     session = Session(options)
     records = [able(session.store.find(word), asking.wish, asking.participle) for word in options.jobs]
@@ -98,7 +98,7 @@ def _followed(session: Session, record: Record, asking: Asking, seen: int) -> Re
             if type(moment.event) in asking.done:
                 return session.store.get(record.id) or record
             if isinstance(moment.event, SuspendFailed):
-                raise VmfError(f"{name} could not be {asking.participle}: {moment.event.reason}")
+                raise HostFault(f"{name} could not be {asking.participle}: {moment.event.reason}")
         now = session.store.get(record.id)
         if now is None or now.ended:
             raise UsageError(f"{name} ended before it was {asking.participle}")
