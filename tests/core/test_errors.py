@@ -37,7 +37,7 @@ def page():
         "",
         "## Why a job is held",
         "",
-        "A job that is held by vmf is at fault itself; the reason says what to mend. `vmf release` lets a held job be run.",
+        "A job that vmf holds is at fault itself; the reason says what to mend. `vmf release` lets a held job be run.",
         "",
         "| code | meaning |",
         "|---|---|",

@@ -18,7 +18,7 @@ from vmf.errors import HostFault
 from vmf.files import programs
 from vmf.files.access import blocker, open_disk
 from vmf.hookspecs import Report, unreported
-from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop
+from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop, Suspend
 from vmf_kvm import account, agent, daemon, media, network, nics, stops, system, usable
 from vmf_kvm.account import Account
 from vmf_kvm.disks import in_place, overlays, written
@@ -27,13 +27,13 @@ from vmf_kvm.drives import overlay
 from vmf_kvm.faults import ports, sentences
 from vmf_kvm.flatten import whole
 from vmf_kvm.folder import PLAIN, Folder, beneath
-from vmf_kvm.place import CONSOLE, SOCKET_FOLDERS, Place, Socket
+from vmf_kvm.place import CONSOLE, MEMORY, SOCKET_FOLDERS, Place, Socket
 from vmf_kvm.server import Server
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.terminal import Terminal
 from vmf_libvirt import networks
 from vmf_libvirt.client import Client
-from vmf_libvirt.described import macs
+from vmf_libvirt.described import macs, memory
 from vmf_libvirt.errors import LibvirtFault, blaming_job
 from vmf_libvirt.states import DomainState, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
@@ -81,14 +81,16 @@ class Connection:
         if not found or not self._was_started(machine.name, *found):
             self._make(usable.settled(machine, roots), is_defined=found is not None)
         if self.daemon.cgroups:
-            self.client.cap(machine.name, memory=machine.memory + OVERHEAD)
+            self._cap(machine.name, machine.memory)
 
     def state(self, machine: str) -> MachineState:
         """What the machine is doing; how it ended, if libvirt has forgotten that, from the log of its QEMU."""
         found = self.client.state(machine)
         if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
             reason = self._logged_reason(machine)
-            return found if reason is None else ended(reason)
+            found = found if reason is None else ended(reason)
+        if found.power is Power.SAVED and not self.folder(machine).has(MEMORY):
+            return MachineState(power=Power.OFF, ending=Ending.KILLED, detail="its memory was thrown away")
         if found.power is not Power.PAUSED:
             return found
         errors, description = self.client.disk_errors(machine), self.client.description(machine)
@@ -152,9 +154,34 @@ class Connection:
         """Connect to the socket of the serial console."""
         return Terminal(self.folder(machine), Path(self._place(machine).socket(machine, Socket.CONSOLE)))
 
+    def suspend(self, machine: str, how: Suspend) -> MachineState:
+        """Have the guest stand still, with its memory in place or in a file of the machine's folder."""
+        if how is Suspend.SOFT:
+            self.client.suspend(machine)
+        else:
+            self.client.save(machine, self._place(machine).file(MEMORY))
+        return self.state(machine)
+
+    def resume(self, machine: str) -> MachineState:
+        """Have the guest go on; the file with its memory goes when it does."""
+        if self.state(machine).power is Power.SAVED:
+            self.client.restore(machine, self._place(machine).file(MEMORY))
+        else:
+            self.client.resume(machine)
+        if self.daemon.cgroups:
+            self._cap(machine, memory(self.client.description(machine)))
+        state = self.state(machine)
+        if state.power is Power.RUNNING:
+            self.folder(machine).discard(MEMORY)
+        return state
+
     def shut_down(self, machine: str, how: Stop) -> MachineState:
-        """Press the power button, or pull the plug."""
-        {Stop.ASK: self.client.ask_off, Stop.FORCE: self.client.force_off}[how](machine)
+        """Press the power button, or pull the plug, of a guest that is saved as well."""
+        if how is Stop.FORCE:
+            self.client.force_off(machine)
+            self.folder(machine).discard(MEMORY)
+        else:
+            self.client.ask_off(machine)
         return self.state(machine)
 
     def copy_in(self, machine: str, source: IO[bytes], path: str) -> int:
@@ -192,6 +219,9 @@ class Connection:
     def machines(self) -> tuple[str, ...]:
         """Every machine that vmf made, and every folder of one."""
         return tuple(sorted({*self.client.machines(), *(each.name for each in self.daemon.machines.iterdir())}))
+
+    def _cap(self, machine: str, size: int) -> None:
+        self.client.cap(machine, memory=size + OVERHEAD)
 
     def _make(self, machine: Machine, *, is_defined: bool) -> None:
         devices = usable.check_files(in_place(machine), self.daemon.account, written=written(machine))

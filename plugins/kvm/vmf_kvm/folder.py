@@ -158,6 +158,20 @@ class Folder(Struct, frozen=True, kw_only=True):
             found = [each for each in files if names.fullmatch(each.name)]
             return {each.name: each.stat(follow_symlinks=False).st_blocks * sparse.BLOCK for each in found}
 
+    def discard(self, name: str) -> None:
+        """Remove a file; absent is success.
+
+        Raises:
+            HostFault: if it cannot be removed.
+        """
+        _check(name)
+        with (
+            _blaming_host(self.path / name),
+            contextlib.suppress(FileNotFoundError),
+            beneath(self.machines, self.name) as folder,
+        ):
+            _unlink(name, folder)
+
     def remove(self) -> None:
         """Remove the folder with all that is in it; absent is success.
 

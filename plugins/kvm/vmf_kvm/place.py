@@ -13,6 +13,8 @@ from vmf.errors import HoldCode, JobFault
 
 CONSOLE = "console.log"
 NVRAM = "nvram"
+MEMORY = "memory"
+"""The memory of a guest that is saved."""
 SOCKET_FOLDERS = ("run", "console")
 """Folders below the host's, one in the other, of the machines' sockets."""
 _UNWRITABLE = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from vmf.hookspecs import API, HypervisorType, Report, hookimpl
-from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Placement, Stop
+from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Placement, Stop, Suspend
 from vmf.rules import Check
 from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import KvmHost, settings
@@ -109,6 +109,18 @@ def copy_in(connection: Connection, handle: Handle, source: IO[bytes], path: str
 def copy_out(connection: Connection, handle: Handle, path: str) -> IO[bytes]:
     """Read by the QEMU guest agent."""
     return connection.copy_out(handle.machine, path)
+
+
+@hookimpl
+def suspend(connection: Connection, handle: Handle, how: Suspend) -> MachineState:
+    """Pause the domain, or save it."""
+    return connection.suspend(handle.machine, how)
+
+
+@hookimpl
+def resume(connection: Connection, handle: Handle) -> MachineState:
+    """Let the domain go on, or restore it."""
+    return connection.resume(handle.machine)
 
 
 @hookimpl

@@ -232,6 +232,22 @@ class Client:
         """End a machine, if it runs; it is off on return."""
         self.on(machine, domains.force_off)
 
+    def suspend(self, machine: str) -> None:
+        """Have the guest of a machine stand still, if it runs."""
+        self.on(machine, domains.suspend)
+
+    def save(self, machine: str, file: str) -> None:
+        """Put a guest's memory into a file and end its machine, if it runs."""
+        self.on(machine, functools.partial(domains.save, file=file))
+
+    def resume(self, machine: str) -> None:
+        """Have a guest go on that stands still in its memory."""
+        self.on(machine, domains.resume)
+
+    def restore(self, machine: str, file: str) -> None:
+        """Have a guest go on whose memory is in a file, on the machine as it is defined."""
+        self.on(machine, functools.partial(domains.restore, file=file))
+
     def undefine(self, machine: str) -> None:
         """Remove the definition of a machine that is off, and all that libvirt keeps with it."""
         self.on(machine, domains.undefine)

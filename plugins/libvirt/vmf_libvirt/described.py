@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from vmf.model import DiskFormat, Slice
 
+KIBIBYTE = 1024
 NOTHING = "<domain/>"
 """The description of a machine that is not there."""
 
@@ -42,6 +43,11 @@ def disks(description: str) -> tuple[Disk, ...]:
         Disk(name=_get(element, "target", "dev"), layers=tuple(_layers(element, _get(element, "driver", "type"))))
         for element in tree(description).iterfind("devices/disk")
     )
+
+
+def memory(description: str) -> int:
+    """Bytes of the machine's memory; libvirt tells of KiB."""
+    return int(tree(description).findtext("memory", "0")) * KIBIBYTE
 
 
 def macs(description: str) -> tuple[str, ...]:

@@ -99,6 +99,35 @@ def ask_off(domain: Domain) -> None:
         domain.shutdown()
 
 
+def suspend(domain: Domain) -> None:
+    """Have its guest stand still, if it runs."""
+    with _unless_off(domain):
+        domain.suspend()
+
+
+def save(domain: Domain, file: str) -> None:
+    """Put its guest's memory into a file and end it, if it runs."""
+    with _unless_off(domain):
+        domain.saveFlags(file, None, libvirt.VIR_DOMAIN_SAVE_RUNNING)
+
+
+def resume(domain: Domain) -> None:
+    """Have its guest go on, if it stands still in its memory."""
+    with _unless_off(domain), despite(Code.OPERATION_INVALID):  # it runs
+        domain.resume()
+
+
+def restore(domain: Domain, file: str) -> None:
+    """Have its guest go on from a file with its memory, as it is defined and not as the file says, unless it runs."""
+    try:
+        definition = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
+        link: libvirt.virConnect = domain.connect()  # type: ignore[no-untyped-call]  # libvirt's own has no types
+        link.restoreFlags(file, definition, libvirt.VIR_DOMAIN_SAVE_RUNNING)
+    except libvirt.libvirtError:
+        if not domain.isActive():
+            raise
+
+
 def monitor(domain: Domain, command: str) -> str:
     """What its QEMU's human monitor answers; empty if none runs."""
     try:

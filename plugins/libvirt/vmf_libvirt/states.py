@@ -73,7 +73,9 @@ def machine_state(state: int, reason: int) -> MachineState:
 
 
 def ended(reason: int) -> MachineState:
-    """The state of a machine that is off for this `ShutoffReason`."""
+    """The state of a machine that is off for this `ShutoffReason`; SAVED, if its memory was put into a file."""
+    if reason == ShutoffReason.SAVED:
+        return MachineState(power=Power.SAVED)
     known = reason in ShutoffReason.__members__.values()
     ending = ENDINGS.get(ShutoffReason(reason), Ending.UNKNOWN) if known else Ending.UNKNOWN
     detail = ShutoffReason(reason).name.lower().replace("_", " ") if known else f"reason {reason}"
