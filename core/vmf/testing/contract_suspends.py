@@ -98,12 +98,15 @@ class SuspendsContract:
     def test_who_stands_still_cannot_be_asked_to_power_off(
         self, bench: Bench, guests: Guests, ways: tuple[Suspend, ...]
     ) -> None:
-        """It stays as it is; forced, it was killed, and nothing makes it go on."""
+        """It stays as it is, and never hears of it; forced, it was killed, and nothing makes it go on."""
         for how in ways:
-            handle = bench.run(guests.hangs)
+            handle = bench.run(guests.counts)
             still = bench.hypervisor.suspend(handle, how)
             assert bench.hypervisor.shut_down(handle, Stop.ASK) == still
             assert bench.hypervisor.state(handle) == still
+            bench.hypervisor.resume(handle)
+            _count_on(bench, handle)
+            bench.hypervisor.suspend(handle, how)
             assert _plain(bench.hypervisor.shut_down(handle, Stop.FORCE)) == KILLED
             assert _plain(bench.hypervisor.resume(handle)) == KILLED
 
