@@ -66,7 +66,37 @@ def test_an_adoption_that_is_killed_is_typed_again(shell: Shell, point: tuple[st
     ended_well(shell)
 
 
-@pytest.mark.parametrize("point", [("vmf.cli.run:subprocess.Popen", 0), ("vmf.cli.run:_is_taken", 0)])
+@pytest.mark.parametrize(
+    ("point", "state"), [((APPLY, 1), "completed"), ((f"{VERB}suspend", 0), "saved"), ((APPLY, 2), "saved")]
+)
+def test_a_guest_whose_suspending_is_killed_goes_on(shell: Shell, point: tuple[str, int], state: str) -> None:
+    shell.job("sleep 1\nwrite out.txt made\nexit 5")
+    place, number = point
+    with dataclasses.replace(shell, program=(KILL_AT, place, str(number))).start("run", "j.yaml") as first:
+        shell.reaches("j", "running")
+        assert "its engine is gone" in shell.vmf("suspend", "--hard", "j").stderr
+        assert first.wait(30) == -signal.SIGKILL
+    with shell.start("wait", "j") as second:
+        shell.reaches("j", state)
+        assert state == "completed" or shell.vmf("resume", "j").returncode == 0
+        assert second.wait(30) == 5
+    ended_well(shell)
+
+
+@pytest.mark.parametrize("point", [(f"{VERB}resume", 0), (APPLY, 4)])
+def test_a_guest_whose_resuming_is_killed_goes_on(shell: Shell, point: tuple[str, int]) -> None:
+    shell.job("sleep 1\nwrite out.txt made\nexit 5")
+    place, number = point
+    with dataclasses.replace(shell, program=(KILL_AT, place, str(number))).start("run", "j.yaml") as first:
+        shell.reaches("j", "running")
+        assert shell.vmf("suspend", "--hard", "j").returncode == 0
+        assert "its engine is gone" in shell.vmf("resume", "j").stderr
+        assert first.wait(30) == -signal.SIGKILL
+    assert shell.vmf("wait", "j").returncode == 5
+    ended_well(shell)
+
+
+@pytest.mark.parametrize("point", [("vmf.cli.detach:subprocess.Popen", 0), ("vmf.cli.detach:_is_taken", 0)])
 def test_a_job_whose_detaching_is_killed_is_waited_for(shell: Shell, point: tuple[str, int]) -> None:
     killed(shell, point, "run", "--detach", "j.yaml")
     assert shell.vmf("wait", "j").returncode == 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vmf.errors import HostFault, HostLost, JobFault
+from vmf.errors import HostFault, HostLost, VmfError
 from vmf.model import Power, Suspend
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.orders import Orders
@@ -34,7 +34,7 @@ class Suspension:
             state = self._attempt.hypervisor.suspend(self._attempt.handle, self._record().suspend or Suspend.SOFT)
         except HostLost:
             raise
-        except (HostFault, JobFault) as fault:
+        except VmfError as fault:
             return SuspendFailed(reason=str(fault))
         if state.power in GONE:
             return ended(state)
