@@ -170,7 +170,7 @@ class Folder(Struct, frozen=True, kw_only=True):
             contextlib.suppress(FileNotFoundError),
             beneath(self.machines, self.name) as folder,
         ):
-            _unlink(name, folder)
+            os.unlink(name, dir_fd=folder)
 
     def remove(self) -> None:
         """Remove the folder with all that is in it; absent is success.
