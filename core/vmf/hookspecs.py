@@ -21,7 +21,19 @@ from typing import IO, Any, Protocol, TypeAlias
 import msgspec
 import pluggy
 
-from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Placement, Stop, Suspend
+from vmf.model import (
+    Facts,
+    Handle,
+    Host,
+    Image,
+    Machine,
+    MachineFacts,
+    MachineState,
+    Placement,
+    Snapshot,
+    Stop,
+    Suspend,
+)
 from vmf.rules import Check
 
 PROJECT = "vmf"
@@ -31,6 +43,9 @@ API = 1
 SUSPENDS: Mapping[Suspend, str] = MappingProxyType({Suspend.SOFT: "soft-suspend", Suspend.HARD: "hard-suspend"})
 """The capability that each way to suspend a machine takes."""
 
+CHECKPOINT = "checkpoint"
+"""The capability of snapshots with memory; `create` makes machines of them then, see `Machine.restored`."""
+
 OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "change_media": ("media-change",),
     "open_console": ("console-writable",),
@@ -38,6 +53,8 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "copy_out": ("guest-files",),
     "suspend": tuple(SUSPENDS.values()),
     "resume": tuple(SUSPENDS.values()),
+    "checkpoint": (CHECKPOINT,),
+    "fold": (CHECKPOINT,),
 })  # fmt: skip
 """The verbs that not all hypervisors can, each with the capabilities of which any one says so."""
 
@@ -152,7 +169,8 @@ def read(connection: Connection, host: Host, path: Path) -> IO[bytes]:
 def create(connection: Connection, host: Host, machine: Machine) -> Handle:
     """Adopt the machine of this name if there is one; else define it, then start it.
 
-    A machine that exists and has already ended is adopted as it is, never started again.
+    A machine that exists and has already ended is adopted as it is, never started again. One with `restored` goes on
+    from there: its description is made of what `machine` says, and of nothing that is in the files.
     """
     raise NotImplementedError
 
@@ -233,6 +251,26 @@ def resume(connection: Connection, host: Host, handle: Handle) -> MachineState:
     """Have a guest that was suspended in either way go on where it stood; return when it does.
 
     One that runs goes on running; one that has ended is told as it is. `HostFault` says that it cannot go on now.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def checkpoint(connection: Connection, host: Host, handle: Handle, number: int, report: Report) -> Snapshot:
+    """Take memory and disks of a machine at one instant; the guest goes on, or goes on standing still.
+
+    `number` is another one at each try. What was taken is read by `fetch`, and stays as it is until `fold`. `report` is
+    told how far the memory is; what it raises breaks the work off, and the guest goes on. Raises `HostFault`, and
+    `JobFault` for a machine that cannot be taken as it is; either leaves the guest as it was.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def fold(connection: Connection, host: Host, handle: Handle) -> MachineState:
+    """Let go of whatever snapshots have left, whole or half made: what their layers hold is kept, in one again.
+
+    Also of a machine that has ended. Nothing to fold is success; what cannot be folded now stays for the next time.
     """
     raise NotImplementedError
 

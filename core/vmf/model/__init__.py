@@ -10,6 +10,7 @@ that of their texts takes longer than to read a record.
 
 from __future__ import annotations
 
+from vmf.model.checkpoint import Platform, Restored, Snapshot
 from vmf.model.home import Home
 from vmf.model.host import (
     Claim,
@@ -137,13 +138,16 @@ __all__ = [
     "Offer",
     "Outcome",
     "Placement",
+    "Platform",
     "Power",
     "Protocol",
+    "Restored",
     "ResultDisks",
     "Results",
     "Share",
     "Size",
     "Slice",
+    "Snapshot",
     "Ssh",
     "Stop",
     "Suspend",

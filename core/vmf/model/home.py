@@ -36,6 +36,10 @@ class Home(Struct, frozen=True):
         """What is asked of one job's guest while it runs, on its way in and out."""
         return self.job(number) / "exchange"
 
+    def checkpoints(self, number: int) -> Path:
+        """What one job can go on from."""
+        return self.job(number) / "checkpoints"
+
     def host(self, name: str) -> Path:
         """What a hypervisor plugin keeps for one host."""
         return self.root / "hosts" / name

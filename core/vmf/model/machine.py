@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from msgspec import Meta, Struct
 
+from vmf.model.checkpoint import Restored
 from vmf.model.host import Facts, Host, Limits
 from vmf.model.image import Access, Bus, Disk, DiskFormat, Slice, bus_of
 from vmf.model.job import Job
@@ -127,6 +128,10 @@ class Machine(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     reboots: bool = True
     """False: a reboot ends the machine."""
+    portable: bool = False
+    """Whether snapshots are taken of it: its processor is then one that other hosts have."""
+    restored: Restored | None = None
+    """What it goes on from; None: it begins."""
 
 
 class Address(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,20 @@ from vmf import hookspecs
 from vmf.ads import has
 from vmf.errors import UsageError
 from vmf.hookspecs import OPTIONAL, SUSPENDS, Report, unreported
-from vmf.model import Ending, Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Power, Stop, Suspend
+from vmf.model import (
+    Ending,
+    Facts,
+    Handle,
+    Host,
+    Image,
+    Machine,
+    MachineFacts,
+    MachineState,
+    Power,
+    Snapshot,
+    Stop,
+    Suspend,
+)
 from vmf.plugins.failures import PluginFailed, translated
 
 log = logging.getLogger(__name__)
@@ -124,6 +137,14 @@ class Hypervisor:
     def resume(self, handle: Handle) -> MachineState:
         """See `vmf.hookspecs.resume`."""
         return self._verb("resume", MachineState, handle=handle)
+
+    def checkpoint(self, handle: Handle, number: int, report: Report = unreported) -> Snapshot:
+        """See `vmf.hookspecs.checkpoint`."""
+        return self._verb("checkpoint", Snapshot, handle=handle, number=number, report=report)
+
+    def fold(self, handle: Handle) -> MachineState:
+        """See `vmf.hookspecs.fold`."""
+        return self._verb("fold", MachineState, handle=handle)
 
     def destroy(self, handle: Handle) -> MachineState:
         """See `vmf.hookspecs.destroy`."""

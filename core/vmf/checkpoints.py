@@ -1,0 +1,177 @@
+"""Checkpoints on the submitting side: a folder each, complete or absent.
+
+    jobs/ID/checkpoints/NUMBER/checkpoint.json  what it is, with the size and the sum of each of its files
+    jobs/ID/checkpoints/NUMBER/memory           the guest's memory, whole
+    jobs/ID/checkpoints/NUMBER/results          the results volume, if there is one
+    jobs/ID/checkpoints/NUMBER/nvram            what the firmware keeps, if there is any
+    jobs/ID/checkpoints/NUMBER/disk0.0, disk0.1 what the guest changed of its first disk, each file on the one before
+
+Layers that an earlier checkpoint has are links to its files, so that any of them can be removed alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import IO, Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from vmf.errors import VmfError
+from vmf.files import sparse
+from vmf.files.beside import naming, sync_folder
+from vmf.hookspecs import Report
+from vmf.model import Platform
+from vmf.model.terms import SHA256
+
+MANIFEST = "checkpoint.json"
+MANIFEST_MOST = 2**20
+MEMORY, VOLUME, NVRAM = "memory", "results", "nvram"
+
+
+class Unusable(VmfError):
+    """A checkpoint is not, or no longer, what was kept."""
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """One file of a checkpoint."""
+
+    size: Annotated[int, Meta(ge=0)]
+    """Bytes, holes included."""
+    sha256: Annotated[str, Meta(pattern=SHA256)]
+
+
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a checkpoint is."""
+
+    version: int = 1
+    job: str
+    id: int
+    number: int
+    attempt: int
+    at: float
+    """Seconds since 1970."""
+    stopped: float
+    """Seconds that the guest stood still for it."""
+    nonce: str
+    """What its results volume is known by."""
+    platform: Platform
+    parts: Mapping[str, Part]
+    """Every other file of the folder, by its name."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(part.size for part in self.parts.values())
+
+    def layers(self, disk: int) -> tuple[str, ...]:
+        """The files that hold what the guest changed of a disk, the lowest first."""
+        return tuple(takewhile_in(self.parts, disk))
+
+
+def layer(disk: int, number: int) -> str:
+    """What a layer of a disk is called; 0 is the lowest."""
+    return f"disk{disk}.{number}"
+
+
+def takewhile_in(parts: Mapping[str, Part], disk: int) -> Iterator[str]:
+    """The names of a disk's layers among these, in their order."""
+    number = 0
+    while (name := layer(disk, number)) in parts:
+        yield name
+        number += 1
+
+
+class Making:
+    """A checkpoint under construction, beside its final place; one that was begun by a killed engine is begun anew."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._place = folder / str(number)
+        self._path = folder / f".{number}.part"
+        self._parts: dict[str, Part] = {}
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in folder.glob(".*.part"):
+            shutil.rmtree(each, ignore_errors=True)
+        self._path.mkdir(mode=0o700)
+
+    def copy(self, name: str, stream: IO[bytes], report: Report) -> None:
+        """Bring a file from its host."""
+        path = self._path / name
+        with naming(path), path.open("x+b") as out:
+            sparse.copy(stream, out, report)
+            out.flush()
+            os.fsync(out.fileno())
+            self._parts[name] = Part(size=os.fstat(out.fileno()).st_size, sha256=sparse.sha256(out, check=report))
+
+    def link(self, name: str, earlier: Path, part: Part) -> None:
+        """Share a file with an earlier checkpoint."""
+        os.link(earlier / name, self._path / name)
+        self._parts[name] = part
+
+    def finish(self, describe: Callable[[Mapping[str, Part]], Manifest]) -> tuple[Manifest, str]:
+        """Put it in its place; what it is, and the sum of that."""
+        manifest = describe(self._parts)
+        data = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
+        with naming(self._path), (self._path / MANIFEST).open("xb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        sync_folder(self._path)
+        self._path.rename(self._place)
+        sync_folder(self._place.parent)
+        return manifest, _sum(data)
+
+    def drop(self) -> None:
+        """Leave nothing of it."""
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def read(place: Path, sha256: str) -> Manifest:
+    """What a checkpoint is, if that is what was kept.
+
+    Raises:
+        Unusable: if it is not.
+    """
+    try:
+        with (place / MANIFEST).open("rb") as file:
+            data = file.read(MANIFEST_MOST)
+    except OSError as error:
+        raise Unusable(f"{place}: {error.strerror}") from error
+    if _sum(data) != sha256:
+        raise Unusable(f"{place / MANIFEST} is not what was kept")
+    return msgspec.json.decode(data, type=Manifest)
+
+
+def verify(place: Path, manifest: Manifest, report: Callable[[str], Report]) -> None:
+    """Look whether all that it had is there, and as it was; `report` gives, for a file, what is told how far it is.
+
+    Raises:
+        Unusable: at the first file that is not.
+    """
+    for name, part in manifest.parts.items():
+        try:
+            with (place / name).open("rb") as file:
+                found = Part(size=os.fstat(file.fileno()).st_size, sha256=sparse.sha256(file, check=report(name)))
+        except OSError as error:
+            raise Unusable(f"{place / name}: {error.strerror}") from error
+        if found != part:
+            raise Unusable(f"{place / name} is not what was kept")
+
+
+def remove(place: Path) -> None:
+    """Leave nothing of a checkpoint; absent is success."""
+    gone = place.with_name(f".{place.name}.part")
+    if place.exists():
+        place.rename(gone)  # so that half of one never looks whole
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _sum(data: bytes) -> str:
+    import hashlib  # noqa: PLC0415  # slow to import, and only checkpoints sum here
+
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,44 @@
+"""What a hypervisor takes of a machine, so that it can go on elsewhere, and what another one goes on from."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+
+class Platform(Struct, frozen=True, kw_only=True):
+    """What a machine's memory was made on: it is restored on the like only."""
+
+    type: str
+    """The hypervisor's."""
+    accelerator: str
+    version: str
+    """The hypervisor's own, as its host's facts say it."""
+    machine: str
+    """The type of machine, in the hypervisor's exact word."""
+    cpu: str
+    """The model of processor that the guest sees: a named one, never that of a host."""
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """A machine at one instant: files of its folder on the host, which stay as they are until it is folded."""
+
+    platform: Platform
+    stopped: float
+    """Seconds that the guest stood still for it."""
+    memory: str
+    results: str = ""
+    """The results volume; empty: there is none."""
+    nvram: str = ""
+    """What its firmware keeps; empty: nothing."""
+    layers: Mapping[int, tuple[str, ...]] = {}
+    """Number of a disk with an overlay, to the files that hold what the guest changed: each lies on the one before it,
+    the first on the disk itself."""
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """What a machine goes on from: the files of a snapshot, put into its folder; see `Snapshot`."""
+
+    platform: Platform
+    memory: str
+    nvram: str = ""
+    layers: Mapping[int, tuple[str, ...]] = {}
