@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -71,7 +69,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def layers(self, disk: int) -> tuple[str, ...]:
         """The files that hold what the guest changed of a disk, the lowest first."""
-        return tuple(takewhile_in(self.parts, disk))
+        return tuple(_layers(self.parts, disk))
 
 
 def layer(disk: int, number: int) -> str:
@@ -79,7 +77,7 @@ def layer(disk: int, number: int) -> str:
     return f"disk{disk}.{number}"
 
 
-def takewhile_in(parts: Mapping[str, Part], disk: int) -> Iterator[str]:
+def _layers(parts: Mapping[str, Part], disk: int) -> Iterator[str]:
     """The names of a disk's layers among these, in their order."""
     number = 0
     while (name := layer(disk, number)) in parts:

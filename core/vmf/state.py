@@ -10,7 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from vmf.errors import VmfError
-from vmf.model import Ending, Handle, Suspend, Verdict
+from vmf.model import Ending, Handle, Kept, Suspend, Verdict, Why
 
 
 class State(StrEnum):
@@ -24,6 +24,9 @@ class State(StrEnum):
     SAVED = "saved"
     WAKING = "waking"
     RESUMING = "resuming"
+    CHECKPOINTING = "checkpointing"
+    VACATING = "vacating"
+    LEAVING = "leaving"
     STOPPING = "stopping"
     COLLECTING = "collecting"
     CLEANING = "cleaning"
@@ -42,6 +45,9 @@ MEANING = MappingProxyType({
     State.SAVED: "its guest stands still; its memory is in a file, and its host has the room back",
     State.WAKING: "waits for room on its host to go on",
     State.RESUMING: "its guest is being set going again",
+    State.CHECKPOINTING: "its memory and disks are being kept",
+    State.VACATING: "its memory and disks are being kept, for it is to leave its host",
+    State.LEAVING: "its machine is being removed, so that it can go on elsewhere",
     State.STOPPING: "its guest is to stop",
     State.COLLECTING: "its guest has ended; results are on their way",
     State.CLEANING: "its end is known; its machine is being removed",
@@ -52,7 +58,8 @@ MEANING = MappingProxyType({
 })  # fmt: skip
 
 TAKES_ROOM = frozenset({
-    State.STARTING, State.RUNNING, State.SUSPENDING, State.SUSPENDED, State.RESUMING, State.STOPPING, State.CLEANING,
+    State.STARTING, State.RUNNING, State.SUSPENDING, State.SUSPENDED, State.RESUMING, State.CHECKPOINTING,
+    State.VACATING, State.LEAVING, State.STOPPING, State.CLEANING,
 })  # fmt: skip
 """While its machine may run, a job takes its share of a host: until it has been seen off, or is removed.
 
@@ -117,6 +124,43 @@ class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
     """The guest goes on."""
 
 
+class CheckpointAsked(Struct, frozen=True, kw_only=True, tag="checkpoint-asked"):
+    """Memory and disks are to be kept, and the guest is to go on."""
+
+    why: Why
+
+
+class Checkpointed(Struct, frozen=True, kw_only=True, tag="checkpointed"):
+    """Memory and disks of one instant are kept, complete, and the job can go on from them."""
+
+    kept: Kept
+
+
+class CheckpointFailed(Struct, frozen=True, kw_only=True, tag="checkpoint-failed"):
+    """Nothing new is kept, and the guest is to go on."""
+
+    reason: str
+
+
+class VacateAsked(Struct, frozen=True, kw_only=True, tag="vacate-asked"):
+    """The job is to leave its host, and to go on when it has another place."""
+
+
+class Forgone(Struct, frozen=True, kw_only=True, tag="forgone"):
+    """Nothing more is kept of a job that leaves: it has no checkpoints."""
+
+
+class Vacated(Struct, frozen=True, kw_only=True, tag="vacated"):
+    """Nothing of the machine is left on the host; the job goes on from what is kept, or begins anew."""
+
+
+class RestoreFailed(Struct, frozen=True, kw_only=True, tag="restore-failed"):
+    """What was kept last cannot be gone on from: it is given up."""
+
+    number: int
+    reason: str
+
+
 class HoldAsked(Struct, frozen=True, kw_only=True, tag="hold-asked"):
     """The owner wants the job to wait, without a machine."""
 
@@ -164,7 +208,7 @@ class Removed(Struct, frozen=True, kw_only=True, tag="removed"):
     """Nothing of the machine is left; the owner wanted the end."""
 
 
-Wish: TypeAlias = SuspendAsked | ResumeAsked | HoldAsked
+Wish: TypeAlias = SuspendAsked | ResumeAsked | CheckpointAsked | VacateAsked | HoldAsked
 """What an owner may want of a job that another process carries, beside its end."""
 
 Event: TypeAlias = (
@@ -176,6 +220,11 @@ Event: TypeAlias = (
     | SuspendFailed
     | Readmitted
     | Resumed
+    | Checkpointed
+    | CheckpointFailed
+    | Forgone
+    | Vacated
+    | RestoreFailed
     | LimitHit
     | StopAsked
     | Ended
@@ -194,6 +243,7 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.IDLE, StopAsked): State.STOPPING,
     (State.IDLE, Judged): State.CLEANING,
     (State.STARTING, Created): State.RUNNING,
+    (State.STARTING, RestoreFailed): State.STARTING,
     (State.STARTING, HoldAsked): State.CLEANING,
     (State.STARTING, StopAsked): State.STOPPING,
     (State.STARTING, Judged): State.CLEANING,
@@ -202,6 +252,18 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.RUNNING, Ended): State.COLLECTING,
     (State.RUNNING, SuspendAsked): State.SUSPENDING,
     (State.RUNNING, HoldAsked): State.CLEANING,
+    (State.RUNNING, CheckpointAsked): State.CHECKPOINTING,
+    (State.RUNNING, VacateAsked): State.VACATING,
+    (State.CHECKPOINTING, Checkpointed): State.RUNNING,
+    (State.CHECKPOINTING, CheckpointFailed): State.RUNNING,
+    (State.CHECKPOINTING, StopAsked): State.STOPPING,
+    (State.CHECKPOINTING, Ended): State.COLLECTING,
+    (State.VACATING, Checkpointed): State.LEAVING,
+    (State.VACATING, Forgone): State.LEAVING,
+    (State.VACATING, CheckpointFailed): State.RESUMING,
+    (State.VACATING, StopAsked): State.STOPPING,
+    (State.VACATING, Ended): State.COLLECTING,
+    (State.LEAVING, Vacated): State.IDLE,
     (State.SUSPENDING, Suspended): State.SUSPENDED,
     (State.SUSPENDING, Saved): State.SAVED,
     (State.SUSPENDING, SuspendFailed): State.RESUMING,
@@ -209,6 +271,7 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.SUSPENDED, SuspendAsked): State.SUSPENDING,
     (State.SUSPENDED, ResumeAsked): State.RESUMING,
     (State.SUSPENDED, Resumed): State.RUNNING,
+    (State.SUSPENDED, VacateAsked): State.VACATING,
     (State.SUSPENDED, HoldAsked): State.CLEANING,
     (State.SUSPENDED, StopAsked): State.STOPPING,
     (State.SUSPENDED, Ended): State.COLLECTING,

@@ -10,7 +10,7 @@ that of their texts takes longer than to read a record.
 
 from __future__ import annotations
 
-from vmf.model.checkpoint import Platform, Restored, Snapshot
+from vmf.model.checkpoint import Kept, Platform, Restored, Snapshot, Why
 from vmf.model.home import Home
 from vmf.model.host import (
     Claim,
@@ -122,6 +122,7 @@ __all__ = [
     "Image",
     "ImageRoot",
     "Job",
+    "Kept",
     "Limits",
     "Machine",
     "MachineCdrom",
@@ -153,6 +154,7 @@ __all__ = [
     "Suspend",
     "Transport",
     "Verdict",
+    "Why",
     "bus_of",
     "granted",
     "permits",

@@ -1,8 +1,20 @@
 """What a hypervisor takes of a machine, so that it can go on elsewhere, and what another one goes on from."""
 
 from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from vmf.model.terms import SHA256
+
+
+class Why(StrEnum):
+    """Why a checkpoint is taken."""
+
+    OWNER = "owner"
+    PERIOD = "period"
+    EVICTION = "eviction"
 
 
 class Platform(Struct, frozen=True, kw_only=True):
@@ -17,6 +29,22 @@ class Platform(Struct, frozen=True, kw_only=True):
     """The type of machine, in the hypervisor's exact word."""
     cpu: str
     """The model of processor that the guest sees: a named one, never that of a host."""
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """A checkpoint that is complete."""
+
+    number: int
+    """No other of the job's has it."""
+    sha256: Annotated[str, Meta(pattern=SHA256)]
+    """Of its manifest, which has those of all its files."""
+    at: float
+    """Seconds since 1970."""
+    size: int
+    """Bytes of its files."""
+    stopped: float
+    """Seconds that the guest stood still for it."""
+    platform: Platform
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):

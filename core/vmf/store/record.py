@@ -56,6 +56,12 @@ class Record(Struct, frozen=True, kw_only=True):
     """Random: what makes the job's results volumes its own."""
     suspend: Suspend | None = None
     """How its guest is suspended, or to be; None: it is to run."""
+    kept: tuple[Kept, ...] = ()
+    """The checkpoints that the job can go on from, the newest last."""
+    tries: int = 0
+    """How many checkpoints were begun; the number of the last one."""
+    chained: int | None = None
+    """The checkpoint of this attempt whose layers are below what its guest has changed since; None: there is none."""
     ending: Ending | None = None
     """How this attempt's machine ended."""
     limit: str = ""
