@@ -1,6 +1,6 @@
 """What is kept of a job: values only."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -8,10 +8,13 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.model import Ending, Handle, Host, Job, Outcome, Placement, Suspend, Verdict
+from vmf.model import Ending, Handle, Host, Job, Kept, Outcome, Placement, Suspend, Verdict
 from vmf.result import verdict
 from vmf.state import (
     ENDED,
+    CheckpointAsked,
+    Checkpointed,
+    CheckpointFailed,
     Created,
     Ended,
     Event,
@@ -21,9 +24,12 @@ from vmf.state import (
     Placed,
     Released,
     Requeued,
+    RestoreFailed,
     Resumed,
     State,
     SuspendAsked,
+    VacateAsked,
+    Vacated,
 )
 
 
@@ -97,42 +103,63 @@ class Moment(Struct, frozen=True, kw_only=True):
 
 def after(record: Record, event: Event) -> Record:
     """The record that an event leaves, but for its state."""
-    changes: dict[str, Any] = {**_CHANGES.get(type(event), {})}
-    match event:
-        case Placed():
-            changes["attempt"] = record.attempt + 1
-        case Created(handle=handle):
-            changes["handle"] = handle
-        case SuspendAsked(how=how):
-            changes["suspend"] = how
-        case LimitHit(limit=limit):
-            changes["limit"] = limit
-        case Ended(ending=ending):
-            changes["ending"] = ending
-        case Judged(verdict=judged, results=results):
-            changes |= {"verdict": judged, "results": Path(results) if results else None}
-        case Requeued():
-            return _without_its_host(record)
-    return replace(record, **changes)
+    change = _CHANGES.get(type(event))
+    return replace(record, **change(record, event)) if change else record
 
 
-_CHANGES: Mapping[type[Event], Mapping[str, Any]] = MappingProxyType({
-    Placed: {
-        "originals": {}, "handle": None, "address": "", "suspend": None, "ending": None, "limit": "", "verdict": None,
-    },
-    Resumed: {"suspend": None},
-    HoldAsked: {"verdict": verdict(Outcome.HELD)},
-    Ended: {"address": ""},
-    Released: {"placement": None, "verdict": None, "results": None},
-})  # fmt: skip
-"""What an event leaves, whatever it says; `Placed`: what an attempt begins with."""
+def _last(kept: tuple[Kept, ...], job: Job) -> tuple[Kept, ...]:
+    """As many of the checkpoints as the job is to keep."""
+    return kept[-job.checkpoint.keep :] if job.checkpoint else kept[-1:]
 
 
-def _without_its_host(record: Record) -> Record:
+def _without_its_host(record: Record, _: Requeued) -> Mapping[str, Any]:
     failed = record.placement.host.name if record.placement else ""
-    return replace(
-        record,
-        hosts=tuple(host for host in record.hosts if host.name != failed),
-        faults=(*record.faults, record.verdict.reason if record.verdict else ""),
-        placement=None,
-    )
+    return {
+        "hosts": tuple(host for host in record.hosts if host.name != failed),
+        "faults": (*record.faults, record.verdict.reason if record.verdict else ""),
+        "placement": None,
+    }
+
+
+def _begun(record: Record, _: Placed) -> Mapping[str, Any]:
+    """What an attempt begins with."""
+    return {
+        "attempt": record.attempt + 1, "originals": {}, "handle": None, "address": "", "suspend": None, "ending": None,
+        "limit": "", "verdict": None, "chained": None,
+    }  # fmt: skip
+
+
+def _judged(_: Record, event: Judged) -> Mapping[str, Any]:
+    return {"verdict": event.verdict, "results": Path(event.results) if event.results else None}
+
+
+def _counted(record: Record, _: CheckpointAsked | VacateAsked) -> Mapping[str, Any]:
+    return {"tries": record.tries + 1}
+
+
+def _kept(record: Record, event: Checkpointed) -> Mapping[str, Any]:
+    return {"kept": _last((*record.kept, event.kept), record.job), "chained": event.kept.number}
+
+
+def _given_up(record: Record, event: RestoreFailed) -> Mapping[str, Any]:
+    return {"kept": tuple(each for each in record.kept if each.number != event.number)}
+
+
+_CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = MappingProxyType({
+    Placed: _begun,
+    Created: lambda _, event: {"handle": event.handle},
+    SuspendAsked: lambda _, event: {"suspend": event.how},
+    Resumed: lambda *_: {"suspend": None},
+    CheckpointAsked: _counted,
+    VacateAsked: _counted,
+    Checkpointed: _kept,
+    CheckpointFailed: lambda *_: {"chained": None},
+    RestoreFailed: _given_up,
+    Vacated: lambda *_: {"placement": None, "handle": None, "address": ""},
+    HoldAsked: lambda *_: {"verdict": verdict(Outcome.HELD)},
+    LimitHit: lambda _, event: {"limit": event.limit},
+    Ended: lambda _, event: {"address": "", "ending": event.ending},
+    Judged: _judged,
+    Released: lambda *_: {"placement": None, "verdict": None, "results": None},
+    Requeued: _without_its_host,
+})  # fmt: skip
