@@ -58,6 +58,8 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds that the guest stood still for it."""
     nonce: str
     """What its results volume is known by."""
+    originals: Mapping[str, str]
+    """What its layers lie on: file to what changes when that is written to."""
     platform: Platform
     parts: Mapping[str, Part]
     """Every other file of the folder, by its name."""

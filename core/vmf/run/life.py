@@ -23,6 +23,7 @@ from vmf.plugins import Plugins
 from vmf.result import Said, judge, verdict
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.bases import Bases
+from vmf.run.checkpointing import Checkpointing
 from vmf.run.checksums import Checksums
 from vmf.run.delivery import Delivery
 from vmf.run.hosts import Hosts
@@ -89,6 +90,9 @@ class Life:
             orders=orders,
             remark=self._remark,
         )
+        self.checkpointing = Checkpointing(
+            lambda: self.record, home=means.store.home, attempt=self._attempt, orders=orders, tell=means.tell
+        )
         self.suspension = Suspension(lambda: self.record, attempt=self._attempt, orders=orders, blame=self._blame_host)
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
@@ -150,6 +154,7 @@ class Life:
     def watch(self) -> Event | None:
         """Wait until the machine is off or the owner wants something; None if the job is to be left."""
         self._bases.begin()
+        self.checkpointing.prune()
         while not self.orders.leave:
             self.orders.wake.clear()
             if event := self.orders.heed(self.record.state):
@@ -160,8 +165,10 @@ class Life:
             if state.limit:
                 return LimitHit(limit=f"{state.limit}; {_remedy(self._attempt.placement)}")
             self._attempt.tell_pause(state)
+            if asked := self.checkpointing.wanted():
+                return asked
             self._learn_address()
-            self._attempt.wait(POLL_SECONDS)
+            self._attempt.wait(min(POLL_SECONDS, self.checkpointing.due()))
         return None
 
     def stop(self) -> Event | None:
@@ -305,6 +312,9 @@ ACTIONS: Mapping[State, Callable[[Life], Event | None]] = MappingProxyType({
     State.SUSPENDING: lambda life: life.suspension.suspend(),
     State.SUSPENDED: lambda life: life.suspension.stand(),
     State.SAVED: lambda life: life.suspension.rest(),
+    State.CHECKPOINTING: lambda life: life.checkpointing.checkpoint(),
+    State.VACATING: lambda life: life.checkpointing.vacate(),
+    State.LEAVING: lambda life: life.checkpointing.leave(),
     State.RESUMING: lambda life: life.suspension.resume(),
     State.STOPPING: Life.stop,
     State.COLLECTING: Life.collect,

@@ -1,0 +1,182 @@
+"""Keeping memory and disks of a job's machine, so that it can go on from there, and leaving its host."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from vmf import checkpoints, plan
+from vmf.checkpoints import MEMORY, NVRAM, VOLUME, Making, Manifest, Part
+from vmf.errors import HostLost, VmfError
+from vmf.hookspecs import SUSPENDS
+from vmf.model import Home, Kept, Snapshot, Suspend, Why
+from vmf.run.attempt import GONE, Attempt, ended
+from vmf.run.notices import Notice
+from vmf.run.orders import Interrupted, Orders
+from vmf.run.progress import Progress
+from vmf.state import CheckpointAsked, Checkpointed, CheckpointFailed, Event, Forgone, State, Vacated
+from vmf.store import Record
+
+LAYERS_MOST = 8
+"""Files that a disk of a checkpoint is made of; then all of them are copied again, as one."""
+UNDER_WAY = frozenset({State.CHECKPOINTING, State.VACATING})
+
+
+class Checkpointing:
+    """The actions of the states in which a job's machine is kept, and leaves."""
+
+    def __init__(
+        self,
+        record: Callable[[], Record],
+        *,
+        home: Home,
+        attempt: Attempt,
+        orders: Orders,
+        tell: Callable[[Notice], None],
+    ) -> None:
+        self._record = record
+        self._home = home
+        self._attempt = attempt
+        self._orders = orders
+        self._tell = tell
+        self._spoilt = record().state in UNDER_WAY
+        """Whether one was begun of which nobody knows how far it came: by an engine that is gone, or a host."""
+
+    @property
+    def _folder(self) -> Path:
+        return self._home.checkpoints(self._record().id)
+
+    def due(self) -> float:
+        """Seconds until the next one by the job's own wish; they count while its guest runs."""
+        record = self._record()
+        if record.job.checkpoint is None or record.job.checkpoint.period is None:
+            return float("inf")
+        return record.entered[State.RUNNING] + record.job.checkpoint.period - time.time()
+
+    def wanted(self) -> CheckpointAsked | None:
+        """The next one, if it is due."""
+        return CheckpointAsked(why=Why.PERIOD) if self.due() <= 0 else None
+
+    def prune(self) -> None:
+        """Remove what the job does not go on from any more."""
+        kept = {str(each.number) for each in self._record().kept}
+        for place in self._folder.iterdir() if self._folder.is_dir() else ():
+            if place.name not in kept:
+                checkpoints.remove(place)
+
+    def checkpoint(self) -> Event | None:
+        """Keep memory and disks; the guest goes on. None if the job is to be left."""
+        event = self._taken()
+        if not isinstance(event, Checkpointed):
+            return event
+        self._fold()
+        return event
+
+    def vacate(self) -> Event | None:
+        """Keep what the job goes on from elsewhere, if it is to; None if it is to be left."""
+        if self._record().job.checkpoint is None:
+            return Forgone()
+        hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
+        if SUSPENDS[Suspend.SOFT] in self._attempt.placement.capabilities and not self._spoilt:
+            hypervisor.suspend(handle, Suspend.SOFT)  # what it did from here on would be done twice
+        event = self._taken()
+        state = self._attempt.look()
+        return ended(state) if isinstance(event, Checkpointed) and state.power in GONE else event
+
+    def leave(self) -> Vacated:
+        """Leave nothing of the machine on its host."""
+        self._attempt.hypervisor.destroy(self._attempt.handle)
+        return Vacated()
+
+    def _taken(self) -> Event | None:
+        if self._spoilt:
+            self._fold()
+            return CheckpointFailed(reason="it was broken off")
+        self._spoilt = True
+        making = Making(self._folder, self._record().tries)
+        try:
+            event: Event | None = Checkpointed(kept=self._keep(making))
+        except HostLost:
+            raise
+        except Interrupted:
+            event = self._orders.heed(self._record().state)
+        except (VmfError, OSError) as fault:
+            event = CheckpointFailed(reason=str(fault))
+        if not isinstance(event, Checkpointed):
+            making.drop()
+            self._fold()
+        return event
+
+    def _fold(self) -> None:
+        self._attempt.hypervisor.fold(self._attempt.handle)
+        self._spoilt = False
+
+    def _keep(self, making: Making) -> Kept:
+        record, hypervisor, handle = self._record(), self._attempt.hypervisor, self._attempt.handle
+        progress = Progress(record, check=self._check, tell=self._tell)
+        at = time.time()
+        snapshot = hypervisor.checkpoint(handle, record.tries, progress.of(MEMORY))
+        for name, source in self._parts(snapshot):
+            if isinstance(source, str):
+                with hypervisor.fetch(handle, source, progress.of(name)) as stream:
+                    making.copy(name, stream, progress.of(name))
+            else:
+                making.link(name, *source)
+        manifest, sha256 = making.finish(partial(_manifest, record, snapshot, at))
+        return Kept(
+            number=record.tries,
+            sha256=sha256,
+            at=at,
+            size=manifest.size,
+            stopped=snapshot.stopped,
+            platform=snapshot.platform,
+        )
+
+    def _check(self) -> None:
+        self._attempt.console.follow()
+        if self._orders.stop or self._orders.leave:
+            raise Interrupted
+
+    def _parts(self, snapshot: Snapshot) -> Iterator[tuple[str, str | tuple[Path, Part]]]:
+        """What the checkpoint is made of: names, each with a file of the host's, or with one of an earlier checkpoint."""
+        record = self._record()
+        named = {MEMORY: snapshot.memory, VOLUME: snapshot.results, NVRAM: snapshot.nvram}
+        yield from ((name, source) for name, source in named.items() if source)
+        machine = plan.blueprint(self._attempt.placement, record.machine, token=record.token)
+        yield from ((drive.file, drive.file) for drive in machine.cdroms if drive.file)
+        earlier = self._earlier()
+        for disk, frozen in snapshot.layers.items():
+            known = earlier[1].layers(disk) if earlier else ()
+            if earlier and 0 < len(known) < LAYERS_MOST:  # the lowest of the host's holds just what they do
+                place, manifest = earlier
+                yield from ((name, (place, manifest.parts[name])) for name in known)
+                frozen = frozen[1:]
+            else:
+                known = ()
+            yield from ((checkpoints.layer(disk, len(known) + at), source) for at, source in enumerate(frozen))
+
+    def _earlier(self) -> tuple[Path, Manifest] | None:
+        """The checkpoint whose layers are below what the guest has changed since."""
+        record = self._record()
+        found = next((each for each in record.kept if each.number == record.chained), None)
+        if found is None:
+            return None
+        place = self._folder / str(found.number)
+        return place, checkpoints.read(place, found.sha256)
+
+
+def _manifest(record: Record, snapshot: Snapshot, at: float, parts: Mapping[str, Part]) -> Manifest:
+    return Manifest(
+        job=record.job.name,
+        id=record.id,
+        number=record.tries,
+        attempt=record.attempt,
+        at=at,
+        stopped=snapshot.stopped,
+        nonce=record.nonce,
+        originals=record.originals,
+        platform=snapshot.platform,
+        parts=parts,
+    )
