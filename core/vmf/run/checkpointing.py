@@ -140,7 +140,7 @@ class Checkpointing:
             raise Interrupted
 
     def _parts(self, snapshot: Snapshot) -> Iterator[tuple[str, str | tuple[Path, Part]]]:
-        """What the checkpoint is made of: names, each with a file of the host's, or with one of an earlier checkpoint."""
+        """What the checkpoint is made of: names, each with a file of the host's or one of an earlier checkpoint."""
         record = self._record()
         named = {MEMORY: snapshot.memory, VOLUME: snapshot.results, NVRAM: snapshot.nvram}
         yield from ((name, source) for name, source in named.items() if source)
@@ -148,23 +148,25 @@ class Checkpointing:
         yield from ((drive.file, drive.file) for drive in machine.cdroms if drive.file)
         earlier = self._earlier()
         for disk, frozen in snapshot.layers.items():
-            known = earlier[1].layers(disk) if earlier else ()
-            if earlier and 0 < len(known) < LAYERS_MOST:  # the lowest of the host's holds just what they do
-                place, manifest = earlier
-                yield from ((name, (place, manifest.parts[name])) for name in known)
-                frozen = frozen[1:]
-            else:
-                known = ()
-            yield from ((checkpoints.layer(disk, len(known) + at), source) for at, source in enumerate(frozen))
+            known = earlier.get(disk, {})
+            yield from known.items()
+            fresh = frozen[1:] if known else frozen  # the lowest of the host's holds just what those do
+            yield from ((checkpoints.layer(disk, len(known) + at), source) for at, source in enumerate(fresh))
 
-    def _earlier(self) -> tuple[Path, Manifest] | None:
-        """The checkpoint whose layers are below what the guest has changed since."""
+    def _earlier(self) -> Mapping[int, Mapping[str, tuple[Path, Part]]]:
+        """Disks, with the layers that are below what the guest has changed since; none of one that has too many."""
         record = self._record()
         found = next((each for each in record.kept if each.number == record.chained), None)
         if found is None:
-            return None
+            return {}
         place = self._folder / str(found.number)
-        return place, checkpoints.read(place, found.sha256)
+        manifest = checkpoints.read(place, found.sha256)
+        names = {number: manifest.layers(number) for number, _ in enumerate(record.job.bundle.disks)}
+        return {
+            number: {name: (place, manifest.parts[name]) for name in layers}
+            for number, layers in names.items()
+            if len(layers) < LAYERS_MOST
+        }
 
 
 def _manifest(record: Record, snapshot: Snapshot, at: float, parts: Mapping[str, Part]) -> Manifest:
