@@ -69,6 +69,7 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
         vnc=job.vnc,
         limits=host.limits,
         reboots=job.run is None,  # a job with a script is not run twice
+        portable=job.checkpoint is not None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -65,6 +66,10 @@ class Checkpointing:
         for place in self._folder.iterdir() if self._folder.is_dir() else ():
             if place.name not in kept:
                 checkpoints.remove(place)
+
+    def forget(self) -> None:
+        """Remove all that the job could go on from."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def checkpoint(self) -> Event | None:
         """Keep memory and disks; the guest goes on. None if the job is to be left."""

@@ -19,7 +19,8 @@ from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
 from vmf.run.checksums import Checksums
 from vmf.run.hosts import Hosts
-from vmf.run.life import Life, Means
+from vmf.run.life import Life
+from vmf.run.means import Means
 from vmf.run.notices import Advanced, Notice, Remark, Stuck
 from vmf.run.orders import Orders, Wanted
 from vmf.run.world import world

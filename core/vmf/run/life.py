@@ -12,31 +12,28 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import plan
 from vmf.ads import overlay_share
 from vmf.errors import HostFault, HostLost, JobFault, VmfError
-from vmf.model import Ending, Machine, MachineState, NetworkType, Outcome, Placement, Power, Stop
-from vmf.plugins import Plugins
+from vmf.model import Ending, MachineState, NetworkType, Outcome, Placement, Power, Stop
 from vmf.result import Said, judge, verdict
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.bases import Bases
 from vmf.run.checkpointing import Checkpointing
-from vmf.run.checksums import Checksums
 from vmf.run.delivery import Delivery
-from vmf.run.hosts import Hosts
-from vmf.run.notices import Advanced, Notice, Remark
+from vmf.run.means import Means
+from vmf.run.notices import Advanced, Remark
 from vmf.run.orders import Interrupted, Orders
 from vmf.run.progress import Progress
 from vmf.run.results import Parcel
-from vmf.run.staging import clear, furnish
+from vmf.run.staging import clear
+from vmf.run.starting import Starting
 from vmf.run.suspension import Suspension
 from vmf.state import (
     WANTS_ROOM,
     Completed,
-    Created,
     Event,
     Failed,
     Held,
@@ -46,7 +43,7 @@ from vmf.state import (
     Requeued,
     State,
 )
-from vmf.store import Record, Store
+from vmf.store import Record
 
 GRACE_SECONDS = 10.0
 """How long a guest that was asked to power off may take."""
@@ -54,16 +51,6 @@ FAULTS_MOST = 6
 """How often, one time after the other, a host may fail a job for which nothing else can be done."""
 LONGEST_PAUSE_SECONDS = 30.0
 """Between two attempts to reach a host that does not answer."""
-
-
-class Means(Struct, frozen=True, kw_only=True):
-    """What an engine lends to each of its lives."""
-
-    hosts: Hosts
-    store: Store
-    plugins: Plugins
-    checksums: Checksums
-    tell: Callable[[Notice], None]
 
 
 class Life:
@@ -89,6 +76,14 @@ class Life:
             read=self._attempt.read_file,
             orders=orders,
             remark=self._remark,
+        )
+        self._starting = Starting(
+            lambda: self.record,
+            means=means,
+            attempt=self._attempt,
+            bases=self._bases,
+            orders=orders,
+            update=self._update,
         )
         self.checkpointing = Checkpointing(
             lambda: self.record, home=means.store.home, attempt=self._attempt, orders=orders, tell=means.tell
@@ -134,14 +129,7 @@ class Life:
         if event := self.orders.heed(self.record.state):
             return event
         try:
-            machine = self._machine()
-            hypervisor = self._attempt.hypervisor
-            if hypervisor.state(self._attempt.handle).power is Power.ABSENT:
-                if originals := self._bases.stamps():
-                    self.record = self._store.update(replace(self.record, originals=originals))
-                progress = Progress(self.record, check=self.orders.check, tell=self._tell)
-                furnish(hypervisor, self.record, self._store.home, checksums=self._checksums, progress=progress)
-            return Created(handle=hypervisor.create(machine))
+            return self._starting.start()
         except Interrupted:
             return None if self.orders.leave else self.orders.heed(self.record.state)
         except JobFault as fault:
@@ -216,9 +204,12 @@ class Life:
             self._attempt.hypervisor.destroy(self._attempt.handle)
         clear(self._store.home, self.record.id)
         outcome = self.record.verdict.outcome if self.record.verdict else Outcome.STOPPED
-        if outcome is Outcome.HOST_FAULT:
-            return Requeued() if self.record.placement and self._others() else Failed()
-        return _CLOSING.get(outcome, Completed)()
+        if outcome is Outcome.HOST_FAULT and self.record.placement and self._others():
+            return Requeued()
+        closing = _CLOSING.get(outcome, Completed)
+        if closing is not Held:
+            self.checkpointing.forget()
+        return closing()
 
     def _powering_off(self) -> MachineState:
         """The machine when it is off; or as it is, if it is to be left."""
@@ -242,13 +233,6 @@ class Life:
         """Whether what the guest left may yet be read, after this fault; then nothing of it is given up."""
         return isinstance(fault, HostLost) or (not self.orders.force and self._attempt.look().power is not Power.ABSENT)
 
-    def _machine(self) -> Machine:
-        placement = self._attempt.placement
-        blueprint = plan.blueprint(placement, self.record.machine, token=self.record.token)
-        machine, _ = self._plugins.amend(placement, blueprint)
-        self._plugins.review(placement, machine)
-        return machine
-
     def _blame_host(self, fault: HostFault) -> Judged:
         """Another host may do; if there is none, tell what was wrong with each."""
         reason = f"{self._attempt.placement.host.name}: {fault}"
@@ -270,7 +254,7 @@ class Life:
             return
         with suppress(VmfError):
             if found := self._attempt.hypervisor.facts(self._attempt.handle).reached:
-                self.record = self._store.update(replace(self.record, address=found))
+                self._update(replace(self.record, address=found))
 
     def _is_reachable(self) -> bool:
         """Whether there is an address to learn: a guest on a user network is reached by its forwards only."""
@@ -286,6 +270,9 @@ class Life:
         elif not self.orders.leave:
             self._remark(f"{fault.brief}; asking again in {seconds:.0f} s")
             self.orders.wake.wait(seconds)
+
+    def _update(self, record: Record) -> None:
+        self.record = self._store.update(record)
 
     def _advance(self, event: Event) -> None:
         self.record = self._store.apply(self.record, event)
@@ -321,8 +308,9 @@ ACTIONS: Mapping[State, Callable[[Life], Event | None]] = MappingProxyType({
     State.CLEANING: Life.clean,
 })  # fmt: skip
 
-_CLOSING: Mapping[Outcome, type[Completed | Held | Removed]] = MappingProxyType({
+_CLOSING: Mapping[Outcome, type[Completed | Held | Failed | Removed]] = MappingProxyType({
     Outcome.JOB_FAULT: Held,
     Outcome.HELD: Held,
     Outcome.STOPPED: Removed,
+    Outcome.HOST_FAULT: Failed,
 })  # fmt: skip

@@ -52,6 +52,8 @@ class Record(Struct, frozen=True, kw_only=True):
     entered: Mapping[str, float] = {}
     """State to the time of its last entry, in seconds since 1970."""
     attempt: int = 0
+    born: int = 0
+    """The attempt in which its guest began: a later one may go on from a checkpoint."""
     placement: Placement | None = None
     originals: Mapping[str, str] = {}
     """What this attempt's overlays lie on, as it was before the machine: file to what changes when it is written."""
@@ -88,8 +90,8 @@ class Record(Struct, frozen=True, kw_only=True):
 
     @property
     def nonce(self) -> str:
-        """What the results volume of this attempt is known by."""
-        return f"{self.token}-{self.attempt}"
+        """What the results volume of this attempt's guest is known by."""
+        return f"{self.token}-{self.born}"
 
 
 class Moment(Struct, frozen=True, kw_only=True):
@@ -123,9 +125,10 @@ def _without_its_host(record: Record, _: Requeued) -> Mapping[str, Any]:
 
 def _begun(record: Record, _: Placed) -> Mapping[str, Any]:
     """What an attempt begins with."""
+    attempt = record.attempt + 1
     return {
-        "attempt": record.attempt + 1, "originals": {}, "handle": None, "address": "", "suspend": None, "ending": None,
-        "limit": "", "verdict": None, "chained": None,
+        "attempt": attempt, "born": record.born if record.kept else attempt, "originals": {}, "handle": None,
+        "address": "", "suspend": None, "ending": None, "limit": "", "verdict": None, "chained": None,
     }  # fmt: skip
 
 
@@ -142,7 +145,8 @@ def _kept(record: Record, event: Checkpointed) -> Mapping[str, Any]:
 
 
 def _given_up(record: Record, event: RestoreFailed) -> Mapping[str, Any]:
-    return {"kept": tuple(each for each in record.kept if each.number != event.number)}
+    kept = tuple(each for each in record.kept if each.number != event.number)
+    return {"kept": kept, "born": record.born if kept else record.attempt}
 
 
 _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = MappingProxyType({

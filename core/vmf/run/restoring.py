@@ -1,0 +1,57 @@
+"""Bringing a checkpoint to the host that its job goes on upon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vmf import checkpoints
+from vmf.checkpoints import MEMORY, NVRAM, Manifest, Unusable
+from vmf.disks import qcow2
+from vmf.disks.reading import Unfit
+from vmf.model import Home, Restored
+from vmf.plugins import Hypervisor
+from vmf.run.progress import Progress
+from vmf.store import Record
+
+
+def newest(home: Home, record: Record) -> tuple[Path, Manifest] | None:
+    """The checkpoint that the job goes on from, and where it is; None: it begins.
+
+    Raises:
+        Unusable: if it is not what was kept.
+    """
+    if not record.kept:
+        return None
+    place = home.checkpoints(record.id) / str(record.kept[-1].number)
+    return place, checkpoints.read(place, record.kept[-1].sha256)
+
+
+def restored(record: Record, manifest: Manifest) -> Restored:
+    """What the machine goes on from; its files are called on the host as in the checkpoint."""
+    disks = range(len(record.job.bundle.disks))
+    return Restored(
+        platform=manifest.platform,
+        memory=MEMORY,
+        nvram=NVRAM if NVRAM in manifest.parts else "",
+        layers={number: layers for number in disks if (layers := manifest.layers(number))},
+    )
+
+
+def bring(hypervisor: Hypervisor, record: Record, place: Path, manifest: Manifest, progress: Progress) -> None:
+    """Put all that a checkpoint has into the machine's folder, as it was kept.
+
+    A layer is what a guest, or whoever escaped from one, wrote: what its header could lead to is looked at.
+
+    Raises:
+        Unusable: if something of it is not what was kept, or must not be used.
+    """
+    checkpoints.verify(place, manifest, progress.of)
+    for number, _ in enumerate(record.job.bundle.disks):
+        for name in manifest.layers(number):
+            try:
+                with (place / name).open("rb") as file:
+                    qcow2.check_overlay(file)
+            except Unfit as unfit:
+                raise Unusable(f"{place / name}: {unfit}") from unfit
+    for name in manifest.parts:
+        hypervisor.put(record.machine, name, place / name, progress.of(name))
