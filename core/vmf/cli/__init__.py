@@ -40,6 +40,8 @@ COMMANDS = MappingProxyType({
     "wait": "wait for jobs to end; carry on those whose engine is gone",
     "suspend": "have guests stand still where they are",
     "resume": "have guests that stand still go on",
+    "checkpoint": "keep memory and disks of guests, and look after what is kept",
+    "vacate": "have jobs leave their hosts, to go on elsewhere",
     "hold": "end the machines of jobs, which wait for their owner then",
     "release": "let jobs that are held be run, from their beginning",
     "rm": "stop and remove jobs",

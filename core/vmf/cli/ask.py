@@ -13,7 +13,7 @@ from msgspec import Struct
 from vmf.cli.session import Session, add_format
 from vmf.control import AskJob, Message, Unreachable, send
 from vmf.errors import HostFault, UsageError
-from vmf.state import MEANING, Event, SuspendFailed, Wish, legal
+from vmf.state import MEANING, CheckpointFailed, Event, SuspendFailed, Wish, legal
 from vmf.store import Ownership, Record, owned, try_to_own
 
 PATIENCE_SECONDS = 5.0
@@ -29,6 +29,8 @@ class Asking(Struct, frozen=True, kw_only=True):
     """What a job is when it has been done: `suspended`, say."""
     done: Collection[type[Event]]
     """What then happens to it."""
+    failed: tuple[type[SuspendFailed | CheckpointFailed], ...] = ()
+    """What happens to one that it cannot be done to."""
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +99,7 @@ def _followed(session: Session, record: Record, asking: Asking, seen: int) -> Re
         for moment in history:
             if type(moment.event) in asking.done:
                 return session.store.get(record.id) or record
-            if isinstance(moment.event, SuspendFailed):
+            if isinstance(moment.event, asking.failed):
                 raise HostFault(f"{name} could not be {asking.participle}: {moment.event.reason}")
         now = session.store.get(record.id)
         if now is None or now.ended:

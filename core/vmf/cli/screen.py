@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, Self, TextIO
 
 import msgspec
@@ -21,10 +22,16 @@ from vmf.files.console import Escaper, one_line
 from vmf.model import Placement
 from vmf.result import MEANING
 from vmf.run import Advanced, Console, Notice, Remark, Staging, Stuck
-from vmf.state import Event, State, SuspendFailed
+from vmf.state import Checkpointed, CheckpointFailed, Event, RestoreFailed, State, SuspendFailed
 from vmf.store import Record
 from vmf.units import format_duration
 
+FAILED = MappingProxyType({
+    SuspendFailed: "could not be suspended",
+    CheckpointFailed: "no checkpoint could be taken",
+    RestoreFailed: "a checkpoint could not be gone on from",
+})  # fmt: skip
+"""What is said of an event with a reason."""
 TAIL_LINES = 10
 STAGING_SECONDS = 5.0
 """Between two lines that tell how far one job's files are."""
@@ -134,8 +141,11 @@ def _words(notice: Advanced | Remark | Staging | Stuck) -> str:
 
 
 def _news(record: Record, event: Event) -> str:
-    if isinstance(event, SuspendFailed):
-        return f"could not be suspended: {event.reason}"
+    if isinstance(event, SuspendFailed | CheckpointFailed | RestoreFailed):
+        return f"{FAILED[type(event)]}: {event.reason}"
+    if isinstance(event, Checkpointed):
+        kept = event.kept
+        return f"checkpoint {kept.number}, {format_size(kept.size)}; the guest stood still for {kept.stopped:.1f}s"
     if record.ended:
         return ending(record)
     if record.state is State.STARTING and record.placement is not None:

@@ -16,7 +16,22 @@ from vmf.cli.session import Session, add_format
 from vmf.errors import VmfError
 from vmf.files.sshkey import PRIVATE
 from vmf.model import MachineFacts, NetworkType, Verdict
-from vmf.state import MEANING, Created, Ended, Event, Judged, LimitHit, Placed, State, SuspendAsked, SuspendFailed
+from vmf.state import (
+    MEANING,
+    CheckpointAsked,
+    Checkpointed,
+    CheckpointFailed,
+    Created,
+    Ended,
+    Event,
+    Judged,
+    LimitHit,
+    Placed,
+    RestoreFailed,
+    State,
+    SuspendAsked,
+    SuspendFailed,
+)
 from vmf.store import Moment, Record, owned
 from vmf.units import format_count, format_size
 
@@ -157,8 +172,12 @@ def _words(event: Event) -> str:
             words = f"machine {handle.machine} is in being"
         case SuspendAsked(how=how):
             words = f"asked to be suspended, {how}"
-        case SuspendFailed(reason=reason):
-            words = f"could not be suspended: {reason}"
+        case SuspendFailed(reason=reason) | CheckpointFailed(reason=reason) | RestoreFailed(reason=reason):
+            words = f"{screen.FAILED[type(event)]}: {reason}"
+        case CheckpointAsked(why=why):
+            words = f"asked for a checkpoint: {why}"
+        case Checkpointed(kept=kept):
+            words = f"checkpoint {kept.number}, {format_size(kept.size)}, stood still for {kept.stopped:.1f}s"
         case LimitHit(limit=limit):
             words = f"a limit was hit: {limit}"
         case Ended(ending=ending, detail=detail):

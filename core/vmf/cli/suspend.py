@@ -8,10 +8,10 @@ from vmf.cli.ask import Asking, add_jobs, ask
 from vmf.errors import UsageError
 from vmf.hookspecs import SUSPENDS
 from vmf.model import Suspend
-from vmf.state import Saved, SuspendAsked, Suspended
+from vmf.state import Saved, SuspendAsked, Suspended, SuspendFailed
 from vmf.store import Record
 
-ASKING = Asking(wish=SuspendAsked, participle="suspended", done=(Suspended, Saved))
+ASKING = Asking(wish=SuspendAsked, participle="suspended", done=(Suspended, Saved), failed=(SuspendFailed,))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
