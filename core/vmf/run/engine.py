@@ -14,7 +14,7 @@ from typing import Unpack
 from msgspec.structs import replace
 
 from vmf.match import match
-from vmf.model import Claim, Offer, Placement, taken_of
+from vmf.model import Claim, Host, Offer, Placement, taken_of
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
 from vmf.run.checksums import Checksums
@@ -199,7 +199,7 @@ class Engine:
         return record
 
     def _place(self, record: Record) -> Record | Unplaced:
-        offers = self._hosts.offers((record.placement.host,) if record.placement else record.hosts)
+        offers = self._hosts.offers(_open(record))
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
             now = (
@@ -212,3 +212,10 @@ class Engine:
         if isinstance(placed, Unplaced):
             return placed
         return self._told(placed, self._store.history(placed.id)[-1].event)
+
+
+def _open(record: Record) -> tuple[Host, ...]:
+    """The hosts that a job may have now: the one that its machine is on, or else all but the one that it has left."""
+    if record.placement is not None:
+        return (record.placement.host,)
+    return tuple(host for host in record.hosts if host.name != record.left) or record.hosts

@@ -52,6 +52,8 @@ class Record(Struct, frozen=True, kw_only=True):
     entered: Mapping[str, float] = {}
     """State to the time of its last entry, in seconds since 1970."""
     attempt: int = 0
+    left: str = ""
+    """The host that it has just left, and does not go back to as long as there is another."""
     born: int = 0
     """The attempt in which its guest began: a later one may go on from a checkpoint."""
     placement: Placement | None = None
@@ -129,6 +131,7 @@ def _begun(record: Record, _: Placed) -> Mapping[str, Any]:
     return {
         "attempt": attempt, "born": record.born if record.kept else attempt, "originals": {}, "handle": None,
         "address": "", "suspend": None, "ending": None, "limit": "", "verdict": None, "chained": None,
+        "left": "",
     }  # fmt: skip
 
 
@@ -142,6 +145,11 @@ def _counted(record: Record, _: CheckpointAsked | VacateAsked) -> Mapping[str, A
 
 def _kept(record: Record, event: Checkpointed) -> Mapping[str, Any]:
     return {"kept": _last((*record.kept, event.kept), record.job), "chained": event.kept.number}
+
+
+def _left(record: Record, _: Vacated) -> Mapping[str, Any]:
+    host = record.placement.host.name if record.placement else ""
+    return {"placement": None, "handle": None, "address": "", "left": host}
 
 
 def _given_up(record: Record, event: RestoreFailed) -> Mapping[str, Any]:
@@ -159,7 +167,7 @@ _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = Map
     Checkpointed: _kept,
     CheckpointFailed: lambda *_: {"chained": None},
     RestoreFailed: _given_up,
-    Vacated: lambda *_: {"placement": None, "handle": None, "address": ""},
+    Vacated: _left,
     HoldAsked: lambda *_: {"verdict": verdict(Outcome.HELD)},
     LimitHit: lambda _, event: {"limit": event.limit},
     Ended: lambda _, event: {"address": "", "ending": event.ending},

@@ -1,0 +1,157 @@
+"""Memory and disks are kept, the job leaves its host and goes on from them, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from farm import FARM
+from vmf.model import Checkpoint, Suspend, Why
+from vmf.run import Advanced, engine
+from vmf.state import (
+    CheckpointAsked,
+    Checkpointed,
+    CheckpointFailed,
+    Created,
+    Forgone,
+    Placed,
+    RestoreFailed,
+    State,
+    SuspendAsked,
+    Suspended,
+    VacateAsked,
+    Vacated,
+)
+from vmf.store import own
+
+ASKED = CheckpointAsked(why=Why.OWNER)
+SITES = (FARM, replace(FARM, name="barn"))
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    monkeypatch.setattr(engine, "ROOM_SECONDS", 0.02)
+
+
+def kept(farm, script, **policy):
+    """A job that has checkpoints."""
+    return replace(farm.job(script), checkpoint=Checkpoint(on_eviction=True, **policy))
+
+
+def when(farm, event, do, *, times=1):
+    """Do something as often as this has happened, at the most `times`."""
+    left = [do] * times
+
+    def watch(notice):
+        if isinstance(notice, Advanced) and isinstance(notice.event, event) and left:
+            left.pop()()
+
+    farm.watch(watch)
+
+
+def story(farm):
+    return [type(each.event) for each in farm.store.history(1)]
+
+
+def numbers(farm):
+    folder = farm.store.home.checkpoints(1)
+    return sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+
+
+def test_a_guest_goes_on_while_it_is_kept_and_after_it(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    seen = []
+    when(farm, Checkpointed, lambda: seen.append(numbers(farm)))
+    (record,) = farm.carry(kept(farm, "sleep 0.5\nwrite out.txt made\nexit 3"))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
+    assert story(farm)[2:4] == [CheckpointAsked, Checkpointed]
+    assert seen == [["1"]]
+    assert numbers(farm) == []
+
+
+def test_it_is_kept_as_often_as_the_job_says_and_so_many_stay(make):
+    farm = make()
+    seen = []
+    when(farm, Checkpointed, lambda: seen.append(farm.store.get(1).kept), times=4)
+    farm.watch(lambda _: len(seen) == 4 and farm.engine.stop(force=True))
+    farm.carry(kept(farm, "hang", period=0.05, keep=2))
+    assert [[each.number for each in found] for found in seen] == [[1], [1, 2], [2, 3], [3, 4]]
+
+
+def test_a_job_that_leaves_its_host_goes_on_elsewhere_as_if_nothing_had_been(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, VacateAsked()))
+    job = kept(farm, "write early.txt kept\nsleep 0.5\nwrite out.txt made\nexit 3")
+    (record,) = farm.carry(job, hosts=SITES)
+    assert (record.state, record.verdict.exit_code, record.attempt) == (State.COMPLETED, 3, 2)
+    assert story(farm)[2:7] == [VacateAsked, Checkpointed, Vacated, Placed, Created]
+    hosts = [each.event.host for each in farm.store.history(1) if isinstance(each.event, Placed)]
+    assert sorted(hosts) == ["barn", "farm"]
+    assert (record.folder / "out.txt").read_text() == "made\n"
+
+
+def test_a_job_without_checkpoints_begins_anew(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, VacateAsked()))
+    (record,) = farm.carry(farm.job("sleep 0.2\nexit 3"))
+    assert (record.state, record.attempt, Forgone in story(farm)) == (State.COMPLETED, 2, True)
+
+
+@pytest.mark.parametrize(("verb", "fault"), [("checkpoint", "a folder is mounted in it"), ("fetch", "no such file")])
+def test_one_that_fails_leaves_the_guest_running_and_the_last_one_in_place(make, verb, fault):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    seen = []
+
+    def again():
+        farm.fault(verb, "host", fault)
+        farm.engine.ask(1, ASKED)
+
+    when(farm, Checkpointed, again)
+    when(farm, CheckpointFailed, lambda: seen.append(farm.store.get(1).kept))
+    (record,) = farm.carry(kept(farm, "sleep 0.5\nexit 3", keep=2))
+    assert record.verdict.exit_code == 3
+    assert [[each.number for each in found] for found in seen] == [[1]]
+    (failed,) = (each.event for each in farm.store.history(1) if isinstance(each.event, CheckpointFailed))
+    assert failed.reason == fault
+
+
+@pytest.mark.parametrize("spoil", ["memory", "checkpoint.json"])
+def test_what_is_not_as_it_was_kept_is_not_gone_on_from(make, spoil):
+    """The one before is; without one, the job begins anew."""
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, Checkpointed, lambda: farm.engine.ask(1, VacateAsked()))
+
+    def damage():
+        place = farm.store.home.checkpoints(1) / "2" / spoil
+        place.chmod(0o600)
+        place.write_bytes(place.read_bytes() + b"x")
+
+    when(farm, Vacated, damage)
+    (record,) = farm.carry(kept(farm, "sleep 0.5\nwrite out.txt made\nexit 3", keep=2))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
+    assert story(farm).count(RestoreFailed) == 1
+    assert (record.folder / "out.txt").read_text() == "made\n"
+
+
+def test_a_guest_that_stands_still_can_leave(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, SuspendAsked(how=Suspend.SOFT)))
+    when(farm, Suspended, lambda: farm.engine.ask(1, VacateAsked()))
+    (record,) = farm.carry(kept(farm, "sleep 0.3\nexit 3"))
+    assert (record.verdict.exit_code, record.attempt) == (3, 2)
+
+
+def test_whoever_adopts_a_job_that_was_being_kept_lets_it_go_on(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, CheckpointAsked, farm.engine.leave)
+    farm.fault("checkpoint", "lost", "no route", times=1)
+    (record,) = farm.carry(kept(farm, "sleep 0.3\nexit 3"))
+    assert record.state is State.CHECKPOINTING
+    again = make()
+    (record,) = again.engine.carry([(record, own(again.store.home, 1))])
+    assert record.verdict.exit_code == 3
+    assert CheckpointFailed in story(again)
