@@ -15,6 +15,7 @@ GUESTS = Guests(
     tells="echo vmf-ready\ntell",
     serves="echo vmf-ready\nserve",
     calls="echo vmf-ready\ncall",
+    keeps="echo vmf-ready\nkeep\nwrite made made\nexit 7",
     counts="echo vmf-ready\ncount",
     seconds=20,
 )

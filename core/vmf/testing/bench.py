@@ -6,17 +6,18 @@ import queue
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf import plan
 from vmf.errors import VmfError
 from vmf.files import cdrom, disc, volume
-from vmf.model import MEBIBYTE, Handle, Image, Job, Machine, MachineState, Placement, Power, Results
+from vmf.model import MEBIBYTE, Handle, Image, Job, Machine, MachineState, Placement, Power, Restored, Results
 from vmf.plugins import Hypervisor, Plugins
 from vmf.result import Word
 
@@ -66,6 +67,11 @@ class Guests(Struct, frozen=True, kw_only=True):
     counts: str = ""
     """For soft-suspend and hard-suspend: writes `count 1`, `count 2` and so on, each on a line and with a moment after
     it, until it is asked to power off."""
+    keeps: str = ""
+    """For checkpoint: writes `0`, a newline, and more than half a MiB that cannot be compressed to the beginning of its
+    machine's first disk. Then, again and again with a moment after it, the next number and a newline to the disk's
+    beginning, and after that `count 1`, `count 2` and so on to the console; or `lost` and what it has found there, if
+    the number before is not on the disk itself. When a line is typed on its console, it writes `made` and ends."""
     device: str = "vda"
     """What the guest calls its first disk, if its job says nothing of that."""
     seconds: float = 60
@@ -93,6 +99,8 @@ class Bench:
         self.seconds = guests.seconds
         self._folder = folder
         self._magics: dict[str, bytes] = {}
+        self.made: dict[str, Machine] = {}
+        """What was made, by its name."""
 
     def new_name(self, length: int = 12) -> str:
         """A name that no machine has, using every kind of character that a name may have."""
@@ -109,11 +117,7 @@ class Bench:
         disc.write(self._folder / plan.CDROM, cdrom.contents(job, magic), label=cdrom.LABEL)
         volume.make(self._folder / plan.RESULTS, size=job.results.volume, magic=magic)
         made = {plan.CDROM: self._folder / plan.CDROM, plan.RESULTS: self._folder / plan.RESULTS}
-        booted = {plan.KERNEL: self._image.kernel, plan.INITRD: self._image.initrd}
-        given = {file: source.path for file, source in booted.items() if source is not None}
-        for file, path in {**made, **given}.items():
-            self.hypervisor.put(name, file, path)
-        self._magics[name] = magic
+        self._put(name, made, magic)
 
     def run(
         self, script: str, name: str = "", *, amend: Callable[[Machine], Machine] = lambda planned: planned
@@ -129,7 +133,15 @@ class Bench:
         """Make a machine, amended, and let it boot by itself."""
         name = name or self.new_name()
         self.put(name, script)
-        return self.hypervisor.create(amend(self.machine(name, script)))
+        self.made[name] = amend(self.machine(name, script))
+        return self.hypervisor.create(self.made[name])
+
+    def restore(self, handle: Handle, restored: Restored, files: Mapping[str, Path]) -> Handle:
+        """Make a machine that goes on as another one did, from these files."""
+        name = self.new_name()
+        self._put(name, files, self._magics[handle.machine])
+        self.made[name] = replace(self.made[handle.machine], name=name, restored=restored)
+        return self.hypervisor.create(self.made[name])
 
     def console(self, handle: Handle) -> bytes:
         """All of a machine's console, read piece by piece."""
@@ -201,6 +213,13 @@ class Bench:
         for handle in self.hypervisor.machines():
             self.hypervisor.destroy(handle)
         self.hypervisor.close()
+
+    def _put(self, name: str, files: Mapping[str, Path], magic: bytes) -> None:
+        booted = {plan.KERNEL: self._image.kernel, plan.INITRD: self._image.initrd}
+        given = {file: source.path for file, source in booted.items() if source is not None}
+        for file, path in {**files, **given}.items():
+            self.hypervisor.put(name, file, path)
+        self._magics[name] = magic
 
     def _placement(self, script: str) -> Placement:
         results = Results(files=(MADE,), size=MEBIBYTE)

@@ -74,10 +74,10 @@ class NetworksContract:
         assert {(each.port, each.protocol) for each in found.forwards} == {(PORT, each) for each in Protocol}
         assert found.addresses == ()
         (way,) = (each for each in found.forwards if each.protocol is Protocol.TCP)
-        assert bench.until(partial(_answer, way.host, way.host_port), bool) == SERVED
+        assert bench.until(partial(answer, way.host, way.host_port), bool) == SERVED
         bench.hypervisor.destroy(handle)
         assert bench.hypervisor.facts(handle) == MachineFacts()
-        assert not _answer(way.host, way.host_port)
+        assert not answer(way.host, way.host_port)
 
     @tries("network-user")
     def test_a_guest_on_a_user_network_reaches_nobody(self, bench: Bench, guests: Guests) -> None:
@@ -107,7 +107,7 @@ class NetworksContract:
         """It is given one, which the facts tell."""
         handle = abroad[NetworkType.NAT].handle
         (address,) = bench.until(lambda: bench.hypervisor.facts(handle).addresses, bool)
-        assert bench.until(partial(_answer, address, PORT), bool) == SERVED
+        assert bench.until(partial(answer, address, PORT), bool) == SERVED
 
     @pytest.fixture
     @classmethod
@@ -115,7 +115,7 @@ class NetworksContract:
         """A machine on the nat network that calls the one of `abroad` there, which answers its host."""
         server = abroad[NetworkType.NAT].handle
         (address,) = bench.until(lambda: bench.hypervisor.facts(server).addresses, bool)
-        assert bench.until(partial(_answer, address, PORT), bool) == SERVED
+        assert bench.until(partial(answer, address, PORT), bool) == SERVED
         return bench.start(_calling(guests, address, PORT), amend=_with(_nic(31, type=NetworkType.NAT)))
 
     @tries("network-nat")
@@ -141,7 +141,7 @@ def _with(nic: MachineNic) -> Callable[[Machine], Machine]:
     return lambda machine: replace(machine, nic=nic)
 
 
-def _answer(host: str, port: int) -> bytes:
+def answer(host: str, port: int) -> bytes:
     """What is answered to a call; nothing if nobody is there."""
     try:
         with socket.create_connection((host, port), timeout=5) as call:

@@ -15,6 +15,7 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
     machines/NAME/drive1        what is on the disc in the guest's second drive, if it was put there while it ran
     machines/NAME/request1      the disc in the guest's second drive, if it is a request
     machines/NAME/inside/       files that were copied into the guest
+    machines/NAME/disks, …      snapshots and what disks are made of: see `vmf.testing.snapshots`
     faults.json                 faults to come: {"create": {"kind": "host", "brief": "out of room", "times": 2}}
 
 The next `times` calls of a verb that is named there fail, with the job at fault, the host at fault, or the host lost;
@@ -51,12 +52,13 @@ from vmf.model import (
     MachineState,
     NetworkType,
     Power,
+    Snapshot,
     Stop,
     Suspend,
 )
-from vmf.testing import disc, samples
+from vmf.testing import disc, samples, snapshots
 from vmf.testing.terminal import Terminal
-from vmf.testing.world import ALIVE, Nudges, World, overlay
+from vmf.testing.world import ALIVE, Nudges, World
 
 VERSION = "1"
 CONSOLE_MOST = 64 * 1024
@@ -64,6 +66,7 @@ ADDRESS = "192.0.2.1"
 """Of every guest with a network card that is not on a user network: an address that is set aside for examples."""
 ABILITIES: Mapping[str, str] = MappingProxyType({
     "cdroms": "a machine may have more discs than the one with its script",
+    "checkpoint": "memory and disks can be taken of a machine, which goes on from there elsewhere",
     "clock-local": "the hardware clock may show local time",
     "console-writable": "one can type on the console of a guest",
     "device": "a job may name its disks",
@@ -77,6 +80,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "guest-agent": "a guest may run an agent",
     "guest-files": "files can be copied into a running guest, and out of it",
     "hard-suspend": "the memory of a suspended guest can be put into a file",
+    "live-checkpoint": "a guest goes on while its memory is taken",
     "live-results": "the results volume can be read while the guest runs",
     "media-change": "discs can be changed while the guest runs",
     "network-user": "machines may have a network that reaches nobody",
@@ -194,7 +198,7 @@ def facts(connection: World, handle: Handle) -> MachineFacts:
         ),
         screen=f"{folder}/screen" if machine.vnc else "",
         memory=machine.memory,
-        disks={each.name: each.stat().st_size for each in sorted((folder / "files").glob("disk[0-9]*"))},
+        disks=snapshots.sizes(folder, machine),
     )
 
 
@@ -281,6 +285,21 @@ def resume(connection: World, handle: Handle) -> MachineState:
 
 
 @hookimpl
+def checkpoint(connection: World, handle: Handle, number: int, report: Report) -> Snapshot:
+    """Have the guest leave a snapshot, and go on."""
+    connection.stumble("checkpoint")
+    return connection.checkpoint(handle.machine, number, report)
+
+
+@hookimpl
+def fold(connection: World, handle: Handle) -> MachineState:
+    """Make one layer of those that are frozen, or of all."""
+    connection.stumble("fold")
+    connection.fold(handle.machine)
+    return connection.state(handle.machine)
+
+
+@hookimpl
 def shut_down(connection: World, handle: Handle, how: Stop) -> MachineState:
     """Send the guest a signal: one that it can ignore, or one that it cannot."""
     connection.stumble("shut_down")
@@ -297,9 +316,8 @@ def fetch(connection: World, handle: Handle, name: str, report: Report) -> IO[by
         machine = msgspec.json.decode((folder / "machine.json").read_bytes(), type=Machine)
         if name.startswith("whole"):
             report(0, 0)
-            return _whole(folder / "files", machine, int(name.removeprefix("whole")))
-        file = machine.results.file if name == "results" and machine.results else name
-        return (folder / "files" / file).open("rb")
+            return _whole(folder, machine, int(name.removeprefix("whole")))
+        return snapshots.opened(folder, machine.results.file if name == "results" and machine.results else name)
     except FileNotFoundError:
         raise HostFault(f"machine {handle.machine} has no file {name}") from None
 
@@ -319,13 +337,12 @@ def machines(connection: World, host: Host) -> tuple[Handle, ...]:
     return tuple(Handle(host=host.name, machine=name) for name in connection.names())
 
 
-def _whole(files: Path, machine: Machine, number: int) -> IO[bytes]:
+def _whole(folder: Path, machine: Machine, number: int) -> IO[bytes]:
     """A disk with the line that its guest wrote over its beginning, if it did."""
     file = machine.disks[number].file
-    line = (files / f"disk{number}").read_bytes()
+    changed = snapshots.changed(folder, number, file)
     try:
-        content = (files / file).read_bytes()
+        content = (folder / "files" / file).read_bytes()
     except OSError as error:
         raise JobFault(f"{file}: {error.strerror}", code=HoldCode.IMAGE_MISSING) from error
-    changed = b"" if line == overlay(file) else line.splitlines(keepends=True)[0]
     return io.BytesIO(samples.qcow2(changed + content[len(changed) :]))

@@ -13,6 +13,7 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     fill              fill the first disk: the machine stays paused until it is forced
     hear              wait for a line to be typed on the console, and say it
     count             say `count 1`, `count 2` and so on, with a short pause after each, until asked to power off
+    keep              count, with each number on the first disk as well, until a line is typed on the console
     discs N           say the file `word` of the disc in drive N, again and again, until asked to power off
     call              call nobody, and say that nobody answered: there are no networks but those of type user
     serve             tell of its network card and answer calls, as `serves` of the contract suite's guests
@@ -23,10 +24,11 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     crash             crash
     reboot            begin anew with nothing made, if the machine may reboot; else power off without a word
 
-The end of the script is `exit 0`. While it sleeps, hangs, hears, counts or says discs, it answers requests, and can be
-suspended: whatever asks for that is a file that it renames, so one who takes it back in time has changed nothing. With
-its memory in a file its process ends, and another one goes on from there. It lives for five minutes at most, and as
-long again after each of those; then it is killed.
+The end of the script is `exit 0`. While it sleeps, hangs, hears, counts, keeps or says discs, it answers requests, and
+can be suspended: what asks for that is a file that it renames, so one who takes it back in time has changed nothing.
+With its memory in a file its process ends, and another one goes on from there; for a snapshot it leaves its memory in a
+file as well, and goes on itself. It lives for five minutes at most, and as long again after each of those; then it is
+killed.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ import string
 import sys
 import tarfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote, unquote
@@ -53,6 +55,8 @@ LINE_MOST = 100
 LOOK_SECONDS = 0.02
 MAGIC_SIZE = 512
 REQUEST_HEAD = 16 * 1024
+NOISE = 600 * 1024
+PIECE = 1024 * 1024
 DRIVERS = {"virtio": "virtio_net", "rtl8139": "8139cp"}
 """What Linux calls the driver of a card, where that is not the card's own name."""
 
@@ -118,6 +122,7 @@ class Guest:
             "echo": (self.echo,), "args": (self.args,), "env": (self.env,),
             "write": (self.write,), "sleep": (self.sleep,), "hang": (self.hang,), "deaf": (self.deaf,),
             "fill": (self.fill, self.hang), "hear": (self.hear,), "discs": (self.discs,), "count": (self.count,),
+            "keep": (self.keep,),
             "tell": (self.tell, self.hang), "serve": (self.card, self.serve), "call": (self.call, self.hang),
             "exit": (self.exit,), "cut": (self.cut,), "silent": (self.silent,), "crash": (self.crash,),
             "reboot": (self.reboot,),
@@ -168,12 +173,30 @@ class Guest:
         with suppress(FileNotFoundError):
             (self._folder / "paused.asked").rename(self._folder / "paused")
         while True:
+            self._leave_snapshot()
             with suppress(FileNotFoundError):
                 (self._folder / "memory.asked").rename(self._folder / "memory.new")
                 raise Saved
             if not (self._folder / "paused").exists():
                 return
             time.sleep(LOOK_SECONDS)
+
+    def _leave_snapshot(self) -> None:
+        """Leave what a machine needs to go on from here, if that is asked for: the request goes when all is there."""
+        asked, files = self._folder / "snapshot.asked", self._folder / "files"
+        if not asked.exists():
+            return
+        with held(self._folder):
+            number = _read(asked).decode()
+            if not number:  # it has been taken back
+                return
+            if self._disc["volume"]:
+                _copy(Path(self._disc["volume"]), files / f"results-{number}")
+            for place, disk in enumerate(self._machine()["disks"]):
+                if disk["access"] == "snapshot":
+                    (files / f"disk{place}-{number}").touch()
+            _write(files / f"memory-{number}", vars(self._memory))
+            asked.unlink()
 
     def hang(self, _: str) -> None:
         """Stay until asked to power off."""
@@ -191,14 +214,18 @@ class Guest:
 
     def hear(self, _: str) -> None:
         """Wait for a line to be typed on the console, and say it."""
-        while True:
-            typed = _read(self._folder / "keys")[self._memory.heard :].replace(b"\r", b"\n")
-            line, end = typed.partition(b"\n")[:2]
-            if end:
-                self._memory.heard += len(line) + 1
-                self.echo(f"heard {line.decode(errors='replace')}")
-                return
+        while (line := self._typed()) is None:
             self.sleep(str(LOOK_SECONDS))
+        self.echo(f"heard {line}")
+
+    def _typed(self) -> str | None:
+        """The next line that was typed on the console."""
+        typed = _read(self._folder / "keys")[self._memory.heard :].replace(b"\r", b"\n")
+        line, end = typed.partition(b"\n")[:2]
+        if not end:
+            return None
+        self._memory.heard += len(line) + 1
+        return line.decode(errors="replace")
 
     def discs(self, drive: str) -> NoReturn:
         """Say what is on each disc that is put into a drive."""
@@ -214,9 +241,34 @@ class Guest:
             self.echo(f"count {self._memory.counted}")
             self.sleep(str(LOOK_SECONDS))
 
+    def keep(self, _: str) -> None:
+        """Say one number after the other, if the one before is on the first disk."""
+        memory = self._memory
+        if not memory.counted:
+            self._overwrite(0, b"0\n" + os.urandom(NOISE))
+        while self._typed() is None:
+            layers = [content for each in chain(self._folder / "files", 0) if (content := _read(each))]
+            had = layers[-1].partition(b"\n")[0].decode(errors="replace")
+            kept = had == str(memory.counted)
+            memory.counted += 1
+            self._overwrite(0, b"%d\n" % memory.counted)
+            self.echo(f"count {memory.counted}" if kept else f"lost {had}")
+            self.sleep(str(LOOK_SECONDS))
+
+    def _overwrite(self, disk: int, content: bytes) -> None:
+        """Write over the beginning of a disk: into its overlay, if it has one."""
+        files, drive = self._folder / "files", self._machine()["disks"][disk]
+        with held(self._folder):
+            file = chain(files, disk)[-1] if drive["access"] == "snapshot" else files / drive["file"]
+            with file.open("r+b") as out:
+                out.write(content)
+
+    def _machine(self) -> Any:  # noqa: ANN401  # whatever JSON can say
+        return json.loads((self._folder / "machine.json").read_text())
+
     def card(self, _: str) -> None:
         """Tell of the network card."""
-        nic = json.loads((self._folder / "machine.json").read_text())["nic"]
+        nic = self._machine()["nic"]
         self.echo(f"card {nic['mac']} {DRIVERS.get(nic['model'], nic['model'])}")
 
     def serve(self, _: str) -> NoReturn:
@@ -233,7 +285,7 @@ class Guest:
 
     def tell(self, _: str) -> None:
         """Tell what the machine is made of, and write to it."""
-        machine = json.loads((self._folder / "machine.json").read_text())
+        machine = self._machine()
         ahead = time.localtime().tm_gmtoff if machine["clock"] == "local" else 0
         self.echo(f"clock {int(time.time()) + ahead}")
         self.echo(f"firmware {machine['firmware'] or 'bios'}")
@@ -245,16 +297,14 @@ class Guest:
             self._try_share(share)
 
     def _try_disk(self, number: int, disk: dict[str, Any]) -> None:
-        files = self._folder / "files"
-        file = files / disk["file"]
+        file = self._folder / "files" / disk["file"]
         with file.open("rb") as content:
             word = content.readline(LINE_MOST).decode(errors="replace").rstrip("\n")
         self.echo(f"disk {disk['device'] or 'vd' + string.ascii_lowercase[number]} {file.stat().st_size} {word}")
         if disk["access"] == "read":
             self.echo(f"kept {word}")
             return
-        with (files / f"disk{number}" if disk["access"] == "snapshot" else file).open("r+b") as content:
-            content.write(b"contract-changed\n")
+        self._overwrite(number, b"contract-changed\n")
         self.echo(f"wrote {word}")
 
     def _try_share(self, share: dict[str, Any]) -> None:
@@ -335,6 +385,31 @@ class Guest:
                 return
             disk.seek(0)
             disk.write(tar[: os.fstat(disk.fileno()).st_size])
+
+
+def chain(files: Path, number: int) -> list[Path]:
+    """The layers of a disk's overlay, each on the one before: `disk0`, and one for each snapshot, such as `disk0-3`."""
+    above = files.glob(f"disk{number}-*")
+    return [files / f"disk{number}", *sorted(above, key=lambda layer: int(layer.name.partition("-")[2]))]
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Have the overlays of a machine's disks for oneself."""
+    with (folder / "disks").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; zeros become holes."""
+    with source.open("rb") as reading, target.open("wb") as writing:
+        while piece := reading.read(PIECE):
+            if piece.count(0) < len(piece):
+                writing.write(piece)
+            else:
+                writing.seek(len(piece), os.SEEK_CUR)
+        writing.truncate()
 
 
 def _read(path: Path) -> bytes:

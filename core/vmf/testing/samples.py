@@ -26,6 +26,7 @@ ddb.adapterType = "ide"
 QCOW2 = b"QFI\xfb"
 CLUSTER = 2**16
 """Bytes of what a qcow2 of ours has room for at a time."""
+BACKING = b"below"
 COPIED = 1 << 63
 """Set in a table's entry: nobody else has what it stands for."""
 OFFSET = 0x00FF_FFFF_FFFF_FE00
@@ -75,6 +76,20 @@ def qcow2(content: bytes) -> bytes:
         struct.pack(f">{len(entries)}Q", *entries),
     )
     return b"".join(each.ljust(CLUSTER, b"\0") for each in (*tables, *held.values()))
+
+
+def overlay(content: bytes) -> bytes:
+    """A qcow2 over another file, as far as its header: what follows its tables is no disk, but this content."""
+    name, first, counts = SECTOR // 2, SECTOR, 2 * SECTOR
+    fields = (2, name, len(BACKING), SECTOR.bit_length() - 1, SECTOR, 0, 1, first, counts, 1, 0, 0)
+    header = struct.pack(">4sIQIIQIIQQIIQ", QCOW2, *fields).ljust(name, b"\0") + BACKING
+    return header.ljust(3 * SECTOR, b"\0") + content
+
+
+def overlaid(layer: bytes) -> bytes:
+    """The content that was made an overlay of."""
+    assert layer.startswith(QCOW2), "it is no overlay"  # noqa: S101  # it is part of a test
+    return layer[3 * SECTOR :]
 
 
 def beginning(stream: IO[bytes], length: int) -> bytes:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -20,8 +21,10 @@ import msgspec
 from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
-from vmf.model import Access, Ending, Machine, MachineState, Power, Stop, Suspend
-from vmf.testing import disc
+from vmf.hookspecs import Report
+from vmf.model import Access, Ending, Machine, MachineState, Power, Snapshot, Stop, Suspend
+from vmf.testing import disc, snapshots
+from vmf.testing.snapshots import write_whole
 from vmf.units import format_size
 
 WATCH_SECONDS = 0.02
@@ -127,6 +130,24 @@ class World:
             if (folder / "memory").exists():
                 _start(folder, lock)
 
+    def checkpoint(self, name: str, number: int, report: Report) -> Snapshot:
+        """Have the guest leave a snapshot, if it is alive.
+
+        If this process is killed meanwhile, the guest may still leave it: `fold` takes that back.
+        """
+        folder = self.machine(name)
+        with self._changing():
+            machine = self.definition(name, ALIVE)
+            if machine is None:
+                raise JobFault(f"machine {name} does not run", code=HoldCode.REFUSED)
+            return snapshots.take(folder, machine, number, alive=partial(_alive, folder), report=report)
+
+    def fold(self, name: str) -> None:
+        """Let go of what snapshots have left."""
+        with self._changing():
+            if machine := self.definition(name, frozenset(Power) - {Power.ABSENT}):
+                snapshots.fold(self.machine(name), machine, ended=self.state(name).power is Power.OFF)
+
     def stop(self, name: str, how: Stop) -> None:
         """Signal the guest, if it is alive and hears; when forced, return only after it is dead with its memory."""
         with self._changing():
@@ -152,7 +173,7 @@ class World:
             if fault is None or fault.times < 1:
                 return
             faults[verb] = msgspec.structs.replace(fault, times=fault.times - 1)
-            _write(path, msgspec.json.encode(faults))
+            write_whole(path, msgspec.json.encode(faults))
         raise _KINDS[fault.kind](fault.brief)
 
     @contextmanager
@@ -195,19 +216,16 @@ class Nudges:
             self._seen = now
 
 
-def overlay(file: str) -> bytes:
-    """What is in an overlay that its guest has not written to."""
-    return f"overlay over {file}\n".encode(errors="replace")
-
-
 def _define(folder: Path, machine: Machine) -> None:
     files = folder / "files"
     files.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number, disk in enumerate(machine.disks):
         if disk.access is Access.SNAPSHOT:
-            (files / f"disk{number}").write_bytes(overlay(disk.file))
-    _write(folder / "disc.json", msgspec.json.encode(disc.read(files, machine)))
-    _write(folder / "machine.json", msgspec.json.encode(machine))
+            (files / f"disk{number}").write_bytes(snapshots.untouched(disk.file))
+    if machine.restored:
+        snapshots.restore(folder, machine.restored)
+    write_whole(folder / "disc.json", msgspec.json.encode(disc.read(files, machine)))
+    write_whole(folder / "machine.json", msgspec.json.encode(machine))
 
 
 def _start(folder: Path, lock: int) -> None:
@@ -280,9 +298,3 @@ def _bury(folder: Path) -> None:
     """Wait until the guest is dead."""
     with suppress(FileNotFoundError), (folder / "alive").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-
-
-def _write(path: Path, data: bytes) -> None:
-    new = path.with_name(f"{path.name}.new")
-    new.write_bytes(data)
-    new.replace(path)
