@@ -90,6 +90,40 @@ def flatten(
             **qemu_img.process,
         )
         words = _await(process, lambda: report(os.fstat(new.fileno()).st_blocks * sparse.BLOCK, 0))
+    _check(process, words)
+
+
+def commit(qemu_img: QemuImg, top: IO[bytes], bottom: IO[bytes], layout: DiskFormat) -> None:
+    """Write what an overlay holds into what it lies on; doing so again changes nothing.
+
+    `top` is a qcow2 overlay, open to read; `bottom` is an overlay as well (`layout` is qcow2), or a raw disk. The user
+    who does it can write both. What else lies beneath is not opened, for overlays are changed by whole clusters: an
+    empty file stands for it.
+
+    Raises:
+        Unfit: if one of them is no overlay, or must not be used.
+        Unmade: if qemu-img fails, such as for want of room.
+    """
+    size = qcow2.check_overlay(top).size
+    with qemu_img.scratch() as nothing:
+        beneath: dict[str, Any] = {"driver": layout, "file": _opening(bottom)}
+        if layout is DiskFormat.QCOW2:
+            qcow2.check_overlay(bottom)
+            nothing.truncate(size)
+            beneath["backing"] = {"driver": "raw", "file": _opening(nothing)}
+        process = subprocess.Popen(
+            # -d: the overlay is not emptied, so that a commit that was killed can be done again
+            (qemu_img.program, "commit", "-q", "-d", f"json:{json.dumps(_over(top, beneath))}"),
+            pass_fds=[each.fileno() for each in (top, bottom, nothing)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            **qemu_img.process,
+        )
+        _check(process, process.communicate()[1])
+
+
+def _check(process: subprocess.Popen[bytes], words: bytes) -> None:
     if process.returncode:
         said = words[-_WORDS_MOST:].decode(errors="replace").strip()
         raise Unmade(said or f"qemu-img ended with code {process.returncode}")

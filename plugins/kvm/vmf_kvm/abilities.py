@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 ABILITIES: Mapping[str, str] = MappingProxyType({
     "cdroms": "a machine may have CD-ROMs beside the one with its script",
+    "checkpoint": "memory and disks of a guest can be kept, so that it goes on from there",
     "clock-local": "the hardware clock may show the host's local time",
     "console-writable": "one can type on the console of a guest",
     "device": "a job may say what its drives are called",
@@ -25,6 +26,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "guest-files": "files can be copied into a running guest, and out of it, by its agent",
     "hard-suspend": "the memory of a guest may be put into a file, which frees what it took of the host",
     "kernel-included": "machines start from their first disk",
+    "live-checkpoint": "a guest runs on while what is kept of it is written",
     "live-results": "what a running guest writes on its results volume can be read at once",
     "media-change": "discs can be changed while the guest runs",
     "network-bridge": "machines may be on a bridge of the computer, with its own libvirt",
@@ -34,6 +36,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "nic-e1000e": "the network card may be an e1000e",
     "nic-rtl8139": "the network card may be an rtl8139",
     "nic-virtio": "the network card may be a virtio one",
+    "periodic-checkpoint": "a guest can be kept again and again",
     "port-forwards": "ports of this computer's loopback are forwarded to machines of network type user",
     "shares": "folders of the host are shared by 9p",
     "soft-suspend": "a guest may stand still, with its memory where it is",

@@ -18,8 +18,33 @@ from vmf.errors import HostFault
 from vmf.files import programs
 from vmf.files.access import blocker, open_disk
 from vmf.hookspecs import Report, unreported
-from vmf.model import Ending, Machine, MachineFacts, MachineNic, MachineState, NetworkType, Power, Stop, Suspend
-from vmf_kvm import account, agent, daemon, media, network, nics, stops, system, usable
+from vmf.model import (
+    Ending,
+    Machine,
+    MachineFacts,
+    MachineNic,
+    MachineState,
+    NetworkType,
+    Power,
+    Snapshot,
+    Stop,
+    Suspend,
+)
+from vmf_kvm import (
+    account,
+    agent,
+    checkpoints,
+    daemon,
+    folding,
+    media,
+    network,
+    nics,
+    restoring,
+    snapshots,
+    stops,
+    system,
+    usable,
+)
 from vmf_kvm.account import Account
 from vmf_kvm.disks import in_place, overlays, written
 from vmf_kvm.domain import xml
@@ -27,18 +52,19 @@ from vmf_kvm.drives import overlay
 from vmf_kvm.faults import ports, sentences
 from vmf_kvm.flatten import whole
 from vmf_kvm.folder import PLAIN, Folder, beneath
-from vmf_kvm.place import CONSOLE, MEMORY, SOCKET_FOLDERS, Place, Socket
+from vmf_kvm.place import CONSOLE, MEMORY, RESTORE, SOCKET_FOLDERS, Place, Socket
 from vmf_kvm.server import Server
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.terminal import Terminal
 from vmf_libvirt import networks
 from vmf_libvirt.client import Client
-from vmf_libvirt.described import macs, memory
+from vmf_libvirt.described import macs, memory, version
 from vmf_libvirt.errors import LibvirtFault, blaming_job
-from vmf_libvirt.states import DomainState, ShutoffReason, ended
+from vmf_libvirt.states import DomainState, PausedReason, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
 
-OVERLAYS = re.compile("disk[0-9]+")
+TYPE, HYPERVISOR = "kvm", "qemu"
+"""What vmf and libvirt call it."""
 NEIGHBOURS = Path("/proc/net/arp")
 DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Server]] = MappingProxyType({
     DaemonKind.PRIVATE: daemon.daemon,
@@ -52,6 +78,8 @@ OVERHEAD = 3 * 2**29
 LOG_TAIL = 4096
 WHOLE = re.compile(r"whole([0-9]{1,3})")
 """What a disk is called that is to come back whole."""
+LOADED = (DomainState.PAUSED, PausedReason.MIGRATION)
+"""A machine whose memory has been read, and whose guest has not been let go on."""
 STOPPED = re.compile(rb"shutting down, reason=(\w+)")
 
 
@@ -80,6 +108,8 @@ class Connection:
         found = self.client.found(machine.name)
         if not found or not self._was_started(machine.name, *found):
             self._make(usable.settled(machine, roots), is_defined=found is not None)
+        elif machine.restored and found == LOADED:
+            restoring.go_on(self.client, self.folder(machine.name), machine.restored.memory)
         if self.daemon.cgroups:
             self._cap(machine.name, machine.memory)
 
@@ -112,7 +142,7 @@ class Connection:
         description = self.client.description(machine)
         usernet = self.client.monitor(machine, "info usernet") if nics.is_user(description) else ""
         try:
-            taken = self.folder(machine).taken(OVERLAYS)
+            taken = self.folder(machine).taken(snapshots.OVERLAYS)
         except FileNotFoundError:
             return MachineFacts()
         return replace(
@@ -120,7 +150,7 @@ class Connection:
             addresses=tuple(self._addresses(machine, macs(description))),
             forwards=tuple(nics.forwards(usernet)),
             screen=str(screen) if screen.is_socket() else "",
-            disks=taken,
+            disks=snapshots.summed(taken),
         )
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:
@@ -175,6 +205,26 @@ class Connection:
             self.folder(machine).discard(MEMORY)
         return state
 
+    def checkpoint(self, machine: str, number: int, report: Report) -> Snapshot:
+        """Take memory and disks at one instant, into files of the machine's folder; see `snapshots` for their names."""
+        return checkpoints.take(
+            self.client,
+            self.folder(machine),
+            number,
+            report,
+            platform=partial(snapshots.platform, type_=TYPE, version=version(self.client.versions()[HYPERVISOR])),
+            program=_qemu_img(),
+        )
+
+    def fold(self, machine: str) -> MachineState:
+        """Leave nothing of snapshots but what the guest has changed.
+
+        Whoever fetches disks or results of a machine that has ended calls this first: what lies in a snapshot's layers
+        is not in `disk0` and `results` before.
+        """
+        folding.fold(self.client, self.folder(machine), _qemu_img())
+        return self.state(machine)
+
     def shut_down(self, machine: str, how: Stop) -> MachineState:
         """Press the power button, or pull the plug, of a guest that is saved as well."""
         if how is Stop.FORCE:
@@ -193,12 +243,16 @@ class Connection:
         return agent.copy_out(partial(self.client.agent, machine), path)
 
     def fetch(self, machine: str, name: str, report: Report = unreported) -> IO[bytes]:
-        """Open a file of the machine's folder, or make a whole disk of one of its overlays."""
+        """Open a file of the machine's folder, QEMU's part of a guest's memory, or a disk made of one of its overlays.
+
+        Of a machine of which snapshots were taken, disks and results are all there after `fold` only.
+        """
         if number := WHOLE.fullmatch(name):
             description = self.client.description(machine)
             return whole(self.folder(machine), overlay(int(number[1])), description, _qemu_img(), report)
+        folder = self.folder(machine)
         try:
-            return self.folder(machine).open(name)
+            return checkpoints.stream(folder, name) if snapshots.is_memory(name) else folder.open(name)
         except FileNotFoundError:
             raise HostFault(f"machine {machine} has no file {name}") from None
 
@@ -231,10 +285,13 @@ class Connection:
         self._connect(machine.nic)
         self.folder(machine.name).make()
         with blaming_job((*sentences(in_place(machine)), *ports(machine.nic))):
-            with self._overlaying(machine, place):  # takes as long as defining does
+            with self._laying(machine, place):  # takes as long as defining does
                 if not is_defined:
                     self.client.define(machine.name, description)
-            self.client.start(machine.name, partial(self._was_started, machine.name))
+            if machine.restored:
+                restoring.restore(self.client, self.folder(machine.name), machine.restored.memory)
+            else:
+                self.client.start(machine.name, partial(self._was_started, machine.name))
 
     def _place(self, machine: str, *, devices: frozenset[str] = frozenset()) -> Place:
         sockets = self.daemon.folder.joinpath(*SOCKET_FOLDERS)
@@ -266,13 +323,20 @@ class Connection:
 
         libvirt makes the console's log at the first start, and remembers a start that failed, if only in QEMU's log.
         """
+        if self.folder(machine).has(RESTORE):
+            return False
         if state != DomainState.SHUTOFF:
             return True
         failed = ShutoffReason.FAILED in {reason, self._logged_reason(machine)}
         return not failed and self.folder(machine).has(CONSOLE)
 
     @contextmanager
-    def _overlaying(self, machine: Machine, place: Place) -> Iterator[None]:
+    def _laying(self, machine: Machine, place: Place) -> Iterator[None]:
+        """Have the layers there that a machine's disks begin with."""
+        if machine.restored:
+            restoring.lay(self.folder(machine.name), machine, machine.restored)
+            yield
+            return
         program = _qemu_img()
         with ExitStack() as stack:
             making = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from xml.etree import ElementTree as ET
 
 from vmf.model import Access, Bus, DiskFormat, Limits, Machine, MachineCdrom, MachineDisk, Slice
@@ -72,14 +72,12 @@ def attach(
 
 
 def _disk(devices: ET.Element, drive: Drive, disk: MachineDisk, place: Place) -> ET.Element:
-    layers = [Layer(file=place.file(disk.file), format=disk.format, part=_sectors(disk.part))]
-    if drive.overlay:
-        limit = room(disk)
-        part = None if limit is None else Slice(offset=0, size=limit)
-        layers.insert(0, Layer(file=place.file(drive.overlay), format=DiskFormat.QCOW2, part=part))
+    part = None if (limit := room(disk)) is None else Slice(offset=0, size=limit)
+    above = [Layer(file=place.file(name), format=DiskFormat.QCOW2, part=part) for name in drive.overlays]
+    layers = [*above, Layer(file=place.file(disk.file), format=disk.format, part=_sectors(disk.part))]
     element = ET.SubElement(devices, "disk", device="disk")
     ET.SubElement(element, "driver", name="qemu", type=layers[0].format, cache="writeback", discard="unmap")
-    _chain(element, layers, place)
+    chain(element, layers, place.devices)
     _target(element, drive)
     if disk.access is Access.READ:
         ET.SubElement(element, "readonly")  # not `shareable`: QEMU would share it with who writes it, too
@@ -90,16 +88,16 @@ def _cdrom(devices: ET.Element, drive: Drive, cdrom: MachineCdrom, place: Place)
     element = ET.SubElement(devices, "disk", type="file", device="cdrom")
     ET.SubElement(element, "driver", name="qemu", type=DiskFormat.RAW)
     if cdrom.file is not None:
-        _chain(element, [Layer(file=place.file(cdrom.file), format=DiskFormat.RAW)], place)
+        chain(element, [Layer(file=place.file(cdrom.file), format=DiskFormat.RAW)], place.devices)
     _target(element, drive)
     ET.SubElement(element, "readonly")
     return element
 
 
-def _chain(element: ET.Element, layers: Sequence[Layer], place: Place) -> None:
-    """Add the files, topmost first; the chain ends with the last, whatever the headers say."""
+def chain(element: ET.Element, layers: Sequence[Layer], devices: Collection[str]) -> None:
+    """Add the files, topmost first, some of which are block devices; it ends with the last, whatever headers say."""
     first, *below = layers
-    is_device = first.file in place.devices
+    is_device = first.file in devices
     element.set("type", "block" if is_device else "file")
     source = ET.SubElement(element, "source", {"dev" if is_device else "file": first.file})
     if first.part is not None:
@@ -108,7 +106,7 @@ def _chain(element: ET.Element, layers: Sequence[Layer], place: Place) -> None:
     backing = ET.SubElement(element, "backingStore")
     if below:
         ET.SubElement(backing, "format", type=below[0].format)
-        _chain(backing, below, place)
+        chain(backing, below, devices)
 
 
 def _sectors(part: Slice | None) -> Slice | None:

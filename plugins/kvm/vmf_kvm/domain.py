@@ -7,19 +7,36 @@ from pathlib import Path
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
+from msgspec import Struct
+
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Bus, Clock, Firmware, Machine
 from vmf_kvm import devices, disks, nics
 from vmf_kvm.drives import drives
 from vmf_kvm.pci import PC, Q35, Board, seat
-from vmf_kvm.place import Place
+from vmf_kvm.place import NVRAM, Place
 from vmf_libvirt.mark import mark
 
-VIRT_TYPES: Mapping[str, tuple[str, str]] = MappingProxyType({
-    "kvm": ("kvm", "host-model"),
-    "tcg": ("qemu", "maximum"),  # as fast as the plainest model, and runs guests that are built for newer ones
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """What an accelerator makes of a machine."""
+
+    type: str
+    """libvirt's type of domain."""
+    cpu: str
+    """libvirt's mode of CPU, for a machine that stays on its host."""
+    portable: str
+    """The model of CPU that all hosts have, for one that may leave it."""
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType({
+    # Nehalem is what x86-64-v2 means, for which distributions are built: each processor of the last ten years has all
+    # of it, and QEMU emulates all of it. Westmere asks for AES as well, which cheap ones lack.
+    "kvm": Kind(type="kvm", cpu="host-model", portable="Nehalem"),
+    # The maximum is as fast as the plainest model, and runs guests that are built for newer ones.
+    "tcg": Kind(type="qemu", cpu="maximum", portable="Nehalem"),
 })  # fmt: skip
-"""Accelerator to libvirt's type of domain and its mode of CPU."""
+"""By accelerator."""
 OFFSETS: Mapping[Clock, str] = MappingProxyType({Clock.UTC: "utc", Clock.LOCAL: "localtime"})
 """What libvirt calls a hardware clock."""
 
@@ -41,14 +58,14 @@ def xml(machine: Machine, place: Place) -> str:
     Raises:
         JobFault: if the machine is not one that this hypervisor can make.
     """
-    if machine.accelerator not in VIRT_TYPES:
-        words, hint = f"there is no accelerator {machine.accelerator!r}", f"name one of: {', '.join(VIRT_TYPES)}"
+    if machine.accelerator not in KINDS:
+        words, hint = f"there is no accelerator {machine.accelerator!r}", f"name one of: {', '.join(KINDS)}"
         raise JobFault(words, code=HoldCode.MACHINE_INVALID, hint=hint)
-    type_, cpu = VIRT_TYPES[machine.accelerator]
+    kind = KINDS[machine.accelerator]
     nics.check(machine.nic)
     attached = drives(machine)
     board = PC if any(drive.bus is Bus.IDE for drive in attached) else Q35
-    domain = ET.Element("domain", type=type_)
+    domain = ET.Element("domain", type=kind.type)
     _text(domain, "name", place.prefix + machine.name)
     mark(domain)
     _text(domain, "memory", str(machine.memory), unit="b")
@@ -57,7 +74,7 @@ def xml(machine: Machine, place: Place) -> str:
     features = ET.SubElement(domain, "features")
     ET.SubElement(features, "acpi")
     ET.SubElement(features, "apic")
-    ET.SubElement(domain, "cpu", mode=cpu)
+    _cpu(domain, machine, kind)
     ET.SubElement(domain, "clock", offset=OFFSETS[machine.clock])
     reboot = "restart" if machine.reboots else "destroy"
     for event, action in (("poweroff", "destroy"), ("reboot", reboot), ("crash", "destroy")):
@@ -86,13 +103,24 @@ def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
     ET.SubElement(parent, tag, attributes).text = text
 
 
+def _cpu(domain: ET.Element, machine: Machine, kind: Kind) -> None:
+    model = machine.restored.platform.cpu if machine.restored else kind.portable if machine.portable else ""
+    if not model:
+        ET.SubElement(domain, "cpu", mode=kind.cpu)
+        return
+    cpu = ET.SubElement(domain, "cpu", mode="custom", match="exact", check="none")
+    _text(cpu, "model", model, fallback="forbid")
+
+
 def _boot(domain: ET.Element, machine: Machine, board: Board, place: Place) -> None:
     os = ET.SubElement(domain, "os")
-    _text(os, "type", "hvm", arch="x86_64", machine=board.machine)
+    version = machine.restored.platform.machine if machine.restored else board.machine
+    _text(os, "type", "hvm", arch="x86_64", machine=version)
     if machine.firmware is Firmware.UEFI:
         os.set("firmware", "efi")
         ET.SubElement(ET.SubElement(os, "firmware"), "feature", enabled="no", name="secure-boot")
-        _text(os, "nvram", place.nvram())
+        kept = machine.restored.nvram if machine.restored else ""
+        _text(os, "nvram", place.file(kept or NVRAM))
     if machine.kernel is None:
         return
     _text(os, "kernel", place.file(machine.kernel))

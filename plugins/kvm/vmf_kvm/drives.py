@@ -32,8 +32,8 @@ class Drive(Struct, frozen=True, kw_only=True):
     bus: Bus
     device: str
     """`vda`, `sdb`, …: unique in the machine."""
-    overlay: str = ""
-    """The name of the file that the guest writes to instead of the disk's; empty: there is none."""
+    overlays: tuple[str, ...] = ()
+    """The names of the files that lie on the disk's; the guest writes to the first, each lies on the next one."""
     boot: int | None = None
     """Its turn when the firmware looks for something to start; None: never."""
 
@@ -64,7 +64,7 @@ def drives(machine: Machine) -> tuple[Drive, ...]:
             media=media,
             bus=bus,
             device=media.device or next(free[PREFIXES[bus]]),
-            overlay=overlay(number) if _is_overlaid(media) else "",
+            overlays=_overlays(machine, number) if _is_overlaid(media) else (),
             boot=turns.get(number),
         )
         if bus is Bus.IDE and drive.number >= IDE_PLACES:
@@ -94,6 +94,12 @@ def renamed(machine: Machine) -> Mapping[str, str]:
 def overlay(number: int) -> str:
     """The name of a disk's overlay in the machine's folder."""
     return f"disk{number}"
+
+
+def _overlays(machine: Machine, number: int) -> tuple[str, ...]:
+    """Those of a disk, the topmost first; the lowest is called the same, restored or not."""
+    restored = machine.restored.layers.get(number, ()) if machine.restored else ()
+    return (*reversed(restored[1:]), overlay(number))
 
 
 def _is_overlaid(media: Media) -> bool:

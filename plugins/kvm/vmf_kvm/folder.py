@@ -89,6 +89,31 @@ class Folder(Struct, frozen=True, kw_only=True):
                 sparse.copy(reading, writing, report)
                 os.fchown(writing.fileno(), self.account.uid, self.account.gid)
 
+    def write(self, name: str, stream: IO[bytes], report: Report) -> None:
+        """Write a stream to `name`, complete or not at all.
+
+        Raises:
+            HostFault: if it cannot be written here.
+        """
+        _check(name)
+        with _blaming_host(self.path / name):
+            self._replace(name, stream, report)
+
+    def rename(self, old: str, new: str) -> None:
+        """Call a file otherwise, in the place of one that is called so; one that is not there has been renamed.
+
+        Raises:
+            HostFault: if it cannot be done here.
+        """
+        for name in (old, new):
+            _check(name)
+        with (
+            _blaming_host(self.path / old),
+            contextlib.suppress(FileNotFoundError),
+            beneath(self.machines, self.name) as folder,
+        ):
+            os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+
     def open(self, name: str) -> IO[bytes]:
         """Open a plain file for reading.
 

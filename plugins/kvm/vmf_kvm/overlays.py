@@ -38,10 +38,14 @@ class Overlay(Struct, frozen=True, kw_only=True):
             JobFault: if the base is not what the machine says.
             HostFault: if it cannot be read.
         """
-        size = -(-disk_size(Path(self.base), self.format, self.part) // SECTOR) * SECTOR
+        return self.start_sized(account, program, disk_size(Path(self.base), self.format, self.part))
+
+    def start_sized(self, account: Account, program: str, size: int) -> subprocess.Popen[bytes]:
+        """Begin to create it, as `start` does, over a disk of which it is known how many bytes it has."""
+        whole = str(-(-size // SECTOR) * SECTOR)
         return subprocess.Popen(
             programs.dying_with_us(
-                program, "create", "-q", "-u", "-f", "qcow2", "-F", self.format, "-b", self.base, self.file, str(size)
+                program, "create", "-q", "-u", "-f", "qcow2", "-F", self.format, "-b", self.base, self.file, whole
             ),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **account.process(),
         )  # fmt: skip

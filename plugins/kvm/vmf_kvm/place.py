@@ -13,8 +13,11 @@ from vmf.errors import HoldCode, JobFault
 
 CONSOLE = "console.log"
 NVRAM = "nvram"
+"""What UEFI keeps between two starts."""
 MEMORY = "memory"
 """The memory of a guest that is saved."""
+RESTORE = "restore"
+"""The memory of a guest that is to go on from a snapshot, and has not been let go on yet."""
 SOCKET_FOLDERS = ("run", "console")
 """Folders below the host's, one in the other, of the machines' sockets."""
 _UNWRITABLE = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
@@ -66,10 +69,6 @@ class Place(Struct, frozen=True, kw_only=True):
     def console_log(self) -> str:
         """What the guest has written to its serial console."""
         return str(self.folder / CONSOLE)
-
-    def nvram(self) -> str:
-        """What UEFI keeps between two starts."""
-        return str(self.folder / NVRAM)
 
     def socket(self, machine: str, use: Socket) -> str:
         """The path of a socket: a machine's name may be longer than that can bear."""

@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from vmf.hookspecs import API, HypervisorType, Report, hookimpl
-from vmf.model import Facts, Handle, Host, Image, Machine, MachineFacts, MachineState, Placement, Stop, Suspend
+from vmf.model import (
+    Facts,
+    Handle,
+    Host,
+    Image,
+    Machine,
+    MachineFacts,
+    MachineState,
+    Placement,
+    Snapshot,
+    Stop,
+    Suspend,
+)
 from vmf.rules import Check
 from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import KvmHost, settings
@@ -121,6 +133,18 @@ def suspend(connection: Connection, handle: Handle, how: Suspend) -> MachineStat
 def resume(connection: Connection, handle: Handle) -> MachineState:
     """Let the domain go on, or restore it."""
     return connection.resume(handle.machine)
+
+
+@hookimpl
+def checkpoint(connection: Connection, handle: Handle, number: int, report: Report) -> Snapshot:
+    """Take an external snapshot of memory and disks."""
+    return connection.checkpoint(handle.machine, number, report)
+
+
+@hookimpl
+def fold(connection: Connection, handle: Handle) -> MachineState:
+    """Commit the layers of snapshots."""
+    return connection.fold(handle.machine)
 
 
 @hookimpl

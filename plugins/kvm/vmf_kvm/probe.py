@@ -15,6 +15,7 @@ from vmf.model import Facts, Host, Image
 from vmf_kvm.account import Account
 from vmf_kvm.connection import Connection
 from vmf_kvm.settings import DaemonKind, settings
+from vmf_libvirt.described import version as dotted
 
 KVM = Path("/dev/kvm")
 INTERFACES = Path("/sys/class/net")
@@ -38,7 +39,7 @@ def probe(
         HostLost: if the host was lost meanwhile.
         SetupError: if this computer lacks what is needed.
     """
-    versions = {name: _dotted(number) for name, number in connection.client.versions().items()}
+    versions = {name: dotted(number) for name, number in connection.client.versions().items()}
     versions["vmf-kvm"] = version("vmf-kvm")
     barrier = closed(kvm, connection.daemon.account)
     memory, cpus = _memory(), len(os.sched_getaffinity(0))
@@ -145,8 +146,3 @@ def _memory() -> int:
     with Path("/proc/meminfo").open() as lines:
         total = next(line for line in lines if line.startswith("MemTotal:"))
     return int(total.split()[1]) * KIBIBYTE
-
-
-def _dotted(number: int) -> str:
-    """A version as libvirt packs it: 7002022 is 7.2.22."""
-    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"

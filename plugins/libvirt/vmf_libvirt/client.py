@@ -141,9 +141,13 @@ class Client:
         log.info("the connection to libvirt broke; a new one is needed")
         return _asked(self._lines.get(broken=line), ask, "libvirt went away twice")
 
-    def once(self, ask: Callable[[Link], T]) -> T:
-        """Ask something that must not be asked twice; a link that breaks leaves it open whether it was done."""
-        return _asked(self._lines.get(), ask, "libvirt went away meanwhile")
+    def once(self, machine: str, ask: Callable[[Domain], T]) -> T:
+        """Ask something of a machine that must not be asked twice; a link that breaks leaves it open whether it was."""
+
+        def find(link: Link) -> T:
+            return ask(link.lookupByName(self._prefix + machine))
+
+        return _asked(self._lines.get(), find, "libvirt went away meanwhile")
 
     def on(self, machine: str, ask: Callable[[Domain], T]) -> T | None:
         """Ask something of a machine; None if there is no such machine."""
@@ -189,7 +193,7 @@ class Client:
 
     def agent(self, machine: str, command: str) -> str:
         """What a guest's agent answers to a command, both in JSON."""
-        return self.once(lambda link: domains.agent(link.lookupByName(self._prefix + machine), command))
+        return self.once(machine, lambda domain: domains.agent(domain, command))
 
     def define(self, machine: str, xml: str) -> None:
         """Define a machine, which is off then; one of this name that carries vmf's mark stays as it is."""

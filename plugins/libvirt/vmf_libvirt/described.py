@@ -30,6 +30,7 @@ class Disk(Struct, frozen=True, kw_only=True):
     """`vda`, `sdb`, …: unique in the machine."""
     layers: tuple[Layer, ...]
     """Topmost first; none: a drive without a disc."""
+    writable: bool = True
 
 
 def tree(description: str) -> ET.Element:
@@ -37,10 +38,19 @@ def tree(description: str) -> ET.Element:
     return ET.fromstring(description or NOTHING)  # noqa: S314  # libvirt's own
 
 
+def version(packed: int) -> str:
+    """A version as libvirt packs it: 7002022 is 7.2.22."""
+    return f"{packed // 1_000_000}.{packed // 1000 % 1000}.{packed % 1000}"
+
+
 def disks(description: str) -> tuple[Disk, ...]:
     """The disks and drives, in libvirt's order."""
     return tuple(
-        Disk(name=_get(element, "target", "dev"), layers=tuple(_layers(element, _get(element, "driver", "type"))))
+        Disk(
+            name=_get(element, "target", "dev"),
+            layers=tuple(_layers(element, _get(element, "driver", "type"))),
+            writable=element.get("device") == "disk" and element.find("readonly") is None,
+        )
         for element in tree(description).iterfind("devices/disk")
     )
 

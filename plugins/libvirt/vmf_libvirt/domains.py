@@ -1,12 +1,13 @@
 """What is asked of one machine of libvirt's: functions on a domain, for `Client.on`.
 
-All but `agent` come to the same whether they are done once or twice. This module and `vmf_libvirt.client` are the two
-that import libvirt. An error of libvirt's that is not spoken of here is the caller's.
+All but `agent` and `take` come to the same whether they are done once or twice. This module and `vmf_libvirt.client`
+are the two that import libvirt. An error of libvirt's that is not spoken of here is the caller's.
 """
 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,12 +24,22 @@ PERIOD = 100_000
 """Microseconds, of which a quota of as many is one processor."""
 AGENT_SECONDS = 20
 """How long the agent in a guest may take to answer."""
+EVENT_SECONDS = 5
+"""How long an event of QEMU's may come after the answer that it belongs to."""
+STOP, RESUME = "STOP", "RESUME"
+"""QEMU's events of a guest that begins to stand still, and that goes on."""
 
 _UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
     | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+)
+_TAKE = (
+    libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_LIVE
+    | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
+    | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
+    | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT
 )
 
 Domain = libvirt.virDomain
@@ -117,15 +128,91 @@ def resume(domain: Domain) -> None:
         domain.resume()
 
 
-def restore(domain: Domain, file: str) -> None:
-    """Have its guest go on from a file with its memory, as it is defined and not as the file says, unless it runs."""
+def restore(domain: Domain, file: str, *, runs: bool = True) -> None:
+    """Have its guest go on from a file with its memory, as it is defined and not as the file says, unless it runs.
+
+    Without `runs`, its guest stands still at first.
+    """
+    flag = libvirt.VIR_DOMAIN_SAVE_RUNNING if runs else libvirt.VIR_DOMAIN_SAVE_PAUSED
     try:
-        definition = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
-        link: libvirt.virConnect = domain.connect()  # type: ignore[no-untyped-call]  # libvirt's own has no types
-        link.restoreFlags(file, definition, libvirt.VIR_DOMAIN_SAVE_RUNNING)
+        _link(domain).restoreFlags(file, definition(domain), flag)
     except libvirt.libvirtError:
         if not domain.isActive():
             raise
+
+
+def definition(domain: Domain) -> str:
+    """The XML that it is defined by, whatever it runs as."""
+    return domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
+
+
+def redefine(domain: Domain, definition: str) -> None:
+    """Define it anew, by what `definition` gave, changed."""
+    _link(domain).defineXML(definition)
+
+
+def take(domain: Domain, snapshot: str) -> float:
+    """Take a snapshot of what runs, into files that are there; seconds that its guest stood still, by QEMU's events."""
+    link, ran = _link(domain), domain.isActive() and state(domain)[0] == libvirt.VIR_DOMAIN_RUNNING
+    times: dict[str, float] = {}
+    resumed = threading.Event()
+
+    def tell(*event: Any) -> None:  # noqa: ANN401  # libvirt's own has no types
+        _, _, name, seconds, microseconds, *_ = event
+        times[name] = seconds + microseconds / 1_000_000
+        if name == RESUME:
+            resumed.set()
+
+    regex = libvirt_qemu.VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_REGEX
+    number = libvirt_qemu.qemuMonitorEventRegister(link, domain, f"^({STOP}|{RESUME})$", tell, None, regex)
+    try:
+        domain.snapshotCreateXML(snapshot, _TAKE)
+        told = ran and resumed.wait(EVENT_SECONDS)
+    finally:
+        with contextlib.suppress(libvirt.libvirtError):
+            libvirt_qemu.qemuMonitorEventDeregister(link, number)
+    return max(0.0, times[RESUME] - times.get(STOP, times[RESUME])) if told else 0.0
+
+
+def progress(domain: Domain) -> tuple[int, int]:
+    """How many bytes of its memory are done that are written just now, and of how many; 0 if none are."""
+    found: Any = domain.jobStats()
+    total = found.get("memory_total", 0)
+    return total - found.get("memory_remaining", 0), total
+
+
+def abort(domain: Domain) -> None:
+    """Break off what it is in the middle of, such as `take`."""
+    with _unless_off(domain), despite(Code.OPERATION_INVALID):  # it is in the middle of nothing
+        domain.abortJob()
+
+
+def commit(domain: Domain, disk: str, *, base: str, top: str = "") -> None:
+    """Begin to merge layers of a disk into `base`: those from `top` on, or, if it is empty, all that are above."""
+    active = 0 if top else libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE
+    domain.blockCommit(disk, base, top or None, 0, active)  # type: ignore[arg-type]  # its annotation is wrong
+
+
+def merging(domain: Domain, disk: str) -> bool | None:
+    """Whether what is merged of a disk just now is equal to what is above, as far as there is any; None: nothing is."""
+    found: Any = domain.blockJobInfo(disk)
+    return found["cur"] == found["end"] > 0 if found else None
+
+
+def pivot(domain: Domain, disk: str) -> None:
+    """Have it go on with the layer that all those above have been merged into."""
+    domain.blockJobAbort(disk, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+
+
+def cancel(domain: Domain, disk: str) -> None:
+    """Break off what is merged of a disk; it goes on as before."""
+    with despite(Code.INVALID_ARG):  # it has ended
+        domain.blockJobAbort(disk)
+
+
+def query(domain: Domain, command: str) -> str:
+    """What its QEMU answers to a command of its machine monitor, both in JSON."""
+    return str(libvirt_qemu.qemuMonitorCommand(domain, command, 0))
 
 
 def monitor(domain: Domain, command: str) -> str:
@@ -136,6 +223,11 @@ def monitor(domain: Domain, command: str) -> str:
         if domain.isActive():
             raise
         return ""
+
+
+def _link(domain: Domain) -> libvirt.virConnect:
+    link: libvirt.virConnect = domain.connect()  # type: ignore[no-untyped-call]  # libvirt's own has no types
+    return link
 
 
 def agent(domain: Domain, command: str) -> str:

@@ -22,6 +22,13 @@ class DomainState(IntEnum):
     PMSUSPENDED = 7
 
 
+class PausedReason(IntEnum):
+    """libvirt's `virDomainPausedReason`, as far as it decides something."""
+
+    MIGRATION = 2
+    """Its memory has been read, or is being written."""
+
+
 class ShutoffReason(IntEnum):
     """libvirt's `virDomainShutoffReason`."""
 

@@ -17,7 +17,7 @@ DESCRIPTION = """<domain><devices>
 def test_disks_are_told_with_all_that_they_lie_on():
     overlay = Layer(file="/m/disk0", format=DiskFormat.QCOW2, part=Slice(offset=0, size=4096))
     base = Layer(file="/dev/sdb", format=DiskFormat.VMDK)
-    assert disks(DESCRIPTION) == (Disk(name="vda", layers=(overlay, base)), Disk(name="sda", layers=()))
+    assert disks(DESCRIPTION) == (Disk(name="vda", layers=(overlay, base)), Disk(name="sda", layers=(), writable=False))
 
 
 def test_cards_are_told_by_their_addresses():

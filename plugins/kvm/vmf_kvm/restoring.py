@@ -1,0 +1,145 @@
+"""Having a new machine go on from a snapshot: its memory is QEMU's own stream, all else is described by vmf.
+
+The file `restore` is there from before QEMU reads it until before the guest goes on. So whoever comes after a caller
+that was killed knows whether the guest may have run: while the file is there it has not, and all of it can be done
+again.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import IO, TYPE_CHECKING
+
+from vmf.disks import qcow2
+from vmf.disks.reading import Unfit
+from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.hookspecs import unreported
+from vmf.model import Machine, Restored
+from vmf_kvm import snapshots
+from vmf_kvm.disks import room
+from vmf_kvm.drives import overlay
+from vmf_kvm.folder import Folder
+from vmf_kvm.place import RESTORE
+from vmf_libvirt import domains
+from vmf_libvirt.client import Client
+from vmf_libvirt.errors import LibvirtFault, Sentence, blaming_job
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+SECONDS = 120
+SPEED = 2**24
+"""Bytes of memory that are read in a second at the least; a stream that was made to may keep QEMU busy for ever."""
+_OTHER = "the guest's memory does not fit: go on from another checkpoint"
+CONTENTS = (
+    Sentence(words="load of migration failed", code=HoldCode.IMAGE_INVALID, hint=_OTHER),
+    Sentence(words="Not a migration stream", code=HoldCode.IMAGE_INVALID, hint=_OTHER),
+)
+"""What QEMU says of memory that is not what this machine can go on from."""
+
+
+def lay(folder: Folder, machine: Machine, restored: Restored) -> None:
+    """Give the layers that have been put into a machine's folder their names and the sizes that they may have.
+
+    Raises:
+        JobFault: if one is no layer.
+        HostFault: if one is not there, or the host cannot do it.
+    """
+    for number, (lowest, *upper) in restored.layers.items():
+        folder.rename(lowest, overlay(number))
+        for name in (overlay(number), *upper):
+            _check(folder, name)
+            if (limit := room(machine.disks[number])) is not None:
+                folder.lengthen(name, limit)
+
+
+def restore(client: Client, folder: Folder, memory: str) -> None:
+    """Have the guest of a machine that is defined go on, whose memory has been put into its folder.
+
+    Raises:
+        JobFault: if the memory is not such that this machine can go on from it.
+        HostFault: if the host cannot do it.
+    """
+    machine = folder.name
+    definition = client.on(machine, domains.definition)
+    if definition is None:
+        raise HostFault(f"machine {machine} vanished before it was started")
+    client.force_off(machine)  # it has not run: whoever began this was killed
+    with _found(folder, memory) as stream:
+        size = stream.seek(0, 2)
+        stream.seek(0)
+        folder.write(RESTORE, _joined(snapshots.saved(definition), stream), unreported)
+    file = str(folder.path / RESTORE)
+    with blaming_job(CONTENTS), _bounded(client, machine, SECONDS + size / SPEED):
+        client.on(machine, partial(domains.restore, file=file, runs=False))
+    go_on(client, folder, memory)
+
+
+def go_on(client: Client, folder: Folder, memory: str) -> None:
+    """Let a guest go on whose memory QEMU has read."""
+    folder.discard(RESTORE)
+    client.resume(folder.name)
+    folder.discard(memory)
+
+
+def _check(folder: Folder, name: str) -> None:
+    try:
+        with _found(folder, name) as layer:
+            qcow2.check_overlay(layer)
+    except Unfit as error:
+        raise JobFault(f"{name}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
+
+
+def _found(folder: Folder, name: str) -> IO[bytes]:
+    try:
+        return folder.open(name)
+    except FileNotFoundError:
+        raise HostFault(f"machine {folder.name} has no file {name}") from None
+
+
+@contextmanager
+def _bounded(client: Client, machine: str, seconds: float) -> Iterator[None]:
+    """End a machine that takes longer to read its memory than anything good can."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        client.force_off(machine)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except LibvirtFault as fault:
+        if not late.is_set():
+            raise
+        words = f"the guest's memory could not be read within {seconds:.0f} s"
+        raise JobFault(words, code=HoldCode.IMAGE_INVALID, hint=_OTHER) from fault
+    finally:
+        timer.cancel()
+
+
+def _joined(start: bytes, rest: IO[bytes]) -> IO[bytes]:
+    return io.BufferedReader(_Joined(start, rest))
+
+
+class _Joined(io.RawIOBase):
+    """Reads one after the other."""
+
+    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
+        super().__init__()
+        self._start, self._rest = io.BytesIO(start), rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        piece = self._start.read(len(view)) or self._rest.read(len(view))
+        view[: len(piece)] = piece
+        return len(piece)
