@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
-import subprocess
-import sys
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -20,17 +16,6 @@ from vmf.result import Said, Word
 
 NIC = MachineNic(mac="52:54:00:c0:00:01", type=NetworkType.USER, forwards=(Forward(port=7000),))
 MANY_SECONDS = 200
-DYING = """
-import sys
-from pathlib import Path
-from kill_at import die_at
-from vmf.testing.world import World
-
-folder, place, number, verb, *words = sys.argv[1:]
-world = World(Path(folder))
-die_at(place, int(number))
-getattr(world, verb)(*words)
-"""
 ASKED = [("vmf.testing.world:_alive", number) for number in range(2)]
 TAKEN_BACK = [("pathlib:Path.unlink", number) for number in range(3)]
 STARTED = [("vmf.testing.world:_bury", 0), ("vmf.testing.world:_start", 0), ("subprocess:Popen.communicate", 0)]
@@ -50,13 +35,7 @@ def counts_on(bench, handle):
 
 
 @pytest.fixture
-def machine(tmp_path):
-    """The folder of a machine."""
-    return lambda handle: tmp_path / "world" / "machines" / handle.machine
-
-
-@pytest.fixture
-def killed(bench, tmp_path):
+def killed(bench, dies):
     """Have a guest that counts suspended or resumed by somebody who is killed on the way."""
 
     def kill(verb, how, place, number):
@@ -65,9 +44,7 @@ def killed(bench, tmp_path):
         if verb == "resume":
             bench.hypervisor.suspend(handle, how)
             words = words[:2]
-        command = (sys.executable, "-c", DYING, tmp_path / "world", place, str(number), *words)
-        dead = subprocess.run(command, cwd=Path(__file__).parents[1], check=False)
-        assert dead.returncode == -signal.SIGKILL
+        dies((place, number), *words)
         return handle
 
     return kill

@@ -8,7 +8,7 @@ from guests.wide import HERE
 from vmf.model import DiskFormat, MachineDisk
 from vmf.testing.contract import Guests, HypervisorContract
 
-TELLS, SERVES, CALLS = ((HERE / f"{name}.sh").read_text() for name in ("tells", "serves", "calls"))
+TELLS, SERVES, CALLS, KEEPS = ((HERE / f"{name}.sh").read_text() for name in ("tells", "serves", "calls", "keeps"))
 DISCS = """\
 echo vmf-ready; mkdir disc
 while :; do mount -r -t iso9660 /dev/sr1 disc && cat disc/word && umount disc; sleep 0.1; done 2>/dev/null
@@ -24,6 +24,7 @@ GUESTS = Guests(
     tells=TELLS,
     serves=SERVES,
     calls=CALLS,
+    keeps=KEEPS,
     counts='echo vmf-ready\nn=0; while :; do n=$((n+1)); echo "count $n"; sleep 0.2; done\n',
 )
 

@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
-from vmf.hookspecs import Report
+from vmf.hookspecs import Report, unreported
 from vmf.model import Access, Ending, Machine, MachineState, Power, Snapshot, Stop, Suspend
 from vmf.testing import disc, snapshots
 from vmf.testing.snapshots import write_whole
@@ -130,7 +130,7 @@ class World:
             if (folder / "memory").exists():
                 _start(folder, lock)
 
-    def checkpoint(self, name: str, number: int, report: Report) -> Snapshot:
+    def checkpoint(self, name: str, number: int, report: Report = unreported) -> Snapshot:
         """Have the guest leave a snapshot, if it is alive.
 
         If this process is killed meanwhile, the guest may still leave it: `fold` takes that back.
