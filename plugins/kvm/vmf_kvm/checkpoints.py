@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -9,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
-from vmf.disks import images, qcow2
-from vmf.disks.reading import Unfit
+from vmf.disks import qcow2
+from vmf.disks.reading import SliceReader, Unfit
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.hookspecs import Report, unreported
-from vmf.model import DiskFormat, Platform, Snapshot
+from vmf.model import DiskFormat, Platform, Slice, Snapshot
 from vmf_kvm import folding, snapshots
 from vmf_kvm.folder import Folder
 from vmf_kvm.overlays import Overlay
@@ -85,8 +87,24 @@ def stream(folder: Folder, name: str) -> IO[bytes]:
         HostFault: if it is not complete, or cannot be read.
     """
     file = folder.open(name)
-    start = file.read(snapshots.HEADER.size)
-    return images.within(file, snapshots.stream(start, file.seek(0, 2)))
+    try:
+        part = snapshots.stream(file.read(snapshots.HEADER.size), file.seek(0, os.SEEK_END))
+    except HostFault:
+        file.close()
+        raise
+    return io.BufferedReader(_Stream(file, part))
+
+
+class _Stream(SliceReader):
+    """A part of a file, which is closed with it."""
+
+    def __init__(self, file: IO[bytes], part: Slice) -> None:
+        super().__init__(file, part)
+        self._whole = file
+
+    def close(self) -> None:
+        super().close()
+        self._whole.close()
 
 
 def _running(client: Client, machine: str) -> None:
@@ -116,7 +134,7 @@ def _cover(folder: Folder, own: Own, overlay: Overlay, program: str) -> None:
         raise HostFault(f"{overlay.file} is there already", hint="each snapshot needs a number of its own")
     try:
         with folder.open(Path(own.layers[0].file).name) as top:
-            size = qcow2.disk_size(top) if overlay.format is DiskFormat.QCOW2 else top.seek(0, 2)
+            size = qcow2.disk_size(top) if overlay.format is DiskFormat.QCOW2 else top.seek(0, os.SEEK_END)
     except Unfit as error:
         raise HostFault(f"{own.layers[0].file}: {error}", hint=error.hint) from error
     making = overlay.start_sized(folder.account, program, size)

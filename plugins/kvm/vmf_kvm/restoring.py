@@ -8,6 +8,7 @@ again.
 from __future__ import annotations
 
 import io
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +71,7 @@ def restore(client: Client, folder: Folder, memory: str) -> None:
         raise HostFault(f"machine {machine} vanished before it was started")
     client.force_off(machine)  # it has not run: whoever began this was killed
     with _found(folder, memory) as stream:
-        size = stream.seek(0, 2)
+        size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
         folder.write(RESTORE, _joined(snapshots.saved(definition), stream), unreported)
     file = str(folder.path / RESTORE)
