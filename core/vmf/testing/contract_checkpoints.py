@@ -73,9 +73,9 @@ class CheckpointsContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def original(cls, tmp_path_factory: pytest.TempPathFactory) -> MachineDisk:
-        """A disk that is empty, and known to the host by the same path; override it if the host is another one."""
-        file = tmp_path_factory.mktemp("original") / "empty"
+    def original(cls, on_host: Path) -> MachineDisk:
+        """A disk that is empty."""
+        file = on_host / "empty"
         file.touch(mode=0o644)
         os.truncate(file, SIZE)
         return MachineDisk(file=str(file), format=DiskFormat.RAW)
