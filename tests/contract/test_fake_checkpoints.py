@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from guests.fake import GUESTS
 from vmf.disks import qcow2
-from vmf.errors import HostFault, JobFault
+from vmf.errors import HostFault, JobFault, Refused
 from vmf.model import Access, DiskFormat, Ending, MachineDisk, Power, Restored, Stop, Suspend
 
 WRITTEN = "vmf.testing.snapshots:write_whole"
@@ -133,6 +133,24 @@ def test_a_machine_goes_on_whoever_was_killed_making_it(bench, dies, handle, tmp
     bench.hypervisor.fold(other)
     counts_on(bench, other)
     assert_kept(bench, other)
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_snapshot_that_is_broken_off_leaves_nothing(bench, handle, files, calls):
+    told = []
+
+    def break_off(*done):
+        told.append(done)
+        if len(told) == calls:
+            raise Refused("broken off")
+
+    with pytest.raises(Refused):
+        bench.hypervisor.checkpoint(handle, 1, break_off)
+    bench.hypervisor.suspend(handle, Suspend.SOFT)  # by now it would have done what is still asked for
+    counts = said(bench, handle)
+    assert files() in ({"disk0"}, {"disk0", "disk0-1"})
+    bench.hypervisor.resume(handle)
+    bench.until(partial(said, bench, handle), lambda numbers: len(numbers) > len(counts))
 
 
 def test_what_is_frozen_is_an_overlay_for_whoever_looks(bench, handle):
