@@ -30,6 +30,7 @@ def call(hypervisor, verb):
         "copy_in": {"handle": HANDLE, "source": BytesIO(), "path": "/x"},
         "copy_out": {"handle": HANDLE, "path": "/x"},
         "suspend": {"handle": HANDLE, "how": Suspend.SOFT},
+        "checkpoint": {"handle": HANDLE, "number": 1},
     }.get(verb, {"handle": HANDLE})
     return getattr(hypervisor, verb)(**arguments)
 
@@ -49,7 +50,20 @@ class TestVerbs:
             call(hypervisor_, verb)
 
     @pytest.mark.parametrize(
-        "verb", ["probe", "put", "create", "state", "console", "shut_down", "destroy", "machines", "resume"]
+        "verb",
+        [
+            "probe",
+            "put",
+            "create",
+            "state",
+            "console",
+            "shut_down",
+            "destroy",
+            "machines",
+            "resume",
+            "checkpoint",
+            "fold",
+        ],
     )
     def test_the_wrong_kind_of_answer_is_refused(self, connect, verb):
         hypervisor_ = connect(loaded(hypervisor=hypervisor(**{verb: answers(1)})))
