@@ -86,7 +86,7 @@ class CheckpointsContract:
         """A machine whose guest counts on its disk; each test lets it go on."""
         return bench.run(guests.keeps, amend=lambda machine: replace(machine, portable=True, disks=(original,)))
 
-    @tries("checkpoint", "live-checkpoint")
+    @tries("checkpoint", "live-checkpoint", "periodic-checkpoint")
     def test_a_guest_goes_on_while_snapshots_are_taken(self, bench: Bench, keeping: Handle) -> None:
         """It leaves out nothing; what was taken stays as it was, and the next one has only what came since on top."""
         _count_on(bench, keeping)

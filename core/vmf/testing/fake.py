@@ -88,6 +88,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "nic-e1000e": "the network card may be an e1000e",
     "nic-rtl8139": "the network card may be an rtl8139",
     "nic-virtio": "the network card may be a virtio one",
+    "periodic-checkpoint": "a guest can be taken again and again",
     "port-forwards": "ports of this computer are forwarded to machines",
     "shares": "folders of the host are shared",
     "soft-suspend": "a suspended guest can keep its memory",
