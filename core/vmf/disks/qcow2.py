@@ -139,18 +139,6 @@ def check_overlay(file: IO[bytes]) -> Header:
     return header
 
 
-def is_empty(file: IO[bytes]) -> bool:
-    """Whether an overlay holds nothing: the disk is what lies beneath it.
-
-    Raises:
-        Unfit: if it is no overlay.
-        OSError: if it cannot be read.
-    """
-    header = check_overlay(file)
-    file.seek(header.l1_offset)
-    return not any(file.read(header.l1_entries * _ENTRY))
-
-
 def forget_backing(file: IO[bytes]) -> None:
     """Take the name of the file beneath out of the header of an overlay, which is open to write."""
     file.seek(_BACKING.start)

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from vmf.disks import qcow2
-from vmf.disks.reading import SliceReader, Unfit
+from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.hookspecs import Report, unreported
-from vmf.model import DiskFormat, Platform, Slice, Snapshot
+from vmf.model import DiskFormat, Platform, Snapshot
 from vmf_kvm import folding, snapshots
 from vmf_kvm.folder import Folder
 from vmf_kvm.overlays import Overlay
 from vmf_kvm.snapshots import Own
 from vmf_libvirt import domains
 from vmf_libvirt.client import Client
-from vmf_libvirt.errors import LibvirtFault
+from vmf_libvirt.errors import LibvirtFault, Sentence, blaming_job
 
 LOOK_SECONDS = 0.1
 """How often it is told how far the memory is."""
 LAYERS_MOST = 4
 """Files that hold what a guest has changed of a disk: if there are more already, they could not be folded."""
-MOUNTED = "Migration is disabled when VirtFS export path"
-"""What libvirt says of a guest that has mounted a shared folder: what it knows of that is not in its memory."""
+SENTENCES = (
+    Sentence(
+        words="Migration is disabled when VirtFS export path",
+        code=HoldCode.REFUSED,
+        brief="the guest has mounted a shared folder, which cannot be kept",
+        hint="let it unmount the folders that are shared with it first",
+    ),
+    Sentence(
+        words="paused due to previous migration",
+        code=HoldCode.REFUSED,
+        brief="the guest has stood still since the snapshot before",
+        hint="let it go on first",
+    ),
+)
+"""What libvirt says of guests that QEMU cannot take as they are."""
 
 T = TypeVar("T")
 
@@ -79,34 +91,6 @@ def take(
     )
 
 
-def stream(folder: Folder, name: str) -> IO[bytes]:
-    """QEMU's own stream in a file with a guest's memory: libvirt's description of the machine is left out.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        HostFault: if it is not complete, or cannot be read.
-    """
-    file = folder.open(name)
-    try:
-        part = snapshots.stream(file.read(snapshots.HEADER.size), file.seek(0, os.SEEK_END))
-    except HostFault:
-        file.close()
-        raise
-    return io.BufferedReader(_Stream(file, part))
-
-
-class _Stream(SliceReader):
-    """A part of a file, which is closed with it."""
-
-    def __init__(self, file: IO[bytes], part: Slice) -> None:
-        super().__init__(file, part)
-        self._whole = file
-
-    def close(self) -> None:
-        super().close()
-        self._whole.close()
-
-
 def _running(client: Client, machine: str) -> None:
     """See that a machine runs, or stands still in its memory."""
     power = client.state(machine).power
@@ -116,13 +100,8 @@ def _running(client: Client, machine: str) -> None:
 
 
 def _check(folder: Folder, own: Own) -> None:
-    """See that a disk can be told by its layers: the results volume is the lowest one alone."""
-    above = own.names[1:] if own.number is None else ()
-    for name in above:
-        with folder.open(name) as layer:
-            if not qcow2.is_empty(layer):
-                raise HostFault(f"{folder.path / name} cannot be folded", hint="let the guest go on first")
-    if len(own.layers) > LAYERS_MOST:
+    """See that what earlier snapshots have left of a disk has been folded, as far as it has to be."""
+    if len(own.layers) > (1 if own.number is None else LAYERS_MOST):
         words = f"what snapshots of {folder.name} have left cannot be folded"
         raise HostFault(words, hint="let the guest go on first, and check the space on the host")
 
@@ -153,20 +132,12 @@ def _taken(client: Client, machine: str, wanted: str, report: Report) -> float:
                 report(done, total)
 
     report(0, 0)
-    try:
+    with blaming_job(SENTENCES):
         return _watched(
             lambda: client.once(machine, partial(domains.take, snapshot=wanted)),
             look=look,
             abort=lambda: client.on(machine, domains.abort),
         )
-    except LibvirtFault as fault:
-        if MOUNTED not in fault.brief:
-            raise
-        raise JobFault(
-            f"the guest of {machine} has mounted a shared folder",
-            code=HoldCode.REFUSED,
-            hint="let it unmount the folders that are shared with it first",
-        ) from fault
 
 
 def _watched(take: Callable[[], T], *, look: Callable[[], object], abort: Callable[[], object]) -> T:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -22,9 +21,7 @@ from vmf.model import (
     Ending,
     Machine,
     MachineFacts,
-    MachineNic,
     MachineState,
-    NetworkType,
     Power,
     Snapshot,
     Stop,
@@ -35,7 +32,10 @@ from vmf_kvm import (
     agent,
     checkpoints,
     daemon,
+    ends,
+    fetching,
     folding,
+    making,
     media,
     network,
     nics,
@@ -46,25 +46,21 @@ from vmf_kvm import (
     usable,
 )
 from vmf_kvm.account import Account
-from vmf_kvm.disks import in_place, overlays, written
+from vmf_kvm.disks import in_place, written
 from vmf_kvm.domain import xml
-from vmf_kvm.drives import overlay
 from vmf_kvm.faults import ports, sentences
-from vmf_kvm.flatten import whole
-from vmf_kvm.folder import PLAIN, Folder, beneath
+from vmf_kvm.folder import Folder, beneath
 from vmf_kvm.place import CONSOLE, MEMORY, RESTORE, SOCKET_FOLDERS, Place, Socket
 from vmf_kvm.server import Server
-from vmf_kvm.settings import DaemonKind
+from vmf_kvm.settings import TYPE, DaemonKind
 from vmf_kvm.terminal import Terminal
 from vmf_libvirt import networks
 from vmf_libvirt.client import Client
 from vmf_libvirt.described import macs, memory, version
-from vmf_libvirt.errors import LibvirtFault, blaming_job
+from vmf_libvirt.errors import blaming_job
 from vmf_libvirt.states import DomainState, PausedReason, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
 
-TYPE, HYPERVISOR = "kvm", "qemu"
-"""What vmf and libvirt call it."""
 NEIGHBOURS = Path("/proc/net/arp")
 DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Server]] = MappingProxyType({
     DaemonKind.PRIVATE: daemon.daemon,
@@ -75,12 +71,8 @@ ROTATED = f"{CONSOLE}.0"
 CONSOLE_MOST = 64 * 1024
 OVERHEAD = 3 * 2**29
 """Bytes that QEMU may take beside its guest's memory; under emulation its translations alone take up to 1 GiB."""
-LOG_TAIL = 4096
-WHOLE = re.compile(r"whole([0-9]{1,3})")
-"""What a disk is called that is to come back whole."""
 LOADED = (DomainState.PAUSED, PausedReason.MIGRATION)
 """A machine whose memory has been read, and whose guest has not been let go on."""
-STOPPED = re.compile(rb"shutting down, reason=(\w+)")
 
 
 class Connection:
@@ -117,7 +109,7 @@ class Connection:
         """What the machine is doing; how it ended, if libvirt has forgotten that, from the log of its QEMU."""
         found = self.client.state(machine)
         if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
-            reason = self._logged_reason(machine)
+            reason = ends.logged(self.daemon.logs, self._log(machine))
             found = found if reason is None else ended(reason)
         if found.power is Power.SAVED and not self.folder(machine).has(MEMORY):
             return MachineState(power=Power.OFF, ending=Ending.KILLED, detail="its memory was thrown away")
@@ -212,7 +204,7 @@ class Connection:
             self.folder(machine),
             number,
             report,
-            platform=partial(snapshots.platform, type_=TYPE, version=version(self.client.versions()[HYPERVISOR])),
+            platform=partial(snapshots.platform, type_=TYPE, version=version(self.client.versions()["qemu"])),
             program=_qemu_img(),
         )
 
@@ -247,14 +239,7 @@ class Connection:
 
         Of a machine of which snapshots were taken, disks and results are all there after `fold` only.
         """
-        if number := WHOLE.fullmatch(name):
-            description = self.client.description(machine)
-            return whole(self.folder(machine), overlay(int(number[1])), description, _qemu_img(), report)
-        folder = self.folder(machine)
-        try:
-            return checkpoints.stream(folder, name) if snapshots.is_memory(name) else folder.open(name)
-        except FileNotFoundError:
-            raise HostFault(f"machine {machine} has no file {name}") from None
+        return fetching.fetch(self.client, self.folder(machine), name, report, program=_qemu_img())
 
     def destroy(self, machine: str) -> MachineState:
         """Remove the guest, its definition, its folder, and what libvirt and QEMU leave of it; in this order.
@@ -282,14 +267,15 @@ class Connection:
         usable.check_shares(machine.shares, self.daemon.account)
         place = self._place(machine.name, devices=devices)
         description = xml(machine, place)
-        self._connect(machine.nic)
-        self.folder(machine.name).make()
+        making.connect(self.client, machine.nic)
+        folder = self.folder(machine.name)
+        folder.make()
         with blaming_job((*sentences(in_place(machine)), *ports(machine.nic))):
-            with self._laying(machine, place):  # takes as long as defining does
+            with making.laying(machine, place, folder, _qemu_img()):  # takes as long as defining does
                 if not is_defined:
                     self.client.define(machine.name, description)
             if machine.restored:
-                restoring.restore(self.client, self.folder(machine.name), machine.restored.memory)
+                restoring.restore(self.client, folder, machine.restored.memory)
             else:
                 self.client.start(machine.name, partial(self._was_started, machine.name))
 
@@ -302,15 +288,6 @@ class Connection:
             prefix=self.daemon.prefix,
             label=self.daemon.label,
         )
-
-    def _connect(self, nic: MachineNic | None) -> None:
-        """Have there what a card is connected to, and what keeps machines apart."""
-        if nic is None or nic.type is NetworkType.USER:
-            return
-        for description in network.filters():
-            networks.define_filter(self.client, description)
-        if nic.type is NetworkType.NAT:
-            networks.adopt_network(self.client, network.NETWORK, network.network())
 
     def _addresses(self, machine: str, cards: Collection[str]) -> Iterator[str]:
         """The IP addresses of cards: by their leases, else as the kernel's neighbours have told."""
@@ -327,46 +304,8 @@ class Connection:
             return False
         if state != DomainState.SHUTOFF:
             return True
-        failed = ShutoffReason.FAILED in {reason, self._logged_reason(machine)}
+        failed = ShutoffReason.FAILED in {reason, ends.logged(self.daemon.logs, self._log(machine))}
         return not failed and self.folder(machine).has(CONSOLE)
-
-    @contextmanager
-    def _laying(self, machine: Machine, place: Place) -> Iterator[None]:
-        """Have the layers there that a machine's disks begin with."""
-        if machine.restored:
-            restoring.lay(self.folder(machine.name), machine, machine.restored)
-            yield
-            return
-        program = _qemu_img()
-        with ExitStack() as stack:
-            making = [
-                (each, stack.enter_context(each.start(self.daemon.account, program)))
-                for each in overlays(machine, place)
-            ]
-            yield
-            for overlay, process in making:
-                _, words = process.communicate()
-                if process.returncode:
-                    raise LibvirtFault(words.decode(errors="replace"))
-                if overlay.room is not None:
-                    self.folder(machine.name).lengthen(Path(overlay.file).name, overlay.room)
-
-    def _logged_reason(self, machine: str) -> ShutoffReason | None:
-        """Why the machine is off, by QEMU's log: libvirt's daemon forgets it when it ends itself.
-
-        libvirt begins the log anew at each start, so that an end in it is the last start's.
-        """
-        try:
-            with (
-                beneath(*self.daemon.logs) as logs,
-                os.fdopen(os.open(self._log(machine), PLAIN, dir_fd=logs), "rb") as log,
-            ):
-                size = os.fstat(log.fileno()).st_size
-                told = STOPPED.findall(os.pread(log.fileno(), LOG_TAIL, max(0, size - LOG_TAIL)))
-        except OSError:
-            return None
-        reasons = {reason.name.lower().encode(): reason for reason in ShutoffReason}
-        return reasons.get(told[-1]) if told else None
 
     def _log(self, machine: str) -> str:
         return f"{self.daemon.prefix}{machine}.log"

@@ -23,14 +23,12 @@ from vmf.model import (
 )
 from vmf.rules import Check
 from vmf_kvm.abilities import ABILITIES
-from vmf_kvm.settings import KvmHost, settings
+from vmf_kvm.settings import TYPE, KvmHost, settings
 
 if TYPE_CHECKING:
     from vmf_kvm.connection import Connection
     from vmf_kvm.terminal import Terminal
     from vmf_libvirt.subscription import Subscription
-
-TYPE = "kvm"
 
 
 @hookimpl

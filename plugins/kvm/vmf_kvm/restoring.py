@@ -19,7 +19,7 @@ from vmf.disks import qcow2
 from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.hookspecs import unreported
-from vmf.model import Machine, Restored
+from vmf.model import Access, Machine, Restored
 from vmf_kvm import snapshots
 from vmf_kvm.disks import room
 from vmf_kvm.drives import overlay
@@ -50,11 +50,14 @@ def lay(folder: Folder, machine: Machine, restored: Restored) -> None:
         JobFault: if one is no layer.
         HostFault: if one is not there, or the host cannot do it.
     """
-    for number, (lowest, *upper) in restored.layers.items():
+    for number, disk in enumerate(machine.disks):
+        if disk.access is not Access.SNAPSHOT:
+            continue
+        lowest, *upper = restored.layers.get(number) or (overlay(number),)
         folder.rename(lowest, overlay(number))
         for name in (overlay(number), *upper):
             _check(folder, name)
-            if (limit := room(machine.disks[number])) is not None:
+            if (limit := room(disk)) is not None:
                 folder.lengthen(name, limit)
 
 

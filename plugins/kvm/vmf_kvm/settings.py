@@ -12,6 +12,8 @@ from msgspec import Meta, Struct
 from vmf.model import Host
 from vmf.model.terms import Line
 
+TYPE = "kvm"
+
 
 class DaemonKind(StrEnum):
     """Whose libvirt daemon runs the machines."""

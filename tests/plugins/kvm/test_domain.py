@@ -21,6 +21,8 @@ from vmf.model import (
     MachineNic,
     MachineShare,
     NetworkType,
+    Platform,
+    Restored,
     Slice,
 )
 from vmf_kvm.disks import overlays, written
@@ -103,6 +105,23 @@ MACHINES = {
         accelerator="kvm",
         kernel="kernel",
         nic=MachineNic(type=NetworkType.USER, mac="02:00:00:00:00:02", forwards=(Forward(port=22),)),
+    ),
+    "portable": Machine(name="portable-1", memory=2**28, cpus=1, accelerator="kvm", disks=(RAW,), portable=True),
+    "restored": Machine(
+        name="restored-1",
+        memory=2**28,
+        cpus=1,
+        accelerator="tcg",
+        firmware=Firmware.UEFI,
+        disks=(replace(QCOW2, growth=2**20), KEPT, RAW),
+        results=RESULTS,
+        portable=True,
+        restored=Restored(
+            platform=Platform(type="kvm", accelerator="tcg", version="7.2.22", machine="pc-q35-7.2", cpu="Westmere"),
+            memory="memory",
+            nvram="nvram-kept",
+            layers={0: ("disk0.0", "disk0.1", "disk0.2"), 2: ("disk2.0",)},
+        ),
     ),
     "hostile": Machine(
         name="hostile-1",

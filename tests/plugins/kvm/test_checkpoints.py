@@ -1,0 +1,250 @@
+"""Snapshots of machines that run, where something goes wrong; that they are right is the contract's."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from functools import partial
+
+import pytest
+from msgspec.structs import replace
+
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault, Refused
+from vmf.files import sparse
+from vmf.hookspecs import unreported
+from vmf.model import MEBIBYTE, Power, Restored, Suspend
+from vmf_kvm import checkpoints, folding, restoring
+from vmf_kvm.connection import Connection
+from vmf_kvm.place import RESTORE
+from vmf_kvm.snapshots import owned
+from vmf_libvirt import domains
+from vmf_libvirt.errors import Code, LibvirtFault
+
+KEEPS = """
+echo ready
+n=0
+while :; do
+n=$((n+1))
+printf '%-16d' $n | dd of=/dev/vda bs=16 conv=notrunc,fsync 2>/dev/null
+[ "$(dd if=/dev/vda bs=16 count=1 2>/dev/null)" -eq $n ] || echo lost
+echo "count $n"
+sleep 0.05
+done
+"""
+ALL = ["kernel", "initrd", "cdrom"]
+
+
+def counted(connection, machine):
+    console = connection.console(machine, 0)
+    assert b"lost" not in console
+    return [int(each) for each in re.findall(rb"^count (\d+)\r?$", console, re.MULTILINE)]
+
+
+@pytest.fixture
+def keeping(connection, host, put):
+    """Makes a machine whose guest counts on its disk."""
+
+    def keeping(**changes):
+        machine, _ = put(connection, KEEPS, portable=True, **changes)
+        connection.create(machine)
+        count_on(host, connection, machine.name)
+        return machine
+
+    return keeping
+
+
+def count_on(host, connection, machine):
+    """Wait until a guest has counted further."""
+    far = len(counted(connection, machine)) + 3
+    host.until(lambda: len(counted(connection, machine)), lambda now: now >= far)
+
+
+def layers(connection, machine):
+    description = connection.client.description(machine)
+    return [own.names for own in owned(description, connection.folder(machine).path)]
+
+
+def defined(connection, machine):
+    """The layers that libvirt remembers when the guest has ended."""
+    definition = connection.client.on(machine, domains.definition)
+    return [own.names for own in owned(definition, connection.folder(machine).path)]
+
+
+def number(connection, machine, tmp_path):
+    """What is on the disk of a machine that has ended."""
+    with connection.fetch(machine, "whole0") as stream, (tmp_path / "whole").open("wb") as out:
+        out.write(stream.read())
+    subprocess.run(("qemu-img", "convert", "-O", "raw", tmp_path / "whole", tmp_path / "raw"), check=True)
+    return int((tmp_path / "raw").read_bytes()[:16])
+
+
+def strays(connection, machine):
+    files = {each.name for each in connection.folder(machine).path.iterdir()}
+    return sorted(files - {*ALL, "results", "disk0", "console.log"})
+
+
+def bound(host, connection, most):
+    """Let the daemon write no longer files, such as those with a guest's memory, as if its disk were full."""
+    account = connection.daemon.account
+    limit = (f"--fsize={most}:unlimited", "--pid", str(host.daemon_pid()))
+    subprocess.run(("prlimit", *limit), check=True, **account.process())
+
+
+class Killing:
+    """Kills the daemon at the first report of bytes."""
+
+    def __init__(self, host):
+        self._host, self.killed = host, False
+
+    def __call__(self, done, _total):
+        if done and not self.killed:
+            self.killed = True
+            self._host.kill(self._host.daemon_pid())
+
+
+@pytest.mark.real
+def test_a_daemon_that_is_killed_leaves_a_guest_that_goes_on(connection, host, keeping, tmp_path, monkeypatch):
+    name = keeping().name
+    killing = Killing(host)
+    with pytest.raises(HostLost):
+        connection.checkpoint(name, 1, killing)
+    assert killing.killed
+    host.until(lambda: connection.fold(name).power, lambda power: power is Power.RUNNING)
+    count_on(host, connection, name)
+    assert len(strays(connection, name)) <= 1  # what was new has come into the chain, or has not
+    before = [tops[:-1] for tops in layers(connection, name)]
+    connection.checkpoint(name, 2, unreported)
+
+    awaited = folding._await
+
+    def killed(client, machine, disk):
+        monkeypatch.setattr(folding, "_await", awaited)
+        host.kill(host.daemon_pid())
+        awaited(client, machine, disk)
+
+    monkeypatch.setattr(folding, "_merge", partial(merge_killed, killed, folding._merge, monkeypatch))
+    assert connection.fold(name).power is Power.RUNNING
+    assert layers(connection, name) == defined(connection, name) == [("disk0", "disk0-2"), ("results",)], before
+    assert strays(connection, name) == ["disk0-2"]
+    count_on(host, connection, name)
+    connection.client.force_off(name)
+    last = counted(connection, name)[-1]
+    for _ in range(2):
+        connection.fold(name)
+        assert (layers(connection, name), strays(connection, name)) == ([("disk0",), ("results",)], [])
+    assert number(connection, name, tmp_path) in {last, last + 1}
+
+
+def merge_killed(killed, merge, monkeypatch, *args):
+    """Merge with a daemon that is killed as soon as it has begun."""
+    monkeypatch.setattr(folding, "_merge", merge)
+    monkeypatch.setattr(folding, "_await", killed)
+    merge(*args)
+
+
+@pytest.mark.real
+def test_what_cannot_be_written_leaves_a_guest_that_goes_on(connection, host, keeping):
+    name = keeping().name
+    before = layers(connection, name)
+    bound(host, connection, 20 * MEBIBYTE)
+    with pytest.raises(HostFault):
+        connection.checkpoint(name, 1, unreported)
+    bound(host, connection, "unlimited")
+    assert (layers(connection, name), strays(connection, name)) == (before, [])
+    count_on(host, connection, name)
+
+    def refuse(done, _total):
+        if done:
+            raise Refused("no more")
+
+    with pytest.raises(Refused):
+        connection.checkpoint(name, 2, refuse)
+    connection.fold(name)
+    count_on(host, connection, name)
+    connection.suspend(name, Suspend.SOFT)
+    snapshot = connection.checkpoint(name, 3, unreported)
+    assert (snapshot.results, snapshot.stopped) == ("results", 0.0)
+    assert connection.fold(name).power is Power.PAUSED
+    with pytest.raises(HostFault, match="cannot be folded"):
+        connection.checkpoint(name, 4, unreported)
+    connection.resume(name)
+    connection.fold(name)
+    assert layers(connection, name) == [("disk0", "disk0-3"), ("results",)]
+    count_on(host, connection, name)
+
+
+@pytest.mark.real
+def test_a_machine_goes_on_at_another_host_when_its_memory_is_right(
+    connection, host, keeping, new_home, tmp_path, monkeypatch
+):
+    machine = keeping()
+    snapshot = connection.checkpoint(machine.name, 1, unreported)
+    names = {"memory": snapshot.memory, "results": snapshot.results, "disk0.0": snapshot.layers[0][0]}
+    for new, name in {**names, **{each: each for each in ALL}}.items():
+        with connection.fetch(machine.name, name) as stream, (tmp_path / new).open("w+b") as out:
+            sparse.copy(stream, out, unreported)
+    connection.destroy(machine.name)
+    restored = Restored(platform=snapshot.platform, memory="memory", layers={0: ("disk0.0",)})
+    machine = replace(machine, name="elsewhere", restored=restored)
+    other = Connection(new_home())
+    there = host.__class__(other.daemon.folder)
+    for each in (*names, *ALL):
+        other.folder(machine.name).put(each, tmp_path / each, unreported)
+    (tmp_path / "half").write_bytes((tmp_path / "memory").read_bytes()[: 20 * MEBIBYTE])
+    for unfit in ("half", "kernel"):
+        other.folder(machine.name).put("memory", tmp_path / unfit, unreported)
+        with pytest.raises(JobFault) as caught:
+            other.create(machine)
+        assert caught.value.code is HoldCode.IMAGE_INVALID
+        assert counted(other, machine.name) == []
+    other.folder(machine.name).put("memory", tmp_path / "memory", unreported)
+
+    for when in ("discard", "resume"):  # its maker is killed before the guest may go on, and when it may
+        monkeypatch.setattr(restoring, "go_on", partial(killed, when=when))
+        with pytest.raises(KeyboardInterrupt):
+            other.create(machine)
+        monkeypatch.undo()
+        assert counted(other, machine.name) == []
+        there.kill(there.daemon_pid())
+    for _ in range(2):
+        other.create(machine)
+        assert other.state(machine.name).power is Power.RUNNING
+    there.until(lambda: len(counted(other, machine.name)), lambda now: now > 3)
+    assert not {RESTORE, "memory"} & set(strays(other, machine.name))
+    assert layers(other, machine.name) == defined(other, machine.name) == [("disk0",), ("results",)]
+    other.destroy(machine.name)
+    other.close()
+
+
+def killed(_client, folder, _memory, *, when):
+    """Be killed before a guest goes on."""
+    if when == "resume":
+        folder.discard(RESTORE)
+    raise KeyboardInterrupt
+
+
+class Refusing:
+    """The client of a libvirt that refuses."""
+
+    def __init__(self, words):
+        self._words = words
+
+    def once(self, _machine, _ask):
+        raise LibvirtFault(self._words, code=Code.OPERATION_INVALID)
+
+    def on(self, _machine, _ask):
+        return 0, 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("cannot migrate domain: Migration is disabled when VirtFS export path '/srv' is mounted", "a shared folder"),
+        ("Can't migrate the vm that was paused due to previous migration", "stood still since"),
+    ],
+)
+def test_what_keeps_a_guest_from_being_taken_is_told_in_its_owners_words(words, told):
+    with pytest.raises(JobFault, match=told) as caught:
+        checkpoints._taken(Refusing(words), "m", "<domainsnapshot/>", unreported)
+    assert caught.value.code is HoldCode.REFUSED
+    assert caught.value.hint
