@@ -20,7 +20,7 @@ from vmf_kvm.folder import Folder
 from vmf_kvm.snapshots import Own
 from vmf_libvirt import domains
 from vmf_libvirt.client import Client
-from vmf_libvirt.errors import LibvirtFault
+from vmf_libvirt.errors import Code, LibvirtFault
 
 LOOK_SECONDS = 0.02
 MERGE_SECONDS = 600
@@ -95,23 +95,22 @@ def _merge(client: Client, machine: str, own: Own, top: str) -> None:
     try:
         client.on(machine, partial(domains.commit, disk=own.disk, base=own.layers[-1].file, top=top))
     except LibvirtFault as fault:
-        if INACTIVE not in fault.brief:
+        if fault.code != Code.BLOCK_COPY_ACTIVE and INACTIVE not in fault.brief:
             raise
-        return
+        return  # its guest stands still since a snapshot, or libvirt was killed within a merge and is confused
     _await(client, machine, own.disk)
 
 
 def _await(client: Client, machine: str, disk: str) -> None:
     """Wait until what is being merged of a disk is, and have the guest go on with that; give up on what never is."""
     deadline = time.monotonic() + MERGE_SECONDS
-    while (equal := client.on(machine, partial(domains.merging, disk=disk))) is not None:
-        if equal and snapshots.ready(client.description(machine), disk):
+    while (merged := client.on(machine, partial(domains.merging, disk=disk))) is not None:
+        if merged:
             client.on(machine, partial(domains.pivot, disk=disk))
-        elif time.monotonic() > deadline:
+        if time.monotonic() > deadline:
             client.on(machine, partial(domains.cancel, disk=disk))
             return
-        else:
-            time.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)
 
 
 def _settle(client: Client, folder: Folder) -> None:

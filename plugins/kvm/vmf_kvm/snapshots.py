@@ -178,19 +178,6 @@ def nvram(description: str) -> str:
     return Path(tree(description).findtext("os/nvram", "")).name
 
 
-def merging(description: str) -> frozenset[str]:
-    """The disks of which something active is being merged, by libvirt's names."""
-    elements = tree(description).iterfind("devices/disk[mirror]/target")
-    return frozenset(each.get("dev", "") for each in elements)
-
-
-def ready(description: str, disk: str) -> bool:
-    """Whether libvirt has heard that all of a disk is merged."""
-    elements = tree(description).iterfind("devices/disk[mirror]")
-    found = {each.find("target").get("dev"): each.find("mirror").get("ready") for each in elements}  # type: ignore[union-attr]  # XPath and libvirt's schema say that they are there
-    return found.get(disk) == "yes"
-
-
 def indexes(description: str) -> frozenset[str]:
     """The numbers of all files that a machine has open, which are parts of QEMU's names for them."""
     return frozenset(each.get("index", "") for each in tree(description).iter())

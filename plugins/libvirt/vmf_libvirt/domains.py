@@ -194,14 +194,18 @@ def commit(domain: Domain, disk: str, *, base: str, top: str = "") -> None:
 
 
 def merging(domain: Domain, disk: str) -> bool | None:
-    """Whether what is merged of a disk just now is equal to what is above, as far as there is any; None: nothing is."""
+    """Whether layers of a disk that are being merged wait for `pivot`; None: none are being merged."""
     found: Any = domain.blockJobInfo(disk)
-    return found["cur"] == found["end"] > 0 if found else None
+    if not found:
+        return None
+    is_active = found["type"] == libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT
+    return bool(is_active and found["cur"] == found["end"])
 
 
 def pivot(domain: Domain, disk: str) -> None:
-    """Have it go on with the layer that all those above have been merged into."""
-    domain.blockJobAbort(disk, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+    """Have it go on with the layer that all those above have been merged into, if they have been."""
+    with despite(Code.INVALID_ARG), despite(Code.BLOCK_COPY_ACTIVE):  # it does already, or not yet
+        domain.blockJobAbort(disk, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
 
 
 def cancel(domain: Domain, disk: str) -> None:

@@ -104,13 +104,6 @@ def test_layers_are_counted_with_their_disk():
     }
 
 
-@pytest.mark.parametrize(("ready", "said"), [("", False), (" ready='yes'", True), (" ready='abort'", False)])
-def test_a_merge_is_done_when_libvirt_says_so(ready, said):
-    mirror = f"<mirror type='file' job='active-commit'{ready}/><target dev='vdb'"
-    assert snapshots.ready(LIVE.replace("<target dev='vdb'", mirror), "vdb") is said
-    assert not snapshots.ready(LIVE, "vdb")
-
-
 def test_qemus_stream_is_found_behind_what_is_written_before_it():
     start = snapshots.saved("<domain/>")
     assert start[:16] == b"LibvirtQemudSave"
