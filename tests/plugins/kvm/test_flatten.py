@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from vmf.disks import qcow2
+from vmf.disks.flatten import QemuImg, commit
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import programs
 from vmf.hookspecs import unreported
@@ -187,3 +190,27 @@ def test_a_full_host_is_told(folder, base, instead):
         flattened(folder, base, program=limited)
     assert "check the space" in caught.value.hint
     assert [each.name for each in folder.path.iterdir()] == ["disk0"]
+
+
+@pytest.mark.parametrize("layout", [DiskFormat.QCOW2, DiskFormat.RAW])
+def test_an_overlay_is_merged_into_what_it_lies_on_and_nothing_else_is_opened(tmp_path, layout):
+    base, bottom, top = (tmp_path / name for name in ("base", "bottom", "top"))
+    base.write_bytes(b"b" * SIZE)
+    lowest = base if layout is DiskFormat.RAW else bottom
+    run = partial(subprocess.run, check=True)
+    if layout is DiskFormat.QCOW2:
+        run(("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, bottom))
+    run(("qemu-img", "create", "-q", "-f", "qcow2", "-F", layout, "-b", lowest, top))
+    run(("qemu-io", "-f", "qcow2", "-c", "write -P 1 65536 1000", "-c", "write -z 131072 65536", top))
+    run(("qemu-img", "convert", "-O", "raw", top, tmp_path / "wanted"))
+    if layout is DiskFormat.QCOW2:
+        base.rename(tmp_path / "gone")
+    tool = QemuImg(program="qemu-img", scratch=tempfile.TemporaryFile)
+    for _ in range(2):
+        with top.open("rb") as upper, lowest.open("rb") as lower:
+            commit(tool, upper, lower, layout)
+    if layout is DiskFormat.QCOW2:
+        (tmp_path / "gone").rename(base)
+        assert base.read_bytes() == b"b" * SIZE
+    run(("qemu-img", "convert", "-f", layout, "-O", "raw", lowest, tmp_path / "found"))
+    assert (tmp_path / "found").read_bytes() == (tmp_path / "wanted").read_bytes()
