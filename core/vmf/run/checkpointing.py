@@ -11,7 +11,7 @@ from pathlib import Path
 from vmf import checkpoints, plan
 from vmf.checkpoints import MEMORY, NVRAM, VOLUME, Making, Manifest, Part
 from vmf.errors import HostLost, VmfError
-from vmf.hookspecs import SUSPENDS
+from vmf.hookspecs import CHECKPOINT, SUSPENDS
 from vmf.model import Home, Kept, Snapshot, Suspend, Why
 from vmf.run.attempt import GONE, Attempt, ended
 from vmf.run.notices import Notice
@@ -59,6 +59,11 @@ class Checkpointing:
     def wanted(self) -> CheckpointAsked | None:
         """The next one, if it is due."""
         return CheckpointAsked(why=Why.PERIOD) if self.due() <= 0 else None
+
+    def settle(self) -> None:
+        """Make one again of what snapshots have left of each disk of a machine that has ended."""
+        if self._record().tries and CHECKPOINT in self._attempt.placement.capabilities:
+            self._attempt.hypervisor.fold(self._attempt.handle)
 
     def prune(self) -> None:
         """Remove what the job does not go on from any more."""

@@ -172,6 +172,7 @@ class Life:
         """Read what the guest left, settle how it ended, and deliver; None if the job is to be left."""
         self._attempt.console.finish()
         try:
+            self.checkpointing.settle()
             with Parcel(self.record) as parcel:
                 return self._collect(parcel)
         except Interrupted:
