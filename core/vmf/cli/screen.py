@@ -24,7 +24,7 @@ from vmf.result import MEANING
 from vmf.run import Advanced, Console, Notice, Remark, Staging, Stuck
 from vmf.state import Checkpointed, CheckpointFailed, Event, RestoreFailed, State, SuspendFailed
 from vmf.store import Record
-from vmf.units import format_duration
+from vmf.units import format_duration, format_size
 
 FAILED = MappingProxyType({
     SuspendFailed: "could not be suspended",

@@ -81,23 +81,22 @@ class Folder(Struct, frozen=True, kw_only=True):
             raise unopened(source, error) from error
         with reading:
             self.make()
-            with (
-                _blaming_host(self.path / name),
-                beneath(self.machines, self.name) as folder,
-                appearing(Path(_within(folder), name)) as writing,
-            ):
-                sparse.copy(reading, writing, report)
-                os.fchown(writing.fileno(), self.account.uid, self.account.gid)
+            self.write(name, reading, report)
 
     def write(self, name: str, stream: IO[bytes], report: Report) -> None:
-        """Write a stream to `name`, complete or not at all.
+        """Write a stream to `name`, complete or not at all; holes stay holes.
 
         Raises:
-            HostFault: if it cannot be written here.
+            HostFault: if it cannot be written here, or another process is just writing a file of this name.
         """
         _check(name)
-        with _blaming_host(self.path / name):
-            self._replace(name, stream, report)
+        with (
+            _blaming_host(self.path / name),
+            beneath(self.machines, self.name) as folder,
+            appearing(Path(_within(folder), name)) as writing,
+        ):
+            sparse.copy(stream, writing, report)
+            os.fchown(writing.fileno(), self.account.uid, self.account.gid)
 
     def rename(self, old: str, new: str) -> None:
         """Call a file otherwise, in the place of one that is called so; one that is not there has been renamed.
