@@ -119,7 +119,7 @@ def test_one_that_fails_leaves_the_guest_running_and_the_last_one_in_place(make,
     seen = []
 
     def again():
-        farm.fault(verb, "host", fault)
+        farm.fault(verb, "host", fault, times=1)
         farm.engine.ask(1, ASKED)
 
     when(farm, Checkpointed, again)
