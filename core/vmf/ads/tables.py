@@ -241,6 +241,16 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
         value=lambda offer: offer.facts.accelerator,
     ),
     Attribute(
+        name="VM_Version",
+        meaning="The hypervisor's version, if the plugin says it.",
+        value=lambda offer: offer.facts.version or None,
+    ),
+    Attribute(
+        name="VM_Cpu_Vendor",
+        meaning="Who made the processors, such as `GenuineIntel`, if the plugin says it.",
+        value=lambda offer: offer.facts.vendor or None,
+    ),
+    Attribute(
         name="VM_Networking",
         meaning="Whether machines can have a network.",
         value=lambda offer: bool(networks(offer.host, offer.capabilities)),

@@ -29,6 +29,8 @@ class Platform(Struct, frozen=True, kw_only=True):
     """The type of machine, in the hypervisor's exact word."""
     cpu: str
     """The model of processor that the guest sees: a named one, never that of a host."""
+    vendor: str = ""
+    """Who made the processors of its host, as those say it; empty: the guest never meets them, they are emulated."""
 
 
 class Kept(Struct, frozen=True, kw_only=True):
@@ -58,6 +60,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """The results volume; empty: there is none."""
     nvram: str = ""
     """What its firmware keeps; empty: nothing."""
+    media: Mapping[int, str] = {}
+    """Number of a CD-ROM drive with a disc in it, from 0, to the disc's file: other ones than at first, if they were
+    changed. Whoever goes on from here has the same discs in `Machine.cdroms`."""
     layers: Mapping[int, tuple[str, ...]] = {}
     """Number of a disk with an overlay, to the files that hold what the guest changed: each lies on the one before it,
     the first on the disk itself."""

@@ -246,6 +246,10 @@ class Facts(Struct, frozen=True, kw_only=True):
     arch: Annotated[str, Meta(description="Processor architecture, such as x86_64.")]
     accelerator: Annotated[str, Meta(description="What runs the guests' instructions: kvm, tcg, …")]
     note: Annotated[str, Meta(description="Why this accelerator and no faster one; empty if it is the fastest.")] = ""
+    version: Annotated[
+        str, Meta(description="The hypervisor's version: what is kept of a machine goes on with no older one.")
+    ] = ""
+    vendor: Annotated[str, Meta(description="Who made the processors, as they say it, such as GenuineIntel.")] = ""
     versions: Annotated[Mapping[str, str], Meta(description="Versions of hypervisor, library and plugin.")] = {}
     missing: Annotated[
         Mapping[str, str],
