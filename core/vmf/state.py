@@ -69,6 +69,14 @@ Results that find no place do not hold the room: whoever has begun to collect ha
 WANTS_ROOM = frozenset({State.IDLE, State.WAKING})
 """It can only wait: for any host, or for the one that its machine is saved on."""
 
+STANDS_STILL = frozenset({State.SUSPENDED, State.SAVED})
+"""It stays so until its owner wants something of it."""
+
+PASSING = frozenset({
+    State.STARTING, State.SUSPENDING, State.RESUMING, State.CHECKPOINTING, State.VACATING, State.LEAVING,
+})  # fmt: skip
+"""It passes by itself; what is wanted of the job waits for the state that comes then."""
+
 ENDED = frozenset({State.COMPLETED, State.HELD, State.FAILED, State.REMOVED})
 
 
@@ -122,6 +130,12 @@ class Readmitted(Struct, frozen=True, kw_only=True, tag="readmitted"):
 
 class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
     """The guest goes on."""
+
+
+class ResumeFailed(Struct, frozen=True, kw_only=True, tag="resume-failed"):
+    """The guest could not be set going, and stands still as it did."""
+
+    reason: str
 
 
 class CheckpointAsked(Struct, frozen=True, kw_only=True, tag="checkpoint-asked"):
@@ -211,6 +225,9 @@ class Removed(Struct, frozen=True, kw_only=True, tag="removed"):
 Wish: TypeAlias = SuspendAsked | ResumeAsked | CheckpointAsked | VacateAsked | HoldAsked
 """What an owner may want of a job that another process carries, beside its end."""
 
+Failure: TypeAlias = SuspendFailed | ResumeFailed | CheckpointFailed | RestoreFailed
+"""What could not be done, with the reason; the job goes on otherwise."""
+
 Event: TypeAlias = (
     Placed
     | Created
@@ -220,6 +237,7 @@ Event: TypeAlias = (
     | SuspendFailed
     | Readmitted
     | Resumed
+    | ResumeFailed
     | Checkpointed
     | CheckpointFailed
     | Forgone
@@ -251,6 +269,7 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.RUNNING, StopAsked): State.STOPPING,
     (State.RUNNING, Ended): State.COLLECTING,
     (State.RUNNING, SuspendAsked): State.SUSPENDING,
+    (State.RUNNING, ResumeAsked): State.RESUMING,
     (State.RUNNING, HoldAsked): State.CLEANING,
     (State.RUNNING, CheckpointAsked): State.CHECKPOINTING,
     (State.RUNNING, VacateAsked): State.VACATING,
@@ -271,6 +290,7 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.SUSPENDED, SuspendAsked): State.SUSPENDING,
     (State.SUSPENDED, ResumeAsked): State.RESUMING,
     (State.SUSPENDED, Resumed): State.RUNNING,
+    (State.SUSPENDED, Saved): State.SAVED,
     (State.SUSPENDED, VacateAsked): State.VACATING,
     (State.SUSPENDED, HoldAsked): State.CLEANING,
     (State.SUSPENDED, StopAsked): State.STOPPING,
@@ -282,8 +302,8 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.WAKING, HoldAsked): State.CLEANING,
     (State.WAKING, StopAsked): State.STOPPING,
     (State.RESUMING, Resumed): State.RUNNING,
+    (State.RESUMING, ResumeFailed): State.SUSPENDED,
     (State.RESUMING, Ended): State.COLLECTING,
-    (State.RESUMING, Judged): State.CLEANING,
     (State.STOPPING, Ended): State.COLLECTING,
     (State.STOPPING, Judged): State.CLEANING,
     (State.COLLECTING, Judged): State.CLEANING,
@@ -320,6 +340,15 @@ def advance(state: State, event: Event) -> State:
 def legal(event: type[Event]) -> tuple[State, ...]:
     """The states in which an event has a meaning, in the order of a life."""
     return tuple(state for state in State if (state, event) in TRANSITIONS)
+
+
+def prospects(state: State) -> frozenset[State]:
+    """The state, and those that may come after it without anybody's wish, as long as they pass by themselves."""
+    reached, fresh = {state}, {state}
+    while fresh:
+        fresh = {after for (before, _), after in TRANSITIONS.items() if before in fresh & PASSING} - reached
+        reached |= fresh
+    return frozenset(reached)
 
 
 def diagram() -> str:

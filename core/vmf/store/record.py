@@ -26,6 +26,8 @@ from vmf.state import (
     Requeued,
     RestoreFailed,
     Resumed,
+    ResumeFailed,
+    Saved,
     State,
     SuspendAsked,
     VacateAsked,
@@ -66,6 +68,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """Random: what makes the job's results volumes its own."""
     suspend: Suspend | None = None
     """How its guest is suspended, or to be; None: it is to run."""
+    rested: Mapping[str, str] = {}
+    """The files of a saved guest's disks, as they were when it was saved: file to what changes when it is written."""
     kept: tuple[Kept, ...] = ()
     """The checkpoints that the job can go on from, the newest last."""
     tries: int = 0
@@ -130,7 +134,7 @@ def _begun(record: Record, _: Placed) -> Mapping[str, Any]:
     attempt = record.attempt + 1
     return {
         "attempt": attempt, "born": record.born if record.kept else attempt, "originals": {}, "handle": None,
-        "address": "", "suspend": None, "ending": None, "limit": "", "verdict": None, "chained": None,
+        "address": "", "suspend": None, "rested": {}, "ending": None, "limit": "", "verdict": None, "chained": None,
         "left": "",
     }  # fmt: skip
 
@@ -161,7 +165,9 @@ _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = Map
     Placed: _begun,
     Created: lambda _, event: {"handle": event.handle},
     SuspendAsked: lambda _, event: {"suspend": event.how},
-    Resumed: lambda *_: {"suspend": None},
+    Saved: lambda *_: {"suspend": Suspend.HARD},
+    Resumed: lambda *_: {"suspend": None, "rested": {}},
+    ResumeFailed: lambda *_: {"suspend": Suspend.SOFT},
     CheckpointAsked: _counted,
     VacateAsked: _counted,
     Checkpointed: _kept,
