@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -167,7 +167,7 @@ class World:
         path = self._folder / "faults.json"
         if not path.exists():
             return
-        with self._changing():
+        with self._alone("faults.lock"):  # whoever changes the world may ask it meanwhile how far that is
             faults = msgspec.json.decode(path.read_bytes(), type=dict[str, Fault])
             fault = faults.get(verb)
             if fault is None or fault.times < 1:
@@ -176,10 +176,13 @@ class World:
             write_whole(path, msgspec.json.encode(faults))
         raise _KINDS[fault.kind](fault.brief)
 
-    @contextmanager
-    def _changing(self) -> Iterator[int]:
+    def _changing(self) -> AbstractContextManager[int]:
         """One change of the world at a time, whichever process makes it; the descriptor of the lock."""
-        with (self._folder / "lock").open("a") as lock:
+        return self._alone("lock")
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[int]:
+        with (self._folder / name).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield lock.fileno()
 
