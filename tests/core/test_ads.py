@@ -12,7 +12,7 @@ from vmf import classad
 from vmf.ads import clauses, has, host_ad, job_ad, reserved
 from vmf.ads.clauses import IMPLIED
 from vmf.ads.needs import _fields
-from vmf.ads.tables import ENDED, HOST, JOB
+from vmf.ads.tables import ENDED, HOST, JOB, KEPT
 from vmf.errors import HoldCode
 from vmf.model import (
     Checkpoint,
@@ -26,6 +26,7 @@ from vmf.model import (
     NetworkType,
     Offer,
     Outcome,
+    Platform,
 )
 from vmf.result import verdict
 
@@ -57,6 +58,10 @@ looked up in its own ad first, then in the other one. Names' case does not count
 attempt has ended, there are also
 
 {ended}
+
+A job that goes on from a [checkpoint](checkpoints.md) also has
+
+{kept}
 
 ## A host's ad
 {host}
@@ -94,7 +99,12 @@ def page() -> str:
         text = each.expression.replace("|", "\\|")
         lines.append(f"| `{text}` | {', '.join(f'`{name}`' for name in each.about)} |")
     return PAGE.format(
-        job=table(JOB), ended=table(ENDED), host=table(HOST), implied="\n".join(lines), needed="\n".join(needed())
+        job=table(JOB),
+        ended=table(ENDED),
+        kept=table(KEPT),
+        host=table(HOST),
+        implied="\n".join(lines),
+        needed="\n".join(needed()),
     )
 
 
@@ -184,6 +194,18 @@ def test_an_ability_that_a_field_needs_is_asked_for_whatever_the_owner_says():
     assert classad.unparse(clause.expression) == "TARGET.HasVnc is true"
     assert str(clause.need) == "spec.vnc needs the ability vnc"
     assert "TARGET.HasVnc is true" in classad.unparse(job_ad(job)["Requirements"])
+
+
+def test_a_job_that_goes_on_from_a_checkpoint_asks_for_what_that_was_taken_on():
+    """Whatever its owner's words are: its memory means nothing elsewhere."""
+    kept = Platform(type="kvm", accelerator="tcg", version="7.2.0", machine="q35", cpu="qemu64")
+    job = replace(VM_JOB, requirements="TARGET.VM_Type != MY.Nothing || true")
+    names = [each.name for each in clauses(job, job_ad(job, kept=kept)) if each.implied]
+    assert [each for each in names if each.startswith("checkpoint")] == [
+        "checkpoint type", "checkpoint accelerator", "checkpoint version"
+    ]  # fmt: skip
+    vendor = job_ad(job, kept=replace(kept, vendor="GenuineIntel"))
+    assert "TARGET.VM_Cpu_Vendor == MY.JobVMCheckpointVendor" in classad.unparse(vendor["Requirements"])
 
 
 def test_every_attribute_of_vmfs_own_is_reserved():

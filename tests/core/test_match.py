@@ -26,6 +26,7 @@ from vmf.model import (
     Networks,
     NetworkType,
     Offer,
+    Platform,
     Results,
     Share,
 )
@@ -36,8 +37,8 @@ JOB = Job(name="j", image=Image(name="i", kernel=File(path=Path("/k"))), memory=
 FACTS = Facts(identity="", memory=4 * GIB, cpus=4, arch="x86_64", accelerator="tcg")
 
 
-def match(job, offers):
-    return matching.match(job, offers, world=World())
+def match(job, offers, kept=None):
+    return matching.match(job, offers, world=World(), kept=kept)
 
 
 def plan(jobs, offers):
@@ -251,3 +252,29 @@ def test_who_may_use_no_network_of_a_host_is_told_so():
     (rejected,) = match(replace(JOB, network=Network()), [lacking]).rejected
     told = "the job wants a network, and the host has none for it; network-user: it is not for user root"
     assert rejected.reason == told
+
+
+KEPT = Platform(type="kvm", accelerator="kvm", version="7.2.0", machine="q35", cpu="Nehalem", vendor="GenuineIntel")
+FITTING = {"accelerator": "kvm", "version": "7.2.0", "vendor": "GenuineIntel"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "objection"),
+    [
+        ({}, None),
+        ({"version": "8.0.1"}, None),
+        ({"version": "7.1.9"}, "its checkpoint goes on with version 7.2.0 or a newer one, host has 7.1.9"),
+        (
+            {"version": ""},
+            "the host does not say its hypervisor's version, which the job's checkpoint needs",
+        ),
+        ({"accelerator": "tcg"}, "its checkpoint goes on under kvm only, host has tcg"),
+        ({"vendor": "Other"}, "its checkpoint goes on with processors of GenuineIntel only, host has those of Other"),
+        ({"vendor": ""}, "the host does not say who made its processors, as the job's checkpoint needs"),
+    ],
+)
+def test_a_checkpoint_is_gone_on_from_where_its_memory_means_something(facts, objection):
+    there = replace(offer(), facts=replace(FACTS, **{**FITTING, **facts}))
+    matches = match(JOB, [there], KEPT)
+    assert [each.reason for each in matches.rejected] == ([objection] if objection else [])
+    assert not match(JOB, [there]).rejected

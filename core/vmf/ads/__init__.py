@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from vmf.ads.clauses import Clause, clauses, requirements
 from vmf.ads.growth import least_growth, overlay_share
 from vmf.ads.needs import At, Need, abilities, camel, has, needs, without
-from vmf.ads.tables import ENDED, HOST, JOB, capacity, default_network, networks, tree
+from vmf.ads.tables import ENDED, HOST, JOB, KEPT, capacity, default_network, networks, tree
 from vmf.classad import Ad, Node
-from vmf.model import Host, Job, Offer, Verdict
+from vmf.model import Host, Job, Offer, Platform, Verdict
 
 __all__ = [
     "At",
@@ -31,9 +31,13 @@ __all__ = [
 ]
 
 
-def job_ad(job: Job, *, verdict: Verdict | None = None) -> Ad:
-    """A job's ad, with all that it asks of a host; with `verdict`, also how its last attempt ended."""
+def job_ad(job: Job, *, verdict: Verdict | None = None, kept: Platform | None = None) -> Ad:
+    """A job's ad, with all that it asks of a host.
+
+    With `verdict`, also how its last attempt ended; with `kept`, what the checkpoint that it goes on from was taken on.
+    """
     own = [*((each.name, each.value(job)) for each in JOB), *_custom(job.attributes)]
+    own += ((each.name, each.value(kept)) for each in KEPT) if kept else ()
     ended = ((each.name, each.value(verdict)) for each in ENDED) if verdict else ()
     plain = Ad(_given((*own, *ended)))
     rank = () if job.rank is None else (("Rank", tree(job.rank)),)
@@ -51,7 +55,7 @@ def host_ad(offer: Offer) -> Ad:
 def reserved(kind: type[Job | Host]) -> frozenset[str]:
     """The folded names of the attributes that a spec cannot set, because vmf does."""
     if kind is Job:
-        names = [each.name for table in (JOB, ENDED) for each in table]
+        names = [each.name for table in (JOB, KEPT, ENDED) for each in table]
     else:
         names = [*(each.name for each in HOST), *map(has, (*abilities(Job), *abilities(Host)))]
     return frozenset(name.lower() for name in (*names, "Requirements", "Rank"))

@@ -86,6 +86,30 @@ IMPLIED: Final = (
         expression='stringListIMember(MY.JobVM_MACADDR, TARGET.VM_All_Guest_Macs, ",") =!= true',
         passing=True,
     ),
+    _Implied(
+        name="checkpoint type",
+        about=(),
+        of="JobVMCheckpointType",
+        expression="TARGET.VM_Type == MY.JobVMCheckpointType",
+    ),
+    _Implied(
+        name="checkpoint accelerator",
+        about=(),
+        of="JobVMCheckpointAccelerator",
+        expression="TARGET.VM_Accelerator == MY.JobVMCheckpointAccelerator",
+    ),
+    _Implied(
+        name="checkpoint version",
+        about=(),
+        of="JobVMCheckpointVersion",
+        expression="versionGE(TARGET.VM_Version, MY.JobVMCheckpointVersion)",
+    ),
+    _Implied(
+        name="checkpoint vendor",
+        about=(),
+        of="JobVMCheckpointVendor",
+        expression="TARGET.VM_Cpu_Vendor == MY.JobVMCheckpointVendor",
+    ),
 )
 """What the job of a machine implies, in the order in which a host is told of it."""
 

@@ -18,7 +18,7 @@ from vmf import classad
 from vmf.ads.growth import least_growth
 from vmf.classad import Node
 from vmf.classad.tree import Binary, Parentheses
-from vmf.model import Claim, Host, Job, NetworkType, Offer, Verdict
+from vmf.model import Claim, Host, Job, NetworkType, Offer, Platform, Verdict
 
 T = TypeVar("T")
 MANY: Final = 10_000
@@ -187,6 +187,27 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
         value=lambda job: True if job.checkpoint else None,
     ),
     Attribute(name="JobPrio", meaning="The priority, unless it is 0.", value=lambda job: job.priority or None),
+)
+
+KEPT: Final[tuple[Attribute[Platform], ...]] = (
+    Attribute(
+        name="JobVMCheckpointType", meaning="The type of hypervisor that took it.", value=lambda platform: platform.type
+    ),
+    Attribute(
+        name="JobVMCheckpointAccelerator",
+        meaning="What ran the guest's instructions there.",
+        value=lambda platform: platform.accelerator,
+    ),
+    Attribute(
+        name="JobVMCheckpointVersion",
+        meaning="That hypervisor's version.",
+        value=lambda platform: platform.version or None,
+    ),
+    Attribute(
+        name="JobVMCheckpointVendor",
+        meaning="Who made the processors there, unless the guest never met them.",
+        value=lambda platform: platform.vendor or None,
+    ),
 )
 
 ENDED: Final[tuple[Attribute[Verdict], ...]] = (

@@ -19,7 +19,7 @@ from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KINDS, MANY, OWN_GROWTH, OWN_IMAGES, tree
 from vmf.classad import Ad, Node, World
 from vmf.match.words import NETWORKS, Side, expressed, lacking, sentence
-from vmf.model import Claim, Host, Job, NetworkType, Offer
+from vmf.model import Claim, Host, Job, NetworkType, Offer, Platform
 from vmf.units import format_size
 
 
@@ -66,12 +66,13 @@ class Room(Struct, frozen=True, kw_only=True):
     """The words for what is wanted of what there is in all, of which some is taken."""
 
 
-def match(job: Job, offers: Sequence[Offer | Rejection], *, world: World) -> Matches:
+def match(job: Job, offers: Sequence[Offer | Rejection], *, world: World, kept: Platform | None = None) -> Matches:
     """Try a job against every host.
 
-    A host that is out whatever the job wants comes as its rejection.
+    A host that is out whatever the job wants comes as its rejection. A job that goes on from a checkpoint needs what
+    that was taken on, which is `kept`.
     """
-    seeker = Seeker(job, world)
+    seeker = Seeker(job, world, kept)
     return ranked(each if isinstance(each, Rejection) else seeker.judge(each, host_ad(each)) for each in offers)
 
 
@@ -88,8 +89,8 @@ def ranked(found: Iterable[Match | Rejection]) -> Matches:
 class Seeker:
     """A job that looks for a host: its ad and its clauses, made once."""
 
-    def __init__(self, job: Job, world: World) -> None:
-        self.ad = job_ad(job)
+    def __init__(self, job: Job, world: World, kept: Platform | None = None) -> None:
+        self.ad = job_ad(job, kept=kept)
         self.clauses = clauses(job, self.ad)
         self._job = job
         self._pair = classad.Match(self.ad, Ad(), world)

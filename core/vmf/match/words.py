@@ -200,15 +200,33 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
         f"rule: results volume and overlays take {_size(mine, 'VM_Disk_Growth', 2**10)} together; "
         f"the job's need {_size(theirs, 'JobVMDiskGrowth', 2**10)} at least"
     ),
+    "checkpoint type": lambda mine, theirs: (
+        f"its checkpoint goes on with type {_bare(mine, 'JobVMCheckpointType')} only, host is "
+        f"{_bare(theirs, 'VM_Type')}"
+    ),
+    "checkpoint accelerator": lambda mine, theirs: (
+        f"its checkpoint goes on under {_bare(mine, 'JobVMCheckpointAccelerator')} only, host has "
+        f"{_bare(theirs, 'VM_Accelerator')}"
+    ),
+    "checkpoint version": lambda mine, theirs: (
+        f"its checkpoint goes on with version {_bare(mine, 'JobVMCheckpointVersion')} or a newer one, host has "
+        f"{_bare(theirs, 'VM_Version')}"
+    ),
+    "checkpoint vendor": lambda mine, theirs: (
+        f"its checkpoint goes on with processors of {_bare(mine, 'JobVMCheckpointVendor')} only, host has those of "
+        f"{_bare(theirs, 'VM_Cpu_Vendor')}"
+    ),
     "disk": lambda mine, theirs: (
         f"disk {_size(mine, 'RequestDisk', 2**10)} wanted, {_size(theirs, 'Disk', 2**10)} there"
     ),
 })  # fmt: skip
 """Implied clauses in plainer words than their expressions'."""
 
-_UNSAID: Final[Mapping[str, str]] = MappingProxyType(
-    {"disk": "spec.disk_space: the host does not say how much disk space it has"}
-)
+_UNSAID: Final[Mapping[str, str]] = MappingProxyType({
+    "disk": "spec.disk_space: the host does not say how much disk space it has",
+    "checkpoint version": "the host does not say its hypervisor's version, which the job's checkpoint needs",
+    "checkpoint vendor": "the host does not say who made its processors, as the job's checkpoint needs",
+})  # fmt: skip
 """Implied clauses about what a host may leave unsaid, where it does."""
 
 NETWORKS: Final[Mapping[str, Callable[[Ad], str]]] = MappingProxyType({

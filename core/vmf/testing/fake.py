@@ -125,7 +125,8 @@ def probe(connection: World, known: Facts | None) -> Facts:
         memory=4 * 2**30,
         cpus=4,
         arch=platform.machine(),
-        accelerator="fake",
+        accelerator=snapshots.PLATFORM.accelerator,
+        version=snapshots.PLATFORM.version,
         versions={"fake": VERSION},
     )
 
