@@ -14,14 +14,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from vmf.errors import VmfError
 from vmf.files import sparse
+from vmf.files.access import open_file
 from vmf.files.beside import naming, sync_folder
 from vmf.hookspecs import Report
 from vmf.model import Platform
@@ -47,7 +49,7 @@ class Part(Struct, frozen=True, kw_only=True):
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a checkpoint is."""
 
-    version: int = 1
+    version: Literal[1] = 1
     job: str
     id: int
     number: int
@@ -61,6 +63,8 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     originals: Mapping[str, str]
     """What its layers lie on: file to what changes when that is written to."""
     platform: Platform
+    media: Mapping[int, str] = {}
+    """Number of a CD-ROM drive with a disc in it, to the disc's file."""
     parts: Mapping[str, Part]
     """Every other file of the folder, by its name."""
 
@@ -135,16 +139,17 @@ def read(place: Path, sha256: str) -> Manifest:
     """What a checkpoint is, if that is what was kept.
 
     Raises:
-        Unusable: if it is not.
+        Unusable: if it is not, or was kept by another version of vmf.
     """
-    try:
-        with (place / MANIFEST).open("rb") as file:
-            data = file.read(MANIFEST_MOST)
-    except OSError as error:
-        raise Unusable(f"{place}: {error.strerror}") from error
+    path = place / MANIFEST
+    with _usable(path), open_file(path) as file:
+        data = file.read(MANIFEST_MOST)
     if _sum(data) != sha256:
-        raise Unusable(f"{place / MANIFEST} is not what was kept")
-    return msgspec.json.decode(data, type=Manifest)
+        raise Unusable(f"{path} is not what was kept")
+    try:
+        return msgspec.json.decode(data, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise Unusable(f"{path} is of another version of vmf: {error}") from error
 
 
 def verify(place: Path, manifest: Manifest, report: Callable[[str], Report]) -> None:
@@ -154,13 +159,11 @@ def verify(place: Path, manifest: Manifest, report: Callable[[str], Report]) -> 
         Unusable: at the first file that is not.
     """
     for name, part in manifest.parts.items():
-        try:
-            with (place / name).open("rb") as file:
-                found = Part(size=os.fstat(file.fileno()).st_size, sha256=sparse.sha256(file, check=report(name)))
-        except OSError as error:
-            raise Unusable(f"{place / name}: {error.strerror}") from error
-        if found != part:
-            raise Unusable(f"{place / name} is not what was kept")
+        path = place / name
+        with _usable(path), open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != part.size or sparse.sha256(file, check=report(name)) != part.sha256:
+                raise Unusable(f"{path} is not what was kept")
 
 
 def remove(place: Path) -> None:
@@ -169,6 +172,15 @@ def remove(place: Path) -> None:
     if place.exists():
         place.rename(gone)  # so that half of one never looks whole
     shutil.rmtree(gone, ignore_errors=True)
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    """Let a file that cannot be read tell of its checkpoint."""
+    try:
+        yield
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror}") from error
 
 
 def _sum(data: bytes) -> str:
