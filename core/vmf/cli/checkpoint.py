@@ -6,31 +6,38 @@ import argparse
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from types import MappingProxyType
+from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
 from vmf import checkpoints
+from vmf.checkpoints import Manifest, Unusable
 from vmf.cli.ask import Asking, add_jobs, ask
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session
-from vmf.errors import UsageError
-from vmf.hookspecs import CHECKPOINT, unreported
-from vmf.model import Why
+from vmf.cli.telling import telling
+from vmf.errors import Exit, UsageError
+from vmf.hookspecs import Report
+from vmf.model import Kept, Why
 from vmf.state import CheckpointAsked, Checkpointed, CheckpointFailed
 from vmf.store import Record, try_to_own
-from vmf.units import format_duration, format_size
+from vmf.units import format_count, format_duration, format_size
 
 ASKING = Asking(wish=CheckpointAsked, participle="checkpointed", done=(Checkpointed,), failed=(CheckpointFailed,))
-COLUMNS = ("JOB", "NUMBER", "AT", "SIZE", "STOPPED")
+COLUMNS = ("ID", "JOB", "NUMBER", "AT", "SIZE", "STOOD STILL")
+LIST = "ls"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf checkpoint`."""
+    parser.usage = "%(prog)s [-h] [-v] [--format {text,json}] [ls | rm | verify] JOB [JOB ...]"
     parser.description = (
-        "Keep memory and disks of guests, which go on. With the word `ls`, `rm` or `verify` before the jobs: list"
-        " what is kept of them, remove it, or look whether it is as it was."
+        "Keep memory and disks of guests, which go on. After the word `ls`, list what is kept of these jobs, or of all"
+        " if none is named; after `rm`, remove it; after `verify`, look whether it is as it was. A job that is called"
+        " by one of these words is named by its id."
     )
     add_jobs(parser)
 
@@ -38,74 +45,113 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """Take a checkpoint of each job, or do what the first word says."""
     word, *jobs = options.jobs
-    if word not in WORDS or not jobs:
+    if word not in WORDS:
         return ask(options, ASKING, _wish)
+    if not jobs and word != LIST:
+        raise UsageError(
+            f"`vmf checkpoint {word}` has to be told of which jobs",
+            hint=f"`vmf checkpoint {LIST}` lists those that have some; a job called {word!r} is named by its id",
+        )
     session = Session(options)
-    WORDS[word](session, [session.store.find(each) for each in jobs], options)
-    return 0
+    records = [session.store.find(each) for each in jobs] or session.store.records()
+    return WORDS[word](session, records, options)
 
 
 def _wish(record: Record) -> CheckpointAsked:
-    """The wish, if the job and its host are made for it.
+    """The wish, if the job is made for it.
 
     Raises:
         UsageError: if not.
     """
-    name, placement = record.job.name, record.placement
     if record.job.checkpoint is None:
         raise UsageError(
-            f"{name} (job {record.id}) has no checkpoints", hint="a job that is to have some says `checkpoint:`"
+            f"{record.job.name} (job {record.id}) was not made to be kept",
+            hint="a job that is says `checkpoint: {on_eviction: true}`, or a period",
         )
-    if placement is not None and CHECKPOINT not in placement.capabilities:
-        raise UsageError(f"host {placement.host.name} cannot take checkpoints")
     return CheckpointAsked(why=Why.OWNER)
 
 
-def _list(_: Session, records: Sequence[Record], options: argparse.Namespace) -> None:
+def _list(_: Session, records: Sequence[Record], options: argparse.Namespace) -> int:
+    found = [each for each in records if each.kept]
     if options.format == "json":
-        print(
-            msgspec.json.encode([{"job": each.job.name, "id": each.id, "kept": each.kept} for each in records]).decode()
-        )
-        return
-    rows = [
-        (each.job.name, str(kept.number), _clock(kept.at), format_size(kept.size), format_duration(kept.stopped))
-        for each in records
-        for kept in each.kept
-    ]
-    show("\n".join(table(COLUMNS, rows)))
+        told = [{"job": each.job.name, "id": each.id, "kept": each.kept} for each in found]
+        print(msgspec.json.encode(told).decode())
+        return 0
+    show("\n".join(table(COLUMNS, [_row(record, kept) for record in found for kept in record.kept])))
+    return 0
 
 
-def _remove(session: Session, records: Sequence[Record], options: argparse.Namespace) -> None:
+def _row(record: Record, kept: Kept) -> tuple[str, ...]:
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(kept.at))
+    size, stopped = format_size(kept.size), format_duration(kept.stopped)
+    return str(record.id), record.job.name, str(kept.number), at, size, stopped
+
+
+def _remove(session: Session, records: Sequence[Record], options: argparse.Namespace) -> int:
     for record in records:
         ownership = try_to_own(session.home, record.id)
         if ownership is None:
             raise UsageError(
-                f"{record.job.name} (job {record.id}) is carried by an engine, which needs them",
-                hint=f"`vmf hold {record.job.name}` first",
+                f"{record.job.name} (job {record.id}) is carried by an engine, which needs what is kept",
+                hint=f"`vmf hold {record.job.name}` first, or `vmf rm {record.job.name}` to be rid of it all",
             )
-        now = session.store.get(record.id) or record
-        session.store.update(replace(now, kept=()))
-        shutil.rmtree(session.home.checkpoints(record.id), ignore_errors=True)
-        _tell(record, f"{len(now.kept)} removed", options)
+        try:
+            now = session.store.get(record.id) or record
+            session.store.update(replace(now, kept=()))
+            shutil.rmtree(session.home.checkpoints(record.id), ignore_errors=True)
+        finally:
+            ownership.release()
+        _tell(record, f"{format_count(len(now.kept), 'checkpoint')} removed", options, removed=len(now.kept))
+    return 0
 
 
-def _verify(session: Session, records: Sequence[Record], options: argparse.Namespace) -> None:
+def _verify(session: Session, records: Sequence[Record], options: argparse.Namespace) -> int:
+    """Look at all of them, whatever the first ones are like."""
+    spoilt = 0
     for record in records:
+        if not record.kept:
+            _tell(record, "nothing is kept", options, number=None, reason="")
         for kept in record.kept:
-            place = session.home.checkpoints(record.id) / str(kept.number)
-            checkpoints.verify(place, checkpoints.read(place, kept.sha256), lambda _: unreported)
-            _tell(record, f"checkpoint {kept.number} is as it was kept", options)
+            reason = _fault(session, record, kept)
+            if reason and not _is_kept(session, record, kept):
+                continue
+            spoilt += bool(reason)
+            found = f"is spoilt: {reason}" if reason else "is as it was kept"
+            _tell(record, f"checkpoint {kept.number} {found}", options, number=kept.number, reason=reason)
+    return Exit.RESULTS if spoilt else 0
 
 
-def _tell(record: Record, words: str, options: argparse.Namespace) -> None:
-    said = {"job": record.job.name, "id": record.id, "said": words}
-    print(msgspec.json.encode(said).decode() if options.format == "json" else f"{record.job.name}: {words}")
+def _is_kept(session: Session, record: Record, kept: Kept) -> bool:
+    """Whether the job still needs it: while it was looked at, its engine may have removed it."""
+    now = session.store.get(record.id)
+    return now is not None and kept in now.kept
 
 
-def _clock(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+def _fault(session: Session, record: Record, kept: Kept) -> str:
+    """What is wrong with a checkpoint; empty if nothing is."""
+    place = session.home.checkpoints(record.id) / str(kept.number)
+    try:
+        manifest = checkpoints.read(place, kept.sha256)
+        with telling(f"{record.job.name}: checkpoint {kept.number}") as report:
+            checkpoints.verify(place, manifest, _whole(manifest, report))
+    except Unusable as unusable:
+        return str(unusable)
+    return ""
 
 
-WORDS: Mapping[str, Callable[[Session, Sequence[Record], argparse.Namespace], None]] = MappingProxyType({
-    "ls": _list, "rm": _remove, "verify": _verify,
-})  # fmt: skip
+def _whole(manifest: Manifest, report: Report) -> Callable[[str], Report]:
+    """What tells of each file as of a stretch of all of them."""
+    sizes = [part.size for part in manifest.parts.values()]
+    starts = dict(zip(manifest.parts, accumulate(sizes, initial=0), strict=False))
+    return lambda name: lambda done, _: report(starts[name] + done, manifest.size)
+
+
+def _tell(record: Record, words: str, options: argparse.Namespace, **facts: object) -> None:
+    if options.format == "json":
+        print(msgspec.json.encode({"job": record.job.name, "id": record.id, **facts}).decode())
+    else:
+        show(f"{record.job.name}: {words}")
+
+
+Verb: TypeAlias = Callable[[Session, Sequence[Record], argparse.Namespace], int]
+WORDS: Mapping[str, Verb] = MappingProxyType({LIST: _list, "rm": _remove, "verify": _verify})

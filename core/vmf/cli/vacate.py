@@ -12,6 +12,10 @@ ASKING = Asking(wish=VacateAsked, participle="vacated", done=(Vacated,), failed=
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf vacate`."""
+    parser.description = (
+        "Have jobs leave their hosts. What is to go on is kept first, then the machine is removed, and the job goes on"
+        " from there on another host, or on the same one if there is no other. A job without `checkpoint:` begins anew."
+    )
     add_jobs(parser)
 
 
