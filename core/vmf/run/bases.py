@@ -17,10 +17,9 @@ from typing import IO
 from msgspec.structs import replace
 
 from vmf.errors import VmfError
-from vmf.files import sparse
-from vmf.files.access import open_disk
 from vmf.model import Disk, Job, ResultDisks
 from vmf.result import Base, ReturnedDisk
+from vmf.run import stamps
 from vmf.run.checksums import Checksums
 from vmf.run.orders import Interrupted, Orders
 from vmf.store import Record
@@ -63,8 +62,7 @@ class Bases:
     def stamps(self) -> Mapping[str, str]:
         """What changes when an original is written to, for `Record.originals`; nothing of one that does not say."""
         wanted = self._job.overlaid.values() if self._job.result_disks is not ResultDisks.NONE else ()
-        found = {str(disk.file.path): self._stamp(disk) for disk in wanted}
-        return {path: stamp for path, stamp in found.items() if stamp}
+        return stamps.stamps(wanted, self._read)
 
     def begin(self) -> None:
         """Begin to work out the sums that will be wanted, unless that has begun."""
@@ -103,14 +101,7 @@ class Bases:
         return self._record().job
 
     def _stamp(self, disk: Disk) -> str:
-        """Without the time of the last change of owner or permissions, which a hypervisor makes; empty if unknown."""
-        try:
-            with self._opened(disk) as file:
-                number = sparse.descriptor(file)
-                found = os.fstat(number) if number is not None else None
-        except (OSError, VmfError):
-            return ""
-        return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}" if found else ""
+        return stamps.stamp(disk, self._read)
 
     def _sum_ahead(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
@@ -135,12 +126,8 @@ class Bases:
         return None
 
     def _sum(self, disk: Disk, check: Callable[[], None]) -> str:
-        with self._opened(disk) as file:
+        with stamps.opened(disk, self._read) as file:
             return self._checksums.of(file, disk.file, check=check)
-
-    def _opened(self, disk: Disk) -> IO[bytes]:
-        path = disk.file.path
-        return self._read(path) if disk.file.on_host else open_disk(path)
 
     def _check_open(self) -> None:
         if self._closed.is_set():

@@ -88,7 +88,7 @@ class Life:
         self.checkpointing = Checkpointing(
             lambda: self.record, home=means.store.home, attempt=self._attempt, orders=orders, tell=means.tell
         )
-        self.suspension = Suspension(lambda: self.record, attempt=self._attempt, orders=orders, blame=self._blame_host)
+        self.suspension = Suspension(lambda: self.record, attempt=self._attempt, orders=orders, update=self._update)
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
     def live(self) -> Record:

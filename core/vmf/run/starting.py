@@ -10,7 +10,7 @@ from vmf import plan
 from vmf.checkpoints import Unusable
 from vmf.errors import JobFault
 from vmf.model import Handle, Machine, Power
-from vmf.run import restoring
+from vmf.run import restoring, stamps
 from vmf.run.attempt import Attempt
 from vmf.run.bases import Bases
 from vmf.run.means import Means
@@ -49,6 +49,7 @@ class Starting:
             JobFault: if it cannot be made.
             HostFault: if its host fails.
         """
+        self._check_disks()
         kept = self._record().kept
         if not kept:
             return Created(handle=self._made())
@@ -57,6 +58,12 @@ class Starting:
         except (JobFault, Unusable) as fault:
             self._attempt.hypervisor.destroy(self._attempt.handle)
             return RestoreFailed(number=kept[-1].number, reason=str(fault))
+
+    def _check_disks(self) -> None:
+        """Keep a machine that is not there yet from what a saved guest is to go on with."""
+        saved = self._means.store.saved()
+        if saved and self._attempt.hypervisor.state(self._attempt.handle).power is Power.ABSENT:
+            stamps.check_unlocked(self._record(), saved, self._attempt.read_file)
 
     def _made(self) -> Handle:
         hypervisor, home = self._attempt.hypervisor, self._means.store.home

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
-from vmf.errors import HostFault, HostLost, VmfError
+from msgspec.structs import replace
+
+from vmf.errors import HostLost, VmfError
 from vmf.model import Power, Suspend
+from vmf.run import stamps
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.orders import Orders
-from vmf.state import Event, Judged, Resumed, Saved, Suspended, SuspendFailed
+from vmf.state import Event, Resumed, ResumeFailed, Saved, Suspended, SuspendFailed
 from vmf.store import Record
+
+_FOUND: Mapping[Power, type[Resumed | Saved]] = MappingProxyType({Power.RUNNING: Resumed, Power.SAVED: Saved})
+"""What a guest whose memory should be in place is found to be: set going by somebody else, or still saved."""
 
 
 class Suspension:
-    """The actions of the states in which a job's guest stands still; `blame` ends an attempt by its host's fault."""
+    """The actions of the states in which a job's guest stands still; `update` gives the job another record."""
 
     def __init__(
         self,
@@ -21,12 +28,12 @@ class Suspension:
         *,
         attempt: Attempt,
         orders: Orders,
-        blame: Callable[[HostFault], Judged],
+        update: Callable[[Record], None],
     ) -> None:
         self._record = record
         self._attempt = attempt
         self._orders = orders
-        self._blame = blame
+        self._update = update
 
     def suspend(self) -> Event:
         """Have the guest stand still, in the way that is wanted."""
@@ -38,10 +45,13 @@ class Suspension:
             return SuspendFailed(reason=str(fault))
         if state.power in GONE:
             return ended(state)
-        return Saved() if state.power is Power.SAVED else Suspended()
+        if state.power is not Power.SAVED:
+            return Suspended()
+        self._note()
+        return Saved()
 
     def stand(self) -> Event | None:
-        """Wait until a guest whose memory is in place is to do something else, or somebody else has set it going."""
+        """Wait until a guest whose memory is in place is to do something else, or is found to do so."""
         while not self._orders.leave:
             self._orders.wake.clear()
             if event := self._orders.heed(self._record().state):
@@ -49,8 +59,8 @@ class Suspension:
             state = self._attempt.look()
             if state.power in GONE:
                 return ended(state)
-            if state.power is Power.RUNNING:
-                return Resumed()
+            if found := _FOUND.get(state.power):
+                return found()
             self._attempt.wait(POLL_SECONDS)
         return None
 
@@ -64,11 +74,35 @@ class Suspension:
         return None
 
     def resume(self) -> Event:
-        """Set the guest going again."""
+        """Set the guest going again; whatever keeps it from that, it stands still as it did."""
         try:
+            self._check_disks()
             state = self._attempt.hypervisor.resume(self._attempt.handle)
         except HostLost:
             raise
-        except HostFault as fault:
-            return self._blame(fault)
+        except VmfError as fault:
+            return ResumeFailed(reason=str(fault))
         return ended(state) if state.power in GONE else Resumed()
+
+    def _note(self) -> None:
+        """Keep how the files of the saved guest's disks are: whoever did this before was nearer to its last write."""
+        record = self._record()
+        if not record.rested:
+            rested = stamps.stamps(record.job.bundle.disks, self._attempt.read_file)
+            self._update(replace(record, rested=rested))
+
+    def _check_disks(self) -> None:
+        """See that a saved guest will find on its disks what it knows.
+
+        Raises:
+            VmfError: if it will not.
+        """
+        record = self._record()
+        disk = stamps.changed(record.job.bundle.disks, record.rested, self._attempt.read_file)
+        if disk and self._attempt.look().power is Power.SAVED:
+            name = record.job.name
+            raise VmfError(
+                f"{disk.file.path} is not as it was when the guest was saved",
+                hint=f"put that very file back; or `vmf hold {name}` gives the guest up, and `vmf release {name}` has"
+                " the job run again",
+            )

@@ -19,15 +19,15 @@ import msgspec
 from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
-from vmf.model import Claim, Facts, Home, Host, Job, Placement
-from vmf.state import TAKES_ROOM, Event, Placed, Readmitted, State, advance
+from vmf.model import Claim, Facts, Home, Host, Job, Placement, Suspend
+from vmf.state import TAKES_ROOM, Event, HostDied, Placed, Readmitted, State, advance
 from vmf.store.ownership import Ownership, own
 from vmf.store.record import Moment, Record, after
 
 Owned: TypeAlias = tuple[Record, Ownership]
 """A job that is ours to carry."""
 
-VERSION = 2
+VERSION = 3
 BUSY_SECONDS = 30.0
 
 _SCHEMA = f"""
@@ -50,6 +50,7 @@ CREATE TABLE IF NOT EXISTS claims (
     host TEXT NOT NULL,
     claim BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS strays (host TEXT NOT NULL, machine TEXT NOT NULL, PRIMARY KEY (host, machine));
 CREATE TABLE IF NOT EXISTS facts (host TEXT PRIMARY KEY, facts BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS checksums (file BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);
 PRAGMA user_version = {VERSION};
@@ -144,6 +145,11 @@ class Store:
         """The jobs that hold room on a host, oldest first."""
         return tuple(self._records("WHERE id IN (SELECT job FROM claims) ORDER BY id"))
 
+    def saved(self) -> tuple[Record, ...]:
+        """The live jobs whose guests were saved last, or are about to be, oldest first."""
+        last = "json_extract(CAST(record AS TEXT), '$.suspend')"
+        return tuple(self._records(f"WHERE live AND {last} = ? ORDER BY id", Suspend.HARD))
+
     def find(self, word: str) -> Record:
         """The job with this id, or the latest of this name.
 
@@ -170,6 +176,15 @@ class Store:
         """What is taken of each host that has machines."""
         with self._lock:
             return self._taken()
+
+    def strays(self, host: str) -> tuple[str, ...]:
+        """The machines that a host had when it was said to be off: should it come back, they must not."""
+        return tuple(machine for (machine,) in self._rows("SELECT machine FROM strays WHERE host = ?", host))
+
+    def forget_stray(self, host: str, machine: str) -> None:
+        """Drop a machine that is gone from its host."""
+        with self._transaction():
+            self._db.execute("DELETE FROM strays WHERE host = ? AND machine = ?", (host, machine))
 
     def facts(self, host: str) -> Facts | None:
         """What the last probe of a host found."""
@@ -274,6 +289,8 @@ class Store:
     def _apply(self, record: Record, event: Event) -> Record:
         now = time.time()
         state = advance(record.state, event)
+        if isinstance(event, HostDied) and record.placement is not None:
+            self._db.execute("INSERT OR IGNORE INTO strays VALUES (?, ?)", (record.placement.host.name, record.machine))
         record = after(record, event)
         record = replace(record, state=state, entered={**record.entered, state: now})
         self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (record.id, now, state, _encode(event)))
