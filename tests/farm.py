@@ -49,7 +49,8 @@ class Farm:
 
     def job(self, script: str, name: str = "j") -> Job:
         disk = self.folder / "box.raw"
-        disk.write_bytes(bytes(2**20))
+        if not disk.exists():  # a guest may be saved that goes on with it
+            disk.write_bytes(bytes(2**20))
         image = Image(name="box", disks=(Disk(file=File(path=disk), format=DiskFormat.RAW),))
         return Job(name=name, image=image, memory=2**28, run=script, results=Results(files=("out.txt",)))
 

@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from farm import FARM
-from vmf.model import Handle, Outcome, Stop, Suspend
+from vmf.errors import HoldCode
+from vmf.model import Access, File, Handle, Outcome, Stop, Suspend
 from vmf.run import Advanced, engine
 from vmf.state import (
     Created,
@@ -15,6 +16,7 @@ from vmf.state import (
     Readmitted,
     ResumeAsked,
     Resumed,
+    ResumeFailed,
     Saved,
     State,
     SuspendAsked,
@@ -133,13 +135,81 @@ def test_a_guest_that_is_killed_while_it_stands_still_is_seen_to_have_ended(make
     assert (record.state, record.verdict.outcome) == (State.COMPLETED, Outcome.KILLED)
 
 
-def test_a_guest_that_its_host_cannot_set_going_is_the_hosts_fault(make):
+@pytest.mark.parametrize("kind", ["host", "job"])
+@pytest.mark.parametrize(
+    ("asked", "before", "after"),
+    [(SOFT, [Suspended, ResumeAsked], []), (HARD, [Saved, ResumeAsked, Readmitted], [Saved])],
+)
+def test_a_guest_that_cannot_be_set_going_stands_still_as_it_did_until_it_can(make, asked, before, after, kind):
     farm = make()
-    wish(farm, HARD, ResumeAsked())
-    farm.fault("resume", "host", "its memory cannot be read")
-    (record,) = farm.carry(farm.job("hang"))
-    assert (record.state, record.verdict.outcome) == (State.FAILED, Outcome.HOST_FAULT)
-    assert "its memory cannot be read" in record.verdict.reason
+    farm.fault("resume", kind, "a port is taken")
+    wish(farm, asked, ResumeAsked())
+    taken = []
+
+    def again():
+        taken.append(farm.store.taken())
+        farm.engine.ask(1, ResumeAsked())
+
+    when(farm, ResumeFailed, lambda: when(farm, Saved, again) if after else again())
+    (record,) = farm.carry(farm.job("sleep 0.3\nwrite out.txt kept\nexit 3"))
+    assert (record.state, record.verdict.exit_code, record.attempt) == (State.COMPLETED, 3, 1)
+    assert story(farm)[3:-3] == [*before, ResumeFailed, *after, *before[1:], Resumed]
+    (failed,) = (each.event for each in farm.store.history(1) if isinstance(each.event, ResumeFailed))
+    assert failed.reason == "a port is taken"
+    assert taken == [{}] or asked is SOFT
+
+
+def box(farm, access=Access.SNAPSHOT, name="j", script="exit 3"):
+    """A job whose disk may be another one's, too."""
+    job = farm.job(script, name)
+    (disk,) = job.image.disks
+    return replace(job, image=replace(job.image, disks=(replace(disk, access=access),)))
+
+
+@pytest.mark.parametrize("access", Access)
+def test_a_saved_guest_does_not_go_on_with_a_disk_that_has_changed(make, access):
+    farm = make()
+    wish(farm, HARD)
+
+    def change():
+        (farm.folder / "box.raw").write_bytes(bytes(2**20))
+        farm.engine.ask(1, ResumeAsked())
+
+    when(farm, Saved, change)
+    when(farm, ResumeFailed, lambda: when(farm, Saved, lambda: farm.engine.stop(force=True)))
+    (record,) = farm.carry(box(farm, access, script="hang"))
+    (failed,) = (each.event for each in farm.store.history(1) if isinstance(each.event, ResumeFailed))
+    assert f"{farm.folder / 'box.raw'} is not as it was when the guest was saved" in failed.reason
+    assert Resumed not in story(farm)
+    assert record.state is State.REMOVED
+
+
+IN_PLACE, SNAPSHOT = Access.IN_PLACE, Access.SNAPSHOT
+
+
+@pytest.mark.parametrize(
+    ("saved", "starts", "end"),
+    [
+        (SNAPSHOT, IN_PLACE, State.HELD),
+        (IN_PLACE, SNAPSHOT, State.HELD),
+        (IN_PLACE, IN_PLACE, State.HELD),
+        (SNAPSHOT, SNAPSHOT, State.COMPLETED),
+    ],
+)
+def test_nobody_writes_to_what_a_saved_guest_goes_on_with(make, saved, starts, end):
+    farm = make()
+    (farm.folder / "link.raw").symlink_to("box.raw")
+    wish(farm, HARD)
+    when(farm, Saved, farm.engine.leave)
+    farm.carry(box(farm, saved, script="hang"))
+    again = make()
+    other = box(again, starts, name="other")
+    disk = replace(other.image.disks[0], file=File(path=again.folder / "link.raw"))
+    (record,) = again.carry(replace(other, image=replace(other.image, disks=(disk,))))
+    assert record.state is end
+    if end is State.HELD:
+        assert record.verdict.code is HoldCode.DISK_IN_USE
+        assert "link.raw is used by j (job 1), whose guest is saved" in record.verdict.reason
 
 
 @pytest.mark.parametrize("asked", [SOFT, HARD])
