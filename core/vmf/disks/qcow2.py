@@ -73,9 +73,14 @@ class Header(Struct, frozen=True, kw_only=True):
         return 1 << self.cluster_bits
 
     @property
+    def extended(self) -> bool:
+        """Whether an entry of its tables also tells of parts of a cluster."""
+        return self.incompatible & _EXTENDED_L2 != 0
+
+    @property
     def l1_needed(self) -> int:
         """Entries that the first table must have to reach the whole size."""
-        entry = _ENTRY_EXTENDED if self.incompatible & _EXTENDED_L2 else _ENTRY
+        entry = _ENTRY_EXTENDED if self.extended else _ENTRY
         return -(-self.size // (self.cluster * (self.cluster // entry)))
 
     def holds(self, offset: int, size: int) -> bool:

@@ -15,7 +15,7 @@ from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.hookspecs import Report, unreported
 from vmf.model import DiskFormat, Platform, Snapshot
-from vmf_kvm import folding, snapshots
+from vmf_kvm import folding, media, snapshots
 from vmf_kvm.folder import Folder
 from vmf_kvm.overlays import Overlay
 from vmf_kvm.snapshots import Own
@@ -59,7 +59,6 @@ def take(
         HostFault: if it could not be done; either leaves the guest on the layers that it had.
     """
     _running(client, folder.name)
-    folding.fold_results(client, folder)
     description = client.description(folder.name)
     snapshots.check(description, folder.path)
     made_on = platform(description)
@@ -86,7 +85,8 @@ def take(
         stopped=stopped,
         memory=memory,
         nvram=nvram,
-        results=next((own.names[0] for own in owned if own.number is None), ""),
+        results=f"volume-{number}" if any(own.number is None for own in owned) else "",
+        media=media.discs(description, folder.path),
         layers={own.number: own.names for own in owned if own.number is not None},
     )
 
@@ -101,7 +101,7 @@ def _running(client: Client, machine: str) -> None:
 
 def _check(folder: Folder, own: Own) -> None:
     """See that what earlier snapshots have left of a disk has been folded, as far as it has to be."""
-    if len(own.layers) > (1 if own.number is None else LAYERS_MOST):
+    if len(own.layers) > LAYERS_MOST:
         words = f"what snapshots of {folder.name} have left cannot be folded"
         raise HostFault(words, hint="let the guest go on first, and check the space on the host")
 

@@ -1,14 +1,18 @@
-"""What can be read of a machine: its files, QEMU's part of a guest's memory, and disks with all that is in them."""
+"""What can be read of a machine: its files, QEMU's part of a guest's memory, and what layers make together."""
 
 from __future__ import annotations
 
 import io
 import os
 import re
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import IO
 
-from vmf.disks.reading import SliceReader
+from vmf.disks.layered import Layered
+from vmf.disks.reading import SliceReader, Unfit
 from vmf.errors import HostFault
+from vmf.files import sparse
 from vmf.hookspecs import Report
 from vmf.model import Slice
 from vmf_kvm import snapshots
@@ -30,11 +34,51 @@ def fetch(client: Client, folder: Folder, name: str, report: Report, *, program:
     """
     if number := WHOLE.fullmatch(name):
         return whole(folder, overlay(int(number[1])), client.description(folder.name), program, report)
+    if name == snapshots.RESULTS or snapshots.FROZEN.fullmatch(name):
+        return _results(client, folder, name)
     try:
         file = folder.open(name)
     except FileNotFoundError:
-        raise HostFault(f"machine {folder.name} has no file {name}") from None
+        raise _missing(folder, name) from None
     return stream(file) if snapshots.is_memory(name) else file
+
+
+def _results(client: Client, folder: Folder, name: str) -> IO[bytes]:
+    """The results volume, of whatever layers snapshots have made it."""
+    before = None
+    while names := _layers(client, folder, name):
+        try:
+            return _layered(folder, names)
+        except FileNotFoundError:
+            if names == before:
+                break
+            before = names  # layers have been merged meanwhile
+    raise _missing(folder, name)
+
+
+def _layers(client: Client, folder: Folder, name: str) -> tuple[str, ...]:
+    """The files of the results volume, the lowest first, with all in them that its guest has synced."""
+    description = client.description(folder.name)
+    names = snapshots.results(description, folder.path, name)
+    if len(names) > 1 and (node := snapshots.node(description, str(folder.path / names[-1]))):
+        # who writes to a disk without a file system, and syncs that, does not have QEMU write what is where
+        client.monitor(folder.name, f"qemu-io {node} flush")
+    return names
+
+
+def _layered(folder: Folder, names: Sequence[str]) -> IO[bytes]:
+    with ExitStack() as failing:
+        base, *overlays = [failing.enter_context(folder.open(name)) for name in names]
+        try:
+            opened = io.BufferedReader(Layered(base, overlays), sparse.GRAIN) if overlays else base
+        except Unfit as error:
+            raise HostFault(f"{folder.path / names[-1]}: {error}", hint=error.hint) from error
+        failing.pop_all()
+        return opened
+
+
+def _missing(folder: Folder, name: str) -> HostFault:
+    return HostFault(f"machine {folder.name} has no file {name}")
 
 
 def stream(file: IO[bytes]) -> IO[bytes]:

@@ -1,7 +1,8 @@
 """Merging again what snapshots have made of a machine's disks, and removing what they have left.
 
-libvirt and QEMU go on with what a caller began who was killed, and tell of it: so whoever comes next asks them, and
-does what is missing.
+While a guest runs, what it writes to stays as it is: only what lies below is merged, so nothing that it has written is
+ever at stake, whoever is killed. libvirt and QEMU go on with what a caller began who was killed, and tell of it: so
+whoever comes next asks them, and does what is missing.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from vmf_kvm.folder import Folder
 from vmf_kvm.snapshots import Own
 from vmf_libvirt import domains
 from vmf_libvirt.client import Client
-from vmf_libvirt.errors import Code, LibvirtFault
+from vmf_libvirt.errors import LibvirtFault
 
 LOOK_SECONDS = 0.02
 MERGE_SECONDS = 600
-"""How long one disk's layers may be merged: a guest may write faster than its host can follow."""
+"""How long the layers of one disk may be merged."""
 INACTIVE = "is read-only"
 """What QEMU says of a disk while a guest stands still of which a snapshot was taken in that state."""
 ALIVE = frozenset({Power.RUNNING, Power.PAUSED})
 
 
 def fold(client: Client, folder: Folder, program: str) -> None:
-    """Leave of each disk one layer, or, while its guest may write to it, one more; of snapshots nothing else.
+    """Leave of each disk, and of the results volume, one layer, or two while its guest may write; of snapshots no more.
 
     What cannot be merged now stays as it is: a disk whose guest stands still since before its snapshot, or one of which
     the layers together need more room than there is. Of a machine that has ended, `program`, qemu-img, merges all.
@@ -53,16 +54,6 @@ def fold(client: Client, folder: Folder, program: str) -> None:
         sweep(client, folder)
 
 
-def fold_results(client: Client, folder: Folder) -> None:
-    """Leave one layer of the results volume of a machine that runs, if that can be done now."""
-    for own in _owned(client, folder):
-        if own.number is None:
-            _await(client, folder.name, own.disk)
-    for own in _owned(client, folder):
-        if own.number is None and len(own.layers) > 1:
-            _merge(client, folder.name, own, "")
-
-
 def sweep(client: Client, folder: Folder) -> None:
     """Remove what snapshots have left that no disk is made of.
 
@@ -81,32 +72,30 @@ def sweep(client: Client, folder: Folder) -> None:
 
 
 def _fold_alive(client: Client, folder: Folder) -> None:
-    fold_results(client, folder)
     for own in _owned(client, folder):
         _await(client, folder.name, own.disk)  # what a killed caller began
     for own in _owned(client, folder):
-        if own.number is not None and own.layers[1:-1]:
-            _merge(client, folder.name, own, own.layers[1].file)
+        if own.layers[1:-1]:
+            _merge(client, folder.name, own)
     _settle(client, folder)
 
 
-def _merge(client: Client, machine: str, own: Own, top: str) -> None:
-    """Merge the layers of a disk, from `top` on, into the lowest; all of them if that is empty."""
+def _merge(client: Client, machine: str, own: Own) -> None:
+    """Merge the layers of a disk that its guest does not write to."""
+    _, top, *_, base = own.layers
     try:
-        client.on(machine, partial(domains.commit, disk=own.disk, base=own.layers[-1].file, top=top))
+        client.on(machine, partial(domains.commit, disk=own.disk, base=base.file, top=top.file))
     except LibvirtFault as fault:
-        if fault.code != Code.BLOCK_COPY_ACTIVE and INACTIVE not in fault.brief:
+        if INACTIVE not in fault.brief:
             raise
-        return  # its guest stands still since a snapshot, or libvirt was killed within a merge and is confused
-    _await(client, machine, own.disk)
+    else:
+        _await(client, machine, own.disk)
 
 
 def _await(client: Client, machine: str, disk: str) -> None:
-    """Wait until what is being merged of a disk is, and have the guest go on with that; give up on what never is."""
+    """Wait until what is being merged of a disk is; give up on what never is."""
     deadline = time.monotonic() + MERGE_SECONDS
-    while (merged := client.on(machine, partial(domains.merging, disk=disk))) is not None:
-        if merged:
-            client.on(machine, partial(domains.pivot, disk=disk))
+    while client.on(machine, partial(domains.merging, disk=disk)):
         if time.monotonic() > deadline:
             client.on(machine, partial(domains.cancel, disk=disk))
             return

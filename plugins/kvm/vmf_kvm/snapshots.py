@@ -2,7 +2,7 @@
 
 A disk of a machine is a chain of files. Those that hold what the guest has changed are the machine's own: a snapshot
 freezes them, and puts a new one on top. `disk0` is the lowest of the first disk's own, `disk0-7` the one that snapshot
-7 put on it; the results volume is the lowest of its own chain.
+7 put on it. Of the results volume all are the machine's own: `results` is the lowest, and lies on nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from vmf_kvm.overlays import Overlay
 from vmf_libvirt.described import Disk, Layer, disks, tree
 
 RESULTS = "results"
+FROZEN = re.compile(r"volume-([0-9]+)")
+"""What the results volume is called as it was when the snapshot of this number was taken."""
 STRAY = re.compile(r"(?:disk[0-9]{1,3}[.-]|(?:results|memory|nvram)-)[0-9]+")
 """What files of snapshots are called, here and where a machine has come from; those that are in no chain are left."""
 OVERLAID = re.compile(r"(disk([0-9]{1,3}))")
@@ -57,6 +59,11 @@ class Own(Struct, frozen=True, kw_only=True):
     """What they lie on, which stays as it is."""
 
     @property
+    def stem(self) -> str:
+        """What its files' names begin with."""
+        return RESULTS if self.number is None else f"disk{self.number}"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The layers' files, the lowest first, as a snapshot names them."""
         return tuple(Path(layer.file).name for layer in reversed(self.layers))
@@ -64,9 +71,8 @@ class Own(Struct, frozen=True, kw_only=True):
     def overlay(self, number: int) -> Overlay:
         """What a snapshot puts on top."""
         top = self.layers[0]
-        stem = RESULTS if self.number is None else f"disk{self.number}"
         return Overlay(
-            file=str(Path(top.file).with_name(f"{stem}-{number}")),
+            file=str(Path(top.file).with_name(f"{self.stem}-{number}")),
             base=top.file,
             format=top.format,
             room=top.part.size if top.part else None,
@@ -90,6 +96,15 @@ def summed(taken: Mapping[str, int]) -> dict[str, int]:
 def owned(description: str, folder: Path) -> tuple[Own, ...]:
     """The disks that a machine changes in its folder, in libvirt's order."""
     return tuple(own for disk in disks(description) if (own := _own(disk, folder)))
+
+
+def results(description: str, folder: Path, name: str) -> tuple[str, ...]:
+    """The files that make the results volume, the lowest first: as it is, or as a snapshot named it."""
+    names = next((own.names for own in owned(description, folder) if own.number is None), (RESULTS,))
+    if frozen := FROZEN.fullmatch(name):
+        above = f"{RESULTS}-{frozen[1]}"
+        return names[: names.index(above)] if above in names else ()
+    return names
 
 
 def check(description: str, folder: Path) -> None:
@@ -176,6 +191,12 @@ def platform(description: str, *, type_: str, version: str) -> Platform:
 def nvram(description: str) -> str:
     """The file of what a machine's firmware keeps; empty: there is none."""
     return Path(tree(description).findtext("os/nvram", "")).name
+
+
+def node(description: str, file: str) -> str:
+    """What QEMU calls a file that it has open, as libvirt told it to; empty if it has not."""
+    numbers = (each.get("index", "") for each in tree(description).iter("source") if each.get("file") == file)
+    return next((f"libvirt-{number}-format" for number in numbers if number), "")
 
 
 def indexes(description: str) -> frozenset[str]:

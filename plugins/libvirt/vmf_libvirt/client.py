@@ -188,8 +188,8 @@ class Client:
         return self.on(machine, lambda domain: domain.XMLDesc()) or ""
 
     def update(self, machine: str, device: str) -> None:
-        """Change a device of a machine that runs to what its XML says now."""
-        self.on(machine, lambda domain: domain.updateDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE))
+        """Change a device of a machine that runs, and in its definition, to what its XML says now."""
+        self.on(machine, functools.partial(domains.update, device=device))
 
     def agent(self, machine: str, command: str) -> str:
         """What a guest's agent answers to a command, both in JSON."""

@@ -151,6 +151,11 @@ def redefine(domain: Domain, definition: str) -> None:
     _link(domain).defineXML(definition)
 
 
+def update(domain: Domain, device: str) -> None:
+    """Change a device of it while it runs, and in its definition, to what this XML says now."""
+    domain.updateDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+
+
 def take(domain: Domain, snapshot: str) -> float:
     """Take a snapshot of what runs, into files that are there; seconds that its guest stood still, by QEMU's events."""
     link, ran = _link(domain), domain.isActive() and state(domain)[0] == libvirt.VIR_DOMAIN_RUNNING
@@ -187,25 +192,14 @@ def abort(domain: Domain) -> None:
         domain.abortJob()
 
 
-def commit(domain: Domain, disk: str, *, base: str, top: str = "") -> None:
-    """Begin to merge layers of a disk into `base`: those from `top` on, or, if it is empty, all that are above."""
-    active = 0 if top else libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE
-    domain.blockCommit(disk, base, top or None, 0, active)  # type: ignore[arg-type]  # its annotation is wrong
+def commit(domain: Domain, disk: str, *, base: str, top: str) -> None:
+    """Begin to merge layers of a disk into `base`, from `top` on, on which another one lies."""
+    domain.blockCommit(disk, base, top)
 
 
-def merging(domain: Domain, disk: str) -> bool | None:
-    """Whether layers of a disk that are being merged wait for `pivot`; None: none are being merged."""
-    found: Any = domain.blockJobInfo(disk)
-    if not found:
-        return None
-    is_active = found["type"] == libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT
-    return bool(is_active and found["cur"] == found["end"])
-
-
-def pivot(domain: Domain, disk: str) -> None:
-    """Have it go on with the layer that all those above have been merged into, if they have been."""
-    with despite(Code.INVALID_ARG), despite(Code.BLOCK_COPY_ACTIVE):  # it does already, or not yet
-        domain.blockJobAbort(disk, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+def merging(domain: Domain, disk: str) -> bool:
+    """Whether layers of a disk are being merged."""
+    return bool(domain.blockJobInfo(disk))
 
 
 def cancel(domain: Domain, disk: str) -> None:

@@ -112,7 +112,6 @@ def test_a_daemon_that_is_killed_leaves_a_guest_that_goes_on(connection, host, k
     host.until(lambda: connection.fold(name).power, lambda power: power is Power.RUNNING)
     count_on(host, connection, name)
     assert len(strays(connection, name)) <= 1  # what was new has come into the chain, or has not
-    before = [tops[:-1] for tops in layers(connection, name)]
     connection.checkpoint(name, 2, unreported)
 
     awaited = folding._await
@@ -124,8 +123,8 @@ def test_a_daemon_that_is_killed_leaves_a_guest_that_goes_on(connection, host, k
 
     monkeypatch.setattr(folding, "_merge", partial(merge_killed, killed, folding._merge, monkeypatch))
     assert connection.fold(name).power is Power.RUNNING
-    assert layers(connection, name) == defined(connection, name) == [("disk0", "disk0-2"), ("results",)], before
-    assert strays(connection, name) == ["disk0-2"]
+    assert layers(connection, name) == defined(connection, name) == [("disk0", "disk0-2"), ("results", "results-2")]
+    assert strays(connection, name) == ["disk0-2", "results-2"]
     count_on(host, connection, name)
     connection.client.force_off(name)
     last = counted(connection, name)[-1]
@@ -163,13 +162,13 @@ def test_what_cannot_be_written_leaves_a_guest_that_goes_on(connection, host, ke
     count_on(host, connection, name)
     connection.suspend(name, Suspend.SOFT)
     snapshot = connection.checkpoint(name, 3, unreported)
-    assert (snapshot.results, snapshot.stopped) == ("results", 0.0)
+    assert (snapshot.results, snapshot.stopped) == ("volume-3", 0.0)
     assert connection.fold(name).power is Power.PAUSED
-    with pytest.raises(HostFault, match="cannot be folded"):
+    with pytest.raises(JobFault, match="stood still since"):
         connection.checkpoint(name, 4, unreported)
     connection.resume(name)
     connection.fold(name)
-    assert layers(connection, name) == [("disk0", "disk0-3"), ("results",)]
+    assert layers(connection, name) == [("disk0", "disk0-3"), ("results", "results-3")]
     count_on(host, connection, name)
 
 

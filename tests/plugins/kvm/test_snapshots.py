@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -28,6 +29,30 @@ def test_what_a_guest_changes_is_told_with_what_it_lies_on():
     assert [each.file for each in disk.beneath] == ["/images/big.raw"]
     assert (results.disk, results.number, results.names) == ("vdb", None, ("results", "results-1", "results-2"))
     assert results.beneath == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("results", ("results", "results-1", "results-2")),
+        ("volume-1", ("results",)),
+        ("volume-2", ("results", "results-1")),
+        ("volume-3", ()),
+    ],
+)
+def test_the_results_volume_is_found_as_it_was_at_each_snapshot(name, files):
+    assert snapshots.results(LIVE, FOLDER, name) == files
+
+
+def test_a_machine_that_is_not_there_has_the_results_volume_that_was_put_there():
+    assert snapshots.results("", FOLDER, "results") == ("results",)
+    assert snapshots.results("", FOLDER, "volume-1") == ()
+
+
+def test_qemus_name_of_a_file_is_found():
+    assert re.fullmatch("libvirt-[0-9]+-format", snapshots.node(LIVE, str(FOLDER / "results-2")))
+    assert snapshots.node(LIVE, str(FOLDER / "results-3")) == ""
+    assert snapshots.node("", str(FOLDER / "results")) == ""
 
 
 def test_a_snapshot_puts_layers_on_what_the_guest_changes_and_on_nothing_else():
