@@ -14,6 +14,7 @@ from guests.fake import GUESTS
 from vmf.disks import qcow2
 from vmf.errors import HostFault, JobFault, Refused
 from vmf.model import Access, DiskFormat, Ending, MachineDisk, Power, Restored, Stop, Suspend
+from vmf.testing.bench import Taken
 
 WRITTEN = "vmf.testing.snapshots:write_whole"
 REMOVED = "pathlib:Path.unlink"
@@ -77,7 +78,7 @@ def taken(bench, handle, number, folder):
         with bench.hypervisor.fetch(handle, source) as stream:
             (folder / name).write_bytes(stream.read())
     restored = Restored(platform=snapshot.platform, memory="memory", layers={0: tuple(layers)} if layers else {})
-    return restored, {name: folder / name for name in names}
+    return Taken(restored=restored, files={name: folder / name for name in names}, media=snapshot.media)
 
 
 @pytest.mark.parametrize("still", [False, True])
@@ -120,10 +121,10 @@ def test_nothing_is_lost_whoever_was_killed_folding(bench, dies, handle, files, 
 def test_a_machine_goes_on_whoever_was_killed_making_it(bench, dies, handle, tmp_path, step):
     bench.hypervisor.checkpoint(handle, 1)
     bench.until(partial(said, bench, handle), lambda numbers: len(numbers) > MANY_NUMBERS)
-    restored, files = taken(bench, handle, 2, tmp_path)
+    what = taken(bench, handle, 2, tmp_path)
     latest = said(bench, handle)[-1]
-    made = replace(bench.made[handle.machine], name="other", restored=restored)
-    for name, path in files.items():
+    made = replace(bench.made[handle.machine], name="other", restored=what.restored)
+    for name, path in what.files.items():
         bench.hypervisor.put(made.name, name, path)
     dies(step, "create", machine=made)
     other = bench.hypervisor.create(made)
@@ -202,8 +203,7 @@ def test_a_guest_that_ends_meanwhile_is_not_taken(bench, handle, machine):
 def test_a_guest_remembers_but_for_what_was_typed_elsewhere(bench, tmp_path):
     handle = bench.run("echo vmf-ready\nwrite made made\nhear\nhear\nexit 7")
     type_(bench, handle, "one, at some length")
-    restored, files = taken(bench, handle, 1, tmp_path)
-    other = bench.restore(handle, restored, files)
+    other = bench.restore(handle, taken(bench, handle, 1, tmp_path))
     type_(bench, other, "two")
     bench.until(partial(bench.hypervisor.state, other), lambda state: state.power is Power.OFF)
     (tmp_path / "word").mkdir()
@@ -218,7 +218,7 @@ def type_(bench, handle, line):
 
 
 def test_what_is_no_memory_does_not_make_a_machine(bench, handle, tmp_path):
-    restored, files = taken(bench, handle, 1, tmp_path)
+    what = taken(bench, handle, 1, tmp_path)
     (tmp_path / "memory").write_bytes(b"no memory at all")
     with pytest.raises(HostFault, match="is no memory of a guest"):
-        bench.restore(handle, restored, files)
+        bench.restore(handle, what)

@@ -88,6 +88,16 @@ class Ended(Struct, frozen=True, kw_only=True):
     machine: Machine
 
 
+class Taken(Struct, frozen=True, kw_only=True):
+    """A snapshot whose files have been copied, with all else that a machine needs to go on from it."""
+
+    restored: Restored
+    files: Mapping[str, Path]
+    """By their names on the next host."""
+    media: Mapping[int, str]
+    """What is in its drives."""
+
+
 class Bench:
     """A host under test: makes machines out of scripts, waits for them, and destroys them all at the end."""
 
@@ -136,11 +146,12 @@ class Bench:
         self.made[name] = amend(self.machine(name, script))
         return self.hypervisor.create(self.made[name])
 
-    def restore(self, handle: Handle, restored: Restored, files: Mapping[str, Path]) -> Handle:
-        """Make a machine that goes on as another one did, from these files."""
-        name = self.new_name()
-        self._put(name, files, self._magics[handle.machine])
-        self.made[name] = replace(self.made[handle.machine], name=name, restored=restored)
+    def restore(self, handle: Handle, taken: Taken) -> Handle:
+        """Make a machine that goes on as another one did."""
+        name, before = self.new_name(), self.made[handle.machine]
+        self._put(name, taken.files, self._magics[handle.machine])
+        cdroms = tuple(replace(drive, file=taken.media.get(number)) for number, drive in enumerate(before.cdroms))
+        self.made[name] = replace(before, name=name, cdroms=cdroms, restored=taken.restored)
         return self.hypervisor.create(self.made[name])
 
     def console(self, handle: Handle) -> bytes:

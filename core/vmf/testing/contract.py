@@ -37,7 +37,14 @@ from vmf.hookspecs import API
 from vmf.model import Ending, Handle, Host, Image, MachineState, Power, Stop
 from vmf.plugins import Plugins
 from vmf.result import Said, Word
-from vmf.testing import contract_checkpoints, contract_disks, contract_guests, contract_networks, contract_suspends
+from vmf.testing import (
+    contract_checkpoints,
+    contract_disks,
+    contract_guests,
+    contract_media,
+    contract_networks,
+    contract_suspends,
+)
 from vmf.testing.abilities import lacking, tried
 from vmf.testing.bench import MADE, READY, Bench, Ended, Guests
 
@@ -55,6 +62,7 @@ class HypervisorContract(
     contract_disks.DisksContract,
     contract_networks.NetworksContract,
     contract_guests.GuestsContract,
+    contract_media.MediaContract,
     contract_suspends.SuspendsContract,
     contract_checkpoints.CheckpointsContract,
 ):

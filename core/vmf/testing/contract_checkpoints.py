@@ -39,7 +39,7 @@ from vmf.model import (
 from vmf.result import Said
 from vmf.testing import samples
 from vmf.testing.abilities import requires, tries
-from vmf.testing.bench import Bench, Ended, Guests
+from vmf.testing.bench import Bench, Ended, Guests, Taken
 from vmf.testing.contract_networks import PORT, SERVED, answer
 
 SIZE = 16 * MEBIBYTE
@@ -58,14 +58,6 @@ class Sum(Struct, frozen=True, kw_only=True):
     weight: int
     """Its bytes that are not zeros."""
     sha256: str
-
-
-class Taken(Struct, frozen=True, kw_only=True):
-    """A snapshot whose files have been copied, with all else that a machine needs to go on from it."""
-
-    restored: Restored
-    files: Mapping[str, Path]
-    """By their names on the next host."""
 
 
 class CheckpointsContract:
@@ -97,16 +89,16 @@ class CheckpointsContract:
         assert all(done <= total or not total for done, total in told)
         assert told
         assert bench.hypervisor.state(keeping) == RUNNING
-        taken = _sums(bench, keeping, first)
+        sums = _sums(bench, keeping, first)
         _count_on(bench, keeping)
-        assert _sums(bench, keeping, first) == taken
+        assert _sums(bench, keeping, first) == sums
         for _ in range(2):
             assert bench.hypervisor.fold(keeping) == RUNNING
         _count_on(bench, keeping)
         second = bench.hypervisor.checkpoint(keeping, 2)
         assert second.platform == first.platform
         (everything,), (_, changes) = first.layers[0], second.layers[0]
-        assert 0 < _sum(bench, keeping, changes).weight < taken[everything].weight / 2
+        assert 0 < _sum(bench, keeping, changes).weight < sums[everything].weight / 2
         assert bench.hypervisor.fold(keeping) == RUNNING
         _count_on(bench, keeping)
 
@@ -127,10 +119,10 @@ class CheckpointsContract:
         """It goes on standing still; the other one that is made of it goes on with the very next number."""
         bench.hypervisor.suspend(keeping, Suspend.SOFT)
         stands_at = _counted(bench, keeping)
-        taken = _taken(bench, keeping, 5, tmp_path)
+        what = taken(bench, keeping, 5, tmp_path)
         for act in (bench.hypervisor.state, bench.hypervisor.fold):
             assert replace(act(keeping), detail="") == PAUSED
-        other = bench.restore(keeping, taken.restored, taken.files)
+        other = bench.restore(keeping, what)
         assert bench.hypervisor.state(other) == RUNNING
         bench.until(partial(_counted, bench, keeping, other), lambda said: len(said) > len(stands_at) + A_FEW)
         bench.hypervisor.destroy(other)
@@ -150,7 +142,7 @@ class CheckpointsContract:
         bench.hypervisor.fold(handle)
         _count_on(bench, handle)
         before = _counted(bench, handle)[-1]
-        taken = _taken(bench, handle, 2, tmp_path)
+        what = taken(bench, handle, 2, tmp_path)
         after = _counted(bench, handle)[-1]
         _count_on(bench, handle)
         bench.hypervisor.shut_down(handle, Stop.FORCE)
@@ -159,7 +151,7 @@ class CheckpointsContract:
         assert _kept(bench, handle) in {said, said + 1}
         bench.hypervisor.destroy(handle)
 
-        other = bench.restore(handle, taken.restored, taken.files)
+        other = bench.restore(handle, what)
         _count_on(bench, other)
         assert before < _counted(bench, other)[0] <= after + 2
         bench.hypervisor.create(bench.made[other.machine])
@@ -183,9 +175,9 @@ class CheckpointsContract:
         handle = bench.run(guests.serves, amend=lambda machine: replace(machine, portable=True, nic=NIC))
         bench.told(handle, f"card {NIC.mac} .*")
         bench.until(partial(_call, bench, handle), partial(operator.eq, SERVED))
-        taken = _taken(bench, handle, 1, tmp_path)
+        what = taken(bench, handle, 1, tmp_path)
         bench.hypervisor.destroy(handle)
-        other = bench.restore(handle, taken.restored, taken.files)
+        other = bench.restore(handle, what)
         bench.until(partial(_call, bench, other), partial(operator.eq, SERVED))
         assert b"card" not in bench.console(other)
         bench.hypervisor.destroy(other)
@@ -246,7 +238,7 @@ def _sum(bench: Bench, handle: Handle, name: str) -> Sum:
     return Sum(weight=weight, sha256=digest.hexdigest())
 
 
-def _taken(bench: Bench, handle: Handle, number: int, folder: Path) -> Taken:
+def taken(bench: Bench, handle: Handle, number: int, folder: Path) -> Taken:
     """Take a machine, and copy all that another one needs to go on from there; the snapshot is not folded."""
     snapshot = bench.hypervisor.checkpoint(handle, number)
     layers = {
@@ -255,7 +247,7 @@ def _taken(bench: Bench, handle: Handle, number: int, folder: Path) -> Taken:
     names = {"memory": snapshot.memory, "nvram": snapshot.nvram, plan.RESULTS: snapshot.results}
     for more in layers.values():
         names |= more
-    names |= {drive.file: drive.file for drive in bench.made[handle.machine].cdroms if drive.file}
+    names |= {file: file for file in snapshot.media.values()}
     files = {name: folder / name for name, source in names.items() if source}
     for name, path in files.items():
         with bench.hypervisor.fetch(handle, names[name]) as stream, path.open("wb") as out:
@@ -266,7 +258,7 @@ def _taken(bench: Bench, handle: Handle, number: int, folder: Path) -> Taken:
         nvram="nvram" if snapshot.nvram else "",
         layers={disk: tuple(names) for disk, names in layers.items()},
     )
-    return Taken(restored=restored, files=files)
+    return Taken(restored=restored, files=files, media=snapshot.media)
 
 
 def _break_off(_done: int, _total: int) -> None:

@@ -56,11 +56,29 @@ def read(files: Path, machine: Machine) -> Disc:
             end=_file(iso, "vmf-end").decode(),
             volume=str(files / machine.results.file) if machine.results else "",
             reboots=machine.reboots,
-            discs=tuple(word(files / each).decode(errors="replace").rstrip() for each in others if each),
+            discs=tuple(
+                word(files / each).decode(errors="replace").rstrip()
+                for each in others
+                if each and not _is_request(files / each)
+            ),
         )
 
 
-def is_request(path: Path) -> bool:
+def insert(folder: Path, drive: int, name: str) -> None:
+    """Have a guest find a file of its machine, whose folder this is, as the disc in a drive; empty: it finds none.
+
+    Raises:
+        JobFault: if it is no ISO, and asks the guest for nothing.
+    """
+    inserted, request = folder / "files" / name, folder / f"request{drive}"
+    request.unlink(missing_ok=True)
+    if name and _is_request(inserted):
+        request.symlink_to(inserted)
+        name = ""
+    (folder / f"drive{drive}").write_bytes(word(inserted) if name else b"")
+
+
+def _is_request(path: Path) -> bool:
     """Whether a disc asks the guest for something, which it can read by itself."""
     with path.open("rb") as file:
         return file.read(len(REQUEST)) == REQUEST

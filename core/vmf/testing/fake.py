@@ -12,7 +12,7 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
     machines/NAME/ending        how the guest ended; if it is dead and there is none, nor `memory`, it was killed
     machines/NAME/console.log   what the guest wrote to its console
     machines/NAME/keys          what was typed on it; locked by whoever types
-    machines/NAME/drive1        what is on the disc in the guest's second drive, if it was put there while it ran
+    machines/NAME/drive1        what is on the disc in the guest's second drive
     machines/NAME/request1      the disc in the guest's second drive, if it is a request
     machines/NAME/inside/       files that were copied into the guest
     machines/NAME/disks, …      snapshots and what disks are made of: see `vmf.testing.snapshots`
@@ -56,7 +56,7 @@ from vmf.model import (
     Stop,
     Suspend,
 )
-from vmf.testing import disc, samples, snapshots
+from vmf.testing import samples, snapshots
 from vmf.testing.terminal import Terminal
 from vmf.testing.world import ALIVE, Nudges, World
 
@@ -214,21 +214,9 @@ def _ports(folder: Path) -> tuple[int, ...]:
 
 @hookimpl
 def change_media(connection: World, handle: Handle, drive: int, name: str) -> MachineState:
-    """Say what is on the disc in the file that stands for the drive."""
+    """Have the guest find what is on the disc, and the machine's definition name it."""
     connection.stumble("change_media")
-    folder, machine = connection.machine(handle.machine), connection.definition(handle.machine, ALIVE)
-    if machine is None or drive >= len(machine.cdroms):
-        raise JobFault(f"machine {handle.machine} has no drive {drive}", code=HoldCode.MACHINE_INVALID)
-    if drive == 0 and machine.cdroms[0].file:
-        words = f"the guest of {handle.machine} holds on to the disc in drive 0: its script is on it"
-        raise JobFault(words, code=HoldCode.REFUSED)
-    inserted = folder / "files" / name
-    request = folder / f"request{drive}"
-    request.unlink(missing_ok=True)
-    if name and disc.is_request(inserted):
-        request.symlink_to(inserted)
-        name = ""
-    (folder / f"drive{drive}").write_bytes(disc.word(inserted) if name else b"")
+    connection.change_media(handle.machine, drive, name)
     return connection.state(handle.machine)
 
 

@@ -53,6 +53,7 @@ def take(folder: Path, machine: Machine, number: int, *, alive: Callable[[], boo
         stopped=0.0,  # the fake's guests are taken between two steps
         memory=f"memory-{number}",
         results=f"results-{number}" if machine.results else "",
+        media={number: drive.file for number, drive in enumerate(machine.cdroms) if drive.file},
         layers={disk: tuple(each.name for each in _frozen(folder, disk)) for disk in _overlaid(machine)},
     )
 

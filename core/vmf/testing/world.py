@@ -130,6 +130,21 @@ class World:
             if (folder / "memory").exists():
                 _start(folder, lock)
 
+    def change_media(self, name: str, drive: int, file: str) -> None:
+        """Have the guest find a file of the machine, or nothing, in its drive, if it is alive."""
+        folder = self.machine(name)
+        with self._changing():
+            machine = self.definition(name, ALIVE)
+            if machine is None or drive >= len(machine.cdroms):
+                raise JobFault(f"machine {name} has no drive {drive}", code=HoldCode.MACHINE_INVALID)
+            if drive == 0 and machine.cdroms[0].file:
+                words = f"the guest of {name} holds on to the disc in drive 0: its script is on it"
+                raise JobFault(words, code=HoldCode.REFUSED)
+            disc.insert(folder, drive, file)
+            cdroms = [*machine.cdroms]
+            cdroms[drive] = msgspec.structs.replace(cdroms[drive], file=file or None)
+            _record(folder, msgspec.structs.replace(machine, cdroms=tuple(cdroms)))
+
     def checkpoint(self, name: str, number: int, report: Report = unreported) -> Snapshot:
         """Have the guest leave a snapshot, if it is alive.
 
@@ -228,6 +243,12 @@ def _define(folder: Path, machine: Machine) -> None:
     if machine.restored:
         snapshots.restore(folder, machine.restored)
     write_whole(folder / "disc.json", msgspec.json.encode(disc.read(files, machine)))
+    for number, drive in [*enumerate(machine.cdroms)][1:]:
+        disc.insert(folder, number, drive.file or "")
+    _record(folder, machine)
+
+
+def _record(folder: Path, machine: Machine) -> None:
     write_whole(folder / "machine.json", msgspec.json.encode(machine))
 
 

@@ -36,6 +36,12 @@ def test_an_empty_drive_has_no_source(description):
     assert (changed.find("source"), changed.find("backingStore")) == (None, None)
 
 
+def test_what_is_in_the_drives_is_told(description, tmp_path):
+    assert media.discs(description, tmp_path) == {0: "cdrom", 1: "files"}
+    assert media.discs(description, tmp_path / "elsewhere")[1] == str(tmp_path / "files")
+    assert media.discs("", tmp_path) == {}
+
+
 def test_a_drive_that_is_not_there(description):
     assert media.changed(description, 3, "/new") == ""
 
