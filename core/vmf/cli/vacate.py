@@ -13,8 +13,9 @@ ASKING = Asking(wish=VacateAsked, participle="vacated", done=(Vacated,), failed=
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf vacate`."""
     parser.description = (
-        "Have jobs leave their hosts. What is to go on is kept first, then the machine is removed, and the job goes on"
-        " from there on another host, or on the same one if there is no other. A job without `checkpoint:` begins anew."
+        "Have jobs leave their hosts. A checkpoint is taken of a job that says `on_eviction: true`, its machine is"
+        " removed, and it goes on from there on another host, or on the same one if there is no other. Any other job"
+        " goes on from its last checkpoint; one that has none begins anew."
     )
     add_jobs(parser)
 
