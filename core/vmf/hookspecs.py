@@ -46,6 +46,9 @@ SUSPENDS: Mapping[Suspend, str] = MappingProxyType({Suspend.SOFT: "soft-suspend"
 CHECKPOINT = "checkpoint"
 """The capability of snapshots with memory; `create` makes machines of them then, see `Machine.restored`."""
 
+GUEST_CLOCK = "guest-clock"
+"""The capability of putting a guest's clock right."""
+
 OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "change_media": ("media-change",),
     "open_console": ("console-writable",),
@@ -55,6 +58,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "resume": tuple(SUSPENDS.values()),
     "checkpoint": (CHECKPOINT,),
     "fold": (CHECKPOINT,),
+    "set_clock": (GUEST_CLOCK,),
 })  # fmt: skip
 """The verbs that not all hypervisors can, each with the capabilities of which any one says so."""
 
@@ -271,6 +275,15 @@ def fold(connection: Connection, host: Host, handle: Handle) -> MachineState:
     """Let go of whatever snapshots have left, whole or half made: what their layers hold is kept, in one again.
 
     Also of a machine that has ended. Nothing to fold is success; what cannot be folded now stays for the next time.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def set_clock(connection: Connection, host: Host, handle: Handle) -> MachineState:
+    """Have the guest's clock show the host's time, by its agent; after a few seconds without an answer, give up.
+
+    Raises `HostFault` if the agent does not answer, or refuses.
     """
     raise NotImplementedError
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from vmf.errors import VmfError
-from vmf.model import Ending, Handle, Kept, Suspend, Verdict, Why
+from vmf.model import Ending, Gap, Handle, Kept, Suspend, Verdict, Why
 
 
 class State(StrEnum):
@@ -91,6 +91,8 @@ class Created(Struct, frozen=True, kw_only=True, tag="created"):
     """The machine is in being."""
 
     handle: Handle
+    gap: Gap | None = None
+    """What its guest has missed, if it goes on from a checkpoint."""
 
 
 class LimitHit(Struct, frozen=True, kw_only=True, tag="limit-hit"):
@@ -130,6 +132,9 @@ class Readmitted(Struct, frozen=True, kw_only=True, tag="readmitted"):
 
 class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
     """The guest goes on."""
+
+    gap: Gap | None = None
+    """What it has missed; None: it had never stood still."""
 
 
 class ResumeFailed(Struct, frozen=True, kw_only=True, tag="resume-failed"):
@@ -173,6 +178,16 @@ class RestoreFailed(Struct, frozen=True, kw_only=True, tag="restore-failed"):
 
     number: int
     reason: str
+
+
+class FellBack(Struct, frozen=True, kw_only=True, tag="fell-back"):
+    """The guest ended by no doing of its own: its job goes on from what was kept last."""
+
+    reason: str
+
+
+class HostDied(Struct, frozen=True, kw_only=True, tag="host-died"):
+    """The host is off, as its owner says: nothing runs there any more. The job goes on from what is kept, or anew."""
 
 
 class HoldAsked(Struct, frozen=True, kw_only=True, tag="hold-asked"):
@@ -222,7 +237,7 @@ class Removed(Struct, frozen=True, kw_only=True, tag="removed"):
     """Nothing of the machine is left; the owner wanted the end."""
 
 
-Wish: TypeAlias = SuspendAsked | ResumeAsked | CheckpointAsked | VacateAsked | HoldAsked
+Wish: TypeAlias = SuspendAsked | ResumeAsked | CheckpointAsked | VacateAsked | HoldAsked | HostDied
 """What an owner may want of a job that another process carries, beside its end."""
 
 Failure: TypeAlias = SuspendFailed | ResumeFailed | CheckpointFailed | RestoreFailed
@@ -243,6 +258,7 @@ Event: TypeAlias = (
     | Forgone
     | Vacated
     | RestoreFailed
+    | FellBack
     | LimitHit
     | StopAsked
     | Ended
@@ -259,9 +275,11 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.IDLE, Placed): State.STARTING,
     (State.IDLE, HoldAsked): State.CLEANING,
     (State.IDLE, StopAsked): State.STOPPING,
+    (State.IDLE, RestoreFailed): State.IDLE,
     (State.IDLE, Judged): State.CLEANING,
     (State.STARTING, Created): State.RUNNING,
     (State.STARTING, RestoreFailed): State.STARTING,
+    (State.STARTING, HostDied): State.IDLE,
     (State.STARTING, HoldAsked): State.CLEANING,
     (State.STARTING, StopAsked): State.STOPPING,
     (State.STARTING, Judged): State.CLEANING,
@@ -273,20 +291,25 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.RUNNING, HoldAsked): State.CLEANING,
     (State.RUNNING, CheckpointAsked): State.CHECKPOINTING,
     (State.RUNNING, VacateAsked): State.VACATING,
+    (State.RUNNING, HostDied): State.IDLE,
     (State.CHECKPOINTING, Checkpointed): State.RUNNING,
     (State.CHECKPOINTING, CheckpointFailed): State.RUNNING,
     (State.CHECKPOINTING, StopAsked): State.STOPPING,
     (State.CHECKPOINTING, Ended): State.COLLECTING,
+    (State.CHECKPOINTING, HostDied): State.IDLE,
     (State.VACATING, Checkpointed): State.LEAVING,
     (State.VACATING, Forgone): State.LEAVING,
     (State.VACATING, CheckpointFailed): State.RESUMING,
     (State.VACATING, StopAsked): State.STOPPING,
     (State.VACATING, Ended): State.COLLECTING,
+    (State.VACATING, HostDied): State.IDLE,
     (State.LEAVING, Vacated): State.IDLE,
+    (State.LEAVING, HostDied): State.IDLE,
     (State.SUSPENDING, Suspended): State.SUSPENDED,
     (State.SUSPENDING, Saved): State.SAVED,
     (State.SUSPENDING, SuspendFailed): State.RESUMING,
     (State.SUSPENDING, Ended): State.COLLECTING,
+    (State.SUSPENDING, HostDied): State.IDLE,
     (State.SUSPENDED, SuspendAsked): State.SUSPENDING,
     (State.SUSPENDED, ResumeAsked): State.RESUMING,
     (State.SUSPENDED, Resumed): State.RUNNING,
@@ -295,18 +318,26 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.SUSPENDED, HoldAsked): State.CLEANING,
     (State.SUSPENDED, StopAsked): State.STOPPING,
     (State.SUSPENDED, Ended): State.COLLECTING,
+    (State.SUSPENDED, HostDied): State.IDLE,
     (State.SAVED, ResumeAsked): State.WAKING,
     (State.SAVED, HoldAsked): State.CLEANING,
     (State.SAVED, StopAsked): State.STOPPING,
+    (State.SAVED, HostDied): State.IDLE,
     (State.WAKING, Readmitted): State.RESUMING,
     (State.WAKING, HoldAsked): State.CLEANING,
     (State.WAKING, StopAsked): State.STOPPING,
+    (State.WAKING, HostDied): State.IDLE,
     (State.RESUMING, Resumed): State.RUNNING,
     (State.RESUMING, ResumeFailed): State.SUSPENDED,
     (State.RESUMING, Ended): State.COLLECTING,
+    (State.RESUMING, HostDied): State.IDLE,
     (State.STOPPING, Ended): State.COLLECTING,
     (State.STOPPING, Judged): State.CLEANING,
+    (State.STOPPING, HostDied): State.CLEANING,
     (State.COLLECTING, Judged): State.CLEANING,
+    (State.COLLECTING, FellBack): State.LEAVING,
+    (State.COLLECTING, HostDied): State.IDLE,
+    (State.CLEANING, HostDied): State.CLEANING,
     (State.CLEANING, Completed): State.COMPLETED,
     (State.CLEANING, Held): State.HELD,
     (State.CLEANING, Requeued): State.IDLE,

@@ -10,7 +10,7 @@ that of their texts takes longer than to read a record.
 
 from __future__ import annotations
 
-from vmf.model.checkpoint import Kept, Platform, Restored, Snapshot, Why
+from vmf.model.checkpoint import Gap, Kept, Platform, Restored, Snapshot, Why
 from vmf.model.home import Home
 from vmf.model.host import (
     Claim,
@@ -115,6 +115,7 @@ __all__ = [
     "Firmware",
     "Folder",
     "Forward",
+    "Gap",
     "Handle",
     "Home",
     "Host",

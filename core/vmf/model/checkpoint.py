@@ -17,6 +17,16 @@ class Why(StrEnum):
     EVICTION = "eviction"
 
 
+class Gap(Struct, frozen=True, kw_only=True):
+    """A stretch of time that a guest has not seen."""
+
+    seconds: float
+    checkpoint: int | None = None
+    """The one that it went on from; None: it was suspended."""
+    clock_set: bool = False
+    """Whether the guest's clock was put right; else it was left to the guest."""
+
+
 class Platform(Struct, frozen=True, kw_only=True):
     """What a machine's memory was made on: it is restored on the like only."""
 

@@ -100,6 +100,10 @@ class Hypervisor:
         """See `vmf.hookspecs.console`."""
         return self._verb("console", bytes, handle=handle, offset=offset)
 
+    def set_clock(self, handle: Handle) -> MachineState:
+        """Have the guest's clock show the host's time, by its agent."""
+        return self._verb("set_clock", MachineState, handle=handle)
+
     def shut_down(self, handle: Handle, how: Stop) -> MachineState:
         """See `vmf.hookspecs.shut_down`."""
         return self._verb("shut_down", MachineState, handle=handle, how=how)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from vmf.errors import HostFault
+from vmf.errors import HostFault, VmfError
+from vmf.hookspecs import GUEST_CLOCK
 from vmf.model import Ending, Handle, MachineState, Placement, Power
 from vmf.plugins import Hypervisor
 from vmf.run.follower import Follower
@@ -80,6 +81,17 @@ class Attempt:
         if told != self._told:
             self._remark(told or "its machine runs again")
             self._told = told
+
+    def set_clock(self) -> bool:
+        """Put the guest's clock right, if its host can and its agent answers; whether that was done."""
+        if GUEST_CLOCK not in self.placement.capabilities or not self._record().job.agent:
+            return False
+        try:
+            self.hypervisor.set_clock(self.handle)
+        except VmfError as fault:
+            self._remark(f"the guest's clock is left as it is: {fault}")
+            return False
+        return True
 
     def read_file(self, path: Path) -> IO[bytes]:
         """Open a file that is on the host."""

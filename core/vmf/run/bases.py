@@ -61,7 +61,8 @@ class Bases:
 
     def stamps(self) -> Mapping[str, str]:
         """What changes when an original is written to, for `Record.originals`; nothing of one that does not say."""
-        wanted = self._job.overlaid.values() if self._job.result_disks is not ResultDisks.NONE else ()
+        comes_back = self._job.checkpoint is not None or self._job.result_disks is not ResultDisks.NONE
+        wanted = self._job.overlaid.values() if comes_back else ()
         return stamps.stamps(wanted, self._read)
 
     def begin(self) -> None:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import count, takewhile
 from pathlib import Path
 
 from vmf import checkpoints, plan
@@ -22,6 +23,8 @@ from vmf.store import Record
 
 LAYERS_MOST = 8
 """Files that a disk of a checkpoint is made of; then all of them are copied again, as one."""
+_LASTING = frozenset({plan.CDROM, plan.FILES, plan.SEED})
+"""Discs that stay as they are once they have been made."""
 UNDER_WAY = frozenset({State.CHECKPOINTING, State.VACATING})
 
 
@@ -86,7 +89,8 @@ class Checkpointing:
 
     def vacate(self) -> Event | None:
         """Keep what the job goes on from elsewhere, if it is to; None if it is to be left."""
-        if self._record().job.checkpoint is None:
+        policy = self._record().job.checkpoint
+        if policy is None or not policy.on_eviction:
             return Forgone()
         hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
         if SUSPENDS[Suspend.SOFT] in self._attempt.placement.capabilities and not self._spoilt:
@@ -151,32 +155,31 @@ class Checkpointing:
 
     def _parts(self, snapshot: Snapshot) -> Iterator[tuple[str, str | tuple[Path, Part]]]:
         """What the checkpoint is made of: names, each with a file of the host's or one of an earlier checkpoint."""
-        record = self._record()
         named = {MEMORY: snapshot.memory, VOLUME: snapshot.results, NVRAM: snapshot.nvram}
         yield from ((name, source) for name, source in named.items() if source)
-        machine = plan.blueprint(self._attempt.placement, record.machine, token=record.token)
-        yield from ((drive.file, drive.file) for drive in machine.cdroms if drive.file)
         earlier = self._earlier()
+        for disc in sorted(set(snapshot.media.values())):
+            yield disc, earlier.get(disc, disc) if disc in _LASTING else disc
         for disk, frozen in snapshot.layers.items():
-            known = earlier.get(disk, {})
+            known = _below(disk, earlier)
             yield from known.items()
             fresh = frozen[1:] if known else frozen  # the lowest of the host's holds just what those do
             yield from ((checkpoints.layer(disk, len(known) + at), source) for at, source in enumerate(fresh))
 
-    def _earlier(self) -> Mapping[int, Mapping[str, tuple[Path, Part]]]:
-        """Disks, with the layers that are below what the guest has changed since; none of one that has too many."""
+    def _earlier(self) -> Mapping[str, tuple[Path, Part]]:
+        """The files of the last checkpoint of this attempt, which are below what the guest has changed since."""
         record = self._record()
         found = next((each for each in record.kept if each.number == record.chained), None)
         if found is None:
             return {}
         place = self._folder / str(found.number)
-        manifest = checkpoints.read(place, found.sha256)
-        names = {number: manifest.layers(number) for number, _ in enumerate(record.job.bundle.disks)}
-        return {
-            number: {name: (place, manifest.parts[name]) for name in layers}
-            for number, layers in names.items()
-            if len(layers) < LAYERS_MOST
-        }
+        return {name: (place, part) for name, part in checkpoints.read(place, found.sha256).parts.items()}
+
+
+def _below(disk: int, earlier: Mapping[str, tuple[Path, Part]]) -> Mapping[str, tuple[Path, Part]]:
+    """The layers of a disk that an earlier checkpoint has; none if they are too many."""
+    names = tuple(takewhile(earlier.__contains__, map(partial(checkpoints.layer, disk), count())))
+    return {name: earlier[name] for name in names} if len(names) < LAYERS_MOST else {}
 
 
 def _manifest(record: Record, snapshot: Snapshot, at: float, parts: Mapping[str, Part]) -> Manifest:
@@ -190,5 +193,6 @@ def _manifest(record: Record, snapshot: Snapshot, at: float, parts: Mapping[str,
         nonce=record.nonce,
         originals=record.originals,
         platform=snapshot.platform,
+        media=snapshot.media,
         parts=parts,
     )

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from vmf.errors import HostLost, SetupError, VmfError
 from vmf.match import Rejection
-from vmf.model import Claim, Facts, Host, Image, Offer, Transport, granted, permits, taken_of, withheld
+from vmf.model import Claim, Facts, Handle, Host, Image, Offer, Transport, granted, permits, taken_of, withheld
 from vmf.plugins import Hypervisor, Plugins
 from vmf.store import Store
 
@@ -71,6 +71,7 @@ class Hosts:
                 continue
             try:
                 facts = self.facts(host)
+                self._bury(host)
                 found.append(self._offer(host, facts, taken_of(host.name, taken)))
             except VmfError as fault:
                 faults.append(fault)
@@ -135,6 +136,12 @@ class Hosts:
     def _free_disk(self, host: Host) -> int | None:
         """What is free for the machines of a host that is this computer: they lie in the state folder."""
         return shutil.disk_usage(self._store.home.root).free if host.connection.transport is Transport.LOCAL else None
+
+    def _bury(self, host: Host) -> None:
+        """Remove what a host that was said to be off has brought back with it."""
+        for machine in self._store.strays(host.name):
+            self.hypervisor(host).destroy(Handle(host=host.name, machine=machine))
+            self._store.forget_stray(host.name, machine)
 
     def _site(self, host: Host) -> _Site:
         return self._sites.setdefault(host.name, _Site())

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from vmf import checkpoints
 from vmf.checkpoints import MEMORY, NVRAM, Manifest, Unusable
 from vmf.disks import qcow2
 from vmf.disks.reading import Unfit
-from vmf.model import Home, Restored
+from vmf.model import Home, Machine, Restored
 from vmf.plugins import Hypervisor
+from vmf.run import stamps
 from vmf.run.progress import Progress
+from vmf.run.stamps import Read
 from vmf.store import Record
 
 
@@ -26,7 +30,7 @@ def newest(home: Home, record: Record) -> tuple[Path, Manifest] | None:
     return place, checkpoints.read(place, record.kept[-1].sha256)
 
 
-def restored(record: Record, manifest: Manifest) -> Restored:
+def _restored(record: Record, manifest: Manifest) -> Restored:
     """What the machine goes on from; its files are called on the host as in the checkpoint."""
     disks = range(len(record.job.bundle.disks))
     return Restored(
@@ -35,6 +39,22 @@ def restored(record: Record, manifest: Manifest) -> Restored:
         nvram=NVRAM if NVRAM in manifest.parts else "",
         layers={number: layers for number in disks if (layers := manifest.layers(number))},
     )
+
+
+def fitted(machine: Machine, record: Record, manifest: Manifest) -> Machine:
+    """The machine with what it goes on from, and the discs that were in its drives then."""
+    drives = (replace(drive, file=manifest.media.get(number)) for number, drive in enumerate(machine.cdroms))
+    return replace(machine, restored=_restored(record, manifest), cdroms=tuple(drives))
+
+
+def check_originals(record: Record, manifest: Manifest, read: Read) -> None:
+    """See that the disks beneath what a checkpoint holds are as they were.
+
+    Raises:
+        Unusable: if one is not.
+    """
+    if disk := stamps.changed(record.job.overlaid.values(), manifest.originals, read):
+        raise Unusable(f"{disk.file.path} is not as it was when the guest began: what was kept lies on that")
 
 
 def bring(hypervisor: Hypervisor, record: Record, place: Path, manifest: Manifest, progress: Progress) -> None:

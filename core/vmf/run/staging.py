@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,7 @@ def furnish(
     *,
     checksums: Checksums,
     progress: Progress,
-    but: Container[str],
+    anew: bool,
 ) -> None:
     """Inspect all that the job names, then put its files into its machine's folder.
 
@@ -52,7 +52,7 @@ def furnish(
         home: where the job's folders are, for what is made here; `clear` empties them.
         checksums: tells those of the disks.
         progress: is told how far it is; what it raises breaks the work off.
-        but: names of files that are put there by others.
+        anew: False for a guest that goes on from a checkpoint, which brings its discs and its results volume.
 
     Raises:
         JobFault: if a file is not what the job says, cannot be given to a guest, or must not be used.
@@ -62,18 +62,17 @@ def furnish(
     images.inspect_image(image, on_host=hypervisor.read)
     images.verify_image(image, checksum=partial(checksums.of, check=progress.check), on_host=hypervisor.read)
     whole = {name: file for name, file in ((plan.KERNEL, image.kernel), (plan.INITRD, image.initrd)) if file}
-    if job.cdrom and job.cdrom.iso:
+    if anew and job.cdrom and job.cdrom.iso:
         iso9660.inspect(find(job.cdrom.iso, hypervisor.read))
         whole[plan.FILES] = job.cdrom.iso
-    discs = {} if plan.CDROM in but else dict(_discs(hypervisor, record, home.keys(record.id)))
+    discs = dict(_discs(hypervisor, record, home.keys(record.id))) if anew else {}
     with _workshop(home.workshop(record.id)) as workshop:
         carrier = _Carrier(hypervisor, record.machine, workshop, progress)
         for name, file in whole.items():
-            if name not in but:
-                carrier.bring(name, file)
+            carrier.bring(name, file)
         for name, made in discs.items():
             carrier.make(name, made)
-        if job.run is not None and plan.RESULTS not in but:
+        if anew and job.run is not None:
             volume.make(workshop / plan.RESULTS, size=job.results.volume, magic=volume.magic(record.nonce))
             carrier.put(plan.RESULTS, workshop / plan.RESULTS, called="results volume")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from vmf import plan
-from vmf.checkpoints import Unusable
-from vmf.errors import JobFault
-from vmf.model import Handle, Machine, Power
+from vmf.checkpoints import Manifest, Unusable
+from vmf.errors import HostFault, HostLost, JobFault
+from vmf.model import Gap, Handle, Machine, Power
 from vmf.run import restoring, stamps
 from vmf.run.attempt import Attempt
 from vmf.run.bases import Bases
@@ -50,14 +52,11 @@ class Starting:
             HostFault: if its host fails.
         """
         self._check_disks()
-        kept = self._record().kept
-        if not kept:
-            return Created(handle=self._made())
         try:
-            return Created(handle=self._made())
-        except (JobFault, Unusable) as fault:
+            return self._made()
+        except Unusable as fault:
             self._attempt.hypervisor.destroy(self._attempt.handle)
-            return RestoreFailed(number=kept[-1].number, reason=str(fault))
+            return RestoreFailed(number=self._record().kept[-1].number, reason=str(fault))
 
     def _check_disks(self) -> None:
         """Keep a machine that is not there yet from what a saved guest is to go on with."""
@@ -65,22 +64,45 @@ class Starting:
         if saved and self._attempt.hypervisor.state(self._attempt.handle).power is Power.ABSENT:
             stamps.check_unlocked(self._record(), saved, self._attempt.read_file)
 
-    def _made(self) -> Handle:
-        hypervisor, home = self._attempt.hypervisor, self._means.store.home
-        found = restoring.newest(home, self._record())
-        machine = self._machine()
+    def _made(self) -> Created:
+        found = restoring.newest(self._means.store.home, self._record())
+        if self._attempt.hypervisor.state(self._attempt.handle).power is Power.ABSENT:
+            self._furnish(found)
+        if found is None:
+            return Created(handle=self._attempt.hypervisor.create(self._machine()))
+        handle = self._restored(found[1])
+        gap = Gap(seconds=time.time() - found[1].at, checkpoint=found[1].number, clock_set=self._attempt.set_clock())
+        return Created(handle=handle, gap=gap)
+
+    def _furnish(self, found: tuple[Path, Manifest] | None) -> None:
+        if originals := self._bases.stamps():
+            self._update(replace(self._record(), originals=originals))
+        hypervisor, record, means = self._attempt.hypervisor, self._record(), self._means
+        progress = Progress(record, check=self._orders.check, tell=means.tell)
+        home, sums = means.store.home, means.checksums
+        furnish(hypervisor, record, home, checksums=sums, progress=progress, anew=found is None)
         if found:
-            machine = replace(machine, restored=restoring.restored(self._record(), found[1]))
-        if hypervisor.state(self._attempt.handle).power is Power.ABSENT:
-            if originals := self._bases.stamps():
-                self._update(replace(self._record(), originals=originals))
-            record = self._record()
-            progress = Progress(record, check=self._orders.check, tell=self._means.tell)
-            there = frozenset(found[1].parts) if found else frozenset[str]()
-            furnish(hypervisor, record, home, checksums=self._means.checksums, progress=progress, but=there)
-            if found:
-                restoring.bring(hypervisor, record, *found, progress)
-        return hypervisor.create(machine)
+            restoring.check_originals(record, found[1], self._attempt.read_file)
+            restoring.bring(hypervisor, record, *found, progress)
+
+    def _restored(self, manifest: Manifest) -> Handle:
+        """Have the machine go on from a checkpoint.
+
+        Raises:
+            Unusable: if it cannot be gone on from, here or, for all that can be known, anywhere.
+            HostFault: if another host may do.
+        """
+        record = self._record()
+        try:
+            return self._attempt.hypervisor.create(restoring.fitted(self._machine(), record, manifest))
+        except JobFault as fault:
+            raise Unusable(str(fault)) from fault
+        except HostLost:
+            raise
+        except HostFault as fault:
+            if len(record.hosts) > 1:
+                raise
+            raise Unusable(str(fault)) from fault
 
     def _machine(self) -> Machine:
         placement, record = self._attempt.placement, self._record()

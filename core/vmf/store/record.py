@@ -8,21 +8,26 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.model import Ending, Handle, Host, Job, Kept, Outcome, Placement, Suspend, Verdict
+from vmf.model import Ending, Gap, Handle, Host, Job, Kept, Outcome, Placement, Suspend, Verdict
 from vmf.result import verdict
 from vmf.state import (
     ENDED,
     CheckpointAsked,
     Checkpointed,
     CheckpointFailed,
+    Completed,
     Created,
     Ended,
     Event,
+    Failed,
+    FellBack,
     HoldAsked,
+    HostDied,
     Judged,
     LimitHit,
     Placed,
     Released,
+    Removed,
     Requeued,
     RestoreFailed,
     Resumed,
@@ -76,6 +81,10 @@ class Record(Struct, frozen=True, kw_only=True):
     """How many checkpoints were begun; the number of the last one."""
     chained: int | None = None
     """The checkpoint of this attempt whose layers are below what its guest has changed since; None: there is none."""
+    falls: int = 0
+    """How often in a row the job went on from the same checkpoint, because its machine ended by no doing of its own."""
+    gaps: tuple[Gap, ...] = ()
+    """What its guest has missed."""
     ending: Ending | None = None
     """How this attempt's machine ended."""
     limit: str = ""
@@ -135,7 +144,7 @@ def _begun(record: Record, _: Placed) -> Mapping[str, Any]:
     return {
         "attempt": attempt, "born": record.born if record.kept else attempt, "originals": {}, "handle": None,
         "address": "", "suspend": None, "rested": {}, "ending": None, "limit": "", "verdict": None, "chained": None,
-        "left": "",
+        "left": "", "gaps": record.gaps if record.kept else (),
     }  # fmt: skip
 
 
@@ -148,25 +157,40 @@ def _counted(record: Record, _: CheckpointAsked | VacateAsked) -> Mapping[str, A
 
 
 def _kept(record: Record, event: Checkpointed) -> Mapping[str, Any]:
-    return {"kept": _last((*record.kept, event.kept), record.job), "chained": event.kept.number}
+    return {"kept": _last((*record.kept, event.kept), record.job), "chained": event.kept.number, "falls": 0}
 
 
-def _left(record: Record, _: Vacated) -> Mapping[str, Any]:
+def _left(record: Record, _: Vacated | HostDied) -> Mapping[str, Any]:
     host = record.placement.host.name if record.placement else ""
     return {"placement": None, "handle": None, "address": "", "left": host}
 
 
+def _widowed(record: Record, event: HostDied) -> Mapping[str, Any]:
+    """A job that was to end has ended with its host."""
+    stopped = {"verdict": verdict(Outcome.STOPPED)} if record.state is State.STOPPING else {}
+    return {**_left(record, event), **stopped}
+
+
+def _missed(record: Record, event: Created | Resumed) -> Mapping[str, Any]:
+    return {"gaps": (*record.gaps, event.gap) if event.gap else record.gaps}
+
+
 def _given_up(record: Record, event: RestoreFailed) -> Mapping[str, Any]:
     kept = tuple(each for each in record.kept if each.number != event.number)
-    return {"kept": kept, "born": record.born if kept else record.attempt}
+    return {"kept": kept, "born": record.born if kept else record.attempt, "falls": 0}
+
+
+def _over(*_: object) -> Mapping[str, Any]:
+    """Nothing goes on from what was kept of a job that has ended for good, and its files have gone."""
+    return {"kept": ()}
 
 
 _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = MappingProxyType({
     Placed: _begun,
-    Created: lambda _, event: {"handle": event.handle},
+    Created: lambda record, event: {"handle": event.handle, **_missed(record, event)},
     SuspendAsked: lambda _, event: {"suspend": event.how},
     Saved: lambda *_: {"suspend": Suspend.HARD},
-    Resumed: lambda *_: {"suspend": None, "rested": {}},
+    Resumed: lambda record, event: {"suspend": None, "rested": {}, **_missed(record, event)},
     ResumeFailed: lambda *_: {"suspend": Suspend.SOFT},
     CheckpointAsked: _counted,
     VacateAsked: _counted,
@@ -174,10 +198,15 @@ _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = Map
     CheckpointFailed: lambda *_: {"chained": None},
     RestoreFailed: _given_up,
     Vacated: _left,
+    FellBack: lambda record, _: {"falls": record.falls + 1},
+    HostDied: _widowed,
     HoldAsked: lambda *_: {"verdict": verdict(Outcome.HELD)},
     LimitHit: lambda _, event: {"limit": event.limit},
     Ended: lambda _, event: {"address": "", "ending": event.ending},
     Judged: _judged,
     Released: lambda *_: {"placement": None, "verdict": None, "results": None},
     Requeued: _without_its_host,
+    Completed: _over,
+    Failed: _over,
+    Removed: _over,
 })  # fmt: skip
