@@ -14,12 +14,13 @@ from msgspec.structs import replace
 
 from vmf import result
 from vmf.cli import screen
-from vmf.cli.orphaned import orphans, take
+from vmf.cli.orphaned import mention, orphans, take
 from vmf.cli.say import say
 from vmf.cli.session import Session, log_jobs
 from vmf.control import AskJob, Message, Server, StopJobs
 from vmf.errors import Exit, VmfError
 from vmf.run import Engine, Notice, Remark, Stuck
+from vmf.state import STANDS_STILL
 from vmf.store import Owned, Record, try_to_own
 
 
@@ -30,6 +31,7 @@ class Carrier:
         self._session = session
         self._screen = view
         self._stuck: dict[int, Exception] = {}
+        self._mentioned: set[int] = set()
         self.responsible = False
         """Whether jobs are in our hands: an interrupt is then theirs, else it just ends this process."""
         self.over = False
@@ -66,9 +68,14 @@ class Carrier:
         return adopted
 
     def _adopt(self, known: Collection[int]) -> tuple[Owned, ...]:
-        """The orphans, other than these, that hold room."""
+        """The orphans, other than these, that hold room; one that stands still would not free it, and is told of."""
         holding = (each for each in self._session.store.holders() if each.id not in known)
-        return self._sign(self.adopt(orphans(self._session.store, holding)))
+        found = orphans(self._session.store, holding)
+        still = {each.id: each for each in found if each.state in STANDS_STILL}
+        for number in still.keys() - self._mentioned:
+            mention(still[number])
+        self._mentioned |= still.keys()
+        return self._sign(self.adopt(each for each in found if each.id not in still))
 
     def _sign(self, jobs: Sequence[Owned]) -> tuple[Owned, ...]:
         """Write down where the engine of these jobs is, and keep their logs."""

@@ -18,11 +18,26 @@ DETACH_SECONDS = 30.0
 
 def detach(session: Session, jobs: Sequence[Owned], *, form: str) -> int:
     """Hand the jobs to an engine of their own, and say so."""
+    start_engine(session, jobs)
+    for record, _ in jobs:
+        name = record.job.name
+        said = f"{name}: job {record.id} goes on in the background; `vmf wait {name}` waits for it"
+        detached = {"job": name, "id": record.id, "detached": True}
+        print(msgspec.json.encode(detached).decode() if form == "json" else said)
+    return 0
+
+
+def start_engine(session: Session, jobs: Sequence[Owned]) -> None:
+    """Hand the jobs to an engine of their own; return when it has them.
+
+    Raises:
+        SetupError: if it does not take them.
+    """
     for _, ownership in jobs:
         ownership.release()
     numbers = [record.id for record, _ in jobs]
     if not numbers:  # all were orphans, and another engine was faster
-        return 0
+        return
     log = session.home.job(numbers[0]) / "engine.log"
     with log.open("ab") as out:
         engine = subprocess.Popen(
@@ -37,12 +52,6 @@ def detach(session: Session, jobs: Sequence[Owned], *, form: str) -> int:
         if engine.poll() is not None or time.monotonic() > deadline:
             raise SetupError("the engine in the background did not start", hint=f"its words are in {log}")
         time.sleep(0.02)
-    for record, _ in jobs:
-        name = record.job.name
-        said = f"{name}: job {record.id} goes on in the background; `vmf wait {name}` waits for it"
-        detached = {"job": name, "id": record.id, "detached": True}
-        print(msgspec.json.encode(detached).decode() if form == "json" else said)
-    return 0
 
 
 def _is_taken(session: Session, number: int) -> bool:

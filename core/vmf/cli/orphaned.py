@@ -9,6 +9,7 @@ from contextlib import closing
 from vmf.cli.say import say
 from vmf.errors import VmfError
 from vmf.model import Home
+from vmf.state import STANDS_STILL
 from vmf.store import Owned, Ownership, Record, Store, owned
 
 log = logging.getLogger(__name__)
@@ -42,8 +43,13 @@ def mention_orphans(where: Home) -> None:
         log.debug("no orphan is looked for: %s", error)
         return
     for each in orphaned:
-        name = each.job.name
-        say(
-            f"vmf: {name} (job {each.id}) is orphaned, {each.state}: its engine is gone;"
-            f" `vmf wait {name}` carries it on, `vmf rm {name}` removes it"
-        )
+        mention(each)
+
+
+def mention(orphan: Record) -> None:
+    """Say that a job is orphaned, and what to type."""
+    name, verb = orphan.job.name, "resume" if orphan.state in STANDS_STILL else "wait"
+    say(
+        f"vmf: {name} (job {orphan.id}) is orphaned, {orphan.state}: its engine is gone;"
+        f" `vmf {verb} {name}` carries it on, `vmf rm {name}` removes it"
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from vmf.cli.ask import able, add_jobs
+from vmf.cli.ask import able, add_jobs, given_up
 from vmf.cli.detach import detach
+from vmf.cli.each import Each
 from vmf.cli.session import Session
 from vmf.state import Released
 from vmf.store import Owned, Record, own
@@ -18,14 +19,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Release the jobs."""
-    session = Session(options)
-    records = [able(session.store.find(word), Released, "released") for word in options.jobs]
-    for record in records:
-        detach(session, [_released(session, record)], form=options.format)
-    return 0
+    session, each = Session(options), Each()
+    for word in options.jobs:
+        with each.one():
+            detach(session, [_released(session, session.store.find(word))], form=options.format)
+    return each.exit_code
 
 
 def _released(session: Session, record: Record) -> Owned:
-    ownership = own(session.home, record.id)  # what is refused from here on ends this process, and with it this
-    now = able(session.store.find(str(record.id)), Released, "released")
-    return session.store.apply(now, Released()), ownership
+    able(record, Released, "released")
+    ownership = own(session.home, record.id)
+    with given_up(ownership):
+        now = able(session.store.find(str(record.id)), Released, "released")
+        return session.store.apply(now, Released()), ownership

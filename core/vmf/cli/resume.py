@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from vmf.cli.ask import Asking, add_jobs, ask
-from vmf.state import ResumeAsked, Resumed
+from vmf.state import ResumeAsked, Resumed, ResumeFailed
 
-ASKING = Asking(wish=ResumeAsked, participle="resumed", done=(Resumed,))
+ASKING = Asking(wish=ResumeAsked, participle="resumed", done=(Resumed,), failed=(ResumeFailed,))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

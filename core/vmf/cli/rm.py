@@ -9,6 +9,7 @@ import msgspec
 
 from vmf.cli.ask import order
 from vmf.cli.carry import Carrier, carrying
+from vmf.cli.each import Each
 from vmf.cli.session import Session, add_format
 from vmf.control import StopJobs
 from vmf.errors import HostLost, UsageError
@@ -24,15 +25,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Remove the jobs."""
-    session = Session(options)
-    records = [_meant(session, word) for word in options.jobs]
+    session, each, meant, removed = Session(options), Each(), list[Record](), list[Record]()
+    for word in options.jobs:
+        with each.one():
+            meant.append(_meant(session, word))
     with carrying(session, options) as carrier:
-        for record in records:
-            _remove(session, carrier, record, force=options.force)
-    for record in records:  # after all are removed: that nobody reads this keeps nobody from that
+        for record in meant:
+            with each.one():
+                _remove(session, carrier, record, force=options.force)
+                removed.append(record)
+    for record in removed:  # after all are: that nobody reads this keeps nobody from that
         done = {"job": record.job.name, "id": record.id, "removed": True}
         print(msgspec.json.encode(done).decode() if options.format == "json" else f"{record.job.name}: removed")
-    return 0
+    return each.exit_code
 
 
 def _meant(session: Session, word: str) -> Record:

@@ -12,6 +12,7 @@ from vmf.cli.orphaned import orphans
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.cli.wait import await_all
 from vmf.model import Job
+from vmf.state import STANDS_STILL
 from vmf.store import Record
 
 
@@ -36,7 +37,7 @@ def act(options: argparse.Namespace) -> int:
         carrier.responsible = not options.detach
         taken = session.store.submit([(job, results_folder(job)) for job in new], hosts) if new else ()
         asked = {record.id for record, _ in taken} | {record.id for record in again.values()}
-        adopted = carrier.adopt(orphaned)
+        adopted = carrier.adopt(each for each in orphaned if each.id in asked or each.state not in STANDS_STILL)
         if options.detach:
             return detach(session, (*taken, *adopted), form=options.format)
         last = {record.id: record for record in carrier.carry((*taken, *adopted))}

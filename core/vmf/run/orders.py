@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TypedDict, Unpack
 
 from vmf.errors import VmfError
-from vmf.state import TRANSITIONS, HoldAsked, State, StopAsked, Wish
+from vmf.state import PASSING, TRANSITIONS, HoldAsked, State, StopAsked, Wish
 
 
 class Wanted(TypedDict, total=False):
@@ -22,14 +23,15 @@ class Wanted(TypedDict, total=False):
 class Orders:
     """Set on any thread, heeded by the life's own.
 
-    An order is never taken back; a wish waits until the job's state gives it a meaning, or another takes its place.
+    An order is never taken back. Wishes are heeded in their order, each as soon as it has a meaning; one that has none
+    is dropped, unless the state passes by itself. A hold goes first: nothing is left to be wanted after it.
     """
 
     def __init__(self) -> None:
         self.stop = False
         self.force = False
         self.leave = False
-        self._wish: Wish | None = None
+        self._wishes: deque[Wish] = deque()
         self._lock = threading.Lock()
         self.wake = threading.Event()
         """Set by every order, and by whatever else a life waits for."""
@@ -40,19 +42,25 @@ class Orders:
         self.force |= wanted.get("force", False)
         self.leave |= wanted.get("leave", False)
         with self._lock:
-            self._wish = wanted.get("wish", self._wish)
+            match wanted:
+                case {"wish": HoldAsked() as hold}:
+                    self._wishes.appendleft(hold)
+                case {"wish": wish}:
+                    self._wishes.append(wish)
         self.wake.set()
 
     def heed(self, state: State) -> StopAsked | Wish | None:
-        """What is wanted of a job in this state, each wish once."""
+        """What is wanted of a job in this state."""
         if self.stop:
             return StopAsked()
         with self._lock:
-            wish = self._wish
-            if wish is None or (state, type(wish)) not in TRANSITIONS:
-                return None
-            self._wish = None
-            return wish
+            while self._wishes:
+                if (state, type(self._wishes[0])) in TRANSITIONS:
+                    return self._wishes.popleft()
+                if state in PASSING:
+                    break
+                self._wishes.popleft()
+        return None
 
     def check(self) -> None:
         """Go on unless the job is to end, to be held, or to be left.
@@ -60,7 +68,9 @@ class Orders:
         Raises:
             Interrupted: if it is.
         """
-        if self.stop or self.leave or isinstance(self._wish, HoldAsked):
+        with self._lock:
+            held = bool(self._wishes) and isinstance(self._wishes[0], HoldAsked)
+        if self.stop or self.leave or held:
             raise Interrupted
 
 
