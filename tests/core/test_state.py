@@ -6,18 +6,24 @@ from pathlib import Path
 import pytest
 
 from vmf import state
-from vmf.model import Ending, Handle, Suspend
+from vmf.model import Ending, Handle, Kept, Platform, Suspend, Why
 from vmf.result import Outcome, verdict
 from vmf.state import (
     ENDED,
     MEANING,
     TRANSITIONS,
+    CheckpointAsked,
+    Checkpointed,
+    CheckpointFailed,
     Completed,
     Created,
     Ended,
     Failed,
+    FellBack,
+    Forgone,
     Held,
     HoldAsked,
+    HostDied,
     IllegalEvent,
     Judged,
     LimitHit,
@@ -26,6 +32,7 @@ from vmf.state import (
     Released,
     Removed,
     Requeued,
+    RestoreFailed,
     ResumeAsked,
     Resumed,
     ResumeFailed,
@@ -35,10 +42,14 @@ from vmf.state import (
     SuspendAsked,
     Suspended,
     SuspendFailed,
+    VacateAsked,
+    Vacated,
     advance,
 )
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
+PLATFORM = Platform(type="t", accelerator="a", version="1", machine="m", cpu="c")
+KEPT = Kept(number=1, sha256="0" * 64, at=0.0, size=1, stopped=0.1, platform=PLATFORM)
 EVENTS = (
     Placed(host="h"),
     Created(handle=Handle(host="h", machine="m")),
@@ -50,6 +61,15 @@ EVENTS = (
     Readmitted(),
     Resumed(),
     ResumeFailed(reason="a port is taken"),
+    CheckpointAsked(why=Why.OWNER),
+    Checkpointed(kept=KEPT),
+    CheckpointFailed(reason="a folder is mounted"),
+    VacateAsked(),
+    Forgone(),
+    Vacated(),
+    RestoreFailed(number=1, reason="its memory is not what was kept"),
+    FellBack(reason="QEMU died"),
+    HostDied(),
     HoldAsked(),
     Released(),
     LimitHit(limit="disk0 is full"),
@@ -87,6 +107,16 @@ LIVES = {
     "is saved when it is suspended": (*TO_RUNNING, SuspendAsked, Suspended, SuspendAsked, Saved, State.SAVED),
     "cannot be suspended": (*TO_RUNNING, SuspendAsked, SuspendFailed, Resumed, State.RUNNING),
     "cannot go on": (*TO_SAVED, ResumeAsked, Readmitted, ResumeFailed, Saved, State.SAVED),
+    "is kept": (*TO_RUNNING, CheckpointAsked, Checkpointed, Ended, Judged, Completed, State.COMPLETED),
+    "cannot be kept": (*TO_RUNNING, CheckpointAsked, CheckpointFailed, State.RUNNING),
+    "leaves its host": (*TO_RUNNING, VacateAsked, Checkpointed, Vacated, *TO_RUNNING, State.RUNNING),
+    "leaves with nothing": (*TO_RUNNING, VacateAsked, Forgone, Vacated, State.IDLE),
+    "leaves while it stands still": (*TO_RUNNING, SuspendAsked, Suspended, VacateAsked, Checkpointed, State.LEAVING),
+    "cannot leave": (*TO_RUNNING, VacateAsked, CheckpointFailed, Resumed, State.RUNNING),
+    "cannot go on from what was kept": (Placed, RestoreFailed, Created, State.RUNNING),
+    "falls back on what was kept": (*TO_RUNNING, Ended, FellBack, Vacated, *TO_RUNNING, State.RUNNING),
+    "outlives its host": (*TO_RUNNING, HostDied, *TO_RUNNING, State.RUNNING),
+    "is to end when its host does": (*TO_RUNNING, StopAsked, HostDied, Removed, State.REMOVED),
     "is stopped while it is saved": (*TO_SAVED, StopAsked, Ended, Judged, Removed, State.REMOVED),
     "is held and released": (*TO_RUNNING, HoldAsked, Held, Released, Placed, State.STARTING),
     "takes more than it may": (*TO_RUNNING, LimitHit, Ended, Judged, Completed, State.COMPLETED),
