@@ -17,5 +17,6 @@ GUESTS = Guests(
     calls="echo vmf-ready\ncall",
     keeps="echo vmf-ready\nkeep\nwrite made made\nexit 7",
     counts="echo vmf-ready\ncount",
+    ticks="echo vmf-ready\nticks",
     seconds=20,
 )

@@ -26,6 +26,7 @@ GUESTS = Guests(
     calls=CALLS,
     keeps=KEEPS,
     counts='echo vmf-ready\nn=0; while :; do n=$((n+1)); echo "count $n"; sleep 0.2; done\n',
+    ticks="date -s @1000000000\necho vmf-ready\nwhile :; do date +'time %s'; sleep 0.2; done\n",
 )
 
 

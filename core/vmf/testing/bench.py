@@ -72,6 +72,9 @@ class Guests(Struct, frozen=True, kw_only=True):
     machine's first disk. Then, again and again with a moment after it, the next number and a newline to the disk's
     beginning, and after that `count 1`, `count 2` and so on to the console; or `lost` and what it has found there, if
     the number before is not on the disk itself. When a line is typed on its console, it writes `made` and ends."""
+    ticks: str = ""
+    """For guest-clock: sets its clock to a time long gone, and then writes `time SECONDS`, since 1970 and as that clock
+    shows it, again and again, each on a line."""
     device: str = "vda"
     """What the guest calls its first disk, if its job says nothing of that."""
     seconds: float = 60

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import io
+import re
 import selectors
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from vmf.errors import JobFault
 from vmf.hookspecs import Terminal
-from vmf.model import Handle, MachineFacts, MachineState, Power
+from vmf.model import Handle, MachineFacts, MachineState, Power, Suspend
 from vmf.testing.abilities import requires, tries
 from vmf.testing.bench import Bench, Guests
 from vmf.testing.contract_disks import Furnished
@@ -22,6 +25,8 @@ COPIED = "/tmp/vmf-copied"  # noqa: S108  # in the guest
 HEARD = b"heard is anybody there"
 FEW_BYTES = b"a few bytes, \0 and \xff among them"
 MANY_BYTES = bytes(range(256)) * 1000 + b"and an end that fills no piece"
+TOLERANCE = 60
+"""Seconds that nobody takes for a clock that is wrong."""
 RUNNING = MachineState(power=Power.RUNNING)
 
 
@@ -33,6 +38,12 @@ class GuestsContract:
     def talking(cls, furnished: Furnished) -> Handle:
         """A machine whose guest runs the QEMU guest agent; override it if the image's guest does not."""
         return furnished.handle
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def ticking(cls, bench: Bench, guests: Guests) -> Handle:
+        """A machine whose guest runs an agent, and has a clock that is wrong."""
+        return bench.run(guests.ticks, amend=lambda machine: replace(machine, agent=True))
 
     def test_facts_of_a_machine(self, bench: Bench, running: Handle) -> None:
         """Of one that runs something is known; of one that is not there, nothing."""
@@ -68,6 +79,32 @@ class GuestsContract:
             bench.hypervisor.copy_out(talking, "/no/such/file")
         with pytest.raises(JobFault):
             bench.hypervisor.copy_out(running, COPIED)
+
+    @requires("guest-agent", "guest-clock")
+    def test_the_clock_of_a_guest_is_set(self, bench: Bench, ticking: Handle, running: Handle) -> None:
+        """It is right then, however wrong it was. A guest without an agent has no such way."""
+        assert _ticked(bench, ticking) < time.time() - TOLERANCE
+        _set_clock(bench, ticking)
+        with pytest.raises(JobFault):
+            bench.hypervisor.set_clock(running)
+
+    @requires("guest-agent", "guest-clock", "hard-suspend")
+    def test_the_clock_of_a_guest_that_was_saved_is_set(self, bench: Bench, ticking: Handle) -> None:
+        """Its agent answers when it goes on."""
+        bench.hypervisor.suspend(ticking, Suspend.HARD)
+        bench.hypervisor.resume(ticking)
+        _set_clock(bench, ticking)
+
+
+def _set_clock(bench: Bench, handle: Handle) -> None:
+    assert bench.insist(partial(bench.hypervisor.set_clock, handle), but=JobFault) == RUNNING
+    bench.until(partial(_ticked, bench, handle), lambda now: abs(now - time.time()) < TOLERANCE)
+
+
+def _ticked(bench: Bench, handle: Handle) -> int:
+    """What the clock of a guest showed last."""
+    bench.told(handle, r"time \d+")
+    return int(re.findall(rb"^time (\d+)\r?\n", bench.console(handle), re.MULTILINE)[-1])
 
 
 def _copy_in(bench: Bench, handle: Handle, content: bytes) -> int:

@@ -14,6 +14,7 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
     machines/NAME/keys          what was typed on it; locked by whoever types
     machines/NAME/drive1        what is on the disc in the guest's second drive
     machines/NAME/request1      the disc in the guest's second drive, if it is a request
+    machines/NAME/clock         the guest's clock has been set
     machines/NAME/inside/       files that were copied into the guest
     machines/NAME/disks, …      snapshots and what disks are made of: see `vmf.testing.snapshots`
     faults.json                 faults to come: {"create": {"kind": "host", "brief": "out of room", "times": 2}}
@@ -78,6 +79,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "disk-scsi": "disks may be attached to scsi",
     "disk-virtio": "disks may be attached to virtio",
     "guest-agent": "a guest may run an agent",
+    "guest-clock": "a guest's clock can be put right",
     "guest-files": "files can be copied into a running guest, and out of it",
     "hard-suspend": "the memory of a suspended guest can be put into a file",
     "live-checkpoint": "a guest goes on while its memory is taken",
@@ -252,10 +254,15 @@ def copy_out(connection: World, handle: Handle, path: str) -> IO[bytes]:
 
 
 def _inside(connection: World, handle: Handle, path: str) -> Path:
+    return _talking(connection, handle) / "inside" / quote(path, safe="")
+
+
+def _talking(connection: World, handle: Handle) -> Path:
+    """The folder of a machine with an agent in its guest."""
     machine = connection.definition(handle.machine, {Power.RUNNING})
     if machine is None or not machine.agent:
         raise JobFault(f"no agent answers in the guest of {handle.machine}", code=HoldCode.REFUSED)
-    return connection.machine(handle.machine) / "inside" / quote(path, safe="")
+    return connection.machine(handle.machine)
 
 
 @hookimpl
@@ -286,6 +293,14 @@ def fold(connection: World, handle: Handle) -> MachineState:
     """Make one layer of those that are frozen, or of all."""
     connection.stumble("fold")
     connection.fold(handle.machine)
+    return connection.state(handle.machine)
+
+
+@hookimpl
+def set_clock(connection: World, handle: Handle) -> MachineState:
+    """Have the guest say the right time from now on."""
+    connection.stumble("set_clock")
+    (_talking(connection, handle) / "clock").touch()
     return connection.state(handle.machine)
 
 

@@ -13,6 +13,7 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     fill              fill the first disk: the machine stays paused until it is forced
     hear              wait for a line to be typed on the console, and say it
     count             say `count 1`, `count 2` and so on, with a short pause after each, until asked to power off
+    ticks             say what the clock shows, a time long gone until somebody sets it, until asked to power off
     keep              count, with each number on the first disk as well, until a line is typed on the console
     discs N           say the file `word` of the disc in drive N, again and again, until asked to power off
     call              call nobody, and say that nobody answered: there are no networks but those of type user
@@ -55,6 +56,7 @@ LINE_MOST = 100
 LOOK_SECONDS = 0.02
 MAGIC_SIZE = 512
 REQUEST_HEAD = 16 * 1024
+LONG_AGO = 10**9
 NOISE = 600 * 1024
 PIECE = 1024 * 1024
 DRIVERS = {"virtio": "virtio_net", "rtl8139": "8139cp"}
@@ -122,7 +124,7 @@ class Guest:
             "echo": (self.echo,), "args": (self.args,), "env": (self.env,),
             "write": (self.write,), "sleep": (self.sleep,), "hang": (self.hang,), "deaf": (self.deaf,),
             "fill": (self.fill, self.hang), "hear": (self.hear,), "discs": (self.discs,), "count": (self.count,),
-            "keep": (self.keep,),
+            "keep": (self.keep,), "ticks": (self.ticks,),
             "tell": (self.tell, self.hang), "serve": (self.card, self.serve), "call": (self.call, self.hang),
             "exit": (self.exit,), "cut": (self.cut,), "silent": (self.silent,), "crash": (self.crash,),
             "reboot": (self.reboot,),
@@ -239,6 +241,12 @@ class Guest:
         while True:
             self._memory.counted += 1
             self.echo(f"count {self._memory.counted}")
+            self.sleep(str(LOOK_SECONDS))
+
+    def ticks(self, _: str) -> NoReturn:
+        """Say what the clock shows."""
+        while True:
+            self.echo(f"time {int(time.time()) if (self._folder / 'clock').exists() else LONG_AGO}")
             self.sleep(str(LOOK_SECONDS))
 
     def keep(self, _: str) -> None:

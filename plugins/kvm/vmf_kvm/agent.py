@@ -1,4 +1,4 @@
-"""Files of a guest that runs, by the QEMU guest agent in it. Its answers are the guest's: not trusted."""
+"""What the QEMU guest agent in a guest that runs does: files, the clock. Its answers are the guest's: not trusted."""
 
 from __future__ import annotations
 
@@ -78,15 +78,7 @@ class File:
         self._told(Any, "guest-file-close", handle=self._number)
 
     def _told(self, type_: type[T], command: str, /, **arguments: object) -> T:
-        question = msgspec.json.encode({"execute": command, "arguments": arguments}).decode()
-        try:
-            return msgspec.json.decode(self._ask(question), type=_Answer[type_]).told  # type: ignore[valid-type]  # it is one
-        except LibvirtFault as fault:
-            refused = fault.brief.partition(f"command '{command}': ")[2]  # else it is libvirt that speaks
-            words = one_line((refused or fault.brief).encode(errors="replace"), limit=500)
-            raise JobFault(words, code=HoldCode.REFUSED, hint="" if refused else _HINT) from fault
-        except msgspec.DecodeError:
-            raise _nonsense() from None
+        return _told(self._ask, type_, command, **arguments)
 
 
 class Reading(io.RawIOBase):
@@ -137,6 +129,23 @@ def copy_in(ask: Ask, source: IO[bytes], path: str) -> int:
 def copy_out(ask: Ask, path: str) -> IO[bytes]:
     """Open a file of the guest for reading; errors as for `copy_in`, also while it is read."""
     return io.BufferedReader(Reading(ask, path), PIECE)
+
+
+def set_clock(ask: Ask, now: int) -> None:
+    """Have the guest's clock show these nanoseconds since 1970; errors as for `copy_in`."""
+    _told(ask, Any, "guest-set-time", time=now)
+
+
+def _told(ask: Ask, type_: type[T], command: str, /, **arguments: object) -> T:
+    question = msgspec.json.encode({"execute": command, "arguments": arguments}).decode()
+    try:
+        return msgspec.json.decode(ask(question), type=_Answer[type_]).told  # type: ignore[valid-type]  # it is one
+    except LibvirtFault as fault:
+        refused = fault.brief.partition(f"command '{command}': ")[2]  # else it is libvirt that speaks
+        words = one_line((refused or fault.brief).encode(errors="replace"), limit=500)
+        raise JobFault(words, code=HoldCode.REFUSED, hint="" if refused else _HINT) from fault
+    except msgspec.DecodeError:
+        raise _nonsense() from None
 
 
 def _nonsense() -> JobFault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -69,6 +70,8 @@ DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Server]] = MappingProxyTy
 ROTATED = f"{CONSOLE}.0"
 """Where virtlogd moves a console's log that has become long for it."""
 CONSOLE_MOST = 64 * 1024
+CLOCK_SECONDS = 5
+"""How long a guest's agent may take to set the clock: whoever waits has a guest that runs with a wrong one."""
 OVERHEAD = 3 * 2**29
 """Bytes that QEMU may take beside its guest's memory; under emulation its translations alone take up to 1 GiB."""
 LOADED = (DomainState.PAUSED, PausedReason.MIGRATION)
@@ -233,6 +236,11 @@ class Connection:
     def copy_out(self, machine: str, path: str) -> IO[bytes]:
         """Open a file of the guest, by its agent."""
         return agent.copy_out(partial(self.client.agent, machine), path)
+
+    def set_clock(self, machine: str) -> MachineState:
+        """Set the guest's clock, by its agent."""
+        agent.set_clock(partial(self.client.agent, machine, seconds=CLOCK_SECONDS), time.time_ns())
+        return self.state(machine)
 
     def fetch(self, machine: str, name: str, report: Report = unreported) -> IO[bytes]:
         """Open a file of the machine's folder, QEMU's part of a guest's memory, or a disk made of one of its overlays.

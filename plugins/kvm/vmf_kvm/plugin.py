@@ -146,6 +146,12 @@ def fold(connection: Connection, handle: Handle) -> MachineState:
 
 
 @hookimpl
+def set_clock(connection: Connection, handle: Handle) -> MachineState:
+    """Tell the QEMU guest agent the time."""
+    return connection.set_clock(handle.machine)
+
+
+@hookimpl
 def shut_down(connection: Connection, handle: Handle, how: Stop) -> MachineState:
     """Press the ACPI power button, or end QEMU."""
     return connection.shut_down(handle.machine, how)

@@ -191,9 +191,9 @@ class Client:
         """Change a device of a machine that runs, and in its definition, to what its XML says now."""
         self.on(machine, functools.partial(domains.update, device=device))
 
-    def agent(self, machine: str, command: str) -> str:
-        """What a guest's agent answers to a command, both in JSON."""
-        return self.once(machine, lambda domain: domains.agent(domain, command))
+    def agent(self, machine: str, command: str, *, seconds: int = domains.AGENT_SECONDS) -> str:
+        """What a guest's agent answers to a command within so many seconds, both in JSON."""
+        return self.once(machine, functools.partial(domains.agent, command=command, seconds=seconds))
 
     def define(self, machine: str, xml: str) -> None:
         """Define a machine, which is off then; one of this name that carries vmf's mark stays as it is."""

@@ -23,7 +23,7 @@ KIBIBYTE = 1024
 PERIOD = 100_000
 """Microseconds, of which a quota of as many is one processor."""
 AGENT_SECONDS = 20
-"""How long the agent in a guest may take to answer."""
+"""How long the agent in a guest may take to answer, unless something else is said."""
 EVENT_SECONDS = 5
 """How long an event of QEMU's may come after the answer that it belongs to."""
 STOP, RESUME = "STOP", "RESUME"
@@ -228,9 +228,9 @@ def _link(domain: Domain) -> libvirt.virConnect:
     return link
 
 
-def agent(domain: Domain, command: str) -> str:
-    """What the agent in its guest answers."""
-    return str(libvirt_qemu.qemuAgentCommand(domain, command, AGENT_SECONDS, 0))
+def agent(domain: Domain, command: str, seconds: int = AGENT_SECONDS) -> str:
+    """What the agent in its guest answers within so many seconds."""
+    return str(libvirt_qemu.qemuAgentCommand(domain, command, seconds, 0))
 
 
 def force_off(domain: Domain) -> None:

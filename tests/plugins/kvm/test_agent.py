@@ -122,3 +122,19 @@ def test_a_host_that_is_lost_is_no_refusal():
 
     with pytest.raises(HostLost):
         agent.copy_out(ask, "/a")
+
+
+def test_the_clock_is_set_to_what_is_said():
+    told = []
+
+    def ask(question):
+        told.append(json.loads(question))
+        return '{"return": {}}'
+
+    agent.set_clock(ask, 1_700_000_000_123_456_789)
+    assert told == [{"execute": "guest-set-time", "arguments": {"time": 1_700_000_000_123_456_789}}]
+
+
+def test_a_guest_that_does_not_set_its_clock_says_why():
+    with pytest.raises(JobFault, match="hwclock failed"):
+        agent.set_clock(refusing("unable to execute QEMU agent command 'guest-set-time': hwclock failed"), 1)
