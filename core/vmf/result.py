@@ -13,7 +13,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from vmf.errors import Exit
-from vmf.model import DiskFormat, Ending, Outcome, Slice, Verdict
+from vmf.model import DiskFormat, Ending, Gap, Outcome, Slice, Verdict
 from vmf.model.terms import SHA256
 
 EXIT_CODE, END = "exit-code", "vmf-end"
@@ -164,6 +164,12 @@ def judge(*, contract: bool, stopped: bool, ending: Ending, word: Word, limit: s
     return verdict(_SILENT[ending])
 
 
+def is_accident(found: Verdict, *, ending: Ending, word: Word) -> bool:
+    """Whether an attempt ended against the will of all: its guest had not finished, and nobody had asked for the end."""
+    willed = found.outcome in {Outcome.LIMIT, Outcome.STOPPED} or ending is Ending.SHUTDOWN
+    return word.said is not Said.ALL and not willed
+
+
 class Base(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a disk that came back lies on: the original, which was not changed."""
 
@@ -208,6 +214,8 @@ class Result(Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]
     refused: tuple[Refusal, ...]
     disks: tuple[ReturnedDisk, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    """What the guest has missed while it was suspended, or since the checkpoints that it went on from."""
     times: Mapping[str, float]
     """State to the time at which the job entered it, in seconds since 1970."""
     versions: Mapping[str, str]

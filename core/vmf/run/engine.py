@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 from typing import Unpack
@@ -24,7 +24,7 @@ from vmf.run.means import Means
 from vmf.run.notices import Advanced, Notice, Remark, Stuck
 from vmf.run.orders import Orders, Wanted
 from vmf.run.world import world
-from vmf.state import WANTS_ROOM, Event, State, Wish
+from vmf.state import WANTS_ROOM, Event, RestoreFailed, State, Wish
 from vmf.store import Owned, Ownership, Record, Store
 
 ROOM_SECONDS = 0.5
@@ -184,11 +184,17 @@ class Engine:
             return placed
         reasons = "; ".join(f"{each.host}: {each.reason}" for each in placed.rejected)
         if placed.hopeless and record.state is State.IDLE:
-            return self._advance(record, self._life(record).give_up(f"no host is left that fits: {reasons}"))
+            return self._advance(record, self._giving_up(record, f"no host is left that fits: {reasons}"))
         if self._waits.get(record.id) != reasons:
             self._waits[record.id] = reasons
             self._tell(Remark(record=record, text=f"waits: {reasons}"))
         return None
+
+    def _giving_up(self, record: Record, reason: str) -> Event:
+        """Of a job that no host fits, what was kept is given up first: it may ask for more than the job."""
+        if record.kept:
+            return RestoreFailed(number=record.kept[-1].number, reason=reason)
+        return self._life(record).give_up(reason)
 
     def _advance(self, record: Record, event: Event) -> Record:
         return self._told(self._store.apply(record, event), event)
@@ -199,19 +205,29 @@ class Engine:
         return record
 
     def _place(self, record: Record) -> Record | Unplaced:
-        offers = self._hosts.offers(_open(record))
+        """Claim a place, if there is one; what the job has left is a place if no other will ever be."""
+        placed = self._place_among(record, _open(record))
+        return self._place_among(record, record.hosts) if _is_hopeless(placed) and record.left else placed
+
+    def _place_among(self, record: Record, hosts: Sequence[Host]) -> Record | Unplaced:
+        offers = self._hosts.offers(hosts)
+        kept = record.kept[-1].platform if record.kept else None
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
             now = (
                 replace(each, taken=taken_of(each.host.name, taken)) if isinstance(each, Offer) else each
                 for each in offers
             )
-            return place(record.job, match(record.job, tuple(now), world=world()))
+            return place(record.job, match(record.job, tuple(now), world=world(), kept=kept))
 
         placed = self._store.claim(record, choose)
         if isinstance(placed, Unplaced):
             return placed
         return self._told(placed, self._store.history(placed.id)[-1].event)
+
+
+def _is_hopeless(placed: Record | Unplaced) -> bool:
+    return isinstance(placed, Unplaced) and placed.hopeless
 
 
 def _open(record: Record) -> tuple[Host, ...]:

@@ -18,7 +18,7 @@ from vmf import plan
 from vmf.ads import overlay_share
 from vmf.errors import HostFault, HostLost, JobFault, VmfError
 from vmf.model import Ending, MachineState, NetworkType, Outcome, Placement, Power, Stop
-from vmf.result import Said, judge, verdict
+from vmf.result import Said, is_accident, judge, verdict
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.bases import Bases
 from vmf.run.checkpointing import Checkpointing
@@ -36,6 +36,7 @@ from vmf.state import (
     Completed,
     Event,
     Failed,
+    FellBack,
     Held,
     Judged,
     LimitHit,
@@ -49,6 +50,8 @@ GRACE_SECONDS = 10.0
 """How long a guest that was asked to power off may take."""
 FAULTS_MOST = 6
 """How often, one time after the other, a host may fail a job for which nothing else can be done."""
+FALLS_MOST = 3
+"""How often, one time after the other, a job goes on from the same checkpoint after its machine has died."""
 LONGEST_PAUSE_SECONDS = 30.0
 """Between two attempts to reach a host that does not answer."""
 
@@ -107,7 +110,7 @@ class Life:
         self._hosts.wake(self.record.machine, self.orders.wake)
         while not (self.record.ended or self.record.state in WANTS_ROOM or self.orders.leave):
             try:
-                event = ACTIONS[self.record.state](self)
+                event = self.orders.mourn() or ACTIONS[self.record.state](self)
             except HostFault as fault:
                 faults += not isinstance(fault, HostLost)
                 if faults > FAULTS_MOST:
@@ -182,22 +185,31 @@ class Life:
         except HostFault as fault:
             if self._readable_later(fault):
                 raise
-            return self._delivery.settle(verdict(Outcome.STOPPED)) if self.orders.stop else self._blame_host(fault)
+            if self.orders.stop:
+                return self._delivery.settle(verdict(Outcome.STOPPED))
+            return self._falling(fault.brief) or self._blame_host(fault)
 
-    def _collect(self, parcel: Parcel) -> Judged:
+    def _collect(self, parcel: Parcel) -> Judged | FellBack:
         progress = Progress(self.record, check=self._check_left, tell=self._tell)
         hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
         word = parcel.unpack(hypervisor, handle, self._bases, progress=progress, remark=self._remark)
+        ending = self.record.ending or Ending.UNKNOWN
         found = judge(
             contract=self.record.job.run is not None,
             stopped=State.STOPPING in self.record.entered,
-            ending=self.record.ending or Ending.UNKNOWN,
+            ending=ending,
             word=word,
             limit=self.record.limit,
         )
+        if is_accident(found, ending=ending, word=word) and (fallen := self._falling(f"its machine ended: {ending}")):
+            return fallen
         if word.said is Said.ALL and word.missing:
             self._remark(f"asked for, but not made by the guest: {', '.join(word.missing)}")
         return self._delivery.deliver(parcel, found, word)
+
+    def _falling(self, reason: str) -> FellBack | None:
+        """Go on from the last checkpoint, if there is one and it has not led to the same end too often."""
+        return FellBack(reason=reason) if self.record.kept and self.record.falls < FALLS_MOST else None
 
     def clean(self) -> Event:
         """Leave nothing of the machine, and close the attempt."""

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TypedDict, Unpack
 
 from vmf.errors import VmfError
-from vmf.state import PASSING, TRANSITIONS, HoldAsked, State, StopAsked, Wish
+from vmf.state import PASSING, TRANSITIONS, HoldAsked, HostDied, State, StopAsked, Wish
 
 
 class Wanted(TypedDict, total=False):
@@ -24,7 +24,8 @@ class Orders:
     """Set on any thread, heeded by the life's own.
 
     An order is never taken back. Wishes are heeded in their order, each as soon as it has a meaning; one that has none
-    is dropped, unless the state passes by itself. A hold goes first: nothing is left to be wanted after it.
+    is dropped, unless the state passes by itself. A hold goes first, and so does a host's death: nothing is left to be
+    wanted after it.
     """
 
     def __init__(self) -> None:
@@ -43,8 +44,8 @@ class Orders:
         self.leave |= wanted.get("leave", False)
         with self._lock:
             match wanted:
-                case {"wish": HoldAsked() as hold}:
-                    self._wishes.appendleft(hold)
+                case {"wish": HoldAsked() | HostDied() as first}:
+                    self._wishes.appendleft(first)
                 case {"wish": wish}:
                     self._wishes.append(wish)
         self.wake.set()
@@ -61,6 +62,15 @@ class Orders:
                     break
                 self._wishes.popleft()
         return None
+
+    def mourn(self) -> HostDied | None:
+        """The death of the host, of which no state has to be waited for."""
+        with self._lock:
+            first = self._wishes[0] if self._wishes else None
+            if not isinstance(first, HostDied):
+                return None
+            self._wishes.popleft()
+            return first
 
     def check(self) -> None:
         """Go on unless the job is to end, to be held, or to be left.

@@ -199,6 +199,7 @@ def _result(record: Record, verdict: Verdict, word: Word, disks: tuple[ReturnedD
         missing=word.missing,
         refused=word.refused,
         disks=disks,
+        gaps=record.gaps,
         times={**record.entered, "delivered": time.time()},
         versions={"vmf": __version__, **(placement.facts.versions if placement else {})},
     )
