@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 from vmf import checkpoints
 from vmf.checkpoints import Manifest, Unusable
 from vmf.cli.ask import Asking, add_jobs, ask
+from vmf.cli.history import clock
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session
 from vmf.cli.telling import telling
@@ -82,9 +82,8 @@ def _list(_: Session, records: Sequence[Record], options: argparse.Namespace) ->
 
 
 def _row(record: Record, kept: Kept) -> tuple[str, ...]:
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(kept.at))
     size, stopped = format_size(kept.size), format_duration(kept.stopped)
-    return str(record.id), record.job.name, str(kept.number), at, size, stopped
+    return str(record.id), record.job.name, str(kept.number), clock(kept.at), size, stopped
 
 
 def _remove(session: Session, records: Sequence[Record], options: argparse.Namespace) -> int:

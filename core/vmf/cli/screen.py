@@ -9,6 +9,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, Self, TextIO
@@ -19,17 +20,29 @@ from vmf.cli.printed import is_terminal, safe
 from vmf.cli.telling import far
 from vmf.errors import VmfError
 from vmf.files.console import Escaper, one_line
-from vmf.model import Placement
+from vmf.model import Kept, Placement
 from vmf.result import MEANING
 from vmf.run import Advanced, Console, Notice, Remark, Staging, Stuck
-from vmf.state import Checkpointed, CheckpointFailed, Event, RestoreFailed, State, SuspendFailed
+from vmf.state import (
+    Checkpointed,
+    CheckpointFailed,
+    Event,
+    Failure,
+    FellBack,
+    RestoreFailed,
+    ResumeFailed,
+    State,
+    SuspendFailed,
+)
 from vmf.store import Record
 from vmf.units import format_duration, format_size
 
-FAILED = MappingProxyType({
+FAILED: Mapping[type[Failure | FellBack], str] = MappingProxyType({
     SuspendFailed: "could not be suspended",
+    ResumeFailed: "could not be resumed",
     CheckpointFailed: "no checkpoint could be taken",
     RestoreFailed: "a checkpoint could not be gone on from",
+    FellBack: "is to go on from what was kept last",
 })  # fmt: skip
 """What is said of an event with a reason."""
 TAIL_LINES = 10
@@ -141,11 +154,10 @@ def _words(notice: Advanced | Remark | Staging | Stuck) -> str:
 
 
 def _news(record: Record, event: Event) -> str:
-    if isinstance(event, SuspendFailed | CheckpointFailed | RestoreFailed):
-        return f"{FAILED[type(event)]}: {event.reason}"
+    if isinstance(event, Failure | FellBack):
+        return failure(event)
     if isinstance(event, Checkpointed):
-        kept = event.kept
-        return f"checkpoint {kept.number}, {format_size(kept.size)}; the guest stood still for {kept.stopped:.1f}s"
+        return keeping(event.kept)
     if record.ended:
         return ending(record)
     if record.state is State.STARTING and record.placement is not None:
@@ -158,6 +170,17 @@ def why(placement: Placement) -> str:
     facts = placement.facts
     note = f" ({facts.note})" if facts.note else ""
     return "; ".join((*placement.reasons, f"accelerator {facts.accelerator}{note}"))
+
+
+def failure(event: Failure | FellBack) -> str:
+    """What could not be done, or go on, and why not."""
+    return f"{FAILED[type(event)]}: {event.reason}"
+
+
+def keeping(kept: Kept) -> str:
+    """A checkpoint in words; the guest may have stood still anyhow."""
+    stood = f"; the guest stood still for {format_duration(kept.stopped)}" if kept.stopped else ""
+    return f"checkpoint {kept.number}, {format_size(kept.size)}{stood}"
 
 
 def ending(record: Record) -> str:

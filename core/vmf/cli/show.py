@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
 
-from vmf.cli import facts, screen
+from vmf.cli import facts, history, screen
 from vmf.cli.guest import RUNNING, add_job, ask_facts
 from vmf.cli.printed import safe, show, table
 from vmf.cli.session import Session, add_format
 from vmf.errors import VmfError
 from vmf.files.sshkey import PRIVATE
-from vmf.model import MachineFacts, NetworkType, Verdict
-from vmf.state import (
-    MEANING,
-    CheckpointAsked,
-    Checkpointed,
-    CheckpointFailed,
-    Created,
-    Ended,
-    Event,
-    Judged,
-    LimitHit,
-    Placed,
-    RestoreFailed,
-    State,
-    SuspendAsked,
-    SuspendFailed,
-)
+from vmf.model import Gap, Kept, MachineFacts, NetworkType, Verdict
+from vmf.state import MEANING, State
 from vmf.store import Moment, Record, owned
-from vmf.units import format_count, format_size
+from vmf.units import format_count, format_duration, format_size
 
 ANSWER_SECONDS = 3.0
 """How long a host may take to say what it knows: the rest of the story is worth as much."""
@@ -67,6 +51,10 @@ class Story(Struct, frozen=True, kw_only=True):
     folder: str
     """Where the results go, or are."""
     verdict: Verdict | None
+    kept: tuple[Kept, ...]
+    """The checkpoints that it can go on from, the newest last."""
+    gaps: tuple[Gap, ...]
+    """What its guest has missed."""
     events: tuple[Moment, ...]
 
 
@@ -85,7 +73,9 @@ def act(options: argparse.Namespace) -> int:
         print(msgspec.json.encode(told).decode())
         return 0
     show(
-        "\n".join([*table(("job", f"{told.name}, number {told.id}"), _lines(told, record)), "", *_history(told.events)])
+        "\n".join(
+            [*table(("job", f"{told.name}, number {told.id}"), _lines(told, record)), "", *history.lines(told.events)]
+        )
     )
     return 0
 
@@ -114,6 +104,8 @@ def _story(session: Session, record: Record) -> Story:
         unknown=unknown,
         folder=str(record.results or record.folder),
         verdict=record.verdict,
+        kept=record.kept,
+        gaps=record.gaps,
         events=session.store.history(record.id),
     )
 
@@ -140,52 +132,18 @@ def _lines(told: Story, record: Record) -> Iterator[tuple[str, str]]:
         yield "host", f"{told.host}, of type {told.type}: {'; '.join(told.reasons)}"
         yield "machine", f"{told.machine}, attempt {told.attempt}"
     for fault in told.faults:
-        yield "failed", _flat(fault)
+        yield "failed", history.flat(fault)
     if told.facts:
         yield from facts.lines(told.facts)
     if told.key:
         yield "key", told.key
     if told.unknown:
         yield "facts", told.unknown
+    for kept in told.kept:
+        yield "kept", f"checkpoint {kept.number}, {format_size(kept.size)}, of {history.clock(kept.at)}"
+    if told.gaps:
+        yield "missed", f"{format_duration(sum(gap.seconds for gap in told.gaps))}, while its guest did not run"
     if record.ended:
         yield "end", screen.ending(record)
     else:
         yield "results", f"go to {told.folder}"
-
-
-def _history(events: tuple[Moment, ...]) -> Iterator[str]:
-    rows = [(_clock(each.at), each.state, _words(each.event)) for each in events]
-    return table(("AT", "STATE", "WHAT HAPPENED"), rows)
-
-
-def _clock(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
-
-
-def _words(event: Event) -> str:
-    """What happened, in a line; the event's own name, where that says it all."""
-    words = str(event.__struct_config__.tag).replace("-", " ")
-    match event:
-        case Placed(host=host):
-            words = f"placed on {host}"
-        case Created(handle=handle):
-            words = f"machine {handle.machine} is in being"
-        case SuspendAsked(how=how):
-            words = f"asked to be suspended, {how}"
-        case SuspendFailed(reason=reason) | CheckpointFailed(reason=reason) | RestoreFailed(reason=reason):
-            words = f"{screen.FAILED[type(event)]}: {reason}"
-        case CheckpointAsked(why=why):
-            words = f"asked for a checkpoint: {why}"
-        case Checkpointed(kept=kept):
-            words = f"checkpoint {kept.number}, {format_size(kept.size)}, stood still for {kept.stopped:.1f}s"
-        case LimitHit(limit=limit):
-            words = f"a limit was hit: {limit}"
-        case Ended(ending=ending, detail=detail):
-            words = f"ended: {ending}{detail and f', {detail}'}"
-        case Judged(verdict=verdict):
-            words = f"judged: {verdict.outcome}{verdict.reason and f', {verdict.reason}'}"
-    return _flat(words)
-
-
-def _flat(text: str) -> str:
-    return "; ".join(line.strip() for line in text.splitlines())
