@@ -50,6 +50,15 @@ def test_the_window_closes_when_the_machine_ends(shell: Shell, running) -> None:
 
 
 @pytest.mark.usefixtures("running")
+def test_the_window_closes_when_the_guest_is_saved(shell: Shell) -> None:
+    with window(shell, "j") as opened:
+        opened.joined()
+        assert shell.vmf("suspend", "--hard", "j").returncode == 0
+        opened.shows(b"the guest of j stands still; `vmf resume j` has it go on")
+        assert opened.ends() == 0
+
+
+@pytest.mark.usefixtures("running")
 def test_one_at_a_time(shell: Shell) -> None:
     with window(shell, "j") as opened:
         opened.joined()

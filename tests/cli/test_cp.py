@@ -20,6 +20,8 @@ from pycdlib import PyCdlib
 
 from shell import Shell, until, waits_for_lock
 from vmf.files import cdrom, disc
+from vmf.model import Suspend
+from vmf.testing.world import World
 
 
 @pytest.fixture
@@ -155,6 +157,21 @@ class TestExchange:
         assert answering.wait(timeout=30) == 4
         assert (shell.folder / "j.results/out.txt").read_text() == "made\n"
         assert not (shell.home / "jobs/1/exchange").exists()
+
+    @pytest.mark.usefixtures("answering")
+    def test_a_guest_that_stands_still_is_not_blamed(self, shell: Shell) -> None:
+        assert shell.vmf("suspend", "--soft", "j").returncode == 0
+        done = shell.vmf("cp", "j.yaml", "j:/root/")
+        assert done.returncode == 78
+        assert "j (job 1) is suspended: its guest stands still" in done.stderr
+        assert "`vmf resume j` has it go on" in done.stderr
+        assert shell.vmf("resume", "j").returncode == 0
+        World(shell.home / "hosts/farm").suspend("vmf-1-1", Suspend.SOFT)
+        done = shell.vmf("cp", "j.yaml", "j:/root/")
+        assert done.returncode == 78
+        assert "the guest of j stands still\n    `vmf resume j` has it go on" in done.stderr
+        assert shell.vmf("resume", "j").stdout == "j: running\n"
+        assert shell.vmf("cp", "j.yaml", "j:/root/").returncode == 0
 
     @pytest.mark.usefixtures("answering")
     def test_folders_travel_too(self, shell: Shell) -> None:

@@ -71,10 +71,59 @@ def test_the_room_of_a_saved_guest_is_anothers_until_it_is_free_again(shell: She
 
 @pytest.mark.usefixtures("counting")
 def test_an_order_that_has_no_meaning_is_refused_with_the_state_that_was_found(shell: Shell) -> None:
-    done = shell.vmf("resume", "j")
+    done = shell.vmf("release", "j")
     assert done.returncode == 78
     assert "j (job 1) is running: its guest runs" in done.stderr
-    assert "a job can be resumed while it is suspended or saved" in done.stderr
+    assert "a job can be released while it is held" in done.stderr
+
+
+@pytest.mark.usefixtures("counting")
+def test_who_cannot_be_resumed_says_why_and_stands_still_until_it_can(shell: Shell) -> None:
+    assert shell.vmf("suspend", HARD, "j").returncode == 0
+    shell.fault("resume", "job", "port 8080 of this computer is taken")
+    done = shell.vmf("resume", "j")
+    assert (done.returncode, done.stdout) == (71, "")
+    assert "j (job 1) could not be resumed: port 8080 of this computer is taken" in done.stderr
+    shell.reaches("j", "saved")
+    assert taken(shell) == 0
+    assert "could not be resumed: port 8080 of this computer is taken" in shell.vmf("show", "j").stdout
+    assert shell.vmf("resume", "j").stdout == "j: running\n"
+
+
+@pytest.mark.usefixtures("counting")
+def test_each_of_several_jobs_is_done_or_told_of(shell: Shell) -> None:
+    done = shell.vmf("suspend", SOFT, "nobody", "j")
+    assert (done.returncode, done.stdout) == (78, "j: suspended\n")
+    assert "no job is called 'nobody'" in done.stderr
+    done = shell.vmf("release", "j", "nobody")
+    assert done.returncode == 78
+    assert "j (job 1) is suspended" in done.stderr
+    assert "no job is called 'nobody'" in done.stderr
+    assert shell.vmf("rm", "nobody", "j").stdout == "j: removed\n"
+
+
+@pytest.mark.usefixtures("counting")
+def test_two_verbs_at_once_are_done_one_after_the_other(shell: Shell) -> None:
+    """Each is told the state that came of its own."""
+    shell.fault("suspend", "lost", "no route")
+    with shell.start("suspend", HARD, "j") as first:
+        shell.reaches("j", "suspending")
+        with shell.start("resume", "j") as second:
+            assert second.communicate(timeout=30)[0] == "j: running\n"
+        assert first.communicate(timeout=30)[0] == "j: saved\n"
+    shell.reaches("j", "running")
+
+
+@pytest.mark.usefixtures("counting")
+def test_a_wish_that_has_no_meaning_any_more_is_told_of_with_the_state_that_was_found(shell: Shell) -> None:
+    shell.fault("suspend", "lost", "no route")
+    with shell.start("suspend", HARD, "j") as first:
+        shell.reaches("j", "suspending")
+        done = shell.vmf("vacate", "j")
+        assert first.wait(30) == 0
+    assert done.returncode == 78
+    assert "j (job 1) is saved: its guest stands still" in done.stderr
+    assert "a job can be vacated while it is running" in done.stderr
 
 
 def test_a_soft_suspended_guest_can_be_saved(shell: Shell, counting) -> None:
@@ -109,20 +158,62 @@ def test_the_word_of_the_hosts_owner_wins(shell: Shell) -> None:
         process.communicate(timeout=30)
 
 
-def test_a_suspended_job_whose_engine_was_killed_is_carried_on_as_it_is(shell: Shell) -> None:
+@pytest.fixture
+def still(shell: Shell):
+    """A saved job whose engine was killed."""
     shell.job("count")
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         assert shell.vmf("suspend", HARD, "j").returncode == 0
         process.kill()
-    done = shell.vmf("resume", "j")
-    assert done.returncode == 78
-    assert "j (job 1) is orphaned, saved: its engine is gone" in done.stderr
+    yield
+    shell.vmf("rm", "j")
+
+
+@pytest.mark.usefixtures("still")
+def test_an_orphan_that_stands_still_is_asked_as_any_other_job(shell: Shell) -> None:
+    assert "j (job 1) is orphaned, saved: its engine is gone; `vmf resume j` carries it on" in shell.vmf("ps").stderr
+    assert shell.vmf("resume", "j", "--format", "json").stdout == '{"job":"j","id":1,"state":"running"}\n'
+    assert "orphaned" not in shell.row("j")
+    assert shell.vmf("suspend", SOFT, "j").stdout == "j: suspended\n"
+
+
+@pytest.mark.usefixtures("still")
+def test_an_orphan_that_stands_still_is_held(shell: Shell) -> None:
+    assert shell.vmf("hold", "j").stdout == "j: held\n"
+    assert shell.machines() == []
+
+
+@pytest.mark.usefixtures("still")
+def test_a_run_of_something_else_leaves_an_orphan_that_stands_still(shell: Shell) -> None:
+    shell.job("exit 0", "other")
+    done = shell.vmf("run", "other.yaml")
+    assert done.returncode == 0
+    assert "j (job 1) is orphaned, saved" in done.stderr
+    with shell.start("run", "j.yaml") as again:
+        until(lambda: "orphaned" not in shell.row("j"), "who is asked for by its spec is carried on")
+        again.send_signal(signal.SIGTERM)
+        again.communicate(timeout=30)
     with shell.start("wait", "j") as waiting:
-        until(lambda: "orphaned" not in shell.row("j"), "it is carried on")
-        assert shell.vmf("resume", "j", "--format", "json").stdout == '{"job":"j","id":1,"state":"running"}\n'
-        waiting.send_signal(signal.SIGINT)
+        until(lambda: "orphaned" not in shell.row("j"), "who is asked for by its name is carried on")
+        waiting.send_signal(signal.SIGTERM)
         waiting.communicate(timeout=30)
+
+
+def test_an_engine_that_waits_for_room_says_who_has_it_and_stands_still(shell: Shell) -> None:
+    shell.host(more=", machines: 1")
+    shell.job("count")
+    shell.job("exit 3", "k")
+    with shell.start("run", "j.yaml") as process:
+        shell.reaches("j", "running")
+        assert shell.vmf("suspend", SOFT, "j").returncode == 0
+        process.kill()
+    with shell.start("run", "k.yaml") as waiting:
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline().startswith("vmf: j (job 1) is orphaned, suspended: its engine is gone")
+        assert shell.vmf("rm", "j").returncode == 0
+        assert waiting.wait(30) == 3
+    assert [each.job.name for each in shell.records()] == ["k"]
 
 
 def test_a_held_job_has_no_machine_until_it_is_released(shell: Shell) -> None:

@@ -19,12 +19,15 @@ from vmf.cli.session import Session
 from vmf.errors import Exit
 from vmf.files.console import Typescript
 from vmf.hookspecs import Terminal
+from vmf.state import State
+from vmf.store import Record
 
 LEAVE = b"\x1d"
 """Ctrl-]"""
 PIECE = 1024
 AHEAD_MOST = 64 * 1024
 """Typed and not taken by the guest yet: more is not read."""
+SAVING = frozenset({State.SUSPENDING, State.SAVED})
 PLAIN = "\x1b[0m"
 """Ends colours."""
 
@@ -46,8 +49,16 @@ def act(options: argparse.Namespace) -> int:
         say(f"vmf: at the console of {name}; Ctrl-] leaves it")
         with _raw(keys):
             left = converse(terminal, keys, _screen())
-        say(f"vmf: left the console of {name}, which goes on" if left else f"vmf: the machine of {name} has ended")
+        say(f"vmf: left the console of {name}, which goes on" if left else f"vmf: {_closing(session, guest.record)}")
     return 0
+
+
+def _closing(session: Session, record: Record) -> str:
+    """What it means that the console is closed."""
+    name, now = record.job.name, session.store.get(record.id) or record
+    if now.state in SAVING:
+        return f"the guest of {name} stands still; `vmf resume {name}` has it go on"
+    return f"the machine of {name} has ended"
 
 
 def converse(terminal: Terminal, keys: int | None, show: Callable[[bytes], None]) -> bool:

@@ -6,20 +6,21 @@ import argparse
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 from msgspec import Struct
 
 from vmf.cli.say import say
 from vmf.cli.session import Session
-from vmf.errors import HostLost, JobFault, UsageError
-from vmf.model import Handle, MachineFacts, Placement
+from vmf.errors import HostFault, HostLost, JobFault, UsageError, VmfError
+from vmf.model import Handle, MachineFacts, Placement, Power
 from vmf.plugins import Hypervisor
-from vmf.state import MEANING, State
+from vmf.state import MEANING, STANDS_STILL, State
 from vmf.store import Record
 
 RUNNING = frozenset({State.RUNNING, State.STOPPING})
 """While these last, the guest may answer."""
+STILL = frozenset({Power.PAUSED, Power.SAVED})
 
 
 class Guest(Struct, frozen=True, kw_only=True):
@@ -46,7 +47,9 @@ def reached(session: Session, word: str) -> Iterator[Guest]:
     """
     record, placement = running(session, word)
     with closing(session.hosts), _holding_nothing():
-        yield guest(session, record, placement)
+        here = guest(session, record, placement)
+        with _blaming_the_standstill(here):
+            yield here
 
 
 @contextmanager
@@ -68,6 +71,30 @@ def _holding_nothing() -> Iterator[None]:
         raise UsageError(fault.brief, hint=fault.hint) from fault
 
 
+@contextmanager
+def _blaming_the_standstill(guest: Guest) -> Iterator[None]:
+    """What fails while the guest has come to stand still is not its fault."""
+    try:
+        yield
+    except HostLost:
+        raise
+    except VmfError as fault:
+        if not _stands_still(guest):
+            raise
+        name = guest.record.job.name
+        raise UsageError(f"the guest of {name} stands still", hint=_remedy(name)) from fault
+
+
+def _stands_still(guest: Guest) -> bool:
+    with suppress(HostFault):
+        return guest.hypervisor.state(guest.handle).power in STILL
+    return False
+
+
+def _remedy(name: str) -> str:
+    return f"`vmf resume {name}` has it go on"
+
+
 def running(session: Session, word: str) -> tuple[Record, Placement]:
     """The job with this name or id, whose guest runs, and its place.
 
@@ -76,9 +103,11 @@ def running(session: Session, word: str) -> tuple[Record, Placement]:
     """
     record = session.store.find(word)
     if record.state not in RUNNING or record.placement is None:
+        name = record.job.name
+        hint = _remedy(name) if record.state in STANDS_STILL else "`vmf ps` lists all jobs that live"
         raise UsageError(
-            f"{record.job.name} (job {record.id}) is {record.state}: {MEANING[record.state]}",
-            hint="only a guest that runs can be reached; `vmf ps` lists all jobs that live",
+            f"{name} (job {record.id}) is {record.state}: {MEANING[record.state]}",
+            hint=f"only a guest that runs can be reached; {hint}",
         )
     return record, record.placement
 
