@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+import time
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from vmf.errors import HostLost, VmfError
-from vmf.model import Power, Suspend
+from vmf.model import Gap, Power, Suspend
 from vmf.run import stamps
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.orders import Orders
-from vmf.state import Event, Resumed, ResumeFailed, Saved, Suspended, SuspendFailed
+from vmf.state import STANDS_STILL, Event, Resumed, ResumeFailed, Saved, State, Suspended, SuspendFailed
 from vmf.store import Record
-
-_FOUND: Mapping[Power, type[Resumed | Saved]] = MappingProxyType({Power.RUNNING: Resumed, Power.SAVED: Saved})
-"""What a guest whose memory should be in place is found to be: set going by somebody else, or still saved."""
 
 
 class Suspension:
@@ -59,8 +56,10 @@ class Suspension:
             state = self._attempt.look()
             if state.power in GONE:
                 return ended(state)
-            if found := _FOUND.get(state.power):
-                return found()
+            if state.power is Power.RUNNING:  # somebody else has set it going
+                return self._resumed()
+            if state.power is Power.SAVED:
+                return Saved()
             self._attempt.wait(POLL_SECONDS)
         return None
 
@@ -82,7 +81,15 @@ class Suspension:
             raise
         except VmfError as fault:
             return ResumeFailed(reason=str(fault))
-        return ended(state) if state.power in GONE else Resumed()
+        return ended(state) if state.power in GONE else self._resumed()
+
+    def _resumed(self) -> Resumed:
+        """What the guest has missed since it was to stand still; nothing, if it never did."""
+        entered = self._record().entered
+        still = [entered[state] for state in STANDS_STILL if entered.get(state, 0.0) > entered[State.RUNNING]]
+        if not still:
+            return Resumed()
+        return Resumed(gap=Gap(seconds=time.time() - min(still), clock_set=self._attempt.set_clock()))
 
     def _note(self) -> None:
         """Keep how the files of the saved guest's disks are: whoever did this before was nearer to its last write."""
