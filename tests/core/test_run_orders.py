@@ -10,10 +10,13 @@ from msgspec.structs import replace
 from faults import ALWAYS
 from vmf.files import sparse
 from vmf.hookspecs import hookimpl
-from vmf.model import MachineState, Outcome, Power, Stop
+from vmf.model import MachineState, Outcome, Power, Stop, Suspend
 from vmf.run import Advanced, Console, engine, life
-from vmf.state import Created, State
+from vmf.run.orders import Interrupted, Orders
+from vmf.state import PASSING, Created, HoldAsked, ResumeAsked, State, SuspendAsked
 from vmf.store import own
+
+SUSPEND = SuspendAsked(how=Suspend.SOFT)
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +165,30 @@ def test_a_host_that_is_lost_for_a_moment_fails_no_waiting_job(make, monkeypatch
     (record,) = farm.carry(farm.job("exit 4"))
     assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 4)
     assert farm.remarks()[0] == "waits: farm: no route"
+
+
+def test_wishes_are_heeded_in_their_order_once_each_and_a_hold_goes_first():
+    orders = Orders()
+    for wish in (SUSPEND, ResumeAsked(), HoldAsked()):
+        orders.give(wish=wish)
+    assert [orders.heed(State.RUNNING) for _ in range(4)] == [HoldAsked(), SUSPEND, ResumeAsked(), None]
+
+
+@pytest.mark.parametrize(
+    ("state", "later"),
+    [(State.SUSPENDING, SUSPEND), (State.RESUMING, SUSPEND), (State.SAVED, None), (State.IDLE, None)],
+)
+def test_a_wish_without_a_meaning_waits_for_a_state_that_passes_and_is_dropped_in_any_other(state, later):
+    orders = Orders()
+    orders.give(wish=SUSPEND)
+    assert orders.heed(state) is None
+    assert orders.heed(State.RUNNING) == later
+
+
+def test_long_work_is_broken_off_by_a_hold_and_by_no_other_wish():
+    orders = Orders()
+    orders.give(wish=SUSPEND)
+    orders.check()
+    orders.give(wish=HoldAsked())
+    with pytest.raises(Interrupted):
+        orders.check()

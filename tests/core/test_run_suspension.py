@@ -231,9 +231,22 @@ def test_a_job_can_be_held_while_its_guest_stands_still(make, asked):
     assert hypervisor(farm).machines() == ()
 
 
-def test_a_wish_waits_until_it_has_a_meaning_and_the_last_one_counts(make):
+def test_wishes_are_done_in_their_order_and_one_that_means_nothing_is_dropped(make):
     farm = make()
-    when(farm, Created, lambda: [farm.engine.ask(1, each) for each in (HoldAsked(), ResumeAsked(), SOFT)])
-    when(farm, Suspended, lambda: farm.engine.ask(1, ResumeAsked()))
+    when(farm, Created, lambda: [farm.engine.ask(1, each) for each in (HARD, SOFT, ResumeAsked())])
     (record,) = farm.carry(farm.job("sleep 0.2\nexit 3"))
     assert record.verdict.exit_code == 3
+    assert story(farm)[2:-3] == [SuspendAsked, Saved, ResumeAsked, Readmitted, Resumed]
+
+
+def test_a_guest_that_its_host_has_paused_goes_on_when_it_is_asked_to(make):
+    farm = make()
+
+    def pause():
+        hypervisor(farm).suspend(HANDLE, Suspend.SOFT)
+        farm.engine.ask(1, ResumeAsked())
+
+    when(farm, Created, pause)
+    (record,) = farm.carry(farm.job("sleep 0.2\nexit 3"))
+    assert record.verdict.exit_code == 3
+    assert story(farm)[2:-3] == [ResumeAsked, Resumed]
