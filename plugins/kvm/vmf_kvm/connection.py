@@ -41,6 +41,7 @@ from vmf_kvm import (
     network,
     nics,
     restoring,
+    saving,
     snapshots,
     stops,
     system,
@@ -51,7 +52,7 @@ from vmf_kvm.disks import in_place, written
 from vmf_kvm.domain import xml
 from vmf_kvm.faults import ports, sentences
 from vmf_kvm.folder import Folder, beneath
-from vmf_kvm.place import CONSOLE, MEMORY, RESTORE, SOCKET_FOLDERS, Place, Socket
+from vmf_kvm.place import CONSOLE, RESTORE, SOCKET_FOLDERS, WAKING, Place, Socket
 from vmf_kvm.server import Server
 from vmf_kvm.settings import TYPE, DaemonKind
 from vmf_kvm.terminal import Terminal
@@ -114,8 +115,7 @@ class Connection:
         if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
             reason = ends.logged(self.daemon.logs, self._log(machine))
             found = found if reason is None else ended(reason)
-        if found.power is Power.SAVED and not self.folder(machine).has(MEMORY):
-            return MachineState(power=Power.OFF, ending=Ending.KILLED, detail="its memory was thrown away")
+        found = saving.judged(self.folder(machine), found)
         if found.power is not Power.PAUSED:
             return found
         errors, description = self.client.disk_errors(machine), self.client.description(machine)
@@ -184,21 +184,18 @@ class Connection:
         if how is Suspend.SOFT:
             self.client.suspend(machine)
         else:
-            self.client.save(machine, self._place(machine).file(MEMORY))
+            saving.save(self.client, self.folder(machine))
         return self.state(machine)
 
     def resume(self, machine: str) -> MachineState:
-        """Have the guest go on; the file with its memory goes when it does."""
+        """Have the guest go on, from the file with its memory if there is one."""
         if self.state(machine).power is Power.SAVED:
-            self.client.restore(machine, self._place(machine).file(MEMORY))
+            saving.wake(self.client, self.folder(machine))
         else:
             self.client.resume(machine)
         if self.daemon.cgroups:
             self._cap(machine, memory(self.client.description(machine)))
-        state = self.state(machine)
-        if state.power is Power.RUNNING:
-            self.folder(machine).discard(MEMORY)
-        return state
+        return self.state(machine)
 
     def checkpoint(self, machine: str, number: int, report: Report) -> Snapshot:
         """Take memory and disks at one instant, into files of the machine's folder; see `snapshots` for their names."""
@@ -224,7 +221,7 @@ class Connection:
         """Press the power button, or pull the plug, of a guest that is saved as well."""
         if how is Stop.FORCE:
             self.client.force_off(machine)
-            self.folder(machine).discard(MEMORY)
+            saving.forget(self.folder(machine))
         else:
             self.client.ask_off(machine)
         return self.state(machine)
@@ -278,7 +275,7 @@ class Connection:
         making.connect(self.client, machine.nic)
         folder = self.folder(machine.name)
         folder.make()
-        with blaming_job((*sentences(in_place(machine)), *ports(machine.nic))):
+        with blaming_job((*sentences(in_place(machine)), *ports(machine.nic.forwards if machine.nic else ()))):
             with making.laying(machine, place, folder, _qemu_img()):  # takes as long as defining does
                 if not is_defined:
                     self.client.define(machine.name, description)
@@ -310,6 +307,8 @@ class Connection:
         """
         if self.folder(machine).has(RESTORE):
             return False
+        if self.folder(machine).has(WAKING):
+            return True
         if state != DomainState.SHUTOFF:
             return True
         failed = ShutoffReason.FAILED in {reason, ends.logged(self.daemon.logs, self._log(machine))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import CODES
-from vmf.model import MachineNic
+from vmf.model import Forward
 from vmf_kvm import nics
+from vmf_libvirt.described import files as files_of
 from vmf_libvirt.errors import Sentence
 
 _COPY = "get a good copy of the image, and state the format that it has"
@@ -34,6 +35,13 @@ ACCESS = (
     Sentence(words="No such file or directory", code=HoldCode.IMAGE_MISSING, hint="check the image's paths"),
 )
 """Said of any file: of libvirt's log, of QEMU's own program, of the copies that vmf put into the machine's folder."""
+MEMORY = (
+    "load of migration failed",
+    "Not a migration stream",
+    "save image is incomplete",
+    "failed to read qemu header",
+)
+"""What is said of a guest's memory that is not what its machine can go on from."""
 LOCKED = Sentence(
     words="Is another process using the image",
     code=HoldCode.DISK_IN_USE,
@@ -56,9 +64,20 @@ def unopened(path: Path, error: OSError) -> JobFault | HostFault:
     return JobFault(brief, code=code, hint=_HINTS[code])
 
 
-def ports(nic: MachineNic | None) -> Iterator[Sentence]:
-    """Those that blame the ports of this computer that a card's job names; any other port was QEMU's choice."""
-    for forward in nic.forwards if nic else ():
+def memory(hint: str) -> tuple[Sentence, ...]:
+    """Those that blame the file with a guest's memory."""
+    return tuple(Sentence(words=words, code=HoldCode.IMAGE_INVALID, hint=hint) for words in MEMORY)
+
+
+def described(description: str, folder: Path) -> tuple[Sentence, ...]:
+    """All that blame the job, of a machine that libvirt describes so, whose own folder this is."""
+    files = [file for file in files_of(description) if not Path(file).is_relative_to(folder)]
+    return (*sentences(files), *ports(nics.forwarded(description)))
+
+
+def ports(forwards: Iterable[Forward]) -> Iterator[Sentence]:
+    """Those that blame the ports of this computer that a job names; any other port was QEMU's choice."""
+    for forward in forwards:
         if forward.host_port is not None:
             yield Sentence(
                 words=f"Could not set up host forwarding rule '{nics.rule(forward)}'",

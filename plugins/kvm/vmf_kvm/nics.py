@@ -34,6 +34,9 @@ QEMU_MODELS: Mapping[NicModel, str] = MappingProxyType({
 FORWARDED = re.compile(r"^\s*(TCP|UDP)\[HOST_FORWARD\]\s+\d+\s+(\S+)\s+(\d+)\s+\S+\s+(\d+)\s", re.MULTILINE)
 """A line of QEMU's `info usernet`: protocol, address and port of the host, port of the guest."""
 
+RULE = re.compile(r"hostfwd=(tcp|udp):[0-9.]+:([0-9]+)-:([0-9]+)")
+"""What `rule` writes, among other words for QEMU."""
+
 
 def check(nic: MachineNic | None) -> None:
     """Refuse ports of the host that cannot lead to the machine.
@@ -97,6 +100,13 @@ def command_line(domain: ET.Element, nic: MachineNic | None, board: Board) -> No
 def is_user(description: str) -> bool:
     """Whether libvirt's description of a machine has a card that QEMU itself connects."""
     return tree(description).find(f"{{{NAMESPACE}}}commandline") is not None
+
+
+def forwarded(description: str) -> Iterator[Forward]:
+    """The ports that lead to a guest by `command_line`, read off libvirt's description of its machine."""
+    for argument in tree(description).iter(f"{{{NAMESPACE}}}arg"):
+        for protocol, host_port, port in RULE.findall(argument.get("value", "")):
+            yield Forward(protocol=Protocol(protocol), host_port=int(host_port) or None, port=int(port))
 
 
 def forwards(usernet: str) -> Iterator[Address]:

@@ -16,6 +16,8 @@ NVRAM = "nvram"
 """What UEFI keeps between two starts."""
 MEMORY = "memory"
 """The memory of a guest that is saved."""
+WAKING = "waking"
+"""The same, while it is to go on and has not been let go on yet."""
 RESTORE = "restore"
 """The memory of a guest that is to go on from a snapshot, and has not been let go on yet."""
 SOCKET_FOLDERS = ("run", "console")

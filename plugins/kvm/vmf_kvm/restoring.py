@@ -12,7 +12,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from vmf.disks import qcow2
@@ -20,14 +19,14 @@ from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.hookspecs import unreported
 from vmf.model import Access, Machine, Restored
-from vmf_kvm import snapshots
+from vmf_kvm import faults, snapshots
 from vmf_kvm.disks import room
 from vmf_kvm.drives import overlay
 from vmf_kvm.folder import Folder
 from vmf_kvm.place import RESTORE
 from vmf_libvirt import domains
 from vmf_libvirt.client import Client
-from vmf_libvirt.errors import LibvirtFault, Sentence, blaming_job
+from vmf_libvirt.errors import LibvirtFault, blaming_job
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -35,12 +34,7 @@ if TYPE_CHECKING:
 SECONDS = 120
 SPEED = 2**24
 """Bytes of memory that are read in a second at the least; a stream that was made to may keep QEMU busy for ever."""
-_OTHER = "the guest's memory does not fit: go on from another checkpoint"
-CONTENTS = (
-    Sentence(words="load of migration failed", code=HoldCode.IMAGE_INVALID, hint=_OTHER),
-    Sentence(words="Not a migration stream", code=HoldCode.IMAGE_INVALID, hint=_OTHER),
-)
-"""What QEMU says of memory that is not what this machine can go on from."""
+OTHER = "the guest's memory does not fit: go on from another checkpoint"
 
 
 def lay(folder: Folder, machine: Machine, restored: Restored) -> None:
@@ -74,13 +68,23 @@ def restore(client: Client, folder: Folder, memory: str) -> None:
         raise HostFault(f"machine {machine} vanished before it was started")
     client.force_off(machine)  # it has not run: whoever began this was killed
     with _found(folder, memory) as stream:
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(0)
         folder.write(RESTORE, _joined(snapshots.saved(definition), stream), unreported)
-    file = str(folder.path / RESTORE)
-    with blaming_job(CONTENTS), _bounded(client, machine, SECONDS + size / SPEED):
-        client.on(machine, partial(domains.restore, file=file, runs=False))
+    with blaming_job(faults.memory(OTHER)):
+        read(client, folder, RESTORE)
     go_on(client, folder, memory)
+
+
+def read(client: Client, folder: Folder, name: str) -> None:
+    """Have QEMU read a guest's memory from a file as libvirt writes it; the guest stands still then.
+
+    Raises:
+        JobFault: if that takes longer than anything good can.
+        HostFault: if it cannot be done.
+    """
+    with _found(folder, name) as file:
+        size = file.seek(0, os.SEEK_END)
+    with _bounded(client, folder.name, SECONDS + size / SPEED):
+        client.restore(folder.name, str(folder.path / name))
 
 
 def go_on(client: Client, folder: Folder, memory: str) -> None:
@@ -123,7 +127,7 @@ def _bounded(client: Client, machine: str, seconds: float) -> Iterator[None]:
         if not late.is_set():
             raise
         words = f"the guest's memory could not be read within {seconds:.0f} s"
-        raise JobFault(words, code=HoldCode.IMAGE_INVALID, hint=_OTHER) from fault
+        raise JobFault(words, code=HoldCode.IMAGE_INVALID, hint=OTHER) from fault
     finally:
         timer.cancel()
 

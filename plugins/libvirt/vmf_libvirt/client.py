@@ -249,7 +249,7 @@ class Client:
         self.on(machine, domains.resume)
 
     def restore(self, machine: str, file: str) -> None:
-        """Have a guest go on whose memory is in a file, on the machine as it is defined."""
+        """Have a machine, as it is defined, read its guest's memory from a file; the guest stands still then."""
         self.on(machine, functools.partial(domains.restore, file=file))
 
     def undefine(self, machine: str) -> None:

@@ -55,6 +55,12 @@ def disks(description: str) -> tuple[Disk, ...]:
     )
 
 
+def files(description: str) -> tuple[str, ...]:
+    """The files of its disks and drives, with what they lie on, and what it boots from."""
+    booted = (tree(description).findtext(f"os/{name}", "") for name in ("kernel", "initrd"))
+    return (*(layer.file for disk in disks(description) for layer in disk.layers), *filter(None, booted))
+
+
 def memory(description: str) -> int:
     """Bytes of the machine's memory; libvirt tells of KiB."""
     return int(tree(description).findtext("memory", "0")) * KIBIBYTE

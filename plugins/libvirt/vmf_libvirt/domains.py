@@ -128,14 +128,13 @@ def resume(domain: Domain) -> None:
         domain.resume()
 
 
-def restore(domain: Domain, file: str, *, runs: bool = True) -> None:
-    """Have its guest go on from a file with its memory, as it is defined and not as the file says, unless it runs.
+def restore(domain: Domain, file: str) -> None:
+    """Have it read its guest's memory from a file, as it is defined and not as the file says, unless it is in being.
 
-    Without `runs`, its guest stands still at first.
+    The guest stands still then.
     """
-    flag = libvirt.VIR_DOMAIN_SAVE_RUNNING if runs else libvirt.VIR_DOMAIN_SAVE_PAUSED
     try:
-        _link(domain).restoreFlags(file, definition(domain), flag)
+        _link(domain).restoreFlags(file, definition(domain), libvirt.VIR_DOMAIN_SAVE_PAUSED)
     except libvirt.libvirtError:
         if not domain.isActive():
             raise

@@ -5,11 +5,14 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.model import Access, DiskFormat, Forward, Machine, MachineCdrom, MachineDisk, MachineNic, NetworkType
 from vmf_kvm.disks import in_place
-from vmf_kvm.faults import ports, sentences, unopened
+from vmf_kvm.domain import xml
+from vmf_kvm.faults import described, ports, sentences, unopened
+from vmf_kvm.place import Place
 from vmf_libvirt.errors import LibvirtFault, blaming_job
 
 MACHINE = Machine(
@@ -95,8 +98,31 @@ def test_files_are_looked_for_where_the_job_has_them():
 def test_a_port_that_is_taken_blames_the_job_that_names_it(port, held):
     forwards = (Forward(port=22), Forward(port=80, host_port=18080))
     nic = MachineNic(type=NetworkType.USER, mac="02:00:00:00:00:02", forwards=forwards)
-    with pytest.raises(JobFault if held else HostFault) as caught, blaming_job(tuple(ports(nic))):
+    with pytest.raises(JobFault if held else HostFault) as caught, blaming_job(tuple(ports(nic.forwards))):
         raise LibvirtFault(f"qemu: -netdev user: Could not set up host forwarding rule 'tcp:127.0.0.1:{port}-:80'")
     if held:
         found = caught.value.brief, caught.value.code
         assert found == ("tcp port 18080 of this computer is taken", HoldCode.PORT_IN_USE)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("Could not set up host forwarding rule 'tcp:127.0.0.1:18080-:80'", HoldCode.PORT_IN_USE),
+        ("Could not open '/images/big.raw': No such file or directory", HoldCode.IMAGE_MISSING),
+        ("could not open kernel file '/boot/vmlinuz': Permission denied", HoldCode.IMAGE_UNREADABLE),
+        ("Could not open '/host/m1/disk0': No such file or directory", None),
+        ("Could not set up host forwarding rule 'tcp:127.0.0.1:0-:22'", None),
+    ],
+)
+def test_what_blames_the_job_is_read_off_a_machine_that_there_is(line, code):
+    nic = MachineNic(
+        type=NetworkType.USER,
+        mac="02:00:00:00:00:02",
+        forwards=(Forward(port=22), Forward(port=80, host_port=18080)),
+    )
+    place = Place(folder=Path("/host/m1"), sockets=Path("/run"))
+    sentences = described(xml(replace(MACHINE, nic=nic), place), place.folder)
+    with pytest.raises(JobFault if code else HostFault) as caught, blaming_job(sentences):
+        raise LibvirtFault(line)
+    assert getattr(caught.value, "code", None) == (code or 0)
