@@ -109,6 +109,7 @@ class Life:
         pause, faults = 0.0, 0
         self._hosts.wake(self.record.machine, self.orders.wake)
         while not (self.record.ended or self.record.state in WANTS_ROOM or self.orders.leave):
+            self.orders.wake.clear()
             try:
                 event = self.orders.mourn() or ACTIONS[self.record.state](self)
             except HostFault as fault:
@@ -276,7 +277,6 @@ class Life:
 
     def _rest(self, fault: HostFault, seconds: float) -> None:
         """Wait before a host is asked again; an order cuts it short, and one to force gives the host up."""
-        self.orders.wake.clear()
         if self.orders.force:
             self._remark(f"{fault.brief}; nothing can be forced now, the job is left as it is, to be adopted")
             self.orders.give(leave=True)

@@ -1,0 +1,169 @@
+"""A job whose machine or host has died goes on from what was kept of it, and never for ever."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from farm import FARM
+from vmf.model import Checkpoint, Outcome, Stop, Suspend, Why
+from vmf.run import Advanced, engine
+from vmf.run.life import FALLS_MOST
+from vmf.state import (
+    CheckpointAsked,
+    Checkpointed,
+    Created,
+    FellBack,
+    HostDied,
+    RestoreFailed,
+    State,
+    StopAsked,
+    SuspendAsked,
+    Suspended,
+    VacateAsked,
+)
+from vmf.testing import snapshots
+from vmf.testing.world import World
+
+ASKED = CheckpointAsked(why=Why.OWNER)
+YARD = replace(FARM, name="yard")
+SCRIPT = "sleep 0.3\nwrite out.txt made\nexit 3"
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    monkeypatch.setattr(engine, "ROOM_SECONDS", 0.02)
+
+
+def kept(farm, script=SCRIPT):
+    return replace(farm.job(script), checkpoint=Checkpoint(on_eviction=True))
+
+
+def when(farm, event, do, *, times=1):
+    left = [do] * times
+
+    def watch(notice):
+        if isinstance(notice, Advanced) and isinstance(notice.event, event) and left:
+            left.pop()()
+
+    farm.watch(watch)
+
+
+def world(farm, host=FARM):
+    return World(farm.store.home.host(host.name))
+
+
+def kill(farm):
+    (machine,) = world(farm).names()
+    world(farm).stop(machine, Stop.FORCE)
+
+
+def story(farm):
+    return [type(each.event) for each in farm.store.history(1)]
+
+
+def test_a_guest_that_dies_goes_on_from_its_checkpoint(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, Checkpointed, lambda: kill(farm))
+    (record,) = farm.carry(kept(farm))
+    assert (record.state, record.verdict.exit_code, record.attempt) == (State.COMPLETED, 3, 2)
+    assert (record.folder / "out.txt").read_text() == "made\n"
+    assert FellBack in story(farm)
+    assert [each.checkpoint for each in record.gaps] == [1]
+
+
+def test_without_a_checkpoint_its_death_is_the_jobs_end(make):
+    farm = make()
+    when(farm, Created, lambda: kill(farm))
+    (record,) = farm.carry(kept(farm))
+    assert (record.verdict.outcome, record.attempt) == (Outcome.KILLED, 1)
+
+
+def test_one_that_dies_again_and_again_is_given_up(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, Checkpointed, lambda: when(farm, Created, lambda: kill(farm), times=9))
+    when(farm, Checkpointed, lambda: kill(farm))
+    (record,) = farm.carry(kept(farm, "hang"))
+    assert (record.verdict.outcome, record.attempt) == (Outcome.KILLED, 1 + FALLS_MOST)
+
+
+def test_a_job_outlives_its_host(make):
+    """Nobody but its owner can know that the host is off; should it come back, the old machine does not run beside."""
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+
+    def lose():
+        farm.fault("state", "lost", "no route", times=10**6)
+        farm.engine.ask(1, HostDied())
+
+    when(farm, Checkpointed, lose)
+    (record,) = farm.carry(kept(farm), hosts=(FARM, YARD))
+    assert (record.verdict.exit_code, record.placement.host.name, record.attempt) == (3, "yard", 2)
+    assert world(farm).names() == ("vmf-1-1",)
+    farm.fault("state", "lost", "no route", times=0)
+    farm.carry(farm.job("exit 0", name="other"))
+    assert world(farm).names() == ()
+    assert farm.store.strays("farm") == ()
+
+
+def test_without_a_checkpoint_the_job_begins_anew_elsewhere(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, HostDied()))
+    (record,) = farm.carry(farm.job(SCRIPT), hosts=(FARM, YARD))
+    assert (record.verdict.exit_code, record.placement.host.name, record.gaps) == (3, "yard", ())
+
+
+@pytest.mark.parametrize("how", [Suspend.SOFT, Suspend.HARD])
+def test_what_stood_still_on_a_dead_host_begins_anew(make, how):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, SuspendAsked(how=how)))
+    when(farm, SuspendAsked, lambda: farm.engine.ask(1, HostDied()))
+    (record,) = farm.carry(farm.job(SCRIPT), hosts=(FARM, YARD))
+    assert (record.verdict.exit_code, record.placement.host.name) == (3, "yard")
+
+
+def test_a_job_that_was_to_end_ends_with_its_host(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.stop(force=False))
+
+    def lose():
+        farm.fault("shut_down", "lost", "no route", times=10**6)
+        farm.engine.ask(1, HostDied())
+
+    when(farm, StopAsked, lose)
+    (record,) = farm.carry(farm.job("hang"), hosts=(FARM, YARD))
+    assert (record.state, record.verdict.outcome, record.attempt) == (State.REMOVED, Outcome.STOPPED, 1)
+
+
+def test_a_job_goes_back_to_the_host_that_it_has_left_if_no_other_ever_fits(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, VacateAsked()))
+    small = replace(YARD, memory=2**20)
+    (record,) = farm.carry(kept(farm), hosts=(FARM, small))
+    assert (record.verdict.exit_code, record.placement.host.name, record.attempt) == (3, "farm", 2)
+
+
+def test_what_no_host_can_go_on_from_is_given_up_and_said(make, monkeypatch):
+    farm = make()
+
+    def age():
+        monkeypatch.setattr(snapshots, "PLATFORM", replace(snapshots.PLATFORM, version="2"))
+        farm.engine.ask(1, VacateAsked())
+
+    when(farm, Created, age)
+    (record,) = farm.carry(kept(farm))
+    (event,) = (each.event for each in farm.store.history(1) if isinstance(each.event, RestoreFailed))
+    assert "goes on with version 2 or a newer one, host has 1" in event.reason
+    assert (record.verdict.exit_code, record.gaps) == (3, ())
+
+
+def test_what_a_guest_missed_while_it_stood_still_is_told(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, SuspendAsked(how=Suspend.SOFT)))
+    when(farm, Suspended, lambda: world(farm).resume("vmf-1-1"))
+    (record,) = farm.carry(farm.job(SCRIPT))
+    (gap,) = record.gaps
+    assert (gap.checkpoint, gap.clock_set) == (None, False)
+    assert gap.seconds > 0
