@@ -191,7 +191,7 @@ _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = Map
     SuspendAsked: lambda _, event: {"suspend": event.how},
     Saved: lambda *_: {"suspend": Suspend.HARD},
     Resumed: lambda record, event: {"suspend": None, "rested": {}, **_missed(record, event)},
-    ResumeFailed: lambda *_: {"suspend": Suspend.SOFT},
+    ResumeFailed: lambda record, _: {"suspend": record.suspend or Suspend.SOFT},
     CheckpointAsked: _counted,
     VacateAsked: _counted,
     Checkpointed: _kept,
