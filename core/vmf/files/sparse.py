@@ -128,7 +128,7 @@ def _copy_piece(stream: IO[bytes], target: IO[bytes], start: int, size: int) -> 
 def _copy_read(stream: IO[bytes], target: IO[bytes], report: Report) -> None:
     done = 0
     while piece := stream.read(GRAIN):
-        if piece.count(0) < len(piece):
+        if not _ZEROS.startswith(piece):
             target.seek(done)
             target.write(piece)
         done += len(piece)
