@@ -14,8 +14,8 @@ from vmf.disks import qcow2
 from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.hookspecs import Report, unreported
-from vmf.model import DiskFormat, Platform, Snapshot
-from vmf_kvm import folding, media, snapshots
+from vmf.model import DiskFormat, Snapshot
+from vmf_kvm import folding, media, platforms, snapshots
 from vmf_kvm.folder import Folder
 from vmf_kvm.overlays import Overlay
 from vmf_kvm.snapshots import Own
@@ -46,13 +46,11 @@ SENTENCES = (
 T = TypeVar("T")
 
 
-def take(
-    client: Client, folder: Folder, number: int, report: Report, *, platform: Callable[[str], Platform], program: str
-) -> Snapshot:
+def take(client: Client, folder: Folder, number: int, report: Report, *, program: str) -> Snapshot:
     """Take a snapshot with this number, which no other one of the machine has or had; its guest goes on.
 
-    What the guest changes from then on goes into new layers, which `program`, qemu-img, makes. `platform` reads what
-    libvirt says of the machine. What `report` raises breaks it off.
+    What the guest changes from then on goes into new layers, which `program`, qemu-img, makes. What `report` raises
+    breaks it off.
 
     Raises:
         JobFault: if the machine cannot be taken as it is.
@@ -61,7 +59,7 @@ def take(
     _running(client, folder.name)
     description = client.description(folder.name)
     snapshots.check(description, folder.path)
-    made_on = platform(description)
+    platform = platforms.made_on(client, description)
     owned = snapshots.owned(description, folder.path)
     for own in owned:
         _check(folder, own)
@@ -81,7 +79,7 @@ def take(
         folding.sweep(client, folder)
         raise
     return Snapshot(
-        platform=made_on,
+        platform=platform,
         stopped=stopped,
         memory=memory,
         nvram=nvram,

@@ -40,6 +40,7 @@ from vmf_kvm import (
     media,
     network,
     nics,
+    platforms,
     restoring,
     saving,
     snapshots,
@@ -54,11 +55,11 @@ from vmf_kvm.faults import ports, sentences
 from vmf_kvm.folder import Folder, beneath
 from vmf_kvm.place import CONSOLE, RESTORE, SOCKET_FOLDERS, WAKING, Place, Socket
 from vmf_kvm.server import Server
-from vmf_kvm.settings import TYPE, DaemonKind
+from vmf_kvm.settings import DaemonKind
 from vmf_kvm.terminal import Terminal
 from vmf_libvirt import networks
 from vmf_libvirt.client import Client
-from vmf_libvirt.described import macs, memory, version
+from vmf_libvirt.described import macs, memory
 from vmf_libvirt.errors import blaming_job
 from vmf_libvirt.states import DomainState, PausedReason, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
@@ -199,14 +200,7 @@ class Connection:
 
     def checkpoint(self, machine: str, number: int, report: Report) -> Snapshot:
         """Take memory and disks at one instant, into files of the machine's folder; see `snapshots` for their names."""
-        return checkpoints.take(
-            self.client,
-            self.folder(machine),
-            number,
-            report,
-            platform=partial(snapshots.platform, type_=TYPE, version=version(self.client.versions()["qemu"])),
-            program=_qemu_img(),
-        )
+        return checkpoints.take(self.client, self.folder(machine), number, report, program=_qemu_img())
 
     def fold(self, machine: str) -> MachineState:
         """Leave nothing of snapshots but what the guest has changed.
@@ -268,6 +262,8 @@ class Connection:
         self.client.cap(machine, memory=size + OVERHEAD)
 
     def _make(self, machine: Machine, *, is_defined: bool) -> None:
+        if machine.restored:
+            platforms.check(self.client, machine.restored.platform, machine.accelerator)
         devices = usable.check_files(in_place(machine), self.daemon.account, written=written(machine))
         usable.check_shares(machine.shares, self.daemon.account)
         place = self._place(machine.name, devices=devices)

@@ -108,7 +108,8 @@ def _cpu(domain: ET.Element, machine: Machine, kind: Kind) -> None:
     if not model:
         ET.SubElement(domain, "cpu", mode=kind.cpu)
         return
-    cpu = ET.SubElement(domain, "cpu", mode="custom", match="exact", check="none")
+    # partial: a host whose processors lack something of the model refuses, and does not leave that out in silence
+    cpu = ET.SubElement(domain, "cpu", mode="custom", match="exact", check="partial")
     _text(cpu, "model", model, fallback="forbid")
 
 

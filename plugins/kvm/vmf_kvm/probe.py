@@ -12,6 +12,7 @@ from typing import TypeAlias
 from vmf.errors import HostLost, SetupError, VmfError
 from vmf.files import programs
 from vmf.model import Facts, Host, Image
+from vmf_kvm import platforms
 from vmf_kvm.account import Account
 from vmf_kvm.connection import Connection
 from vmf_kvm.settings import DaemonKind, settings
@@ -43,7 +44,8 @@ def probe(
     versions["vmf-kvm"] = version("vmf-kvm")
     barrier = closed(kvm, connection.daemon.account)
     memory, cpus = _memory(), len(os.sched_getaffinity(0))
-    hardware = (_cpu(), f"cpus {cpus}", f"memory {memory}", _device(kvm, barrier))
+    vendor, model = platforms.vendor(), platforms.said("model name")
+    hardware = (f"{vendor} {model or 'unknown cpu'}", f"cpus {cpus}", f"memory {memory}", _device(kvm, barrier))
     missing = {**networkless(host), **uefiless(connection)}
     identity = _identity(versions, (*hardware, *(f"no {each}: {why}" for each, why in missing.items())), proof)
     if known is not None and known.identity == identity:
@@ -61,6 +63,8 @@ def probe(
         arch=os.uname().machine,
         accelerator="tcg" if note else "kvm",
         note=note,
+        version=versions["qemu"],
+        vendor=vendor,
         versions=versions,
         missing=missing,
     )
@@ -133,12 +137,6 @@ def _device(kvm: Path, barrier: str) -> str:
     except OSError:
         return "no kvm"
     return f"kvm {device.st_rdev:x} {device.st_mode:o} {'closed' if barrier else 'open'}"
-
-
-def _cpu() -> str:
-    """The first processor's model; processors beyond it are not even read."""
-    with Path("/proc/cpuinfo").open() as lines:
-        return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown cpu")
 
 
 def _memory() -> int:

@@ -11,7 +11,8 @@ import io
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from vmf.disks import qcow2
@@ -26,6 +27,7 @@ from vmf_kvm.folder import Folder
 from vmf_kvm.place import RESTORE
 from vmf_libvirt import domains
 from vmf_libvirt.client import Client
+from vmf_libvirt.described import macs
 from vmf_libvirt.errors import LibvirtFault, blaming_job
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 SECONDS = 120
 SPEED = 2**24
 """Bytes of memory that are read in a second at the least; a stream that was made to may keep QEMU busy for ever."""
+ANNOUNCE = '{"execute": "announce-self", "arguments": {"initial": 50, "max": 550, "rounds": 5, "step": 100}}'
+"""What makes QEMU say so for each card, and ask its guest to; rounds, and milliseconds between them."""
 OTHER = "the guest's memory does not fit: go on from another checkpoint"
 
 
@@ -91,7 +95,15 @@ def go_on(client: Client, folder: Folder, memory: str) -> None:
     """Let a guest go on whose memory QEMU has read."""
     folder.discard(RESTORE)
     client.resume(folder.name)
+    announce(client, folder.name)
     folder.discard(memory)
+
+
+def announce(client: Client, machine: str) -> None:
+    """Have a network learn where the guest is now; QEMU did so when it read the memory, but nobody may have heard."""
+    if macs(client.description(machine)):
+        with suppress(LibvirtFault):  # packets to it are lost for a while then
+            client.on(machine, partial(domains.query, command=ANNOUNCE))
 
 
 def _check(folder: Folder, name: str) -> None:

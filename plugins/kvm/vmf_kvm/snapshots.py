@@ -11,15 +11,13 @@ import re
 import struct
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.model import DiskFormat, Platform, Slice
+from vmf.model import DiskFormat, Slice
 from vmf_kvm.disks import chain
-from vmf_kvm.domain import KINDS
 from vmf_kvm.overlays import Overlay
 from vmf_libvirt.described import Disk, Layer, disks, tree
 
@@ -35,7 +33,6 @@ OVERLAYS = re.compile(r"(disk[0-9]{1,3})(?:[.-][0-9]+)?")
 MEMORY = re.compile(r"memory-[0-9]+")
 NODE = re.compile(r"libvirt-([0-9]+)-[a-z-]+")
 """What libvirt calls files that QEMU has open: the number is its own, see `indexes`."""
-ACCELERATORS: Mapping[str, str] = MappingProxyType({kind.type: name for name, kind in KINDS.items()})
 
 HEADER = struct.Struct("<16s5I56x")
 """Of libvirt's files with a guest's memory: magic, version, bytes of XML that follow, whether it runs, compression,
@@ -163,29 +160,6 @@ def rechained(definition: str, chains: Mapping[str, tuple[Layer, ...]]) -> str:
             driver.set("type", layers[0].format)
             chain(element, layers, devices)
     return ET.tostring(root, encoding="unicode")
-
-
-def platform(description: str, *, type_: str, version: str) -> Platform:
-    """What the memory of a machine that runs is made on.
-
-    Raises:
-        JobFault: if its processor is that of its host.
-    """
-    root = tree(description)
-    os, cpu = root.find("os/type"), root.findtext("cpu/model")
-    if os is None or cpu is None:
-        raise JobFault(
-            "its processor is its host's, which no other host has",
-            code=HoldCode.REFUSED,
-            hint="make the machine a portable one",
-        )
-    return Platform(
-        type=type_,
-        accelerator=ACCELERATORS.get(root.get("type", ""), ""),
-        version=version,
-        machine=os.get("machine", ""),
-        cpu=cpu,
-    )
 
 
 def nvram(description: str) -> str:

@@ -55,6 +55,12 @@ def disks(description: str) -> tuple[Disk, ...]:
     )
 
 
+def machine_types(capabilities: str) -> frozenset[str]:
+    """The types of machine that a hypervisor knows, as it says what it can: its exact words, and short ones."""
+    found = list(tree(capabilities).iterfind("guest/arch/machine"))
+    return frozenset({*(each.text or "" for each in found), *(each.get("canonical", "") for each in found)})
+
+
 def files(description: str) -> tuple[str, ...]:
     """The files of its disks and drives, with what they lie on, and what it boots from."""
     booted = (tree(description).findtext(f"os/{name}", "") for name in ("kernel", "initrd"))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
 from vmf.files import programs
 from vmf.model import File, Host, Image, Networks
-from vmf_kvm import account
+from vmf_kvm import account, platforms
 from vmf_kvm import probe as probing
 from vmf_kvm.account import Account
 from vmf_kvm.probe import UNPROVED, closed, networkless
@@ -66,6 +66,7 @@ def never(_connection, _image):
 def test_kvm_that_is_proved_is_used(kvm, proof):
     facts = probe(connection(), None, proof, prove=works, kvm=kvm)
     assert (facts.accelerator, facts.note) == ("kvm", "")
+    assert (facts.version, facts.vendor) == ("7.2.22", platforms.vendor())
 
 
 def test_kvm_that_opens_and_hangs_is_not_used(kvm, proof):

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.model import DiskFormat, Platform, Slice
+from vmf.model import DiskFormat, Slice
 from vmf_kvm import snapshots
 from vmf_libvirt.described import Layer, disks
 
@@ -92,17 +92,6 @@ def test_layers_that_are_merged_are_in_the_definition_no_more():
 
 def test_a_chain_of_another_disk_changes_nothing():
     assert snapshots.rechained(LIVE, {"vdz": (layer("disk9"),)}) == ""
-
-
-def test_what_a_machine_runs_on_is_told_in_the_exact_words():
-    found = snapshots.platform(LIVE, type_="kvm", version="7.2.22")
-    assert found == Platform(type="kvm", accelerator="tcg", version="7.2.22", machine="pc-q35-7.2", cpu="Nehalem")
-
-
-def test_a_processor_that_no_other_host_has_cannot_be_kept():
-    own = LIVE.replace("<model fallback='forbid'>Nehalem</model>", "")
-    with pytest.raises(JobFault, match="its processor is its host's"):
-        snapshots.platform(own, type_="kvm", version="7.2.22")
 
 
 @pytest.mark.parametrize(
