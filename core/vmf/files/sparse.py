@@ -18,6 +18,8 @@ BLOCK = 512
 """The kernel's unit of what a file takes, in bytes."""
 GRAIN = 2**16
 """The smallest hole that is made of zeros."""
+STREAMED = 2**20
+"""What is read at once of what is no plain file, which may be slow."""
 _ZEROS = bytes(PIECE)
 
 
@@ -127,10 +129,12 @@ def _copy_piece(stream: IO[bytes], target: IO[bytes], start: int, size: int) -> 
 
 def _copy_read(stream: IO[bytes], target: IO[bytes], report: Report) -> None:
     done = 0
-    while piece := stream.read(GRAIN):
-        if not _ZEROS.startswith(piece):
-            target.seek(done)
-            target.write(piece)
+    while piece := stream.read(STREAMED):
+        for start in range(0, len(piece), GRAIN):
+            grain = piece[start : start + GRAIN]
+            if not _ZEROS.startswith(grain):
+                target.seek(done + start)
+                target.write(grain)
         done += len(piece)
         report(done, 0)
     target.truncate(done)
