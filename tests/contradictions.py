@@ -129,6 +129,7 @@ WRONG = [
     ("VMF213", disks(OWN, replace(IN_PLACE, file=THERE)), [("disks", 1, "access")]),
     ("VMF214", disks(replace(OWN, access=Access.IN_PLACE), OWN), [("disks", 0, "file"), ("disks", 1, "file")]),
     ("VMF214", disks(IN_PLACE), [("disks", 0, "file")]),
+    ("VMF228", replace(disks(DISK, IN_PLACE), checkpoint=EVICTED), [("disks", 1, "access")]),
     (
         "VMF215",
         job(arguments=("a",), env={"A": "b"}, secrets={"S": HERE}, results=Results(files=("a",))),
@@ -241,6 +242,7 @@ RIGHT = [
     ("VMF213", disks(IN_PLACE)),
     ("VMF213", disks(Disk(file=THERE))),
     ("VMF214", disks(OWN, OWN, DISK)),
+    ("VMF228", replace(disks(DISK), checkpoint=EVICTED)),
     ("VMF214", disks(replace(OWN, access=Access.IN_PLACE))),
     ("VMF215", job(run="x", arguments=("a",), env={"A": "b"}, secrets={"S": HERE}, results=Results(files=("a",)))),
     ("VMF215", job()),

@@ -17,7 +17,7 @@ from vmf import cli, hookspecs, spec
 from vmf.classad import World
 from vmf.errors import Refused
 from vmf.match import match
-from vmf.model import Checkpoint, Disk, Facts, File, Host, Image, Job, Machine, Offer
+from vmf.model import Disk, Facts, File, Host, Image, Job, Machine, Offer
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.result import Result
 from vmf.run import life
@@ -200,8 +200,8 @@ def test_every_row_has_its_field(page):
 
 def test_a_field_that_no_host_has_is_refused_as_is_shown(tmp_path):
     """The very words of the page, of a host that can all that those of type kvm can."""
-    image, checkpoint = Image(name="i", kernel=File(path=tmp_path)), Checkpoint(on_eviction=True)
-    job = Job(name="hello", memory=2**28, image=image, checkpoint=checkpoint)
+    image = Image(name="i", kernel=File(path=tmp_path))
+    job = Job(name="hello", memory=2**28, image=image, priority=1)
     facts = Facts(identity="", memory=2**34, cpus=4, arch="x86_64", accelerator="tcg")
     offer = Offer(host=Host(name="local", type="kvm"), facts=facts, capabilities=tuple(ABILITIES))
     (rejected,) = match(job, [offer], world=World()).rejected

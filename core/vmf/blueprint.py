@@ -24,6 +24,7 @@ from vmf.model import (
     NetworkType,
     Placement,
     Protocol,
+    Reboot,
     bus_of,
 )
 
@@ -68,9 +69,14 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
         agent=job.agent,
         vnc=job.vnc,
         limits=host.limits,
-        reboots=job.run is None,  # a job with a script is not run twice
+        reboots=_reboots(job),
         portable=job.checkpoint is not None,
     )
+
+
+def _reboots(job: Job) -> bool:
+    """Whether a reboot goes on; a script is not run twice unless its owner says so."""
+    return job.run is None if job.reboot is None else job.reboot is Reboot.CONTINUE
 
 
 def _growth(job: Job, host: Host) -> int | None:

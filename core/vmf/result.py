@@ -165,7 +165,7 @@ def judge(*, contract: bool, stopped: bool, ending: Ending, word: Word, limit: s
 
 
 def is_accident(found: Verdict, *, ending: Ending, word: Word) -> bool:
-    """Whether an attempt ended against the will of all: its guest had not finished, and nobody had asked for the end."""
+    """Whether an attempt ended by nobody's will: its guest had not finished, and nobody had asked for that."""
     willed = found.outcome in {Outcome.LIMIT, Outcome.STOPPED} or ending is Ending.SHUTDOWN
     return word.said is not Said.ALL and not willed
 

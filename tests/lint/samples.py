@@ -216,6 +216,11 @@ CONTRADICTIONS = (
         f"{job('disks: [{file: data.raw, access: «in-place|snapshot»}]')}---\n"
         f"{job('disks: [{file: →data.raw}]', name='k')}",
     ),
+    Sample(
+        "VMF228",
+        "a checkpoint of what is written in place",
+        job("checkpoint: {on_eviction: true}", "disks: [{file: data.raw, access: →«in-place|snapshot»}]"),
+    ),
     Sample("VMF251", "a transport without an address", host("→connection: {transport: ssh«|, address: h»}")),
     Sample("VMF251", "an address without a transport", host("connection: {«|transport: ssh, »address: →h}")),
     Sample("VMF252", "a connection without a cipher", host("connection: {transport: →tcp, address: «h|localhost»}")),

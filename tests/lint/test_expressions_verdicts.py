@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from vmf.ads import host_ad, job_ad
-from vmf.ads.tables import ENDED, HOST, JOB
+from vmf.ads.tables import ENDED, HOST, JOB, KEPT
 from vmf.classad import Match, parse, parse_ad
 from vmf.classad.operators import truth
 from vmf.errors import HoldCode
@@ -152,6 +152,6 @@ def test_the_attributes_of_ads_have_the_types_that_are_reckoned_with():
             name: str if issubclass(kind, str) else kind for name, kind in types.items()
         }
     assert {name.lower() for name in (*host, *job)} >= ALWAYS
-    named = {each.name.lower() for table in (JOB, ENDED, HOST) for each in table} - {"start", "requirements"}
+    named = {each.name.lower() for table in (JOB, KEPT, ENDED, HOST) for each in table} - {"start", "requirements"}
     assert named == set(TYPES)
     assert named <= {*spelt(Job), *spelt(Host)}

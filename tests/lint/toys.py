@@ -37,7 +37,9 @@ TOY = HypervisorType(
 )
 WORDS = HypervisorType(type="words", api=API, version="1")
 _VERBS = {
-    name: staticmethod(verb) for name, verb in vars(fake).items() if hasattr(verb, "vmf_impl") and name not in OPTIONAL
+    name: staticmethod(verb)
+    for name, verb in vars(fake).items()
+    if hasattr(verb, "vmf_impl") and (name not in OPTIONAL or not set(OPTIONAL[name]).isdisjoint(_ABLE))
 }
 
 

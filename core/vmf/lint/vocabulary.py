@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from vmf.ads import abilities, has
-from vmf.ads.tables import ENDED, HOST, tree
+from vmf.ads.tables import ENDED, HOST, KEPT, tree
 from vmf.ads.tables import JOB as JOB_TABLE
 from vmf.classad import ClassAdSyntaxError, Node, Scalar, fold
 from vmf.classad.functions import EAGER, LAZY
@@ -183,7 +183,7 @@ def bare(node: Node) -> Node:
 def spelt(kind: type[Job | Host]) -> dict[str, str]:
     """The attributes that vmf itself gives an ad: folded, and as they are written."""
     if kind is Job:
-        names: Iterable[str] = (each.name for table in (JOB_TABLE, ENDED) for each in table)
+        names: Iterable[str] = (each.name for table in (JOB_TABLE, KEPT, ENDED) for each in table)
     else:
         names = (*(each.name for each in HOST), *map(has, (*abilities(Job), *abilities(Host))))
     return {fold(name): name for name in (*names, "Requirements", "Rank")}
@@ -209,9 +209,11 @@ TYPES: Final[Mapping[str, type]] = MappingProxyType(
     )
     | dict.fromkeys(
         _words(
-            "MyType Name Machine Arch VM_Type VM_Accelerator VM_Networking_Types VM_All_Guest_Macs VM_Folders "
-            "VM_Writable_Folders VM_Image_Folders VM_Foreign_Files JobName JobVMType JobVMTypes JobImage JobVMFiles "
-            "JobVMFolders JobVMWritableFolders JobVMNetworkingType JobVM_MACADDR JobOutcome HoldReason HoldReasonCode"
+            "MyType Name Machine Arch VM_Type VM_Accelerator VM_Version VM_Cpu_Vendor VM_Networking_Types "
+            "VM_All_Guest_Macs VM_Folders VM_Writable_Folders VM_Image_Folders VM_Foreign_Files JobName JobVMType "
+            "JobVMTypes JobImage JobVMFiles JobVMFolders JobVMWritableFolders JobVMNetworkingType JobVM_MACADDR "
+            "JobOutcome HoldReason HoldReasonCode JobVMCheckpointType JobVMCheckpointAccelerator "
+            "JobVMCheckpointVersion JobVMCheckpointVendor"
         ),
         str,
     )

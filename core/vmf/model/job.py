@@ -16,6 +16,7 @@ from vmf.model.parts import (
     CloudInit,
     Network,
     NetworkType,
+    Reboot,
     ResultDisks,
     Results,
     Share,
@@ -59,6 +60,10 @@ class Job(Struct, frozen=True, kw_only=True):
     clock: Annotated[
         Clock, Meta(description="What the hardware clock shows: utc or local.", extra={"needs": "clock-{}"})
     ] = Clock.UTC
+    reboot: Annotated[
+        Reboot | None,
+        Meta(description="What a guest's reboot does: continue, or end the job; end for a job with a script."),
+    ] = None
     cdrom: Annotated[Cdrom | None, Meta(description="A CD-ROM beside the one with the script.")] = None
     cloud_init: Annotated[
         CloudInit | None,

@@ -26,6 +26,13 @@ class Clock(StrEnum):
     LOCAL = "local"
 
 
+class Reboot(StrEnum):
+    """What a guest's reboot does."""
+
+    CONTINUE = "continue"
+    END = "end"
+
+
 class Boot(Struct, frozen=True, kw_only=True):
     """How the machine starts; what is not given is the image's, then the host's."""
 
@@ -161,7 +168,7 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     how: Annotated[
         CheckpointHow,
         Meta(
-            description="stopped, or live: the guest goes on meanwhile.",
+            description="live: only on a host whose guests go on meanwhile; stopped: they may stand still.",
             extra={"needs": {CheckpointHow.LIVE: "live-checkpoint"}},
         ),
     ] = CheckpointHow.STOPPED

@@ -178,6 +178,12 @@ RESULT_TWICE = Rule(
     why="A folder is handed over with all that is in it, and what has come once is refused the second time.",
     mend="Name the folder, or what is in it.",
 )
+IN_PLACE_KEPT = Rule(
+    id="VMF228",
+    title="checkpoints of a machine that writes to a disk in place",
+    why="That disk goes on changing once the checkpoint has been taken, and no guest could go on with it from there.",
+    mend="Let the disk be a snapshot, or do without checkpoints.",
+)
 CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",

@@ -174,6 +174,13 @@ def _in_place_twice(job: Job) -> Iterator[Objection]:
             yield Objection(at=("disks", number, "file"), what=what, hint="give each disk a file of its own")
 
 
+def _in_place_kept(job: Job) -> Iterator[Objection]:
+    for number, disk in enumerate(job.disks):
+        if job.checkpoint and disk.access is Access.IN_PLACE:
+            what = "a checkpoint cannot hold what the guest writes here"
+            yield Objection(at=("disks", number, "access"), what=what, hint="use snapshot, or leave `checkpoint:` out")
+
+
 def _unnameable(job: Job) -> Iterator[Objection]:
     images = job.image.disks if job.image else ()
     own = ((("disks", number, "file"), disk) for number, disk in enumerate(job.disks))
@@ -311,6 +318,7 @@ JOB_CHECKS: tuple[Check[Any], ...] = (
     Check(rule=rules.EMPTY_CHECKPOINT, kind=Job, judge=_empty_checkpoint),
     Check(rule=rules.SHARED_IN_PLACE, kind=Job, judge=_shared_in_place),
     Check(rule=rules.IN_PLACE_TWICE, kind=Job, judge=_in_place_twice),
+    Check(rule=rules.IN_PLACE_KEPT, kind=Job, judge=_in_place_kept),
     Check(rule=rules.UNNAMEABLE, kind=Job, judge=_unnameable),
     Check(rule=rules.NO_SCRIPT, kind=Job, judge=_no_script),
     Check(rule=RESERVED, kind=Job, judge=_taken_results),
