@@ -254,7 +254,8 @@ def suspend(connection: Connection, host: Host, handle: Handle, how: Suspend) ->
 def resume(connection: Connection, host: Host, handle: Handle) -> MachineState:
     """Have a guest that was suspended in either way go on where it stood; return when it does.
 
-    One that runs goes on running; one that has ended is told as it is. `HostFault` says that it cannot go on now.
+    One that runs goes on running; one that has ended is told as it is. Raises `HostFault`, and `JobFault` for something
+    of the job's that is taken or gone by now; either leaves the guest as it was, and it can be tried again.
     """
     raise NotImplementedError
 

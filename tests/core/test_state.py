@@ -45,6 +45,7 @@ from vmf.state import (
     VacateAsked,
     Vacated,
     advance,
+    prospects,
 )
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
@@ -177,6 +178,23 @@ def test_an_event_out_of_place_is_refused_with_both(before, event):
     with pytest.raises(IllegalEvent, match=f"a job that is {before} cannot be ") as raised:
         advance(before, event)
     assert (raised.value.state, raised.value.event) == (before, event)
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "comes"),
+    [
+        (State.SUSPENDING, ResumeAsked, True),
+        (State.RESUMING, SuspendAsked, True),
+        (State.STARTING, SuspendAsked, True),
+        (State.SAVED, SuspendAsked, False),
+        (State.IDLE, SuspendAsked, False),
+        (State.STOPPING, HoldAsked, False),
+        (State.RESUMING, Released, False),
+    ],
+)
+def test_what_has_no_meaning_yet_may_have_one_in_what_comes_by_itself(state, event, comes):
+    assert (state, event) not in TRANSITIONS
+    assert any((later, event) in TRANSITIONS for later in prospects(state)) is comes
 
 
 def test_every_event_has_a_place():
