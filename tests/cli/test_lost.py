@@ -54,3 +54,48 @@ def test_an_orphan_on_a_lost_host_is_removed_once_the_host_is_back(shell: Shell)
     assert shell.vmf("rm", "j").returncode == 0
     assert shell.records() == []
     assert shell.left_behind() == []
+
+
+def test_a_host_that_is_said_to_be_dead_has_its_jobs_go_on_elsewhere(shell: Shell) -> None:
+    """The fake's guest does not end with its host, as one whose link is cut: it is removed when the host is back."""
+    shell.host("yard")
+    shell.job("count")
+    with shell.start("run", "j.yaml", "--set", "checkpoint.on_eviction=true") as process:
+        shell.reaches("j", "running")
+        refused = shell.vmf("host", "dead", "farm", "--hosts", "hosts")
+        assert refused.returncode == 78
+        assert "host farm answers: it is not dead" in refused.stderr
+        assert shell.vmf("checkpoint", "j").returncode == 0
+        for verb in ("connect", "machines"):
+            shell.fault(verb, "lost", "no route", times=ALWAYS)
+        done = shell.vmf("host", "dead", "farm", "--hosts", "hosts")
+        assert (done.returncode, done.stdout) == (0, "j: idle\n"), done.stderr
+        shell.reaches("j", "running")
+        (record,) = shell.records()
+        assert (record.placement.host.name, record.attempt, record.gaps[0].checkpoint) == ("yard", 2, 1)
+        assert shell.vmf("rm", "j").returncode == 0
+        process.communicate(timeout=30)
+    shell.fault("connect", "lost", "no route", times=0)
+    shell.job("exit 0", name="other")
+    assert shell.vmf("run", "other.yaml").returncode == 0
+    assert shell.left_behind() == []
+
+
+def test_an_orphan_of_a_dead_host_goes_on_elsewhere_too(shell: Shell) -> None:
+    shell.host("yard")
+    shell.orphan("sleep 0.3\nexit 3")
+    shell.fault("connect", "lost", "no route", times=ALWAYS)
+    done = shell.vmf("host", "dead", "farm", "--hosts", "hosts", "--format", "json")
+    assert (done.returncode, done.stdout) == (0, '{"job":"j","id":1,"state":"idle"}\n'), done.stderr
+    assert shell.vmf("wait", "j").returncode == 3
+
+
+def test_words_about_dead_hosts_that_mean_nothing_are_told(shell: Shell) -> None:
+    for words, said in (
+        (("dead",), "`vmf host dead` names the hosts that are off"),
+        (("ls", "farm"), "`vmf host ls` names none"),
+        (("dead", "frm"), "no host is called 'frm'"),
+    ):
+        done = shell.vmf("host", *words, "--hosts", "hosts")
+        assert done.returncode == 78
+        assert said in done.stderr

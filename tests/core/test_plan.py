@@ -32,6 +32,7 @@ from vmf.model import (
     NetworkType,
     Placement,
     Protocol,
+    Reboot,
     Results,
     Share,
     Ssh,
@@ -70,6 +71,15 @@ def test_a_job_without_a_script_gets_neither_and_boots_its_disk():
     assert machine.reboots
     assert lines(replace(PLACE, job=job))["boot"] == ("the first disk", "image i")
     assert "changed disks" in lines(replace(PLACE, job=job))["results"][0]
+
+
+@pytest.mark.parametrize(
+    ("run", "reboot", "reboots"),
+    [("true", Reboot.CONTINUE, True), ("true", Reboot.END, False), (None, Reboot.END, False)],
+)
+def test_a_reboot_goes_on_if_the_jobs_owner_says_so(run, reboot, reboots):
+    job = replace(PLACE.job, run=run, reboot=reboot)
+    assert blueprint(replace(PLACE, job=job), "m").reboots is reboots
 
 
 def test_every_line_has_its_reason():

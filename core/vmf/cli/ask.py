@@ -55,26 +55,34 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
 
 def ask(options: argparse.Namespace, asking: Asking, wish: Callable[[Record], Wish]) -> int:
     """Have each of the jobs do it, and say so, or what is in the way; the worst exit code."""
-    session, each, asked = Session(options), Each(), list[_Asked]()
-    for word in options.jobs:
+    return ask_each(Session(options), options.jobs, asking, wish, form=options.format)
+
+
+def ask_each(
+    session: Session, jobs: Iterable[str], asking: Asking, wish: Callable[[Record], Wish], *, form: str
+) -> int:
+    """The same for jobs by their names or ids; `form` is `text` or `json`."""
+    each, asked = Each(), list[_Asked]()
+    for word in jobs:
         with each.one():
-            asked.append(_asked(session, session.store.find(word), asking, wish))
+            asked.append(_asked(session, session.store.find(word).id, asking, wish))
     for one in asked:
         with each.one():
             name, state = one.record.job.name, _followed(session, one, asking)
             answer = {"job": name, "id": one.record.id, "state": state}
-            print(msgspec.json.encode(answer).decode() if options.format == "json" else f"{name}: {state}")
+            print(msgspec.json.encode(answer).decode() if form == "json" else f"{name}: {state}")
     return each.exit_code
 
 
-def _asked(session: Session, record: Record, asking: Asking, wish: Callable[[Record], Wish]) -> _Asked:
+def _asked(session: Session, job: int, asking: Asking, wish: Callable[[Record], Wish]) -> _Asked:
     """Have an engine hear what is wanted; that of an orphan is started for it, in the background.
 
     Raises:
         UsageError: if the job cannot, as it is.
     """
-    seen = len(session.store.history(record.id))
-    wanted = wish(able(record, asking.wish, asking.participle))
+    seen = len(session.store.history(job))  # counted first: nothing may happen unseen to what is found
+    record = able(session.store.find(str(job)), asking.wish, asking.participle)
+    wanted = wish(record)
     while ownership := order(session, record, AskJob(job=record.id, wish=wanted)):
         with given_up(ownership):
             now = able(session.store.find(str(record.id)), asking.wish, asking.participle)

@@ -1,4 +1,4 @@
-"""`vmf host ls`: the hosts, what they have and what is free of it; their ads."""
+"""`vmf host`: the hosts, what they have and what is free of it; their ads; and which of them are off for good."""
 
 from __future__ import annotations
 
@@ -9,27 +9,95 @@ from vmf.ads import capacity, host_ad
 from vmf.ads.tables import MANY
 from vmf.classad import Ad
 from vmf.cli.ads import show_ads
+from vmf.cli.ask import Asking, ask_each
+from vmf.cli.each import Each
 from vmf.cli.printed import show, table
+from vmf.cli.say import say
 from vmf.cli.session import Session, add_format, add_hosts, add_long
-from vmf.errors import SetupError
+from vmf.errors import SetupError, UsageError, VmfError
 from vmf.match import Rejection
 from vmf.model import Host, Offer
+from vmf.state import Completed, Failed, Held, HostDied, Removed, Requeued
 from vmf.units import format_size
 
+DEATH = Asking(
+    wish=HostDied,
+    participle="taken off its host",
+    done=(HostDied, Completed, Failed, Held, Removed, Requeued),
+)
 COLUMNS = ("NAME", "TYPE", "ACCELERATOR", "FREE MEMORY", "FREE CPUS", "RUNNING", "MORE", "NETWORK")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf host`."""
-    parser.add_argument("verb", choices=("ls",), metavar="ls", help="list the hosts")
+    parser.description = (
+        "List the hosts; or say that some are dead, which vmf cannot know by itself: their machines run no more, and"
+        " their jobs go on elsewhere, from their last checkpoints or from the beginning. Should such a host come back,"
+        " what it had of them is removed."
+    )
+    parser.add_argument("verb", choices=("ls", "dead"), metavar="ls|dead", help="list the hosts, or say what died")
+    parser.add_argument("names", metavar="HOST", nargs="*", help="with `dead`: the names of hosts that are off")
     add_long(parser, "print the hosts' ads, all that expressions see of them")
     add_hosts(parser)
     add_format(parser)
 
 
 def act(options: argparse.Namespace) -> int:
-    """List the hosts; one that cannot be used is news, not a fault of this command."""
+    """List the hosts, or have jobs leave those that are dead.
+
+    Raises:
+        UsageError: if the words do not go together.
+    """
+    if (options.verb == "dead") != bool(options.names):
+        raise UsageError("`vmf host dead` names the hosts that are off, and `vmf host ls` names none")
     session = Session(options)
+    if options.names:
+        return _bury(session, options)
+    return _list(session, options)
+
+
+def _bury(session: Session, options: argparse.Namespace) -> int:
+    """Have the jobs of dead hosts go on elsewhere; the worst exit code."""
+    each, codes = Each(), [0]
+    for name in options.names:
+        with each.one():
+            jobs = _left_on(session, name)
+            codes.append(ask_each(session, jobs, DEATH, lambda _: HostDied(), form=options.format))
+            if not jobs:
+                say(f"vmf: no job of yours has a machine on host {name}")
+    return max(each.exit_code, *codes)
+
+
+def _left_on(session: Session, name: str) -> tuple[str, ...]:
+    """The ids of the jobs on a host.
+
+    Raises:
+        UsageError: if it is not known, or answers.
+    """
+    placements = [(record, record.placement) for record in session.store.live() if record.placement]
+    there = [(record, placement.host) for record, placement in placements if placement.host.name == name]
+    known = {each.name: each for each in (*session.configured(), *(host for _, host in there))}
+    if name not in known:
+        raise UsageError(f"no host is called {name!r}", hint="`vmf host ls` lists the hosts")
+    if _answers(session, known[name]):
+        raise UsageError(
+            f"host {name} answers: it is not dead", hint="`vmf vacate` has a job leave; else switch the host off first"
+        )
+    return tuple(str(record.id) for record, _ in there)
+
+
+def _answers(session: Session, host: Host) -> bool:
+    try:
+        session.hosts.hypervisor(host).machines()
+    except VmfError:
+        return False
+    finally:
+        session.hosts.close()
+    return True
+
+
+def _list(session: Session, options: argparse.Namespace) -> int:
+    """One that cannot be used is news, not a fault of this command."""
     try:
         found = tuple(_offers(session, session.configured()))
     finally:
