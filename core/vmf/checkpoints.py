@@ -3,6 +3,7 @@
     jobs/ID/checkpoints/NUMBER/checkpoint.json  what it is, with the size and the sum of each of its files
     jobs/ID/checkpoints/NUMBER/memory           the guest's memory, whole
     jobs/ID/checkpoints/NUMBER/results          the results volume, if there is one
+    jobs/ID/checkpoints/NUMBER/console          what the guest had said
     jobs/ID/checkpoints/NUMBER/nvram            what the firmware keeps, if there is any
     jobs/ID/checkpoints/NUMBER/disk0.0, disk0.1 what the guest changed of its first disk, each file on the one before
 
@@ -26,12 +27,12 @@ from vmf.files import sparse
 from vmf.files.access import open_file
 from vmf.files.beside import naming, sync_folder
 from vmf.hookspecs import Report
-from vmf.model import Platform
+from vmf.model import Home, Platform
 from vmf.model.terms import SHA256
 
 MANIFEST = "checkpoint.json"
 MANIFEST_MOST = 2**20
-MEMORY, VOLUME, NVRAM = "memory", "results", "nvram"
+MEMORY, VOLUME, NVRAM, CONSOLE = "memory", "results", "nvram", "console"
 
 
 class Unusable(VmfError):
@@ -181,6 +182,14 @@ def _usable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise Unusable(f"{path}: {error.strerror}") from error
+
+
+def said(home: Home, job: int) -> bytes:
+    """What the guest of a job had said up to the checkpoint that it went on from; nothing, if it began where it is."""
+    try:
+        return home.said(job).read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _sum(data: bytes) -> str:

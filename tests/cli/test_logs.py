@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from shell import Shell, until
 from vmf.cli import logs
+from vmf.model import Home
 
 HOSTILE = "echo \u202edlrow"
 
@@ -55,6 +57,26 @@ def test_of_several_of_a_name_the_latest_speaks_and_the_others_by_their_numbers(
     assert shell.vmf("logs", "-f", "1").stdout == "word 1\n"
 
 
+def test_a_guest_that_has_moved_has_said_all_that_it_said(shell: Shell) -> None:
+    shell.host("yard")
+    shell.job("echo before\nhear\necho after")
+    with shell.start("run", "j.yaml", "--set", "checkpoint.on_eviction=true") as process:
+        shell.reaches("j", "running")
+        until(lambda: shell.vmf("logs", "j").stdout == "before\n", "the guest has spoken")
+        with shell.start("logs", "-f", "j") as following:
+            assert following.stdout.readline() == "before\n"
+            assert shell.vmf("vacate", "j").returncode == 0
+            shell.reaches("j", "running")
+            assert shell.vmf("logs", "j").stdout == "before\n"
+            (folder,) = (shell.home / "hosts/yard/machines").iterdir()
+            with (folder / "keys").open("a") as keys:
+                keys.write("go on\n")
+            out, err = following.communicate(timeout=30)
+        process.communicate(timeout=30)
+    assert (out, err) == ("heard go on\nafter\n", "")
+    assert shell.vmf("logs", "j").stdout == "before\nheard go on\nafter\n"
+
+
 def test_a_long_console_is_followed_without_a_gap(shell: Shell) -> None:
     shell.job("\n".join(["hear", "echo first", *[f"echo {'long ' * 10_000}"] * 3, "echo last"]))
     with shell.start("run", "j.yaml") as process:
@@ -89,7 +111,7 @@ def test_whoever_has_seen_enough_may_close_the_pipe(shell: Shell) -> None:
         assert following.stderr.read() == ""
 
 
-def test_another_try_is_followed_from_its_beginning() -> None:
+def test_another_try_is_followed_from_its_beginning(tmp_path: Path) -> None:
     """What the first machine wrote is no part of the second one's console."""
     consoles = {"vmf-1-1": b"the first try\n", "vmf-1-2": b"the second\n"}
     hypervisor = SimpleNamespace(console=lambda handle, offset: consoles[handle][offset:])
@@ -97,6 +119,7 @@ def test_another_try_is_followed_from_its_beginning() -> None:
     tries = [SimpleNamespace(id=1, ended=False, handle=each, machine=each, placement=farm) for each in consoles]
     later = iter((*tries[1:], None))
     session = SimpleNamespace(
+        home=Home(root=tmp_path),
         hosts=SimpleNamespace(hypervisor=lambda _host: hypervisor),
         store=SimpleNamespace(get=lambda _number: next(later)),
     )
@@ -116,7 +139,7 @@ class Flooding:
         return self.written[offset : offset + 64]
 
 
-def test_a_guest_that_never_stops_is_told_of_as_far_as_it_had_come() -> None:
+def test_a_guest_that_never_stops_is_told_of_as_far_as_it_had_come(tmp_path: Path) -> None:
     flooding = Flooding()
     here = SimpleNamespace(hypervisor=lambda _host: flooding)
     record = SimpleNamespace(
@@ -126,7 +149,7 @@ def test_a_guest_that_never_stops_is_told_of_as_far_as_it_had_come() -> None:
         machine="vmf-1-1",
         placement=SimpleNamespace(host=SimpleNamespace(name="farm")),
     )
-    session = SimpleNamespace(hosts=here, store=SimpleNamespace(get=lambda _number: record))
+    session = SimpleNamespace(home=Home(root=tmp_path), hosts=here, store=SimpleNamespace(get=lambda _number: record))
     told: list[bytes] = []
     logs.follow(session, record, told.append, on=False)
     assert b"".join(told).startswith(b"the first word\nand on\n")

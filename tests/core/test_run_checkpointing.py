@@ -96,13 +96,14 @@ def test_it_is_kept_as_often_as_the_job_says(make):
 def test_a_job_that_leaves_its_host_goes_on_elsewhere_as_if_nothing_had_been(make):
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, VacateAsked()))
-    job = kept(farm, "write early.txt kept\nsleep 0.5\nwrite out.txt made\nexit 3")
+    job = kept(farm, "echo before\nsleep 0.5\necho after\nwrite out.txt made\nexit 3")
     (record,) = farm.carry(job, hosts=SITES)
     assert (record.state, record.verdict.exit_code, record.attempt) == (State.COMPLETED, 3, 2)
     assert story(farm)[2:7] == [VacateAsked, Checkpointed, Vacated, Placed, Created]
     hosts = [each.event.host for each in farm.store.history(1) if isinstance(each.event, Placed)]
     assert sorted(hosts) == ["barn", "farm"]
     assert (record.folder / "out.txt").read_text() == "made\n"
+    assert (record.folder / "console.log").read_text() == "before\nafter\n"
 
 
 def test_a_job_without_checkpoints_begins_anew(make):

@@ -5,7 +5,7 @@ from vmf.run.follower import CHUNKS, Follower
 
 def follower(console: bytes, piece: int):
     told = []
-    return Follower(lambda offset: console[offset : offset + piece], told.append, told.append), told
+    return Follower(lambda offset: console[offset : offset + piece], told.append, told.append, before=bytes), told
 
 
 def test_it_passes_on_what_is_new_and_once_only():

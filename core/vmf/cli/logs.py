@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from math import inf
 
+from vmf.checkpoints import said
 from vmf.cli.guest import add_job, guest
 from vmf.cli.printed import refuse_terminal
 from vmf.cli.session import Session
@@ -53,11 +54,14 @@ def follow(session: Session, record: Record, write: Callable[[bytes], None], *, 
         OSError: if these cannot be read.
         HostFault: if the host cannot say.
     """
-    machine, offset = "", 0
+    machine, offset, before = "", 0, b""
     now: Record | None = record
     while now is not None and not now.ended:
-        if now.placement is not None:
+        if now.placement is not None and now.handle is not None:
             here = guest(session, now, now.placement)
+            before = said(session.home, now.id)
+            if not machine:
+                write(before)
             machine, offset = now.machine, offset if machine == now.machine else 0  # another try begins anew
             read = partial(here.hypervisor.console, here.handle)
             end = inf if on else _end(read)  # a guest that goes on and on has no last word
@@ -70,7 +74,7 @@ def follow(session: Session, record: Record, write: Callable[[bytes], None], *, 
                 return
             time.sleep(LOOK_SECONDS)
     if now is not None:
-        write(rest(_kept(now), offset if machine in {"", now.machine} else 0))
+        write(rest(_kept(now), len(before) + offset if machine == now.machine else 0))
 
 
 def _end(read: Callable[[int], bytes]) -> int:

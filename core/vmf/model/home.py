@@ -40,6 +40,10 @@ class Home(Struct, frozen=True):
         """What one job can go on from."""
         return self.job(number) / "checkpoints"
 
+    def said(self, number: int) -> Path:
+        """The console of one job's guest up to the checkpoint that it went on from, if it did."""
+        return self.job(number) / "console"
+
     def host(self, name: str) -> Path:
         """What a hypervisor plugin keeps for one host."""
         return self.root / "hosts" / name

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from vmf.checkpoints import said
 from vmf.errors import HostFault, VmfError
+from vmf.files.beside import naming, replacing
 from vmf.hookspecs import GUEST_CLOCK
-from vmf.model import Ending, Handle, MachineState, Placement, Power
+from vmf.model import Ending, Handle, Home, MachineState, Placement, Power
 from vmf.plugins import Hypervisor
 from vmf.run.follower import Follower
 from vmf.run.hosts import Hosts
@@ -32,6 +34,7 @@ class Attempt:
         self,
         record: Callable[[], Record],
         *,
+        home: Home,
         hosts: Hosts,
         orders: Orders,
         tell: Callable[[Notice], None],
@@ -43,7 +46,8 @@ class Attempt:
         self._tell = tell
         self._remark = remark
         self._told = ""
-        self.console = Follower(self._read, self._show, self._miss)
+        self._home = home
+        self.console = Follower(self._read, self._show, self._miss, before=self._said_before)
 
     @property
     def placement(self) -> Placement:
@@ -96,6 +100,19 @@ class Attempt:
     def read_file(self, path: Path) -> IO[bytes]:
         """Open a file that is on the host."""
         return self.hypervisor.read(path)
+
+    def go_on(self, words: bytes) -> None:
+        """Keep what the guest had said before it came here."""
+        path = self._home.said(self._record().id)
+        with naming(path), replacing(path) as file:
+            file.write(words)
+
+    def begin(self) -> None:
+        """Forget what another guest of the job had said."""
+        self._home.said(self._record().id).unlink(missing_ok=True)
+
+    def _said_before(self) -> bytes:
+        return said(self._home, self._record().id)
 
     def _read(self, offset: int) -> bytes:
         return self.hypervisor.console(self.handle, offset)

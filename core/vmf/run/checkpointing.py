@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,9 +11,9 @@ from itertools import count, takewhile
 from pathlib import Path
 
 from vmf import checkpoints, plan
-from vmf.checkpoints import MEMORY, NVRAM, VOLUME, Making, Manifest, Part
+from vmf.checkpoints import CONSOLE, MEMORY, NVRAM, VOLUME, Making, Manifest, Part
 from vmf.errors import HostLost, VmfError
-from vmf.hookspecs import CHECKPOINT, SUSPENDS
+from vmf.hookspecs import CHECKPOINT, SUSPENDS, unreported
 from vmf.model import Home, Kept, Snapshot, Suspend, Why
 from vmf.run.attempt import GONE, Attempt, ended
 from vmf.run.notices import Notice
@@ -78,6 +79,7 @@ class Checkpointing:
     def forget(self) -> None:
         """Remove all that the job could go on from."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._attempt.begin()
 
     def checkpoint(self) -> Event | None:
         """Keep memory and disks; the guest goes on. None if the job is to be left."""
@@ -132,6 +134,7 @@ class Checkpointing:
         progress = Progress(record, check=self._check, tell=self._tell)
         at = time.time()
         snapshot = hypervisor.checkpoint(handle, record.tries, progress.of(MEMORY))
+        making.copy(CONSOLE, io.BytesIO(self._attempt.console.contents()), unreported)
         for name, source in self._parts(snapshot):
             if isinstance(source, str):
                 with hypervisor.fetch(handle, source, progress.of(name)) as stream:

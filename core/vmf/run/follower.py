@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from vmf.errors import HostFault, HostLost
 from vmf.files.console import BoundedLog
@@ -15,15 +16,29 @@ class Follower:
     """Reads a console from its start, keeps its beginning and end, and passes on what is new."""
 
     def __init__(
-        self, read: Callable[[int], bytes], tell: Callable[[bytes], None], complain: Callable[[HostFault], None]
+        self,
+        read: Callable[[int], bytes],
+        tell: Callable[[bytes], None],
+        complain: Callable[[HostFault], None],
+        *,
+        before: Callable[[], bytes],
     ) -> None:
-        """Take what reads from an offset on, what is told of every piece, and once of a console that cannot be read."""
+        """Take what reads from an offset on, what is told of every piece, and once of a console that cannot be read.
+
+        `before` reads what the guest had said before this console began.
+        """
         self._read = read
+        self._before = before
         self._tell = tell
         self._complain = complain
         self._deaf = False
         self._offset = 0
-        self._log = BoundedLog()
+
+    @cached_property
+    def _log(self) -> BoundedLog:
+        log = BoundedLog()
+        log.feed(self._before())
+        return log
 
     def follow(self) -> bool:
         """Pass on what has come, a bounded amount; whether there may be more.
@@ -37,8 +52,8 @@ class Follower:
             data = self._next()
             if not data:
                 return False
-            self._offset += len(data)
             self._log.feed(data)
+            self._offset += len(data)
             if told := data.strip(b"\0"):  # zeros stand for what the host no longer keeps
                 self._tell(told)
         return True

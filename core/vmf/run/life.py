@@ -68,7 +68,12 @@ class Life:
         self._checksums = means.checksums
         self._tell = means.tell
         self._attempt = Attempt(
-            lambda: self.record, hosts=means.hosts, orders=orders, tell=means.tell, remark=self._remark
+            lambda: self.record,
+            home=means.store.home,
+            hosts=means.hosts,
+            orders=orders,
+            tell=means.tell,
+            remark=self._remark,
         )
         self._delivery = Delivery(
             lambda: self.record, console=self._attempt.console.contents, orders=orders, remark=self._remark

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vmf import checkpoints
-from vmf.checkpoints import MEMORY, NVRAM, Manifest, Unusable
+from vmf.checkpoints import CONSOLE, MEMORY, NVRAM, Manifest, Unusable
 from vmf.disks import qcow2
 from vmf.disks.reading import Unfit
 from vmf.model import Home, Machine, Restored
@@ -73,5 +73,5 @@ def bring(hypervisor: Hypervisor, record: Record, place: Path, manifest: Manifes
                     qcow2.check_overlay(file)
             except Unfit as unfit:
                 raise Unusable(f"{place / name}: {unfit}") from unfit
-    for name in manifest.parts:
+    for name in manifest.parts.keys() - {CONSOLE}:
         hypervisor.put(record.machine, name, place / name, progress.of(name))

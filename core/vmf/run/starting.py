@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vmf import plan
-from vmf.checkpoints import Manifest, Unusable
+from vmf.checkpoints import CONSOLE, Manifest, Unusable
 from vmf.errors import HostFault, HostLost, JobFault
 from vmf.model import Gap, Handle, Machine, Power
 from vmf.run import restoring, stamps
@@ -69,8 +69,10 @@ class Starting:
         if self._attempt.hypervisor.state(self._attempt.handle).power is Power.ABSENT:
             self._furnish(found)
         if found is None:
+            self._attempt.begin()
             return Created(handle=self._attempt.hypervisor.create(self._machine()))
         handle = self._restored(found[1])
+        self._attempt.go_on((found[0] / CONSOLE).read_bytes())
         gap = Gap(seconds=time.time() - found[1].at, checkpoint=found[1].number, clock_set=self._attempt.set_clock())
         return Created(handle=handle, gap=gap)
 
