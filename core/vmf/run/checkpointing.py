@@ -79,7 +79,6 @@ class Checkpointing:
     def forget(self) -> None:
         """Remove all that the job could go on from."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._attempt.begin()
 
     def checkpoint(self) -> Event | None:
         """Keep memory and disks; the guest goes on. None if the job is to be left."""
