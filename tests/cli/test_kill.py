@@ -96,6 +96,34 @@ def test_a_guest_whose_resuming_is_killed_goes_on(shell: Shell, point: tuple[str
     ended_well(shell)
 
 
+LEAVING = (
+    (APPLY, 1),
+    (f"{VERB}suspend", 0),
+    (f"{VERB}checkpoint", 0),
+    (f"{VERB}fetch", 0),
+    ("vmf.checkpoints:Making.finish", 0),
+    (APPLY, 2),
+    (f"{VERB}destroy", 0),
+    (APPLY, 3),
+)
+ARRIVING = (("vmf.checkpoints:verify", 0), (f"{VERB}create", 1), ("vmf.run.attempt:Attempt.go_on", 0), (APPLY, 4))
+
+
+@pytest.mark.parametrize("point", [*LEAVING, *ARRIVING])
+def test_a_guest_whose_move_is_killed_goes_on(shell: Shell, point: tuple[str, int]) -> None:
+    shell.job("echo one\nsleep 1\necho two\nwrite out.txt made\nexit 5")
+    shell.host("yard")
+    place, number = point
+    words = ("run", "j.yaml", "--set", "checkpoint.on_eviction=true")
+    with dataclasses.replace(shell, program=(KILL_AT, place, str(number))).start(*words) as first:
+        shell.reaches("j", "running")
+        shell.vmf("vacate", "j")
+        assert first.wait(30) == -signal.SIGKILL
+    assert shell.vmf("wait", "j").returncode == 5
+    ended_well(shell)
+    assert (shell.folder / "j.results/console.log").read_text() == "one\ntwo\n"
+
+
 @pytest.mark.parametrize("point", [("vmf.cli.detach:subprocess.Popen", 0), ("vmf.cli.detach:_is_taken", 0)])
 def test_a_job_whose_detaching_is_killed_is_waited_for(shell: Shell, point: tuple[str, int]) -> None:
     killed(shell, point, "run", "--detach", "j.yaml")
