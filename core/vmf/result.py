@@ -110,7 +110,7 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
     Outcome.HELD: Meaning(
         sentence="The job's owner put it on hold.",
         exit=Exit.HELD,
-        advice="`vmf release` lets it be run, from its beginning.",
+        advice="`vmf release` lets it be run, from its last checkpoint, or else from its beginning.",
     ),
     Outcome.JOB_FAULT: Meaning(
         sentence="The job asks for something that cannot be, or that somebody else has at the moment; it is held.",
