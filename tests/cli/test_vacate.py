@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from shell import Command, RealShell, kill, until
+from vmf.store import Record
 
 pytestmark = pytest.mark.real
 
 HOST = "apiVersion: vmf/v1\nkind: Host\nmetadata: {{name: {name}}}\nspec: {{type: kvm}}\n"
 SITES = ("one", "two")
-COUNTERS = {"a": 1, "b": 2}
-"""Processes of the guest, each with the block of the disk that it writes to."""
+COUNTERS = ("a", "b")
+"""Processes of the guest; each writes to a block of the disk of its own, from 1."""
 
 COUNT = """\
 count() {
@@ -53,12 +54,27 @@ exit 7
 """
 
 
+@dataclass
+class Site(RealShell):
+    """A shell whose words about the host are meant of this one."""
+
+    site: str = ""
+
+    @property
+    def local(self) -> Path:
+        return self.home / "hosts" / self.site
+
+
 class Pair(RealShell):
     """A shell with two real hosts; its words about the guest are meant where that runs."""
 
     @property
+    def job_now(self) -> Record:
+        return self.records("j")[-1]
+
+    @property
     def local(self) -> Path:
-        placement = self.records()[-1].placement
+        placement = self.job_now.placement
         assert placement is not None
         return self.home / "hosts" / placement.host.name
 
@@ -74,8 +90,18 @@ class Pair(RealShell):
 
     def moved(self, attempt: int) -> str:
         """Wait until the job runs in this attempt; the host."""
-        until(lambda: [(each.attempt, each.state) for each in self.records()] == [(attempt, "running")], "it goes on")
+        until(lambda: (self.job_now.attempt, self.job_now.state) == (attempt, "running"), "it goes on")
         return self.local.name
+
+    def lose(self, *, for_good: bool = False) -> Path:
+        """Kill the guest and its host, which is started again when it is asked, unless it is gone for good."""
+        local, daemon, guest = self.local, self.daemon(), self.guest("j")
+        if for_good:
+            local.rename(local.with_suffix(".off"))
+            (local / "daemon.lock").mkdir(parents=True)  # so none can be started
+        kill(daemon)
+        kill(guest)
+        return local
 
     def events(self, kind: str) -> list[dict[str, object]]:
         told = json.loads(self.vmf("show", "j", "--format", "json").stdout)
@@ -89,30 +115,27 @@ def pair(real: RealShell) -> Iterator[Pair]:
     for name in SITES:
         (folder / f"{name}.yaml").write_text(HOST.format(name=name))
     yield Pair(folder=real.folder, home=real.home, environment=real.environment, hosts=("--hosts", "hosts"))
-    for each in real.records():
-        real.vmf("rm", "--force", str(each.id))
-    for pid in real.home.glob("hosts/*/run/libvirt/*d.pid"):
-        kill(int(pid.read_text()), signal.SIGTERM)
+    if live := [str(each.id) for each in real.records() if not each.ended]:
+        real.vmf("rm", "--force", *live)
+    for name in SITES:
+        Site(folder=real.folder, home=real.home, environment={}, site=name).end()
 
 
 def ended(pair: Pair, process: Command) -> dict[str, list[str]]:
-    """Let the guest end; what it made, by lines, and what it wrote to its console on all its hosts."""
+    """Let the guest end; what it made, by lines, and what was said of it meanwhile."""
     pair.tell("j", "go")
     out, err = process.communicate(timeout=30)
     assert process.returncode == 7, err
     files = {each.name: each.read_text().splitlines() for each in (pair.folder / "j.results").iterdir()}
-    return {**files, "console": out.splitlines()}
+    return {**files, "said": out.splitlines()}
 
 
 def check(found: dict[str, list[str]]) -> None:
-    """No number is missing or twice, in the guest's memory, on its disk and on its console."""
-    for block, (name, _) in enumerate(COUNTERS.items()):
+    """No number is missing or twice, in the guest's memory and on its disk."""
+    for block, name in enumerate(COUNTERS):
         last = len(found[name])
         assert found[name] == [str(each) for each in range(1, last + 1)]
         assert found["disk"][block] == str(last)
-        assert [line for line in found["console"] if line.startswith(f"{name} ")] == [
-            f"{name} {each}" for each in range(1, last + 1)
-        ]
 
 
 def served(pair: Pair) -> list[str]:
@@ -146,6 +169,32 @@ def test_a_guest_that_counts_and_serves_goes_on_elsewhere(pair: Pair, wide: Path
         assert answers[1 : len(before) + 1] == before
         found = ended(pair, process)
     check(found)
+    for name in COUNTERS:
+        assert [line for line in found["said"] if line.startswith(f"{name} ")] == [f"{name} {n}" for n in found[name]]
     assert found["before"] == found["after"] == [mac]
     assert [each["gap"]["checkpoint"] for each in pair.events("created")[1:]] == [1]
     assert pair.left_behind() == []
+
+
+def test_a_job_goes_on_from_the_last_sound_checkpoint_whatever_becomes_of_its_hosts(pair: Pair) -> None:
+    with pair.begin(COUNT + CLOCK + END, "checkpoint={on_eviction: true, keep: 2}") as engine:
+        for number in (1, 2):
+            pair.counted(5 * number)
+            assert pair.vmf("checkpoint", "j").returncode == 0
+        memory = pair.home / f"jobs/{pair.job_now.id}/checkpoints/2/memory"
+        memory.write_bytes(memory.read_bytes()[:-100])
+        first = pair.lose()
+        assert {first.name, pair.moved(2)} == set(SITES)
+        assert pair.vmf("checkpoint", "j").returncode == 0
+        second = pair.lose(for_good=True)
+        done = pair.vmf("host", "dead", second.name, *pair.hosts)
+        assert done.returncode == 0, done.stderr
+        assert pair.moved(3) == first.name
+        with pair.start("wait", "j") as waiting:
+            found = ended(pair, waiting)
+        engine.communicate(timeout=30)
+    check(found)
+    (failed,) = pair.events("restore-failed")
+    assert failed["reason"] == f"{memory} is not what was kept"
+    assert [each["gap"]["checkpoint"] for each in pair.events("created")[1:]] == [1, 3]
+    assert int(found["clock"][0]) > 10**9
