@@ -132,7 +132,7 @@ class TestWords:
     def test_one_verb_more_is_no_plugin_of_words_but_a_broken_one(self):
         plugins = Plugins()
         plugins.add(HYPERVISORS, "fake", lambda: module(hypervisor=says(), state=answers(None)))
-        assert errors(plugins)["fake"].startswith("does not answer change_media, connect")
+        assert errors(plugins)["fake"].startswith("does not answer change_media, checkpoint, connect")
 
 
 class TestReview:

@@ -102,7 +102,7 @@ IMPLIED: Final = (
         name="checkpoint version",
         about=(),
         of="JobVMCheckpointVersion",
-        expression="versionGE(TARGET.VM_Version, MY.JobVMCheckpointVersion)",
+        expression="versionGE(TARGET.VM_Hypervisor_Version, MY.JobVMCheckpointVersion)",
     ),
     _Implied(
         name="checkpoint vendor",

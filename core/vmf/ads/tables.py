@@ -262,7 +262,7 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
         value=lambda offer: offer.facts.accelerator,
     ),
     Attribute(
-        name="VM_Version",
+        name="VM_Hypervisor_Version",
         meaning="The hypervisor's version, if the plugin says it.",
         value=lambda offer: offer.facts.version or None,
     ),

@@ -209,7 +209,7 @@ TYPES: Final[Mapping[str, type]] = MappingProxyType(
     )
     | dict.fromkeys(
         _words(
-            "MyType Name Machine Arch VM_Type VM_Accelerator VM_Version VM_Cpu_Vendor VM_Networking_Types "
+            "MyType Name Machine Arch VM_Type VM_Accelerator VM_Hypervisor_Version VM_Cpu_Vendor VM_Networking_Types "
             "VM_All_Guest_Macs VM_Folders VM_Writable_Folders VM_Image_Folders VM_Foreign_Files JobName JobVMType "
             "JobVMTypes JobImage JobVMFiles JobVMFolders JobVMWritableFolders JobVMNetworkingType JobVM_MACADDR "
             "JobOutcome HoldReason HoldReasonCode JobVMCheckpointType JobVMCheckpointAccelerator "

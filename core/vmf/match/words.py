@@ -210,7 +210,7 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
     ),
     "checkpoint version": lambda mine, theirs: (
         f"its checkpoint goes on with version {_bare(mine, 'JobVMCheckpointVersion')} or a newer one, host has "
-        f"{_bare(theirs, 'VM_Version')}"
+        f"{_bare(theirs, 'VM_Hypervisor_Version')}"
     ),
     "checkpoint vendor": lambda mine, theirs: (
         f"its checkpoint goes on with processors of {_bare(mine, 'JobVMCheckpointVendor')} only, host has those of "
