@@ -119,6 +119,17 @@ def pair(real: RealShell) -> Iterator[Pair]:
         real.vmf("rm", "--force", *live)
     for name in SITES:
         Site(folder=real.folder, home=real.home, environment={}, site=name).end()
+        for left in real.home.glob(f"hosts/{name}*"):
+            shutil.rmtree(left)
+
+
+@pytest.fixture
+def networked(pair: Pair, wide: Path) -> Iterator[Pair]:
+    """Its guests have drivers for cards."""
+    shutil.copytree(wide, pair.home / "images/wide")
+    pair.image = "wide"
+    yield pair
+    shutil.rmtree(pair.home / "images/wide")
 
 
 def ended(pair: Pair, process: Command) -> dict[str, list[str]]:
@@ -153,27 +164,27 @@ def served(pair: Pair) -> list[str]:
     return answer.decode().split()
 
 
-def test_a_guest_that_counts_and_serves_goes_on_elsewhere(pair: Pair, wide: Path) -> None:
-    shutil.copytree(wide, pair.home / "images/wide")
-    pair.image = "wide"
+def test_a_guest_that_counts_and_serves_goes_on_elsewhere(networked: Pair) -> None:
     network = "network={type: user, forwards: [{port: 7000}]}"
-    with pair.begin(COUNT + SERVE + END, network, "checkpoint={on_eviction: true, lose_connections: true}") as process:
-        pair.counted(3)
-        mac, *before = served(pair)
-        first = pair.local.name
-        assert pair.vmf("vacate", "j").returncode == 0
-        assert {first, pair.moved(2)} == set(SITES)
-        assert pair.machines(first) == []
-        answers = served(pair)
+    with networked.begin(
+        COUNT + SERVE + END, network, "checkpoint={on_eviction: true, lose_connections: true}"
+    ) as process:
+        networked.counted(3)
+        mac, *before = served(networked)
+        first = networked.local.name
+        assert networked.vmf("vacate", "j").returncode == 0
+        assert {first, networked.moved(2)} == set(SITES)
+        assert networked.machines(first) == []
+        answers = served(networked)
         assert answers[0] == mac
         assert answers[1 : len(before) + 1] == before
-        found = ended(pair, process)
+        found = ended(networked, process)
     check(found)
     for name in COUNTERS:
         assert [line for line in found["said"] if line.startswith(f"{name} ")] == [f"{name} {n}" for n in found[name]]
     assert found["before"] == found["after"] == [mac]
-    assert [each["gap"]["checkpoint"] for each in pair.events("created")[1:]] == [1]
-    assert pair.left_behind() == []
+    assert [each["gap"]["checkpoint"] for each in networked.events("created")[1:]] == [1]
+    assert networked.left_behind() == []
 
 
 def test_a_job_goes_on_from_the_last_sound_checkpoint_whatever_becomes_of_its_hosts(pair: Pair) -> None:
