@@ -74,16 +74,15 @@ def _left_on(session: Session, name: str) -> tuple[str, ...]:
     Raises:
         UsageError: if it is not known, or answers.
     """
-    placements = [(record, record.placement) for record in session.store.live() if record.placement]
-    there = [(record, placement.host) for record, placement in placements if placement.host.name == name]
-    known = {each.name: each for each in (*session.configured(), *(host for _, host in there))}
+    live = session.store.live()
+    known = {each.name: each for each in (*session.configured(), *(host for record in live for host in record.hosts))}
     if name not in known:
         raise UsageError(f"no host is called {name!r}", hint="`vmf host ls` lists the hosts")
     if _answers(session, known[name]):
         raise UsageError(
             f"host {name} answers: it is not dead", hint="`vmf vacate` has a job leave; else switch the host off first"
         )
-    return tuple(str(record.id) for record, _ in there)
+    return tuple(str(each.id) for each in live if each.placement and each.placement.host.name == name)
 
 
 def _answers(session: Session, host: Host) -> bool:
