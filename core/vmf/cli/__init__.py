@@ -43,7 +43,7 @@ COMMANDS = MappingProxyType({
     "checkpoint": "keep memory and disks of guests, and look after what is kept",
     "vacate": "have jobs leave their hosts, to go on elsewhere",
     "hold": "end the machines of jobs, which wait for their owner then",
-    "release": "let jobs that are held be run, from their beginning",
+    "release": "let jobs that are held be run again",
     "rm": "stop and remove jobs",
     "result": "make whole disks of results",
     "host": "list hosts and their ads",
