@@ -49,6 +49,7 @@ bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/results.py
 	$(BIN)/python bench/iso.py
 	$(BIN)/python bench/many.py
+	$(BIN)/python bench/suspend.py
 
 guest: $(VENV)/run.stamp
 	@$(BIN)/vmf image build tiny
