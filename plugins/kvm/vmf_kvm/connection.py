@@ -61,7 +61,7 @@ from vmf_libvirt import networks
 from vmf_libvirt.client import Client
 from vmf_libvirt.described import macs, memory
 from vmf_libvirt.errors import blaming_job
-from vmf_libvirt.states import DomainState, PausedReason, ShutoffReason, ended
+from vmf_libvirt.states import DomainState, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
 
 NEIGHBOURS = Path("/proc/net/arp")
@@ -76,8 +76,6 @@ CLOCK_SECONDS = 5
 """How long a guest's agent may take to set the clock: whoever waits has a guest that runs with a wrong one."""
 OVERHEAD = 3 * 2**29
 """Bytes that QEMU may take beside its guest's memory; under emulation its translations alone take up to 1 GiB."""
-LOADED = (DomainState.PAUSED, PausedReason.MIGRATION)
-"""A machine whose memory has been read, and whose guest has not been let go on."""
 
 
 class Connection:
@@ -105,7 +103,7 @@ class Connection:
         found = self.client.found(machine.name)
         if not found or not self._was_started(machine.name, *found):
             self._make(usable.settled(machine, roots), is_defined=found is not None)
-        elif machine.restored and found == LOADED:
+        elif machine.restored and found == restoring.LOADED:
             restoring.go_on(self.client, self.folder(machine.name), machine.restored.memory)
         if self.daemon.cgroups:
             self._cap(machine.name, machine.memory)

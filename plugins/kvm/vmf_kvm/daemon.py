@@ -19,6 +19,7 @@ from msgspec import Struct
 from vmf.errors import HostLost, SetupError
 from vmf.files import programs
 from vmf.files.access import blocker
+from vmf_kvm import unborn
 from vmf_kvm.account import Account
 from vmf_libvirt import client
 
@@ -115,6 +116,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
             return (self.folder / name).open("wb")
 
     def _launch(self) -> None:
+        unborn.forget(self.folder)
         account = self.account
         launcher = Path(__file__).with_name("launcher.py")
         groups = ",".join(str(group) for group in account.groups)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -29,6 +30,7 @@ from vmf_libvirt import domains
 from vmf_libvirt.client import Client
 from vmf_libvirt.described import macs
 from vmf_libvirt.errors import LibvirtFault, blaming_job
+from vmf_libvirt.states import DomainState, PausedReason
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
 SECONDS = 120
 SPEED = 2**24
 """Bytes of memory that are read in a second at the least; a stream that was made to may keep QEMU busy for ever."""
+SETTLE_SECONDS = 20
+"""How long libvirt may take to end a machine that was about to start when it was killed; asked meanwhile, it hangs."""
+LOOK_SECONDS = 0.05
+STARTING = (DomainState.PAUSED, PausedReason.STARTING)
+LOADED = (DomainState.PAUSED, PausedReason.MIGRATION)
+"""A machine whose memory has been read, and whose guest has not been let go on."""
 ANNOUNCE = '{"execute": "announce-self", "arguments": {"initial": 50, "max": 550, "rounds": 5, "step": 100}}'
 """What makes QEMU say so for each card, and ask its guest to; rounds, and milliseconds between them."""
 OTHER = "the guest's memory does not fit: go on from another checkpoint"
@@ -70,7 +78,7 @@ def restore(client: Client, folder: Folder, memory: str) -> None:
     definition = client.on(machine, domains.definition)
     if definition is None:
         raise HostFault(f"machine {machine} vanished before it was started")
-    client.force_off(machine)  # it has not run: whoever began this was killed
+    clear(client, machine)
     with _found(folder, memory) as stream:
         folder.write(RESTORE, _joined(snapshots.saved(definition), stream), unreported)
     with blaming_job(faults.memory(OTHER)):
@@ -79,7 +87,7 @@ def restore(client: Client, folder: Folder, memory: str) -> None:
 
 
 def read(client: Client, folder: Folder, name: str) -> None:
-    """Have QEMU read a guest's memory from a file as libvirt writes it; the guest stands still then.
+    """Have QEMU read a guest's memory from a file as libvirt writes it; the guest stands still then, and has not run.
 
     Raises:
         JobFault: if that takes longer than anything good can.
@@ -89,6 +97,23 @@ def read(client: Client, folder: Folder, name: str) -> None:
         size = file.seek(0, os.SEEK_END)
     with _bounded(client, folder.name, SECONDS + size / SPEED):
         client.restore(folder.name, str(folder.path / name))
+    if client.found(folder.name) != LOADED:
+        # a libvirt that was killed meanwhile ends the machine when it comes back, and says till then that there is one
+        raise HostFault(f"machine {folder.name} went away while its memory was read", hint="try again")
+
+
+def clear(client: Client, machine: str) -> None:
+    """End a machine that has read memory, or was about to, for one who was killed; its guest has not run.
+
+    Raises:
+        HostFault: if libvirt, which was killed too, does not come to terms with it.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while client.found(machine) == STARTING:
+        if time.monotonic() > deadline:
+            raise HostFault(f"libvirt does not come to terms with machine {machine}", hint="end libvirt's daemon")
+        time.sleep(LOOK_SECONDS)
+    client.force_off(machine)
 
 
 def go_on(client: Client, folder: Folder, memory: str) -> None:

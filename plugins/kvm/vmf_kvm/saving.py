@@ -39,7 +39,7 @@ def wake(client: Client, folder: Folder) -> None:
         JobFault: if its memory is damaged, or something that its job names is not there any more, or taken.
         HostFault: if the host cannot do it now; after either it is still saved.
     """
-    client.force_off(folder.name)  # it has not run: whoever began this was killed
+    restoring.clear(client, folder.name)
     folder.rename(MEMORY, WAKING)
     description = client.description(folder.name)
     with blaming_job((*faults.memory(LOST), *faults.described(description, folder.path))):

@@ -250,7 +250,7 @@ class Client:
 
     def restore(self, machine: str, file: str) -> None:
         """Have a machine, as it is defined, read its guest's memory from a file; the guest stands still then."""
-        self.on(machine, functools.partial(domains.restore, file=file))
+        self.once(machine, functools.partial(domains.restore, file=file))
 
     def undefine(self, machine: str) -> None:
         """Remove the definition of a machine that is off, and all that libvirt keeps with it."""

@@ -1,6 +1,6 @@
 """What is asked of one machine of libvirt's: functions on a domain, for `Client.on`.
 
-All but `agent` and `take` come to the same whether they are done once or twice. This module and `vmf_libvirt.client`
+All but `agent`, `take` and `restore` come to the same whether they are done once or twice. This module and `vmf_libvirt.client`
 are the two that import libvirt. An error of libvirt's that is not spoken of here is the caller's.
 """
 
@@ -129,15 +129,11 @@ def resume(domain: Domain) -> None:
 
 
 def restore(domain: Domain, file: str) -> None:
-    """Have it read its guest's memory from a file, as it is defined and not as the file says, unless it is in being.
+    """Have it read its guest's memory from a file, as it is defined and not as the file says; the guest stands still.
 
-    The guest stands still then.
+    Whoever is in doubt whether that was done asks its state: a libvirt that was killed meanwhile ends it again.
     """
-    try:
-        _link(domain).restoreFlags(file, definition(domain), libvirt.VIR_DOMAIN_SAVE_PAUSED)
-    except libvirt.libvirtError:
-        if not domain.isActive():
-            raise
+    _link(domain).restoreFlags(file, definition(domain), libvirt.VIR_DOMAIN_SAVE_PAUSED)
 
 
 def definition(domain: Domain) -> str:

@@ -27,6 +27,8 @@ class PausedReason(IntEnum):
 
     MIGRATION = 2
     """Its memory has been read, or is being written."""
+    STARTING = 11
+    """There is no guest yet."""
 
 
 class ShutoffReason(IntEnum):
