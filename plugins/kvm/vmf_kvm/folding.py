@@ -21,13 +21,14 @@ from vmf_kvm.folder import Folder
 from vmf_kvm.snapshots import Own
 from vmf_libvirt import domains
 from vmf_libvirt.client import Client
-from vmf_libvirt.errors import LibvirtFault
+from vmf_libvirt.errors import Code, LibvirtFault
 
 LOOK_SECONDS = 0.02
 MERGE_SECONDS = 600
 """How long the layers of one disk may be merged."""
-INACTIVE = "is read-only"
-"""What QEMU says of a disk while a guest stands still of which a snapshot was taken in that state."""
+LATER = ("is read-only", "Cannot find device", "could not find image")
+"""What is said of layers that cannot be merged now: their guest stands still since its snapshot; or they have been
+merged, and libvirt, which was killed meanwhile, does not know: it does when the next ones have been."""
 ALIVE = frozenset({Power.RUNNING, Power.PAUSED})
 
 
@@ -86,8 +87,8 @@ def _merge(client: Client, machine: str, own: Own) -> None:
     try:
         client.on(machine, partial(domains.commit, disk=own.disk, base=base.file, top=top.file))
     except LibvirtFault as fault:
-        if INACTIVE not in fault.brief:
-            raise
+        if fault.code != Code.BLOCK_COPY_ACTIVE and not any(words in fault.brief for words in LATER):
+            raise  # else libvirt takes it for being merged still
     else:
         _await(client, machine, own.disk)
 

@@ -1,7 +1,7 @@
 """What is asked of one machine of libvirt's: functions on a domain, for `Client.on`.
 
-All but `agent`, `take` and `restore` come to the same whether they are done once or twice. This module and `vmf_libvirt.client`
-are the two that import libvirt. An error of libvirt's that is not spoken of here is the caller's.
+All but `agent`, `take` and `restore` come to the same whether they are done once or twice. This module and
+`vmf_libvirt.client` are the two that import libvirt. An error of libvirt's that is not spoken of here is the caller's.
 """
 
 from __future__ import annotations
