@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
-
-from msgspec.structs import replace
 
 from vmf.errors import HostFault
 from vmf.files import programs
@@ -34,16 +32,14 @@ from vmf_kvm import (
     checkpoints,
     daemon,
     ends,
+    facts,
     fetching,
     folding,
     making,
     media,
-    network,
-    nics,
     platforms,
     restoring,
     saving,
-    snapshots,
     stops,
     system,
     usable,
@@ -57,14 +53,12 @@ from vmf_kvm.place import CONSOLE, RESTORE, SOCKET_FOLDERS, WAKING, Place, Socke
 from vmf_kvm.server import Server
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.terminal import Terminal
-from vmf_libvirt import networks
 from vmf_libvirt.client import Client
-from vmf_libvirt.described import macs, memory
+from vmf_libvirt.described import memory
 from vmf_libvirt.errors import blaming_job
 from vmf_libvirt.states import DomainState, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
 
-NEIGHBOURS = Path("/proc/net/arp")
 DAEMONS: Mapping[DaemonKind, Callable[[Path, Account], Server]] = MappingProxyType({
     DaemonKind.PRIVATE: daemon.daemon,
     DaemonKind.SYSTEM: system.system,
@@ -129,23 +123,8 @@ class Connection:
 
     def facts(self, machine: str) -> MachineFacts:
         """What libvirt and QEMU know of a machine that runs; nothing of one that goes while they are asked."""
-        known = self.client.facts(machine)
-        if known is None:
-            return MachineFacts()
         screen = Path(self._place(machine).socket(machine, Socket.SCREEN))
-        description = self.client.description(machine)
-        usernet = self.client.monitor(machine, "info usernet") if nics.is_user(description) else ""
-        try:
-            taken = self.folder(machine).taken(snapshots.OVERLAYS)
-        except FileNotFoundError:
-            return MachineFacts()
-        return replace(
-            known,
-            addresses=tuple(self._addresses(machine, macs(description))),
-            forwards=tuple(nics.forwards(usernet)),
-            screen=str(screen) if screen.is_socket() else "",
-            disks=snapshots.summed(taken),
-        )
+        return facts.known(self.client, self.folder(machine), screen)
 
     def watch(self, notify: Callable[[str], None]) -> Subscription:
         """Tell of every machine that may have changed."""
@@ -287,12 +266,6 @@ class Connection:
             prefix=self.daemon.prefix,
             label=self.daemon.label,
         )
-
-    def _addresses(self, machine: str, cards: Collection[str]) -> Iterator[str]:
-        """The IP addresses of cards: by their leases, else as the kernel's neighbours have told."""
-        leases = networks.leases(self.client, machine) if cards else {}
-        for mac in cards:
-            yield from leases.get(mac) or network.neighbours(NEIGHBOURS.read_text(), mac)
 
     def _was_started(self, machine: str, state: int, reason: int) -> bool:
         """False for a machine whose maker was killed, or failed, between defining and starting it.
