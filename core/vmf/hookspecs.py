@@ -284,7 +284,7 @@ def fold(connection: Connection, host: Host, handle: Handle) -> MachineState:
 def set_clock(connection: Connection, host: Host, handle: Handle) -> MachineState:
     """Have the guest's clock show the host's time, by its agent; after a few seconds without an answer, give up.
 
-    Raises `HostFault` if the agent does not answer, or refuses.
+    Raises `JobFault`, with the guest's own words, if the guest refuses or no agent answers.
     """
     raise NotImplementedError
 
