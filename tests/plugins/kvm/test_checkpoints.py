@@ -12,12 +12,14 @@ from msgspec.structs import replace
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, Refused
 from vmf.files import sparse
 from vmf.hookspecs import unreported
-from vmf.model import MEBIBYTE, Power, Restored, Suspend
-from vmf_kvm import checkpoints, folding, restoring
+from vmf.model import MEBIBYTE, DiskFormat, Power, Restored, Suspend
+from vmf_kvm import account, checkpoints, folding, restoring
 from vmf_kvm.connection import Connection
+from vmf_kvm.folder import Folder
 from vmf_kvm.place import RESTORE
-from vmf_kvm.snapshots import owned
+from vmf_kvm.snapshots import Own, owned
 from vmf_libvirt import domains
+from vmf_libvirt.described import Layer
 from vmf_libvirt.errors import Code, LibvirtFault
 
 KEEPS = """
@@ -31,6 +33,7 @@ echo "count $n"
 sleep 0.05
 done
 """
+THREE = tuple(Layer(file=f"/m/{name}", format=DiskFormat.QCOW2) for name in ("disk0-2", "disk0-1", "disk0"))
 ALL = ["kernel", "initrd", "cdrom"]
 
 
@@ -233,6 +236,31 @@ class Refusing:
 
     def on(self, _machine, _ask):
         return 0, 0
+
+
+def test_a_disk_whose_layers_cannot_be_merged_is_not_given_more_and_more(tmp_path):
+    layers = tuple(Layer(file=f"/m/disk0-{number}", format=DiskFormat.QCOW2) for number in range(5))
+    folder = Folder(machines=tmp_path, name="m", account=account.find())
+    checkpoints._check(folder, Own(disk="vda", number=0, layers=layers[:4]))
+    with pytest.raises(HostFault, match="cannot be folded"):
+        checkpoints._check(folder, Own(disk="vda", number=0, layers=layers))
+
+
+class Merging:
+    """The client of a libvirt that has something against merging."""
+
+    def __init__(self, words):
+        self._words = words
+
+    def on(self, _machine, _ask):
+        raise LibvirtFault(self._words)
+
+
+@pytest.mark.parametrize("words", ["Block node is read-only", "Cannot find device='' nor node-name='libvirt-5-format'"])
+def test_layers_that_cannot_be_merged_now_are_left(words):
+    folding._merge(Merging(words), "m", Own(disk="vda", number=0, layers=THREE))
+    with pytest.raises(LibvirtFault, match="no space"):
+        folding._merge(Merging("no space"), "m", Own(disk="vda", number=0, layers=THREE))
 
 
 @pytest.mark.parametrize(
