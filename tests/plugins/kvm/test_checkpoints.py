@@ -239,9 +239,9 @@ class Refusing:
 
 
 def test_a_disk_whose_layers_cannot_be_merged_is_not_given_more_and_more(tmp_path):
-    layers = tuple(Layer(file=f"/m/disk0-{number}", format=DiskFormat.QCOW2) for number in range(5))
+    layers = tuple(Layer(file=f"/m/disk0-{number}", format=DiskFormat.QCOW2) for number in range(17))
     folder = Folder(machines=tmp_path, name="m", account=account.find())
-    checkpoints._check(folder, Own(disk="vda", number=0, layers=layers[:4]))
+    checkpoints._check(folder, Own(disk="vda", number=0, layers=layers[:16]))
     with pytest.raises(HostFault, match="cannot be folded"):
         checkpoints._check(folder, Own(disk="vda", number=0, layers=layers))
 
