@@ -26,8 +26,8 @@ from vmf_libvirt.errors import LibvirtFault, Sentence, blaming_job
 LOOK_SECONDS = 0.1
 """How often it is told how far the memory is."""
 LAYERS_MOST = 16
-"""Files that hold what a guest has changed of a disk: if there are more already, they could not be folded. A machine that
-was restored begins with as many as its checkpoint had."""
+"""Files that hold what a guest has changed of a disk: if there are more already, they could not be folded. A machine
+that was restored begins with as many as its checkpoint had."""
 SENTENCES = (
     Sentence(
         words="Migration is disabled when VirtFS export path",
