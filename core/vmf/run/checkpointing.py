@@ -160,7 +160,8 @@ class Checkpointing:
         named = {MEMORY: snapshot.memory, VOLUME: snapshot.results, NVRAM: snapshot.nvram}
         yield from ((name, source) for name, source in named.items() if source)
         earlier = self._earlier()
-        for disc in sorted(set(snapshot.media.values())):
+        ours = {file for file in snapshot.media.values() if "/" not in file}  # else it lies on the host
+        for disc in sorted(ours):
             yield disc, earlier.get(disc, disc) if disc in _LASTING else disc
         for disk, frozen in snapshot.layers.items():
             known = _below(disk, earlier)
