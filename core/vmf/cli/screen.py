@@ -41,7 +41,7 @@ FAILED: Mapping[type[Failure | FellBack], str] = MappingProxyType({
     SuspendFailed: "could not be suspended",
     ResumeFailed: "could not be resumed",
     CheckpointFailed: "no checkpoint could be taken",
-    RestoreFailed: "a checkpoint could not be gone on from",
+    RestoreFailed: "checkpoint {event.number} could not be gone on from",
     FellBack: "is to go on from what was kept last",
 })  # fmt: skip
 """What is said of an event with a reason."""
@@ -174,7 +174,7 @@ def why(placement: Placement) -> str:
 
 def failure(event: Failure | FellBack) -> str:
     """What could not be done, or go on, and why not."""
-    return f"{FAILED[type(event)]}: {event.reason}"
+    return f"{FAILED[type(event)].format(event=event)}: {event.reason}"
 
 
 def keeping(kept: Kept) -> str:
