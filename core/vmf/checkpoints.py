@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated, Literal
@@ -110,8 +111,10 @@ class Making:
         with naming(path), path.open("x+b") as out:
             sparse.copy(stream, out, report)
             out.flush()
-            os.fsync(out.fileno())
-            self._parts[name] = Part(size=os.fstat(out.fileno()).st_size, sha256=sparse.sha256(out, check=report))
+            with ThreadPoolExecutor(max_workers=1) as disk:  # which has no need of the processor meanwhile
+                synced = disk.submit(os.fsync, out.fileno())
+                self._parts[name] = Part(size=os.fstat(out.fileno()).st_size, sha256=sparse.sha256(out, check=report))
+            synced.result()
 
     def link(self, name: str, earlier: Path, part: Part) -> None:
         """Share a file with an earlier checkpoint."""
