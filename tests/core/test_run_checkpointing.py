@@ -174,4 +174,4 @@ def test_whoever_adopts_a_job_that_was_being_kept_lets_it_go_on(make):
     again = make()
     (record,) = again.engine.carry([(record, own(again.store.home, 1))])
     assert record.verdict.exit_code == 3
-    assert CheckpointFailed in story(again)
+    assert Checkpointed in story(again)

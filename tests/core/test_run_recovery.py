@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from farm import FARM
 from vmf.model import Checkpoint, Outcome, Stop, Suspend, Why
-from vmf.run import Advanced, engine
+from vmf.run import Advanced, Remark, engine
 from vmf.run.life import FALLS_MOST
 from vmf.state import (
     CheckpointAsked,
@@ -15,7 +15,6 @@ from vmf.state import (
     Created,
     FellBack,
     HostDied,
-    RestoreFailed,
     State,
     StopAsked,
     SuspendAsked,
@@ -145,7 +144,7 @@ def test_a_job_goes_back_to_the_host_that_it_has_left_if_no_other_ever_fits(make
     assert (record.verdict.exit_code, record.placement.host.name, record.attempt) == (3, "farm", 2)
 
 
-def test_what_no_host_can_go_on_from_is_given_up_and_said(make, monkeypatch):
+def test_what_no_host_can_go_on_from_waits_and_says_what_to_do(make, monkeypatch):
     farm = make()
 
     def age():
@@ -153,10 +152,12 @@ def test_what_no_host_can_go_on_from_is_given_up_and_said(make, monkeypatch):
         farm.engine.ask(1, VacateAsked())
 
     when(farm, Created, age)
+    farm.watch(lambda notice: isinstance(notice, Remark) and farm.engine.stop(force=False))
     (record,) = farm.carry(kept(farm))
-    (event,) = (each.event for each in farm.store.history(1) if isinstance(each.event, RestoreFailed))
-    assert "goes on with version 2 or a newer one, host has 1" in event.reason
-    assert (record.verdict.exit_code, record.gaps) == (3, ())
+    (said,) = farm.remarks()
+    assert said.startswith("waits: farm: its checkpoint goes on with version 2 or a newer one, host has 1; ")
+    assert said.endswith("to begin anew instead: `vmf hold j`, `vmf checkpoint rm j`, `vmf release j`")
+    assert record.state is State.REMOVED
 
 
 def test_what_a_guest_missed_while_it_stood_still_is_told(make):

@@ -14,7 +14,6 @@ class Why(StrEnum):
 
     OWNER = "owner"
     PERIOD = "period"
-    EVICTION = "eviction"
 
 
 class Gap(Struct, frozen=True, kw_only=True):

@@ -10,12 +10,14 @@ from functools import partial
 from itertools import count, takewhile
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from vmf import checkpoints, plan
 from vmf.checkpoints import CONSOLE, MEMORY, NVRAM, VOLUME, Making, Manifest, Part
 from vmf.errors import HostLost, VmfError
 from vmf.hookspecs import CHECKPOINT, SUSPENDS, unreported
-from vmf.model import Home, Kept, Snapshot, Suspend, Why
-from vmf.run.attempt import GONE, Attempt, ended
+from vmf.model import Home, Kept, Power, Snapshot, Suspend, Why
+from vmf.run.attempt import Attempt
 from vmf.run.notices import Notice
 from vmf.run.orders import Interrupted, Orders
 from vmf.run.progress import Progress
@@ -40,14 +42,18 @@ class Checkpointing:
         attempt: Attempt,
         orders: Orders,
         tell: Callable[[Notice], None],
+        update: Callable[[Record], None],
     ) -> None:
         self._record = record
         self._home = home
         self._attempt = attempt
         self._orders = orders
         self._tell = tell
-        self._spoilt = record().state in UNDER_WAY
-        """Whether one was begun of which nobody knows how far it came: by an engine that is gone, or a host."""
+        self._update = update
+        self._lost = False
+        """Whether the host was lost while one was taken."""
+        self._begun = record().state in UNDER_WAY
+        """Whether one was asked for, and maybe begun, of an engine that is gone."""
 
     @property
     def _folder(self) -> Path:
@@ -82,10 +88,9 @@ class Checkpointing:
 
     def checkpoint(self) -> Event | None:
         """Keep memory and disks; the guest goes on. None if the job is to be left."""
-        event = self._taken()
-        if not isinstance(event, Checkpointed):
-            return event
-        self._fold()
+        event = self._taken(lambda: None)
+        if isinstance(event, Checkpointed):
+            self._attempt.hypervisor.fold(self._attempt.handle)
         return event
 
     def vacate(self) -> Event | None:
@@ -93,40 +98,46 @@ class Checkpointing:
         policy = self._record().job.checkpoint
         if policy is None or not policy.on_eviction:
             return Forgone()
-        hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
-        if SUSPENDS[Suspend.SOFT] in self._attempt.placement.capabilities and not self._spoilt:
-            hypervisor.suspend(handle, Suspend.SOFT)  # what it did from here on would be done twice
-        event = self._taken()
-        state = self._attempt.look()
-        return ended(state) if isinstance(event, Checkpointed) and state.power in GONE else event
+        return self._taken(self._stand_still)
 
     def leave(self) -> Vacated:
         """Leave nothing of the machine on its host."""
         self._attempt.hypervisor.destroy(self._attempt.handle)
         return Vacated()
 
-    def _taken(self) -> Event | None:
-        if self._spoilt:
-            self._fold()
-            return CheckpointFailed(reason="it was broken off")
-        self._spoilt = True
+    def _stand_still(self) -> None:
+        """Have the guest do nothing more here, for it would be done twice; its machine ends, if it can be saved."""
+        able = self._attempt.placement.capabilities
+        how = next((each for each in (Suspend.HARD, Suspend.SOFT) if SUSPENDS[each] in able), None)
+        if how is not None and self._attempt.look().power is not Power.SAVED:
+            self._attempt.hypervisor.suspend(self._attempt.handle, how)
+            self._attempt.console.finish()
+
+    def _taken(self, prepare: Callable[[], None]) -> Event | None:
+        """Keep what there is, once it is prepared; None if the job is to be left."""
+        hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
+        if self._lost or self._begun:
+            hypervisor.fold(handle)
+        if self._lost:
+            self._lost = False
+            return CheckpointFailed(reason="its host could not be reached meanwhile")
+        if self._begun:
+            self._begun = False
+            self._update(replace(self._record(), tries=self._record().tries + 1))  # no number is used twice
         making = Making(self._folder, self._record().tries)
         try:
-            event: Event | None = Checkpointed(kept=self._keep(making))
+            prepare()
+            return Checkpointed(kept=self._keep(making))
         except HostLost:
+            self._lost = True
             raise
         except Interrupted:
-            event = self._orders.heed(self._record().state)
+            event: Event | None = self._orders.heed(self._record().state)
         except (VmfError, OSError) as fault:
             event = CheckpointFailed(reason=str(fault))
-        if not isinstance(event, Checkpointed):
-            making.drop()
-            self._fold()
+        making.drop()
+        hypervisor.fold(handle)
         return event
-
-    def _fold(self) -> None:
-        self._attempt.hypervisor.fold(self._attempt.handle)
-        self._spoilt = False
 
     def _keep(self, making: Making) -> Kept:
         record, hypervisor, handle = self._record(), self._attempt.hypervisor, self._attempt.handle

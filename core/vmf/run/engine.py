@@ -24,7 +24,7 @@ from vmf.run.means import Means
 from vmf.run.notices import Advanced, Notice, Remark, Stuck
 from vmf.run.orders import Orders, Wanted
 from vmf.run.world import world
-from vmf.state import WANTS_ROOM, Event, RestoreFailed, State, Wish
+from vmf.state import WANTS_ROOM, Event, State, Wish
 from vmf.store import Owned, Ownership, Record, Store
 
 ROOM_SECONDS = 0.5
@@ -183,18 +183,12 @@ class Engine:
         if isinstance(placed, Record):
             return placed
         reasons = "; ".join(f"{each.host}: {each.reason}" for each in placed.rejected)
-        if placed.hopeless and record.state is State.IDLE:
-            return self._advance(record, self._giving_up(record, f"no host is left that fits: {reasons}"))
+        if placed.hopeless and record.state is State.IDLE and not record.kept:  # what is kept is not thrown away
+            return self._advance(record, self._life(record).give_up(f"no host is left that fits: {reasons}"))
         if self._waits.get(record.id) != reasons:
             self._waits[record.id] = reasons
-            self._tell(Remark(record=record, text=f"waits: {reasons}"))
+            self._tell(Remark(record=record, text=f"waits: {reasons}{_way_out(record) if placed.hopeless else ''}"))
         return None
-
-    def _giving_up(self, record: Record, reason: str) -> Event:
-        """Of a job that no host fits, what was kept is given up first: it may ask for more than the job."""
-        if record.kept:
-            return RestoreFailed(number=record.kept[-1].number, reason=reason)
-        return self._life(record).give_up(reason)
 
     def _advance(self, record: Record, event: Event) -> Record:
         return self._told(self._store.apply(record, event), event)
@@ -224,6 +218,12 @@ class Engine:
         if isinstance(placed, Unplaced):
             return placed
         return self._told(placed, self._store.history(placed.id)[-1].event)
+
+
+def _way_out(record: Record) -> str:
+    """What the owner of a job can do that waits for a host which can go on with what is kept of it."""
+    steps = (f"`vmf {verb} {record.job.name}`" for verb in ("hold", "checkpoint rm", "release"))
+    return f"; to begin anew instead: {', '.join(steps)}"
 
 
 def _is_hopeless(placed: Record | Unplaced) -> bool:

@@ -94,7 +94,12 @@ class Life:
             update=self._update,
         )
         self.checkpointing = Checkpointing(
-            lambda: self.record, home=means.store.home, attempt=self._attempt, orders=orders, tell=means.tell
+            lambda: self.record,
+            home=means.store.home,
+            attempt=self._attempt,
+            orders=orders,
+            tell=means.tell,
+            update=self._update,
         )
         self.suspension = Suspension(lambda: self.record, attempt=self._attempt, orders=orders, update=self._update)
         self._log = logging.getLogger(f"vmf.job.{record.id}")
@@ -241,7 +246,7 @@ class Life:
             self.orders.wake.clear()
             if self.orders.leave:
                 break
-            if self.orders.force or time.monotonic() >= deadline:
+            if self.orders.force or state.power is Power.SAVED or time.monotonic() >= deadline:
                 self._remark("forcing the machine off")
                 return hypervisor.shut_down(handle, Stop.FORCE)
             self._attempt.wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))

@@ -12,7 +12,7 @@ from vmf.model import Gap, Power, Suspend
 from vmf.run import stamps
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.orders import Orders
-from vmf.state import STANDS_STILL, Event, Resumed, ResumeFailed, Saved, State, Suspended, SuspendFailed
+from vmf.state import STANDS_STILL, Event, ResumeAsked, Resumed, ResumeFailed, Saved, State, Suspended, SuspendFailed
 from vmf.store import Record
 
 
@@ -58,6 +58,8 @@ class Suspension:
                 return ended(state)
             if state.power is Power.RUNNING:  # somebody else has set it going
                 return self._resumed()
+            if self._record().suspend is None:  # it stands still for a move that failed, by no wish of its owner's
+                return ResumeAsked()
             if state.power is Power.SAVED:
                 return Saved()
             self._attempt.wait(POLL_SECONDS)
