@@ -267,6 +267,9 @@ def checkpoint(connection: Connection, host: Host, handle: Handle, number: int, 
     `number` is another one at each try. What was taken is read by `fetch`, and stays as it is until `fold`. `report` is
     told how far the memory is; what it raises breaks the work off, and the guest goes on. Raises `HostFault`, and
     `JobFault` for a machine that cannot be taken as it is; either leaves the guest as it was.
+
+    A guest that is SAVED has been taken: nothing is written, whatever the number, and the snapshot is all that it has
+    left. It stays so until the guest is resumed or forced off, `fold` or not.
     """
     raise NotImplementedError
 

@@ -8,7 +8,7 @@ import operator
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,9 @@ A_FEW = 3
 """Numbers that a guest counts on, to be seen to do so."""
 NIC = MachineNic(mac="52:54:00:c0:00:02", type=NetworkType.USER, forwards=(Forward(port=PORT),))
 COUNT = re.compile(rb"^count (\d+)\r?\n", re.MULTILINE)
-RUNNING, PAUSED, ABSENT = (MachineState(power=power) for power in (Power.RUNNING, Power.PAUSED, Power.ABSENT))
+RUNNING, PAUSED, SAVED, ABSENT = (
+    MachineState(power=power) for power in (Power.RUNNING, Power.PAUSED, Power.SAVED, Power.ABSENT)
+)
 
 
 class Sum(Struct, frozen=True, kw_only=True):
@@ -124,9 +126,36 @@ class CheckpointsContract:
             assert replace(act(keeping), detail="") == PAUSED
         other = bench.restore(keeping, what)
         assert bench.hypervisor.state(other) == RUNNING
-        bench.until(partial(_counted, bench, keeping, other), lambda said: len(said) > len(stands_at) + A_FEW)
+        bench.until(partial(_counted, bench, keeping, other), partial(_is_beyond, stands_at))
         bench.hypervisor.destroy(other)
         assert _counted(bench, keeping) == stands_at
+        assert bench.hypervisor.resume(keeping) == RUNNING
+        assert bench.hypervisor.fold(keeping) == RUNNING
+        _count_on(bench, keeping)
+
+    @requires("checkpoint", "hard-suspend")
+    def test_a_guest_that_is_saved_is_taken_so(self, bench: Bench, keeping: Handle, tmp_path: Path) -> None:
+        """It stays saved, and can go on; so can another one that is made of it, and one that is made of that."""
+        _count_on(bench, keeping)
+        bench.hypervisor.checkpoint(keeping, 6)
+        _count_on(bench, keeping)
+        bench.hypervisor.suspend(keeping, Suspend.HARD)
+        snapshot = bench.hypervisor.checkpoint(keeping, 7)
+        assert snapshot.stopped == 0
+        sums = _sums(bench, keeping, snapshot)
+        for act in (bench.hypervisor.fold, bench.hypervisor.state):
+            assert replace(act(keeping), detail="") == SAVED
+        other = bench.restore(keeping, taken(bench, keeping, 7, tmp_path))
+        bench.until(partial(_counted, bench, keeping, other), partial(_is_beyond, _counted(bench, keeping)))
+        bench.hypervisor.suspend(other, Suspend.HARD)
+        said = bench.console(other)
+        (tmp_path / "again").mkdir()
+        what = taken(bench, other, 1, tmp_path / "again")
+        bench.hypervisor.destroy(other)
+        last = bench.restore(other, what)
+        bench.until(lambda: _numbers(said + bench.console(last)), partial(_is_beyond, _numbers(said)))
+        bench.hypervisor.destroy(last)
+        assert _sums(bench, keeping, snapshot) == sums
         assert bench.hypervisor.resume(keeping) == RUNNING
         assert bench.hypervisor.fold(keeping) == RUNNING
         _count_on(bench, keeping)
@@ -196,7 +225,11 @@ class CheckpointsContract:
 
 def _counted(bench: Bench, *handles: Handle) -> list[int]:
     """What a guest has counted, here and then there; it must have left out nothing, nor lost what was on its disk."""
-    console = b"".join(bench.console(handle) for handle in handles)
+    return _numbers(b"".join(bench.console(handle) for handle in handles))
+
+
+def _numbers(console: bytes) -> list[int]:
+    """What has been counted on a console, with nothing left out, and with nothing lost."""
     said = [int(number) for number in COUNT.findall(console)]
     if b"lost" in console or (said and said != [*range(said[0], said[-1] + 1)]):
         raise AssertionError(f"that is no way to count: {console.decode(errors='replace')}")
@@ -207,6 +240,11 @@ def _count_on(bench: Bench, handle: Handle) -> None:
     """Wait until a guest has counted further."""
     far = len(_counted(bench, handle)) + A_FEW
     bench.until(partial(_counted, bench, handle), lambda said: len(said) >= far)
+
+
+def _is_beyond(before: Sequence[int], now: Sequence[int]) -> bool:
+    """Whether a guest has been seen to count on."""
+    return len(now) > len(before) + A_FEW
 
 
 def _end(bench: Bench, handle: Handle) -> None:

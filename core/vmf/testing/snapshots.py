@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from vmf.errors import HostFault
 from vmf.hookspecs import Report
@@ -27,6 +28,8 @@ from vmf.testing import samples
 from vmf.testing.guest import chain, held
 
 LOOK_SECONDS = 0.02
+SAVED = "saved"
+"""What `memory`, which a guest that is saved has left beside its machine's files, is called when it is fetched."""
 PLATFORM = Platform(type="fake", accelerator="fake", version="1", machine="fake", cpu="fake")
 
 
@@ -48,25 +51,35 @@ def take(folder: Path, machine: Machine, number: int, *, alive: Callable[[], boo
         raise
     if not (folder / "files" / f"memory-{number}").exists():
         raise HostFault(f"the guest of {machine.name} ended before it was taken")
-    return Snapshot(
-        platform=PLATFORM,
-        stopped=0.0,  # the fake's guests are taken between two steps
+    return replace(
+        still(folder, machine),
         memory=f"memory-{number}",
         results=f"results-{number}" if machine.results else "",
-        media={number: drive.file for number, drive in enumerate(machine.cdroms) if drive.file},
         layers={disk: tuple(each.name for each in _frozen(folder, disk)) for disk in _overlaid(machine)},
     )
 
 
+def still(folder: Path, machine: Machine) -> Snapshot:
+    """The snapshot of a machine whose guest is saved, and writes nothing."""
+    return Snapshot(
+        platform=PLATFORM,
+        stopped=0.0,  # the fake's guests are taken between two steps
+        memory=SAVED,
+        results="results" if machine.results else "",
+        media={number: drive.file for number, drive in enumerate(machine.cdroms) if drive.file},
+        layers={disk: tuple(each.name for each in chain(folder / "files", disk)) for disk in _overlaid(machine)},
+    )
+
+
 def fold(folder: Path, machine: Machine, *, ended: bool) -> None:
-    """Make one layer of all that are frozen, and of all that there are if the machine has ended.
+    """Make one layer of all that are frozen, and of all that there are if the machine has ended; of a saved one, none.
 
     Whoever is killed on the way leaves a lowest layer that has all, and some of the uppermost ones.
     """
     files = folder / "files"
     with held(folder):
         (folder / "snapshot.asked").unlink(missing_ok=True)
-        for disk in _overlaid(machine):
+        for disk in [] if _is_saved(folder) else _overlaid(machine):
             layers = chain(files, disk) if ended else _frozen(folder, disk)
             if len(layers) > 1:
                 write_whole(layers[0], _merged(layer.read_bytes() for layer in layers))
@@ -96,6 +109,8 @@ def restore(folder: Path, restored: Restored) -> None:
 
 def opened(folder: Path, name: str) -> IO[bytes]:
     """One of the machine's files as it is handed out."""
+    if name == SAVED:
+        return (folder / "memory").open("rb")
     path = folder / "files" / name
     disk = name.removeprefix("disk").partition("-")[0]
     if disk.isdecimal() and path in _frozen(folder, int(disk)):
@@ -134,7 +149,13 @@ def _overlaid(machine: Machine) -> list[int]:
 
 def _frozen(folder: Path, number: int) -> list[Path]:
     """The layers of a disk that its guest does not write to any more."""
-    return chain(folder / "files", number)[:-1]
+    layers = chain(folder / "files", number)
+    return layers if _is_saved(folder) else layers[:-1]
+
+
+def _is_saved(folder: Path) -> bool:
+    """Whether the machine's guest has left its memory and everything else."""
+    return (folder / "memory").exists()
 
 
 def _merged(layers: Iterable[bytes]) -> bytes:

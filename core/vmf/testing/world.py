@@ -146,15 +146,17 @@ class World:
             _record(folder, msgspec.structs.replace(machine, cdroms=tuple(cdroms)))
 
     def checkpoint(self, name: str, number: int, report: Report = unreported) -> Snapshot:
-        """Have the guest leave a snapshot, if it is alive.
+        """Have the guest leave a snapshot, if it is alive; one that is saved has left all that there is.
 
         If this process is killed meanwhile, the guest may still leave it: `fold` takes that back.
         """
         folder = self.machine(name)
         with self._changing():
-            machine = self.definition(name, ALIVE)
+            machine = self.definition(name, ALIVE | {Power.SAVED})
             if machine is None:
                 raise JobFault(f"machine {name} does not run", code=HoldCode.REFUSED)
+            if not _alive(folder):
+                return snapshots.still(folder, machine)
             return snapshots.take(folder, machine, number, alive=partial(_alive, folder), report=report)
 
     def fold(self, name: str) -> None:

@@ -1,23 +1,25 @@
-"""Taking memory and disks of a machine at one instant, while its guest runs on."""
+"""Taking memory and disks of a machine at one instant, while its guest runs on, or is saved."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from vmf.disks import qcow2
 from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.hookspecs import Report, unreported
-from vmf.model import DiskFormat, Snapshot
-from vmf_kvm import folding, media, platforms, snapshots
+from vmf.model import DiskFormat, Power, Snapshot
+from vmf_kvm import folding, media, platforms, saving, snapshots
 from vmf_kvm.folder import Folder
-from vmf_kvm.overlays import Overlay
+from vmf_kvm.overlays import Overlay, await_made
 from vmf_kvm.snapshots import Own
 from vmf_libvirt import domains
 from vmf_libvirt.client import Client
@@ -28,6 +30,7 @@ LOOK_SECONDS = 0.1
 LAYERS_MOST = 16
 """Files that hold what a guest has changed of a disk: if there are more already, they could not be folded. A machine
 that was restored begins with as many as its checkpoint had."""
+TAKEN = folding.ALIVE | {Power.SAVED}
 SENTENCES = (
     Sentence(
         words="Migration is disabled when VirtFS export path",
@@ -51,51 +54,55 @@ def take(client: Client, folder: Folder, number: int, report: Report, *, program
     """Take a snapshot with this number, which no other one of the machine has or had; its guest goes on.
 
     What the guest changes from then on goes into new layers, which `program`, qemu-img, makes. What `report` raises
-    breaks it off.
+    breaks it off. A guest that is saved changes nothing: what it has left is the snapshot.
 
     Raises:
         JobFault: if the machine cannot be taken as it is.
         HostFault: if it could not be done; either leaves the guest on the layers that it had.
     """
-    _running(client, folder.name)
+    power = saving.power(client, folder)
+    if power not in TAKEN:
+        words = f"machine {folder.name} is {power}: nothing of it can be taken"
+        raise JobFault(words, code=HoldCode.REFUSED, hint="let it run first")
     description = client.description(folder.name)
     snapshots.check(description, folder.path)
-    platform = platforms.made_on(client, description)
     owned = snapshots.owned(description, folder.path)
-    for own in owned:
-        _check(folder, own)
+    still = _still(client, folder, description, owned)
+    if power is Power.SAVED:
+        return still
+    frozen = replace(
+        still,
+        memory=f"memory-{number}",
+        nvram=still.nvram and f"nvram-{number}",
+        results=still.results and f"volume-{number}",
+    )
     overlays = {own.disk: own.overlay(number) for own in owned}
-    memory, nvram = f"memory-{number}", snapshots.nvram(description) and f"nvram-{number}"
-    wanted = snapshots.snapshot(description, overlays, str(folder.path / memory))
+    wanted = snapshots.snapshot(description, overlays, str(folder.path / frozen.memory))
     try:
-        for own in owned:
-            _cover(folder, own, overlays[own.disk], program)
+        _cover(folder, owned, overlays, program)
         stopped = _taken(client, folder.name, wanted, report)
-        if nvram:
-            with folder.open(snapshots.nvram(description)) as kept:
-                folder.write(nvram, kept, unreported)
+        if frozen.nvram:
+            with folder.open(still.nvram) as kept:
+                folder.write(frozen.nvram, kept, unreported)
     except HostLost:
         raise
     except BaseException:
         folding.sweep(client, folder)
         raise
+    return replace(frozen, stopped=stopped)
+
+
+def _still(client: Client, folder: Folder, description: str, owned: Sequence[Own]) -> Snapshot:
+    """The snapshot of a machine that nothing is written to any more."""
     return Snapshot(
-        platform=platform,
-        stopped=stopped,
-        memory=memory,
-        nvram=nvram,
-        results=f"volume-{number}" if any(own.number is None for own in owned) else "",
+        platform=platforms.made_on(client, description),
+        stopped=0.0,
+        memory=saving.file(folder),
+        nvram=snapshots.nvram(description),
+        results=snapshots.RESULTS if any(own.number is None for own in owned) else "",
         media=media.discs(description, folder.path),
         layers={own.number: own.names for own in owned if own.number is not None},
     )
-
-
-def _running(client: Client, machine: str) -> None:
-    """See that a machine runs, or stands still in its memory."""
-    power = client.state(machine).power
-    if power not in folding.ALIVE:
-        words = f"machine {machine} is {power}: nothing of it can be taken"
-        raise JobFault(words, code=HoldCode.REFUSED, hint="let it run first")
 
 
 def _check(folder: Folder, own: Own) -> None:
@@ -105,22 +112,28 @@ def _check(folder: Folder, own: Own) -> None:
         raise HostFault(words, hint="let the guest go on first, and check the space on the host")
 
 
-def _cover(folder: Folder, own: Own, overlay: Overlay, program: str) -> None:
-    """Make the layer that comes on top of a disk."""
-    name = Path(overlay.file).name
-    if folder.has(name):
-        raise HostFault(f"{overlay.file} is there already", hint="each snapshot needs a number of its own")
+def _cover(folder: Folder, owned: Sequence[Own], overlays: Mapping[str, Overlay], program: str) -> None:
+    """Make the layers that come on top of disks, all at once."""
+    with ExitStack() as stack:
+        making = []
+        for own in owned:
+            _check(folder, own)
+            overlay = overlays[own.disk]
+            if folder.has(Path(overlay.file).name):
+                raise HostFault(f"{overlay.file} is there already", hint="each snapshot needs a number of its own")
+            process = overlay.start_sized(folder.account, program, _size(folder, own))
+            making.append((overlay, stack.enter_context(process)))
+        await_made(making, folder)
+
+
+def _size(folder: Folder, own: Own) -> int:
+    """The bytes of a disk, as its guest sees it."""
     try:
         with folder.open(Path(own.layers[0].file).name) as top:
-            size = qcow2.disk_size(top) if overlay.format is DiskFormat.QCOW2 else top.seek(0, os.SEEK_END)
+            is_raw = own.layers[0].format is not DiskFormat.QCOW2
+            return top.seek(0, os.SEEK_END) if is_raw else qcow2.disk_size(top)
     except Unfit as error:
         raise HostFault(f"{own.layers[0].file}: {error}", hint=error.hint) from error
-    making = overlay.start_sized(folder.account, program, size)
-    _, words = making.communicate()
-    if making.returncode:
-        raise LibvirtFault(words.decode(errors="replace"))
-    if overlay.room is not None:
-        folder.lengthen(name, overlay.room)
 
 
 def _taken(client: Client, machine: str, wanted: str, report: Report) -> float:

@@ -1,4 +1,4 @@
-"""What can be read of a machine: its files, QEMU's part of a guest's memory, and what layers make together."""
+"""What can be read of a machine: its files, its guest's memory among them, and what layers make together."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import IO
 
 from vmf.disks.layered import Layered
-from vmf.disks.reading import SliceReader, Unfit
+from vmf.disks.reading import Unfit
 from vmf.errors import HostFault
 from vmf.files import sparse
 from vmf.hookspecs import Report
-from vmf.model import Slice
 from vmf_kvm import snapshots
 from vmf_kvm.drives import overlay
 from vmf_kvm.flatten import whole
@@ -40,7 +40,7 @@ def fetch(client: Client, folder: Folder, name: str, report: Report, *, program:
         file = folder.open(name)
     except FileNotFoundError:
         raise _missing(folder, name) from None
-    return stream(file) if snapshots.is_memory(name) else file
+    return _memory(file, folder.path / name) if snapshots.is_memory(name) else file
 
 
 def _results(client: Client, folder: Folder, name: str) -> IO[bytes]:
@@ -77,31 +77,18 @@ def _layered(folder: Folder, names: Sequence[str]) -> IO[bytes]:
         return opened
 
 
+def _memory(file: IO[bytes], path: Path) -> IO[bytes]:
+    """A file with a guest's memory, if libvirt has written all of it."""
+    with ExitStack() as failing:
+        failing.enter_context(file)
+        try:
+            snapshots.room(file.read(snapshots.HEADER.size), file.seek(0, os.SEEK_END))
+        except Unfit as error:
+            raise HostFault(f"{path}: {error}", hint=error.hint) from error
+        file.seek(0)
+        failing.pop_all()
+        return file
+
+
 def _missing(folder: Folder, name: str) -> HostFault:
     return HostFault(f"machine {folder.name} has no file {name}")
-
-
-def stream(file: IO[bytes]) -> IO[bytes]:
-    """QEMU's own stream in a file with a guest's memory: libvirt's description of the machine is left out.
-
-    Raises:
-        HostFault: if it is not complete, or cannot be read.
-    """
-    try:
-        part = snapshots.stream(file.read(snapshots.HEADER.size), file.seek(0, os.SEEK_END))
-    except HostFault:
-        file.close()
-        raise
-    return io.BufferedReader(_Stream(file, part))
-
-
-class _Stream(SliceReader):
-    """A part of a file, which is closed with it."""
-
-    def __init__(self, file: IO[bytes], part: Slice) -> None:
-        super().__init__(file, part)
-        self._whole = file
-
-    def close(self) -> None:
-        super().close()
-        self._whole.close()

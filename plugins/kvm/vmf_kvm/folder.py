@@ -128,6 +128,20 @@ class Folder(Struct, frozen=True, kw_only=True):
         file.close()
         raise HostFault(f"{self.path / name} is not a plain file")
 
+    def overwrite(self, name: str, start: bytes) -> None:
+        """Write over the beginning of a file.
+
+        Raises:
+            HostFault: if it is not there, or cannot be written.
+        """
+        _check(name)
+        with (
+            _blaming_host(self.path / name),
+            beneath(self.machines, self.name) as folder,
+            os.fdopen(os.open(name, WRITTEN, dir_fd=folder), "wb") as file,
+        ):
+            file.write(start)
+
     def lengthen(self, name: str, size: int) -> None:
         """Give a file the size that it may have at the most; what is added is a hole.
 

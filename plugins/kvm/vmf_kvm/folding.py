@@ -16,7 +16,7 @@ from vmf.disks.flatten import QemuImg, Unmade, commit
 from vmf.disks.reading import Unfit
 from vmf.errors import HostFault
 from vmf.model import Power
-from vmf_kvm import snapshots
+from vmf_kvm import saving, snapshots
 from vmf_kvm.folder import Folder
 from vmf_kvm.snapshots import Own
 from vmf_libvirt import domains
@@ -36,19 +36,20 @@ def fold(client: Client, folder: Folder, program: str) -> None:
     """Leave of each disk, and of the results volume, one layer, or two while its guest may write; of snapshots no more.
 
     What cannot be merged now stays as it is: a disk whose guest stands still since before its snapshot, or one of which
-    the layers together need more room than there is. Of a machine that has ended, `program`, qemu-img, merges all.
+    the layers together need more room than there is. One that is saved keeps all of them. Of a machine that has ended,
+    `program`, qemu-img, merges all.
 
     Raises:
         HostFault: if layers of a machine that has ended cannot be merged.
     """
-    power = client.state(folder.name).power
+    power = saving.power(client, folder)
     if power in ALIVE:
         try:
             _fold_alive(client, folder)
         except LibvirtFault:
-            if client.state(folder.name).power in ALIVE:
+            if saving.power(client, folder) in ALIVE:
                 raise
-        power = client.state(folder.name).power
+        power = saving.power(client, folder)
     if power is Power.OFF:
         _fold_ended(client, folder, program)
     if power is not Power.ABSENT:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from vmf.model import Machine, MachineNic, NetworkType
 from vmf_kvm import network, restoring
 from vmf_kvm.disks import overlays
 from vmf_kvm.folder import Folder
+from vmf_kvm.overlays import await_made
 from vmf_kvm.place import Place
 from vmf_libvirt import networks
 from vmf_libvirt.client import Client
-from vmf_libvirt.errors import LibvirtFault
 
 
 @contextmanager
@@ -31,12 +30,7 @@ def laying(machine: Machine, place: Place, folder: Folder, program: str) -> Iter
     with ExitStack() as stack:
         making = [(each, stack.enter_context(each.start(folder.account, program))) for each in overlays(machine, place)]
         yield
-        for overlay, process in making:
-            _, words = process.communicate()
-            if process.returncode:
-                raise LibvirtFault(words.decode(errors="replace"))
-            if overlay.room is not None:
-                folder.lengthen(Path(overlay.file).name, overlay.room)
+        await_made(making, folder)
 
 
 def connect(client: Client, nic: MachineNic | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,6 +16,8 @@ from vmf.files.access import open_disk
 from vmf.model import DiskFormat, Slice
 from vmf_kvm.account import Account
 from vmf_kvm.faults import unopened
+from vmf_kvm.folder import Folder
+from vmf_libvirt.errors import LibvirtFault
 
 SECTOR = 512
 """Bytes of which disks are made; QEMU knows no part of one."""
@@ -49,6 +52,20 @@ class Overlay(Struct, frozen=True, kw_only=True):
             ),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **account.process(),
         )  # fmt: skip
+
+
+def await_made(making: Iterable[tuple[Overlay, subprocess.Popen[bytes]]], folder: Folder) -> None:
+    """Wait until overlays in a machine's folder are made, and give them the sizes that they may have.
+
+    Raises:
+        HostFault: if one cannot be made.
+    """
+    for overlay, process in making:
+        _, words = process.communicate()
+        if process.returncode:
+            raise LibvirtFault(words.decode(errors="replace"))
+        if overlay.room is not None:
+            folder.lengthen(Path(overlay.file).name, overlay.room)
 
 
 def disk_size(path: Path, layout: DiskFormat, part: Slice | None) -> int:

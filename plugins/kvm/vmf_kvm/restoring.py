@@ -1,5 +1,8 @@
 """Having a new machine go on from a snapshot: its memory is QEMU's own stream, all else is described by vmf.
 
+The file with the memory begins with what libvirt said of the machine that it was taken of; what vmf says of the new one
+is written over that, and nothing of it is believed but how long it is.
+
 The file `restore` is there from before QEMU reads it until before the guest goes on. So whoever comes after a caller
 that was killed knows whether the guest may have run: while the file is there it has not, and all of it can be done
 again.
@@ -79,8 +82,8 @@ def restore(client: Client, folder: Folder, memory: str) -> None:
     if definition is None:
         raise HostFault(f"machine {machine} vanished before it was started")
     clear(client, machine)
-    with _found(folder, memory) as stream:
-        folder.write(RESTORE, _joined(snapshots.saved(definition), stream), unreported)
+    folder.rename(memory, RESTORE)
+    _describe(folder, definition)
     with blaming_job(faults.memory(OTHER)):
         read(client, folder, RESTORE)
     go_on(client, folder, memory)
@@ -137,6 +140,21 @@ def _check(folder: Folder, name: str) -> None:
             qcow2.check_overlay(layer)
     except Unfit as error:
         raise JobFault(f"{name}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
+
+
+def _describe(folder: Folder, definition: str) -> None:
+    """Have the file that QEMU is to read begin with a machine's definition; if that is too long, the rest moves."""
+    with _found(folder, RESTORE) as file:
+        try:
+            room = snapshots.room(file.read(snapshots.HEADER.size), file.seek(0, os.SEEK_END))
+        except Unfit as error:
+            raise JobFault(f"{folder.path / RESTORE}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
+        start = snapshots.saved(definition, room)
+        if len(start) == room:
+            folder.overwrite(RESTORE, start)
+        else:
+            file.seek(room)
+            folder.write(RESTORE, _joined(start, file), unreported)
 
 
 def _found(folder: Folder, name: str) -> IO[bytes]:

@@ -32,6 +32,16 @@ def judged(folder: Folder, found: MachineState) -> MachineState:
     return found
 
 
+def power(client: Client, folder: Folder) -> Power:
+    """What a machine is doing, in a word."""
+    return judged(folder, client.state(folder.name)).power
+
+
+def file(folder: Folder) -> str:
+    """The file with the memory of a guest that is saved."""
+    return WAKING if folder.has(WAKING) else MEMORY
+
+
 def wake(client: Client, folder: Folder) -> None:
     """Have a guest that is saved go on.
 

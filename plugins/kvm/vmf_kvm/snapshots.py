@@ -15,10 +15,12 @@ from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
-from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.model import DiskFormat, Slice
+from vmf.disks.reading import Unfit
+from vmf.errors import HoldCode, JobFault
+from vmf.model import DiskFormat
 from vmf_kvm.disks import chain
 from vmf_kvm.overlays import Overlay
+from vmf_kvm.place import MEMORY, WAKING
 from vmf_libvirt.described import Disk, Layer, disks, tree
 
 RESULTS = "results"
@@ -30,7 +32,8 @@ OVERLAID = re.compile(r"(disk([0-9]{1,3}))")
 """What the lowest file is called that lies on a disk with this number."""
 OVERLAYS = re.compile(r"(disk[0-9]{1,3})(?:[.-][0-9]+)?")
 """What all of them are called, one upon the other."""
-MEMORY = re.compile(r"memory-[0-9]+")
+MEMORIES = re.compile(rf"memory-[0-9]+|{MEMORY}|{WAKING}")
+"""What files with a guest's memory are called that libvirt has written, of snapshots and of guests that are saved."""
 NODE = re.compile(r"libvirt-([0-9]+)-[a-z-]+")
 """What libvirt calls files that QEMU has open: the number is its own, see `indexes`."""
 
@@ -39,8 +42,11 @@ HEADER = struct.Struct("<16s5I56x")
 and where in that a cookie begins."""
 SAVED = b"LibvirtQemudSave"
 VERSION = 2
+PLAIN = 0
+"""The compression that is none: a libvirt of the computer's own may be set to another one."""
 XML_MOST = 2**24
 """Bytes of XML that a file with a guest's memory may have."""
+RETAKE = "let libvirt not compress what it saves, and go on from another checkpoint"
 
 
 class Own(Struct, frozen=True, kw_only=True):
@@ -77,8 +83,8 @@ class Own(Struct, frozen=True, kw_only=True):
 
 
 def is_memory(name: str) -> bool:
-    """Whether it is a snapshot's file with a guest's memory."""
-    return MEMORY.fullmatch(name) is not None
+    """Whether it is a file with a guest's memory."""
+    return MEMORIES.fullmatch(name) is not None
 
 
 def summed(taken: Mapping[str, int]) -> dict[str, int]:
@@ -185,24 +191,24 @@ def unused(nodes: Collection[str], description: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda node: node.endswith("-storage")))
 
 
-def saved(definition: str) -> bytes:
-    """What comes before QEMU's own stream in a file of libvirt's with a guest's memory."""
-    xml = definition.encode() + b"\0"
-    return HEADER.pack(SAVED, VERSION, len(xml), 1, 0, 0) + xml
+def saved(definition: str, room: int = 0) -> bytes:
+    """What comes before QEMU's own stream in a file of libvirt's with a guest's memory: `room` bytes, or more."""
+    xml = (definition.encode() + b"\0").ljust(room - HEADER.size, b"\0")
+    return HEADER.pack(SAVED, VERSION, len(xml), 1, PLAIN, 0) + xml
 
 
-def stream(start: bytes, size: int) -> Slice:
-    """Where QEMU's own stream lies in such a file, which starts so and has so many bytes.
+def room(start: bytes, size: int) -> int:
+    """The bytes before QEMU's own stream in such a file, which starts so and has so many bytes.
 
     Raises:
-        HostFault: if it is not complete.
+        Unfit: if it is none, or not complete.
     """
     if len(start) >= HEADER.size:
-        magic, version, xml, *_ = HEADER.unpack_from(start)
-        offset = HEADER.size + xml
-        if magic == SAVED and version == VERSION and xml <= XML_MOST and offset <= size:
-            return Slice(offset=offset, size=size - offset)
-    raise HostFault("the file with the guest's memory is not complete")
+        magic, version, xml, _, compression, _ = HEADER.unpack_from(start)
+        before = int(HEADER.size + xml)
+        if (magic, version, compression) == (SAVED, VERSION, PLAIN) and xml <= XML_MOST and before <= size:
+            return before
+    raise Unfit("it is not a guest's memory, complete and not compressed", hint=RETAKE)
 
 
 def _own(disk: Disk, folder: Path) -> Own | None:

@@ -281,3 +281,15 @@ def test_nothing_but_a_plain_file_is_lengthened(folder, make):
     make(folder.path / "disk0")
     with pytest.raises(HostFault, match="disk0"):
         folder.lengthen("disk0", 2**20)
+
+
+def test_the_beginning_of_a_file_is_written_over_and_no_link_is_followed(folder, source):
+    folder.put("memory", source, nobody)
+    folder.overwrite("memory", b"tw")
+    assert (folder.path / "memory").read_bytes() == b"twe"
+    (folder.path / "link").symlink_to(source)
+    for name in ("link", "absent"):
+        with pytest.raises(HostFault):
+            folder.overwrite(name, b"tw")
+    assert source.read_bytes() == b"one"
+    assert not (folder.path / "absent").exists()

@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from vmf.errors import HoldCode, HostLost, JobFault
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault
+from vmf.hookspecs import unreported
 from vmf.model import Ending, Forward, MachineNic, MachineState, NetworkType, Power, Stop, Suspend
 from vmf_kvm import account, saving
 from vmf_kvm.folder import Folder
@@ -39,7 +40,7 @@ def test_a_guest_that_cannot_go_on_stays_saved_until_it_can(connection, host, pu
     number = listening.getsockname()[1]
     listening.close()
     nic = MachineNic(type=NetworkType.USER, mac="52:54:00:00:00:31", forwards=(Forward(port=80, host_port=number),))
-    machine, _ = put(connection, COUNTS, nic=nic)
+    machine, _ = put(connection, COUNTS, nic=nic, portable=True)
     name, folder = machine.name, connection.folder(machine.name)
     connection.create(machine)
     count_on(host, connection, name)
@@ -57,10 +58,14 @@ def test_a_guest_that_cannot_go_on_stays_saved_until_it_can(connection, host, pu
         other.bind(("127.0.0.1", number))
         other.listen()
         refused(HoldCode.PORT_IN_USE)
-    whole = (folder.path / WAKING).read_bytes()
+    connection.fold(name)
+    with connection.fetch(name, connection.checkpoint(name, 1, unreported).memory) as memory:
+        whole = memory.read()
     for size in (len(whole) // 2, 20):
         os.truncate(folder.path / WAKING, size)
         refused(HoldCode.IMAGE_INVALID)
+    with pytest.raises(HostFault, match=WAKING):
+        connection.fetch(name, WAKING)
     (folder.path / WAKING).write_bytes(whole)
 
     def killed(*_args):

@@ -6,7 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.disks.reading import Unfit
+from vmf.errors import HoldCode, JobFault
 from vmf.model import DiskFormat, Slice
 from vmf_kvm import snapshots
 from vmf_libvirt.described import Layer, disks
@@ -119,9 +120,11 @@ def test_layers_are_counted_with_their_disk():
 
 
 def test_qemus_stream_is_found_behind_what_is_written_before_it():
-    start = snapshots.saved("<domain/>")
-    assert start[:16] == b"LibvirtQemudSave"
-    assert snapshots.stream(start, len(start) + 5) == Slice(offset=len(start), size=5)
+    for room, whole in ((0, 92 + len("<domain/>\0")), (200, 200)):
+        start = snapshots.saved("<domain/>", room)
+        assert start[:16] == b"LibvirtQemudSave"
+        assert start[92:].rstrip(b"\0") == b"<domain/>"
+        assert len(start) == snapshots.room(start, len(start) + 5) == whole
 
 
 @pytest.mark.parametrize(
@@ -132,8 +135,9 @@ def test_qemus_stream_is_found_behind_what_is_written_before_it():
         snapshots.saved("<domain/>").replace(b"Save", b"Part", 1),
         snapshots.HEADER.pack(snapshots.SAVED, 2, 2**32 - 1, 1, 0, 0),
         snapshots.HEADER.pack(snapshots.SAVED, 3, 1, 1, 0, 0),
+        snapshots.HEADER.pack(snapshots.SAVED, 2, 1, 1, 1, 0),
     ],
 )
 def test_a_memory_file_that_is_none_is_not_read(start):
-    with pytest.raises(HostFault, match="not complete"):
-        snapshots.stream(start, 2**33)
+    with pytest.raises(Unfit, match="complete"):
+        snapshots.room(start, 2**33)
