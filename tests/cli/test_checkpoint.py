@@ -154,3 +154,13 @@ def test_the_story_tells_what_is_kept_and_what_was_missed(shell: Shell) -> None:
     story = json.loads(shell.vmf("show", "j", "--format", "json").stdout)
     assert [each["number"] for each in story["kept"]] == [1, 2]
     assert [each["checkpoint"] for each in story["gaps"]] == [2]
+
+
+def test_an_orphan_is_kept_and_moved_by_an_engine_that_is_started_for_it(shell: Shell, counting) -> None:
+    orphan(shell, counting)
+    done = shell.vmf("checkpoint", "j")
+    assert (done.returncode, done.stdout) == (0, "j: running\n"), done.stderr
+    until(lambda: "orphaned" not in shell.row("j"), "it is carried on")
+    assert shell.vmf("vacate", "j").returncode == 0
+    shell.reaches("j", "running")
+    assert shell.vmf("rm", "j").returncode == 0
