@@ -65,11 +65,11 @@ spec:
   disks: {disks}
   checkpoint: {{on_eviction: true}}
   run: |
-    [ ! -e /dev/vdb ] || yes changed | dd of=/dev/vdb bs=1M count={count} iflag=fullblock oflag=direct
+    [ ! -e /dev/vdc ] || yes changed | dd of=/dev/vdb bs=1M count={count} iflag=fullblock oflag=direct
     echo ready
     while :; do sleep 60; done
 """
-"""The disk is the second; the first is the image's own."""
+"""The disk is the second: the first is the image's own, and the last one is the results volume, which stays empty."""
 
 
 class Guest:
