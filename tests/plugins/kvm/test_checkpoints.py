@@ -201,7 +201,7 @@ def test_a_machine_goes_on_at_another_host_when_its_memory_is_right(
         assert counted(other, machine.name) == []
     other.folder(machine.name).put("memory", tmp_path / "memory", unreported)
 
-    for when in ("discard", "resume"):  # its maker is killed before the guest may go on, and when it may
+    for when in ("rename", "resume"):  # its maker is killed before the guest may go on, and when it may
         monkeypatch.setattr(restoring, "go_on", partial(killed, when=when))
         with pytest.raises(KeyboardInterrupt):
             other.create(machine)
@@ -218,10 +218,10 @@ def test_a_machine_goes_on_at_another_host_when_its_memory_is_right(
     other.close()
 
 
-def killed(_client, folder, _memory, *, when):
+def killed(_client, folder, memory, *, when):
     """Be killed before a guest goes on."""
     if when == "resume":
-        folder.discard(RESTORE)
+        folder.rename(RESTORE, memory)
     raise KeyboardInterrupt
 
 
