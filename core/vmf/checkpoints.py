@@ -170,6 +170,13 @@ def verify(place: Path, manifest: Manifest, report: Callable[[str], Report]) -> 
                 raise Unusable(f"{path} is not what was kept")
 
 
+def places(folder: Path) -> tuple[Path, ...]:
+    """Where the checkpoints of a job are, or have been begun to be removed; of a link's target, none."""
+    if folder.is_symlink() or not folder.is_dir():
+        return ()
+    return tuple(place for place in folder.iterdir() if place.name.isdecimal())
+
+
 def remove(place: Path) -> None:
     """Leave nothing of a checkpoint; absent is success."""
     gone = place.with_name(f".{place.name}.part")

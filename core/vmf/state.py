@@ -189,6 +189,10 @@ class FellBack(Struct, frozen=True, kw_only=True, tag="fell-back"):
 class HostDied(Struct, frozen=True, kw_only=True, tag="host-died"):
     """The host is off, as its owner says: nothing runs there any more. The job goes on from what is kept, or anew."""
 
+    host: str
+    attempt: int
+    """Which of the job's was there: by the time that somebody hears of it, another one may run elsewhere."""
+
 
 class HoldAsked(Struct, frozen=True, kw_only=True, tag="hold-asked"):
     """The owner wants the job to wait, without a machine."""
@@ -324,6 +328,8 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.SAVED, StopAsked): State.STOPPING,
     (State.SAVED, HostDied): State.IDLE,
     (State.WAKING, Readmitted): State.RESUMING,
+    (State.WAKING, SuspendAsked): State.SAVED,
+    (State.WAKING, VacateAsked): State.VACATING,
     (State.WAKING, HoldAsked): State.CLEANING,
     (State.WAKING, StopAsked): State.STOPPING,
     (State.WAKING, HostDied): State.IDLE,

@@ -114,16 +114,43 @@ def test_two_verbs_at_once_are_done_one_after_the_other(shell: Shell) -> None:
     shell.reaches("j", "running")
 
 
-@pytest.mark.usefixtures("counting")
 def test_a_wish_that_has_no_meaning_any_more_is_told_of_with_the_state_that_was_found(shell: Shell) -> None:
-    shell.fault("suspend", "lost", "no route")
-    with shell.start("suspend", HARD, "j") as first:
-        shell.reaches("j", "suspending")
-        done = shell.vmf("vacate", "j")
-        assert first.wait(30) == 0
-    assert done.returncode == 78
-    assert "j (job 1) is saved: its guest stands still" in done.stderr
-    assert "a job can be vacated while it is running" in done.stderr
+    shell.job("count")
+    with shell.start("run", "j.yaml", "--set", "checkpoint.on_eviction=true") as process:
+        shell.reaches("j", "running")
+        shell.fault("suspend", "lost", "no route")
+        with shell.start("suspend", HARD, "j") as first:
+            shell.reaches("j", "suspending")
+            done = shell.vmf("checkpoint", "j")
+            assert first.wait(30) == 0
+        assert done.returncode == 78
+        assert "j (job 1) is saved: its guest stands still" in done.stderr
+        assert "a job can be checkpointed while it is running" in done.stderr
+        assert shell.vmf("vacate", "j").returncode == 0
+        shell.reaches("j", "running")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def test_a_guest_that_waits_for_room_can_be_left_saved(shell: Shell) -> None:
+    shell.host(more=", machines: 1")
+    shell.job("count", "a")
+    shell.job("hang", "b")
+    with shell.start("run", "a.yaml") as first:
+        shell.reaches("a", "running")
+        assert shell.vmf("suspend", HARD, "a").returncode == 0
+        with shell.start("run", "b.yaml") as second:
+            shell.reaches("b", "running")
+            with shell.start("resume", "a") as waiting:
+                shell.reaches("a", "waking")
+                done = shell.vmf("suspend", "a")
+                assert (done.returncode, done.stdout) == (0, "a: saved\n"), done.stderr
+                assert waiting.wait(30) == 78
+            assert shell.vmf("rm", "b").returncode == 0
+            second.communicate(timeout=30)
+        assert shell.vmf("resume", "a").returncode == 0
+        assert shell.vmf("rm", "a").returncode == 0
+        first.communicate(timeout=30)
 
 
 def test_a_soft_suspended_guest_can_be_saved(shell: Shell, counting) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from vmf.hookspecs import hookimpl
 from vmf.model import MachineState, Outcome, Power, Stop, Suspend
 from vmf.run import Advanced, Console, engine, life
 from vmf.run.orders import Interrupted, Orders
-from vmf.state import PASSING, Created, HoldAsked, ResumeAsked, State, SuspendAsked
+from vmf.state import PASSING, Created, HoldAsked, HostDied, ResumeAsked, State, SuspendAsked
 from vmf.store import own
 
 SUSPEND = SuspendAsked(how=Suspend.SOFT)
@@ -167,19 +168,37 @@ def test_a_host_that_is_lost_for_a_moment_fails_no_waiting_job(make, monkeypatch
     assert farm.remarks()[0] == "waits: farm: no route"
 
 
+def now(state):
+    """A job in this state, as far as orders look at it."""
+    host = SimpleNamespace(host=SimpleNamespace(name="farm"))
+    return SimpleNamespace(state=state, attempt=2, placement=None if state is State.IDLE else host)
+
+
+@pytest.mark.parametrize("death", [HostDied(host="farm", attempt=1), HostDied(host="yard", attempt=2)])
+def test_the_death_of_a_host_that_the_job_has_left_means_nothing(death):
+    orders = Orders()
+    for state in (State.RUNNING, State.SUSPENDING):
+        orders.give(wish=death)
+        assert orders.heed(now(state)) is None
+        orders.give(wish=death)
+        assert orders.mourn(now(state)) is None
+    orders.give(wish=HostDied(host="farm", attempt=2))
+    assert orders.mourn(now(State.SUSPENDING)) == HostDied(host="farm", attempt=2)
+
+
 def test_wishes_are_heeded_in_their_order_once_each_and_a_hold_goes_first():
     orders = Orders()
     for wish in (SUSPEND, ResumeAsked(), HoldAsked()):
         orders.give(wish=wish)
-    assert [orders.heed(State.RUNNING) for _ in range(4)] == [HoldAsked(), SUSPEND, ResumeAsked(), None]
+    assert [orders.heed(now(State.RUNNING)) for _ in range(4)] == [HoldAsked(), SUSPEND, ResumeAsked(), None]
 
 
 @pytest.mark.parametrize("state", [State.SUSPENDING, State.RESUMING, State.SAVED, State.IDLE])
 def test_a_wish_without_a_meaning_waits_while_the_state_passes_and_is_dropped_in_any_other(state):
     orders = Orders()
     orders.give(wish=SUSPEND)
-    assert orders.heed(state) is None
-    assert orders.heed(State.RUNNING) == (SUSPEND if state in PASSING else None)
+    assert orders.heed(now(state)) is None
+    assert orders.heed(now(State.RUNNING)) == (SUSPEND if state in PASSING else None)
 
 
 def test_long_work_is_broken_off_by_a_hold_and_by_no_other_wish():

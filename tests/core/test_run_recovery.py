@@ -7,24 +7,29 @@ from msgspec.structs import replace
 
 from farm import FARM
 from vmf.model import Checkpoint, Outcome, Stop, Suspend, Why
-from vmf.run import Advanced, Remark, engine
+from vmf.run import Advanced, Remark, engine, life
 from vmf.run.life import FALLS_MOST
+from vmf.run.starting import FAULTS_MOST
 from vmf.state import (
     CheckpointAsked,
     Checkpointed,
     Created,
     FellBack,
     HostDied,
+    Judged,
+    RestoreFailed,
     State,
     StopAsked,
     SuspendAsked,
     Suspended,
     VacateAsked,
+    Vacated,
 )
 from vmf.testing import snapshots
 from vmf.testing.world import World
 
 ASKED = CheckpointAsked(why=Why.OWNER)
+DEATH = HostDied(host="farm", attempt=1)
 YARD = replace(FARM, name="yard")
 SCRIPT = "sleep 0.3\nwrite out.txt made\nexit 3"
 
@@ -95,7 +100,7 @@ def test_a_job_outlives_its_host(make):
 
     def lose():
         farm.fault("state", "lost", "no route", times=10**6)
-        farm.engine.ask(1, HostDied())
+        farm.engine.ask(1, DEATH)
 
     when(farm, Checkpointed, lose)
     (record,) = farm.carry(kept(farm), hosts=(FARM, YARD))
@@ -109,7 +114,7 @@ def test_a_job_outlives_its_host(make):
 
 def test_without_a_checkpoint_the_job_begins_anew_elsewhere(make):
     farm = make()
-    when(farm, Created, lambda: farm.engine.ask(1, HostDied()))
+    when(farm, Created, lambda: farm.engine.ask(1, DEATH))
     (record,) = farm.carry(farm.job(SCRIPT), hosts=(FARM, YARD))
     assert (record.verdict.exit_code, record.placement.host.name, record.gaps) == (3, "yard", ())
 
@@ -118,7 +123,7 @@ def test_without_a_checkpoint_the_job_begins_anew_elsewhere(make):
 def test_what_stood_still_on_a_dead_host_begins_anew(make, how):
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, SuspendAsked(how=how)))
-    when(farm, SuspendAsked, lambda: farm.engine.ask(1, HostDied()))
+    when(farm, SuspendAsked, lambda: farm.engine.ask(1, DEATH))
     (record,) = farm.carry(farm.job(SCRIPT), hosts=(FARM, YARD))
     assert (record.verdict.exit_code, record.placement.host.name) == (3, "yard")
 
@@ -129,7 +134,7 @@ def test_a_job_that_was_to_end_ends_with_its_host(make):
 
     def lose():
         farm.fault("shut_down", "lost", "no route", times=10**6)
-        farm.engine.ask(1, HostDied())
+        farm.engine.ask(1, DEATH)
 
     when(farm, StopAsked, lose)
     (record,) = farm.carry(farm.job("hang"), hosts=(FARM, YARD))
@@ -158,6 +163,81 @@ def test_what_no_host_can_go_on_from_waits_and_says_what_to_do(make, monkeypatch
     assert said.startswith("waits: farm: its checkpoint goes on with version 2 or a newer one, host has 1; ")
     assert said.endswith("to begin anew instead: `vmf hold j`, `vmf checkpoint rm j`, `vmf release j`")
     assert record.state is State.REMOVED
+
+
+@pytest.mark.parametrize("verb", ["put", "create"])
+@pytest.mark.parametrize("times", [1, FAULTS_MOST - 1])
+def test_a_host_that_fails_for_a_moment_costs_no_checkpoint(make, monkeypatch, verb, times):
+    monkeypatch.setattr(life, "LONGEST_PAUSE_SECONDS", 0.02)
+    farm = make()
+
+    def die():
+        farm.fault(verb, "host", "no space left", times=times)
+        kill(farm)
+
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, Checkpointed, die)
+    (record,) = farm.carry(kept(farm))
+    assert (record.verdict.exit_code, record.attempt, [each.checkpoint for each in record.gaps]) == (3, 2, [1])
+
+
+def test_a_checkpoint_that_the_last_host_fails_with_again_and_again_is_given_up(make, monkeypatch):
+    monkeypatch.setattr(life, "LONGEST_PAUSE_SECONDS", 0.02)
+    farm = make()
+
+    def die():
+        farm.fault("create", "host", "it does not load", times=FAULTS_MOST)
+        kill(farm)
+
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, Checkpointed, die)
+    (record,) = farm.carry(kept(farm))
+    (event,) = (each.event for each in farm.store.history(1) if isinstance(each.event, RestoreFailed))
+    assert event.reason == f"its host failed {FAULTS_MOST} times; it does not load"
+    assert (record.verdict.exit_code, record.gaps) == (3, ())
+
+
+def test_what_is_in_the_way_of_the_job_costs_no_checkpoint(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, VacateAsked()))
+    when(farm, Vacated, lambda: farm.fault("create", "job", "the port is taken"))
+    (record,) = farm.carry(kept(farm))
+    assert (record.state, [each.number for each in record.kept]) == (State.HELD, [1])
+
+
+def test_what_is_in_its_way_on_one_host_leads_it_to_another(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+
+    def die():
+        farm.fault("create", "job", "the port is taken")
+        kill(farm)
+
+    when(farm, Checkpointed, die)
+    (record,) = farm.carry(kept(farm), hosts=(FARM, YARD))
+    assert (record.verdict.exit_code, record.placement.host.name) == (3, "yard")
+    assert [each.checkpoint for each in record.gaps] == [1]
+
+
+def test_who_falls_back_may_go_on_where_it_was(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, Checkpointed, lambda: kill(farm))
+    (record,) = farm.carry(kept(farm), hosts=(FARM, YARD))
+    assert (record.verdict.exit_code, record.placement.host.name, record.attempt) == (3, "farm", 2)
+
+
+def test_a_host_that_fails_and_then_dies_leaves_the_job_to_another(make):
+    farm = make()
+    farm.fault("create", "host", "out of order")
+
+    def lose():
+        farm.fault("destroy", "lost", "no route", times=10**6)
+        farm.engine.ask(1, DEATH)
+
+    when(farm, Judged, lose)
+    (record,) = farm.carry(farm.job(SCRIPT), hosts=(FARM, YARD))
+    assert (record.verdict.exit_code, record.placement.host.name, record.attempt) == (3, "yard", 2)
 
 
 def test_what_a_guest_missed_while_it_stood_still_is_told(make):

@@ -70,7 +70,7 @@ EVENTS = (
     Vacated(),
     RestoreFailed(number=1, reason="its memory is not what was kept"),
     FellBack(reason="QEMU died"),
-    HostDied(),
+    HostDied(host="h", attempt=1),
     HoldAsked(),
     Released(),
     LimitHit(limit="disk0 is full"),

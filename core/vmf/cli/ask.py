@@ -86,6 +86,7 @@ def _asked(session: Session, job: int, asking: Asking, wish: Callable[[Record], 
     while ownership := order(session, record, AskJob(job=record.id, wish=wanted)):
         with given_up(ownership):
             now = able(session.store.find(str(record.id)), asking.wish, asking.participle)
+            wanted = wish(now)
             if has_meaning := (now.state, asking.wish) in TRANSITIONS:
                 now = session.store.apply(now, wanted)
         start_engine(session, [(now, ownership)])

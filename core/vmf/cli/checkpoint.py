@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from vmf import checkpoints
 from vmf.checkpoints import Manifest, Unusable
-from vmf.cli.ask import Asking, add_jobs, ask
+from vmf.cli.ask import ON_ITS_WAY, Asking, add_jobs, ask
 from vmf.cli.history import clock
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session
@@ -22,7 +22,7 @@ from vmf.cli.telling import telling
 from vmf.errors import Exit, UsageError
 from vmf.hookspecs import Report
 from vmf.model import Kept, Why
-from vmf.state import CheckpointAsked, Checkpointed, CheckpointFailed
+from vmf.state import MEANING, CheckpointAsked, Checkpointed, CheckpointFailed
 from vmf.store import Record, try_to_own
 from vmf.units import format_count, format_duration, format_size
 
@@ -96,6 +96,11 @@ def _remove(session: Session, records: Sequence[Record], options: argparse.Names
             )
         try:
             now = session.store.get(record.id) or record
+            if now.state in ON_ITS_WAY:
+                raise UsageError(
+                    f"{now.job.name} (job {now.id}) is {now.state}: {MEANING[now.state]}",
+                    hint=f"`vmf wait {now.job.name}` carries it on; `vmf hold {now.job.name}` has it wait",
+                )
             session.store.update(replace(now, kept=()))
             shutil.rmtree(session.home.checkpoints(record.id), ignore_errors=True)
         finally:

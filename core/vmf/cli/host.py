@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from vmf.ads import capacity, host_ad
 from vmf.ads.tables import MANY
@@ -18,6 +19,7 @@ from vmf.errors import SetupError, UsageError, VmfError
 from vmf.match import Rejection
 from vmf.model import Host, Offer
 from vmf.state import Completed, Failed, Held, HostDied, Removed, Requeued
+from vmf.store import Record
 from vmf.units import format_size
 
 DEATH = Asking(
@@ -62,7 +64,7 @@ def _bury(session: Session, options: argparse.Namespace) -> int:
     for name in options.names:
         with each.one():
             jobs = _left_on(session, name)
-            codes.append(ask_each(session, jobs, DEATH, lambda _: HostDied(), form=options.format))
+            codes.append(ask_each(session, jobs, DEATH, partial(_death, name), form=options.format))
             if not jobs:
                 say(f"vmf: no job of yours has a machine on host {name}")
     return max(each.exit_code, *codes)
@@ -74,15 +76,27 @@ def _left_on(session: Session, name: str) -> tuple[str, ...]:
     Raises:
         UsageError: if it is not known, or answers.
     """
-    live = session.store.live()
-    known = {each.name: each for each in (*session.configured(), *(host for record in live for host in record.hosts))}
+    hosts = (host for record in session.store.live() for host in record.hosts)
+    known = {each.name: each for each in (*session.configured(), *hosts)}
     if name not in known:
         raise UsageError(f"no host is called {name!r}", hint="`vmf host ls` lists the hosts")
     if _answers(session, known[name]):
         raise UsageError(
             f"host {name} answers: it is not dead", hint="`vmf vacate` has a job leave; else switch the host off first"
         )
+    live = session.store.live()  # as they are now: asking a host takes its time
     return tuple(str(each.id) for each in live if each.placement and each.placement.host.name == name)
+
+
+def _death(host: str, record: Record) -> HostDied:
+    """What has happened to a job, if it still is on the host.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    if record.placement is None or record.placement.host.name != host:
+        raise UsageError(f"{record.job.name} (job {record.id}) has left host {host} already")
+    return HostDied(host=host, attempt=record.attempt)
 
 
 def _answers(session: Session, host: Host) -> bool:

@@ -11,7 +11,9 @@ from vmf.model import Suspend
 from vmf.state import Saved, SuspendAsked, Suspended, SuspendFailed
 from vmf.store import Record
 
-ASKING = Asking(wish=SuspendAsked, participle="suspended", done=(Suspended, Saved), failed=(SuspendFailed,))
+ASKING = Asking(
+    wish=SuspendAsked, participle="suspended", done=(SuspendAsked, Suspended, Saved), failed=(SuspendFailed,)
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

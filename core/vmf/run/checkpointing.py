@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from vmf import checkpoints, plan
 from vmf.checkpoints import CONSOLE, MEMORY, NVRAM, VOLUME, Making, Manifest, Part
-from vmf.errors import HostLost, VmfError
+from vmf.errors import HostFault, HostLost, VmfError
 from vmf.hookspecs import CHECKPOINT, SUSPENDS, unreported
 from vmf.model import Home, Kept, Power, Snapshot, Suspend, Why
 from vmf.run.attempt import Attempt
@@ -29,6 +30,9 @@ LAYERS_MOST = 8
 _LASTING = frozenset({plan.CDROM, plan.FILES, plan.SEED})
 """Discs that stay as they are once they have been made."""
 UNDER_WAY = frozenset({State.CHECKPOINTING, State.VACATING})
+
+
+log = logging.getLogger(__name__)
 
 
 class Checkpointing:
@@ -75,12 +79,18 @@ class Checkpointing:
         if self._record().tries and CHECKPOINT in self._attempt.placement.capabilities:
             self._attempt.hypervisor.fold(self._attempt.handle)
 
-    def prune(self) -> None:
-        """Remove what the job does not go on from any more."""
+    def tidy(self) -> None:
+        """Remove what the job does not go on from any more, and let go of what snapshots have left on its host."""
         kept = {str(each.number) for each in self._record().kept}
-        for place in self._folder.iterdir() if self._folder.is_dir() else ():
+        for place in checkpoints.places(self._folder):
             if place.name not in kept:
                 checkpoints.remove(place)
+        try:
+            self.settle()
+        except HostLost:
+            raise
+        except HostFault as fault:  # when the machine has ended it has to be; until then its disks are only longer
+            log.warning("what snapshots have left stays for now: %s", fault)
 
     def forget(self) -> None:
         """Remove all that the job could go on from."""
@@ -88,10 +98,7 @@ class Checkpointing:
 
     def checkpoint(self) -> Event | None:
         """Keep memory and disks; the guest goes on. None if the job is to be left."""
-        event = self._taken(lambda: None)
-        if isinstance(event, Checkpointed):
-            self._attempt.hypervisor.fold(self._attempt.handle)
-        return event
+        return self._taken(lambda: None)
 
     def vacate(self) -> Event | None:
         """Keep what the job goes on from elsewhere, if it is to; None if it is to be left."""
@@ -132,11 +139,12 @@ class Checkpointing:
             self._lost = True
             raise
         except Interrupted:
-            event: Event | None = self._orders.heed(self._record().state)
-        except (VmfError, OSError) as fault:
+            event: Event | None = self._orders.heed(self._record())
+        except VmfError as fault:
             event = CheckpointFailed(reason=str(fault))
+        except OSError as error:
+            event = CheckpointFailed(reason=f"{error.filename or self._folder}: {error.strerror or error}")
         making.drop()
-        hypervisor.fold(handle)
         return event
 
     def _keep(self, making: Making) -> Kept:

@@ -177,7 +177,7 @@ class Engine:
         orders = self._orders[record.id]
         if orders.leave:
             return record
-        if event := orders.heed(record.state):
+        if event := orders.mourn(record) or orders.heed(record):
             return self._advance(record, event)
         placed = self._place(record)
         if isinstance(placed, Record):

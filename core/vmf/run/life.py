@@ -121,7 +121,7 @@ class Life:
         while not (self.record.ended or self.record.state in WANTS_ROOM or self.orders.leave):
             self.orders.wake.clear()
             try:
-                event = self.orders.mourn() or ACTIONS[self.record.state](self)
+                event = self.orders.mourn(self.record) or ACTIONS[self.record.state](self)
             except HostFault as fault:
                 faults += not isinstance(fault, HostLost)
                 if faults > FAULTS_MOST:
@@ -140,12 +140,12 @@ class Life:
 
     def start(self) -> Event | None:
         """Make the machine, unless it is there already."""
-        if event := self.orders.heed(self.record.state):
+        if event := self.orders.heed(self.record):
             return event
         try:
             return self._starting.start()
         except Interrupted:
-            return None if self.orders.leave else self.orders.heed(self.record.state)
+            return None if self.orders.leave else self.orders.heed(self.record)
         except JobFault as fault:
             return self._delivery.settle(verdict(Outcome.JOB_FAULT, reason=str(fault), code=fault.code))
         except HostLost:
@@ -156,10 +156,10 @@ class Life:
     def watch(self) -> Event | None:
         """Wait until the machine is off or the owner wants something; None if the job is to be left."""
         self._bases.begin()
-        self.checkpointing.prune()
+        self.checkpointing.tidy()
         while not self.orders.leave:
             self.orders.wake.clear()
-            if event := self.orders.heed(self.record.state):
+            if event := self.orders.heed(self.record):
                 return event
             state = self._attempt.look()
             if state.power in GONE:
@@ -228,7 +228,7 @@ class Life:
             self._attempt.hypervisor.destroy(self._attempt.handle)
         clear(self._store.home, self.record.id)
         outcome = self.record.verdict.outcome if self.record.verdict else Outcome.STOPPED
-        if outcome is Outcome.HOST_FAULT and self.record.placement and self._others():
+        if outcome is Outcome.HOST_FAULT and (self.record.placement or self.record.left) and self._others():
             return Requeued()
         closing = _CLOSING.get(outcome, Completed)
         if closing is not Held:
@@ -263,6 +263,8 @@ class Life:
         if self._others():
             self._remark(f"{reason}; another host is tried")
             return Judged(verdict=verdict(Outcome.HOST_FAULT, reason=reason))
+        if self.record.kept and self.record.state is State.STARTING:  # it is not thrown away for one fault
+            raise fault
         return self.give_up(reason)
 
     def _others(self) -> bool:

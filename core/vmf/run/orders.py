@@ -7,7 +7,8 @@ from collections import deque
 from typing import TypedDict, Unpack
 
 from vmf.errors import VmfError
-from vmf.state import PASSING, TRANSITIONS, HoldAsked, HostDied, State, StopAsked, Wish
+from vmf.state import PASSING, TRANSITIONS, HoldAsked, HostDied, StopAsked, Wish
+from vmf.store import Record
 
 
 class Wanted(TypedDict, total=False):
@@ -50,27 +51,27 @@ class Orders:
                     self._wishes.append(wish)
         self.wake.set()
 
-    def heed(self, state: State) -> StopAsked | Wish | None:
-        """What is wanted of a job in this state."""
+    def heed(self, record: Record) -> StopAsked | Wish | None:
+        """What is wanted of a job as it is now."""
         if self.stop:
             return StopAsked()
         with self._lock:
             while self._wishes:
-                if (state, type(self._wishes[0])) in TRANSITIONS:
+                if _has_meaning(self._wishes[0], record):
                     return self._wishes.popleft()
-                if state in PASSING:
+                if record.state in PASSING and not isinstance(self._wishes[0], HostDied):
                     break
                 self._wishes.popleft()
         return None
 
-    def mourn(self) -> HostDied | None:
-        """The death of the host, of which no state has to be waited for."""
+    def mourn(self, record: Record) -> HostDied | None:
+        """The death of the job's host, if it still is that, of which no state has to be waited for."""
         with self._lock:
             first = self._wishes[0] if self._wishes else None
             if not isinstance(first, HostDied):
                 return None
             self._wishes.popleft()
-            return first
+            return first if _has_meaning(first, record) else None
 
     def check(self) -> None:
         """Go on unless the job is to end, to be held, or to be left.
@@ -82,6 +83,14 @@ class Orders:
             held = bool(self._wishes) and isinstance(self._wishes[0], HoldAsked)
         if self.stop or self.leave or held:
             raise Interrupted
+
+
+def _has_meaning(wish: Wish, record: Record) -> bool:
+    """Whether it can be done to the job now; a host's death, whether it is that of the host that the job is on."""
+    if isinstance(wish, HostDied):
+        here = record.placement.host.name if record.placement else ""
+        return (here, record.attempt) == (wish.host, wish.attempt)
+    return (record.state, type(wish)) in TRANSITIONS
 
 
 class Interrupted(VmfError):

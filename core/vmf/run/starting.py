@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from vmf import plan
 from vmf.checkpoints import CONSOLE, Manifest, Unusable
-from vmf.errors import HostFault, HostLost, JobFault
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.model import Gap, Handle, Machine, Power
 from vmf.run import restoring, stamps
 from vmf.run.attempt import Attempt
@@ -21,6 +21,9 @@ from vmf.run.progress import Progress
 from vmf.run.staging import furnish
 from vmf.state import Created, RestoreFailed
 from vmf.store import Record
+
+FAULTS_MOST = 3
+"""How often the last host that is left may fail to go on from a checkpoint before that is given up."""
 
 
 class Starting:
@@ -42,6 +45,7 @@ class Starting:
         self._bases = bases
         self._orders = orders
         self._update = update
+        self._faults = 0
 
     def start(self) -> Created | RestoreFailed:
         """Make the machine, unless it is there already.
@@ -55,8 +59,16 @@ class Starting:
         try:
             return self._made()
         except Unusable as fault:
-            self._attempt.hypervisor.destroy(self._attempt.handle)
-            return RestoreFailed(number=self._record().kept[-1].number, reason=str(fault))
+            reason = str(fault)
+        except HostLost:
+            raise
+        except HostFault as fault:
+            self._faults += 1
+            if not self._record().kept or len(self._record().hosts) > 1 or self._faults < FAULTS_MOST:
+                raise
+            reason = f"its host failed {self._faults} times; {fault}"
+        self._attempt.hypervisor.destroy(self._attempt.handle)
+        return RestoreFailed(number=self._record().kept[-1].number, reason=reason)
 
     def _check_disks(self) -> None:
         """Keep a machine that is not there yet from what a saved guest is to go on with."""
@@ -91,20 +103,18 @@ class Starting:
         """Have the machine go on from a checkpoint.
 
         Raises:
-            Unusable: if it cannot be gone on from, here or, for all that can be known, anywhere.
-            HostFault: if another host may do.
+            Unusable: if nobody can go on from it.
+            JobFault: if something else of the job's is in the way.
+            HostFault: if another host may do, or another try.
         """
-        record = self._record()
         try:
-            return self._attempt.hypervisor.create(restoring.fitted(self._machine(), record, manifest))
+            return self._attempt.hypervisor.create(restoring.fitted(self._machine(), self._record(), manifest))
         except JobFault as fault:
-            raise Unusable(str(fault)) from fault
-        except HostLost:
+            if fault.code is HoldCode.IMAGE_INVALID:
+                raise Unusable(str(fault)) from fault
+            if len(self._record().hosts) > 1:  # the job was well where it came from
+                raise HostFault(str(fault)) from fault
             raise
-        except HostFault as fault:
-            if len(record.hosts) > 1:
-                raise
-            raise Unusable(str(fault)) from fault
 
     def _machine(self) -> Machine:
         placement, record = self._attempt.placement, self._record()

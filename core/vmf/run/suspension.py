@@ -51,7 +51,7 @@ class Suspension:
         """Wait until a guest whose memory is in place is to do something else, or is found to do so."""
         while not self._orders.leave:
             self._orders.wake.clear()
-            if event := self._orders.heed(self._record().state):
+            if event := self._orders.heed(self._record()):
                 return event
             state = self._attempt.look()
             if state.power in GONE:
@@ -69,7 +69,7 @@ class Suspension:
         """Wait until something is wanted of a guest whose memory is in a file; its host is not asked meanwhile."""
         while not self._orders.leave:
             self._orders.wake.clear()
-            if event := self._orders.heed(self._record().state):
+            if event := self._orders.heed(self._record()):
                 return event
             self._orders.wake.wait()
         return None

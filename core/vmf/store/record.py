@@ -130,7 +130,7 @@ def _last(kept: tuple[Kept, ...], job: Job) -> tuple[Kept, ...]:
 
 
 def _without_its_host(record: Record, _: Requeued) -> Mapping[str, Any]:
-    failed = record.placement.host.name if record.placement else ""
+    failed = record.placement.host.name if record.placement else record.left
     return {
         "hosts": tuple(host for host in record.hosts if host.name != failed),
         "faults": (*record.faults, record.verdict.reason if record.verdict else ""),
@@ -160,15 +160,20 @@ def _kept(record: Record, event: Checkpointed) -> Mapping[str, Any]:
     return {"kept": _last((*record.kept, event.kept), record.job), "chained": event.kept.number, "falls": 0}
 
 
-def _left(record: Record, _: Vacated | HostDied) -> Mapping[str, Any]:
-    host = record.placement.host.name if record.placement else ""
+def _left(record: Record, _: Vacated) -> Mapping[str, Any]:
+    """Whoever has been made to leave a host does not go back at once; one whose machine has died there may."""
+    return _gone(record, back=record.ending is not None)
+
+
+def _gone(record: Record, *, back: bool) -> Mapping[str, Any]:
+    host = record.placement.host.name if record.placement and not back else ""
     return {"placement": None, "handle": None, "address": "", "left": host}
 
 
-def _widowed(record: Record, event: HostDied) -> Mapping[str, Any]:
+def _widowed(record: Record, _: HostDied) -> Mapping[str, Any]:
     """A job that was to end has ended with its host."""
     stopped = {"verdict": verdict(Outcome.STOPPED)} if record.state is State.STOPPING else {}
-    return {**_left(record, event), **stopped}
+    return {**_gone(record, back=False), **stopped}
 
 
 def _missed(record: Record, event: Created | Resumed) -> Mapping[str, Any]:
@@ -188,7 +193,7 @@ def _over(*_: object) -> Mapping[str, Any]:
 _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = MappingProxyType({
     Placed: _begun,
     Created: lambda record, event: {"handle": event.handle, **_missed(record, event)},
-    SuspendAsked: lambda _, event: {"suspend": event.how},
+    SuspendAsked: lambda record, event: {"suspend": Suspend.HARD if record.state is State.WAKING else event.how},
     Saved: lambda *_: {"suspend": Suspend.HARD},
     Resumed: lambda record, event: {"suspend": None, "rested": {}, **_missed(record, event)},
     ResumeFailed: lambda record, _: {"suspend": record.suspend or Suspend.SOFT},
