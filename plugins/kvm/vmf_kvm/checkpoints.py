@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
@@ -27,6 +28,10 @@ from vmf_libvirt.errors import LibvirtFault, Sentence, blaming_job
 
 LOOK_SECONDS = 0.1
 """How often it is told how far the memory is."""
+LIVE_SECONDS = 20
+"""How long a guest may run on while its memory is written: then it stands still, so that it cannot go on for ever."""
+WRITTEN_MOST = 2
+"""How many times its memory a guest that changes it all the time may have written, likewise: it is disk space."""
 LAYERS_MOST = 16
 """Files that hold what a guest has changed of a disk: if there are more already, they could not be folded. A machine
 that was restored begins with as many as its checkpoint had."""
@@ -137,11 +142,15 @@ def _size(folder: Folder, own: Own) -> int:
 
 
 def _taken(client: Client, machine: str, wanted: str, report: Report) -> float:
+    began = time.monotonic()
+
     def look() -> None:
         with suppress(LibvirtFault):  # it has just begun, or has just ended
-            done, total = client.on(machine, domains.progress) or (0, 0)
-            if total:
-                report(done, total)
+            progress = client.on(machine, domains.progress) or domains.Progress()
+            if progress.total:
+                report(progress.done, progress.total)
+            if _is_endless(progress, time.monotonic() - began):
+                client.on(machine, domains.hurry)
 
     report(0, 0)
     with blaming_job(SENTENCES):
@@ -150,6 +159,11 @@ def _taken(client: Client, machine: str, wanted: str, report: Report) -> float:
             look=look,
             abort=lambda: client.on(machine, domains.abort),
         )
+
+
+def _is_endless(progress: domains.Progress, seconds: float) -> bool:
+    """Whether a guest has to stand still, after so many seconds in which so much was written of it."""
+    return seconds > LIVE_SECONDS or progress.written > WRITTEN_MOST * progress.total
 
 
 def _watched(take: Callable[[], T], *, look: Callable[[], object], abort: Callable[[], object]) -> T:

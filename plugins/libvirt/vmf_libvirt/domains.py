@@ -13,6 +13,7 @@ from typing import Any
 
 import libvirt
 import libvirt_qemu
+from msgspec import Struct
 
 from vmf.model import MachineFacts
 from vmf_libvirt.errors import Code
@@ -26,6 +27,10 @@ AGENT_SECONDS = 20
 """How long the agent in a guest may take to answer, unless something else is said."""
 EVENT_SECONDS = 5
 """How long an event of QEMU's may come after the answer that it belongs to."""
+LULL_MILLISECONDS = 300
+"""How long a guest that runs on while it is taken should stand still at the end, as far as its last pages allow."""
+LULL_MOST_MILLISECONDS = 2_000_000
+"""The longest that QEMU can be told: it writes all that is left while the guest stands still."""
 STOP, RESUME = "STOP", "RESUME"
 """QEMU's events of a guest that begins to stand still, and that goes on."""
 
@@ -43,6 +48,15 @@ _TAKE = (
 )
 
 Domain = libvirt.virDomain
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far the memory is that is written just now, in bytes; all are 0 if none is."""
+
+    done: int = 0
+    total: int = 0
+    written: int = 0
+    """More than there is, if the guest changes what was written already."""
 
 
 @contextlib.contextmanager
@@ -166,6 +180,7 @@ def take(domain: Domain, snapshot: str) -> float:
     regex = libvirt_qemu.VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_REGEX
     number = libvirt_qemu.qemuMonitorEventRegister(link, domain, f"^({STOP}|{RESUME})$", tell, None, regex)
     try:
+        domain.migrateSetMaxDowntime(LULL_MILLISECONDS)
         domain.snapshotCreateXML(snapshot, _TAKE)
         told = ran and resumed.wait(EVENT_SECONDS)
     finally:
@@ -174,11 +189,21 @@ def take(domain: Domain, snapshot: str) -> float:
     return max(0.0, times[RESUME] - times.get(STOP, times[RESUME])) if told else 0.0
 
 
-def progress(domain: Domain) -> tuple[int, int]:
-    """How many bytes of its memory are done that are written just now, and of how many; 0 if none are."""
+def progress(domain: Domain) -> Progress:
+    """How far `take` is with the memory."""
     found: Any = domain.jobStats()
     total = found.get("memory_total", 0)
-    return total - found.get("memory_remaining", 0), total
+    written = found.get("memory_processed", 0)
+    return Progress(done=total - found.get("memory_remaining", 0), total=total, written=written)
+
+
+def hurry(domain: Domain) -> None:
+    """Have `take` come to its end: the guest stands still until all its memory is written, and then goes on.
+
+    It is QEMU that stops the guest, so libvirt has it go on even if it was killed meanwhile.
+    """
+    with _unless_off(domain):
+        domain.migrateSetMaxDowntime(LULL_MOST_MILLISECONDS)
 
 
 def abort(domain: Domain) -> None:

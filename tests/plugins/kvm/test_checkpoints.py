@@ -33,6 +33,16 @@ echo "count $n"
 sleep 0.05
 done
 """
+DIRTIES = """
+tr '\\0' x </dev/zero | dd of=/one bs=1M count=60 iflag=fullblock 2>/dev/null
+echo ready
+n=0
+while :; do
+dd if=/one of=/two bs=1M conv=notrunc 2>/dev/null
+n=$((n+1))
+echo "count $n"
+done
+"""
 THREE = tuple(Layer(file=f"/m/{name}", format=DiskFormat.QCOW2) for name in ("disk0-2", "disk0-1", "disk0"))
 ALL = ["kernel", "initrd", "cdrom"]
 
@@ -225,6 +235,29 @@ def killed(_client, folder, memory, *, when):
     raise KeyboardInterrupt
 
 
+@pytest.mark.real
+def test_a_guest_that_changes_its_memory_all_the_time_is_taken_in_the_end(connection, host, put, monkeypatch):
+    """It stands still for that, and goes on."""
+    hurried = []
+    monkeypatch.setattr(domains, "LULL_MILLISECONDS", 1)  # so that it does not come to an end by itself
+    monkeypatch.setattr(domains, "hurry", lambda domain, hurry=domains.hurry: hurried.append(hurry(domain)))
+    machine, _ = put(connection, DIRTIES, portable=True)
+    connection.create(machine)
+    count_on(host, connection, machine.name)
+    assert connection.checkpoint(machine.name, 1, unreported).stopped > 0
+    assert hurried
+    assert connection.fold(machine.name).power is Power.RUNNING
+    count_on(host, connection, machine.name)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds", "endless"), [(0, 19, False), (200, 19, False), (201, 1, True), (0, 21, True)]
+)
+def test_a_guest_stands_still_when_too_much_of_it_was_written_or_for_too_long(written, seconds, endless):
+    progress = domains.Progress(done=50, total=100, written=written)
+    assert checkpoints._is_endless(progress, seconds) is endless
+
+
 class Refusing:
     """The client of a libvirt that refuses."""
 
@@ -235,7 +268,7 @@ class Refusing:
         raise LibvirtFault(self._words, code=Code.OPERATION_INVALID)
 
     def on(self, _machine, _ask):
-        return 0, 0
+        return domains.Progress()
 
 
 def test_a_disk_whose_layers_cannot_be_merged_is_not_given_more_and_more(tmp_path):
