@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from guests.fake import GUESTS
 from vmf.disks import qcow2
-from vmf.errors import HostFault, JobFault, Refused
+from vmf.errors import HostFault, Refused
 from vmf.model import Access, DiskFormat, Ending, MachineDisk, Power, Restored, Stop, Suspend
 from vmf.testing.bench import Taken
 
@@ -78,7 +78,9 @@ def taken(bench, handle, number, folder):
         with bench.hypervisor.fetch(handle, source) as stream:
             (folder / name).write_bytes(stream.read())
     restored = Restored(platform=snapshot.platform, memory="memory", layers={0: tuple(layers)} if layers else {})
-    return Taken(restored=restored, files={name: folder / name for name in names}, media=snapshot.media)
+    return Taken(
+        restored=restored, files={name: folder / name for name in names}, media=snapshot.media, said=snapshot.said
+    )
 
 
 @pytest.mark.parametrize("still", [False, True])
@@ -174,18 +176,6 @@ def test_an_overlay_takes_what_its_layers_do(bench, handle, machine):
     layers = sum(each.stat().st_size for each in machine(handle).glob("files/disk0*"))
     assert bench.hypervisor.facts(handle).disks.keys() == {"disk0"}
     assert bench.hypervisor.facts(handle).disks["disk0"] >= layers
-
-
-def test_a_guest_that_is_saved_is_not_taken_and_keeps_what_it_writes_to(bench, handle, files):
-    bench.hypervisor.checkpoint(handle, 1)
-    counts_on(bench, handle)
-    bench.hypervisor.suspend(handle, Suspend.HARD)
-    with pytest.raises(JobFault):
-        bench.hypervisor.checkpoint(handle, 2)
-    assert bench.hypervisor.fold(handle).power is Power.SAVED
-    assert files() == {"disk0", "disk0-1"}
-    bench.hypervisor.resume(handle)
-    counts_on(bench, handle)
 
 
 def test_a_guest_that_ends_meanwhile_is_not_taken(bench, handle, machine):

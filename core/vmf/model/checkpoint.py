@@ -64,6 +64,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     platform: Platform
     stopped: float
     """Seconds that the guest stood still for it."""
+    said: int | None = None
+    """Bytes that the guest had written to its console by then; None: nobody knows."""
     memory: str
     results: str = ""
     """The results volume; empty: there is none."""

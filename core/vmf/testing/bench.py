@@ -99,6 +99,8 @@ class Taken(Struct, frozen=True, kw_only=True):
     """By their names on the next host."""
     media: Mapping[int, str]
     """What is in its drives."""
+    said: int | None
+    """Bytes on its console."""
 
 
 class Bench:

@@ -122,6 +122,7 @@ class CheckpointsContract:
         bench.hypervisor.suspend(keeping, Suspend.SOFT)
         stands_at = _counted(bench, keeping)
         what = taken(bench, keeping, 5, tmp_path)
+        assert what.said in {None, len(bench.console(keeping))}
         for act in (bench.hypervisor.state, bench.hypervisor.fold):
             assert replace(act(keeping), detail="") == PAUSED
         other = bench.restore(keeping, what)
@@ -151,6 +152,7 @@ class CheckpointsContract:
         said = bench.console(other)
         (tmp_path / "again").mkdir()
         what = taken(bench, other, 1, tmp_path / "again")
+        assert what.said in {None, len(said)}
         bench.hypervisor.destroy(other)
         last = bench.restore(other, what)
         bench.until(lambda: _numbers(said + bench.console(last)), partial(_is_beyond, _numbers(said)))
@@ -164,7 +166,10 @@ class CheckpointsContract:
     def test_a_guest_goes_on_elsewhere(
         self, bench: Bench, guests: Guests, original: MachineDisk, tmp_path: Path
     ) -> None:
-        """From the instant, with its disk as it was then, after the first one is gone; and it works to its end."""
+        """From the instant, with its disk as it was then, after the first one is gone; and it works to its end.
+
+        What it says there follows what the first one had said by then.
+        """
         handle = bench.run(guests.keeps, amend=lambda machine: replace(machine, portable=True, disks=(original,)))
         _count_on(bench, handle)
         bench.hypervisor.checkpoint(handle, 1)
@@ -176,13 +181,15 @@ class CheckpointsContract:
         _count_on(bench, handle)
         bench.hypervisor.shut_down(handle, Stop.FORCE)
         _end(bench, handle)
-        said = _counted(bench, handle)[-1]
+        said, console = _counted(bench, handle)[-1], bench.console(handle)
         assert _kept(bench, handle) in {said, said + 1}
         bench.hypervisor.destroy(handle)
 
         other = bench.restore(handle, what)
         _count_on(bench, other)
         assert before < _counted(bench, other)[0] <= after + 2
+        if what.said is not None:
+            assert _numbers(console[: what.said] + bench.console(other))[0] == 1
         bench.hypervisor.create(bench.made[other.machine])
         snapshot = bench.hypervisor.checkpoint(other, 3)
         sums = _sums(bench, other, snapshot)
@@ -296,7 +303,7 @@ def taken(bench: Bench, handle: Handle, number: int, folder: Path) -> Taken:
         nvram="nvram" if snapshot.nvram else "",
         layers={disk: tuple(names) for disk, names in layers.items()},
     )
-    return Taken(restored=restored, files=files, media=snapshot.media)
+    return Taken(restored=restored, files=files, media=snapshot.media, said=snapshot.said)
 
 
 def _break_off(_done: int, _total: int) -> None:

@@ -90,6 +90,8 @@ class Memory:
         self.made: dict[str, str] = {}
         self.deaf = False
         self.heard = 0
+        self.said = 0
+        """Bytes on its console when it left its last snapshot."""
         self.counted = 0
         self.answered = ""
         vars(self).update(kept)
@@ -197,6 +199,7 @@ class Guest:
             for place, disk in enumerate(self._machine()["disks"]):
                 if disk["access"] == "snapshot":
                     (files / f"disk{place}-{number}").touch()
+            self._memory.said = (self._folder / "console.log").stat().st_size
             _write(files / f"memory-{number}", vars(self._memory))
             asked.unlink()
 

@@ -49,11 +49,13 @@ def take(folder: Path, machine: Machine, number: int, *, alive: Callable[[], boo
     except BaseException:
         fold(folder, machine, ended=False)
         raise
-    if not (folder / "files" / f"memory-{number}").exists():
+    memory = folder / "files" / f"memory-{number}"
+    if not memory.exists():
         raise HostFault(f"the guest of {machine.name} ended before it was taken")
     return replace(
         still(folder, machine),
-        memory=f"memory-{number}",
+        said=_remembered(memory)["said"],
+        memory=memory.name,
         results=f"results-{number}" if machine.results else "",
         layers={disk: tuple(each.name for each in _frozen(folder, disk)) for disk in _overlaid(machine)},
     )
@@ -64,6 +66,7 @@ def still(folder: Path, machine: Machine) -> Snapshot:
     return Snapshot(
         platform=PLATFORM,
         stopped=0.0,  # the fake's guests are taken between two steps
+        said=(folder / "console.log").stat().st_size,
         memory=SAVED,
         results="results" if machine.results else "",
         media={number: drive.file for number, drive in enumerate(machine.cdroms) if drive.file},
@@ -99,10 +102,7 @@ def restore(folder: Path, restored: Restored) -> None:
     files = folder / "files"
     for disk, layers in restored.layers.items():
         write_whole(files / f"disk{disk}", _merged(samples.overlaid((files / layer).read_bytes()) for layer in layers))
-    try:
-        memory = msgspec.json.decode((files / restored.memory).read_bytes(), type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise HostFault(f"{restored.memory} is no memory of a guest: {error}") from error
+    memory = _remembered(files / restored.memory)
     nothing_typed = {"heard": 0}  # on the console, which is a new one
     write_whole(folder / "memory", msgspec.json.encode({**memory, **nothing_typed}))
 
@@ -156,6 +156,14 @@ def _frozen(folder: Path, number: int) -> list[Path]:
 def _is_saved(folder: Path) -> bool:
     """Whether the machine's guest has left its memory and everything else."""
     return (folder / "memory").exists()
+
+
+def _remembered(memory: Path) -> dict[str, Any]:
+    """What a guest left in a file."""
+    try:
+        return msgspec.json.decode(memory.read_bytes(), type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise HostFault(f"{memory.name} is no memory of a guest: {error}") from error
 
 
 def _merged(layers: Iterable[bytes]) -> bytes:

@@ -21,10 +21,12 @@ from vmf.model import DiskFormat, Power, Snapshot
 from vmf_kvm import folding, media, platforms, saving, snapshots
 from vmf_kvm.folder import Folder
 from vmf_kvm.overlays import Overlay, await_made
+from vmf_kvm.place import CONSOLE
 from vmf_kvm.snapshots import Own
 from vmf_libvirt import domains
 from vmf_libvirt.client import Client
 from vmf_libvirt.errors import LibvirtFault, Sentence, blaming_job
+from vmf_libvirt.standing import Stood
 
 LOOK_SECONDS = 0.1
 """How often it is told how far the memory is."""
@@ -85,7 +87,7 @@ def take(client: Client, folder: Folder, number: int, report: Report, *, program
     wanted = snapshots.snapshot(description, overlays, str(folder.path / frozen.memory))
     try:
         _cover(folder, owned, overlays, program)
-        stopped = _taken(client, folder.name, wanted, report)
+        stood = _taken(client, folder, wanted, report)
         if frozen.nvram:
             with folder.open(still.nvram) as kept:
                 folder.write(frozen.nvram, kept, unreported)
@@ -94,7 +96,7 @@ def take(client: Client, folder: Folder, number: int, report: Report, *, program
     except BaseException:
         folding.sweep(client, folder)
         raise
-    return replace(frozen, stopped=stopped)
+    return replace(frozen, stopped=stood.seconds, said=stood.said)
 
 
 def _still(client: Client, folder: Folder, description: str, owned: Sequence[Own]) -> Snapshot:
@@ -102,12 +104,20 @@ def _still(client: Client, folder: Folder, description: str, owned: Sequence[Own
     return Snapshot(
         platform=platforms.made_on(client, description),
         stopped=0.0,
+        said=_said(folder),
         memory=saving.file(folder),
         nvram=snapshots.nvram(description),
         results=snapshots.RESULTS if any(own.number is None for own in owned) else "",
         media=media.discs(description, folder.path),
         layers={own.number: own.names for own in owned if own.number is not None},
     )
+
+
+def _said(folder: Folder) -> int | None:
+    """How many bytes are on a guest's console; None if nobody can tell."""
+    with suppress(FileNotFoundError, HostFault), folder.open(CONSOLE) as log:
+        return log.seek(0, os.SEEK_END)
+    return None
 
 
 def _check(folder: Folder, own: Own) -> None:
@@ -141,8 +151,8 @@ def _size(folder: Folder, own: Own) -> int:
         raise HostFault(f"{own.layers[0].file}: {error}", hint=error.hint) from error
 
 
-def _taken(client: Client, machine: str, wanted: str, report: Report) -> float:
-    began = time.monotonic()
+def _taken(client: Client, folder: Folder, wanted: str, report: Report) -> Stood:
+    machine, began = folder.name, time.monotonic()
 
     def look() -> None:
         with suppress(LibvirtFault):  # it has just begun, or has just ended
@@ -155,7 +165,7 @@ def _taken(client: Client, machine: str, wanted: str, report: Report) -> float:
     report(0, 0)
     with blaming_job(SENTENCES):
         return _watched(
-            lambda: client.once(machine, partial(domains.take, snapshot=wanted)),
+            lambda: client.once(machine, partial(domains.take, snapshot=wanted, measure=partial(_said, folder))),
             look=look,
             abort=lambda: client.on(machine, domains.abort),
         )

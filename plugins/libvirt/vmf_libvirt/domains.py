@@ -7,8 +7,7 @@ All but `agent`, `take` and `restore` come to the same whether they are done onc
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import libvirt
@@ -18,6 +17,7 @@ from msgspec import Struct
 from vmf.model import MachineFacts
 from vmf_libvirt.errors import Code
 from vmf_libvirt.mark import NAMESPACE
+from vmf_libvirt.standing import RESUME, STOP, Standing, Stood
 
 NANOSECONDS = 1_000_000_000
 KIBIBYTE = 1024
@@ -25,14 +25,10 @@ PERIOD = 100_000
 """Microseconds, of which a quota of as many is one processor."""
 AGENT_SECONDS = 20
 """How long the agent in a guest may take to answer, unless something else is said."""
-EVENT_SECONDS = 5
-"""How long an event of QEMU's may come after the answer that it belongs to."""
 LULL_MILLISECONDS = 300
 """How long a guest that runs on while it is taken should stand still at the end, as far as its last pages allow."""
 LULL_MOST_MILLISECONDS = 2_000_000
 """The longest that QEMU can be told: it writes all that is left while the guest stands still."""
-STOP, RESUME = "STOP", "RESUME"
-"""QEMU's events of a guest that begins to stand still, and that goes on."""
 
 _UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
@@ -165,28 +161,24 @@ def update(domain: Domain, device: str) -> None:
     domain.updateDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG)
 
 
-def take(domain: Domain, snapshot: str) -> float:
-    """Take a snapshot of what runs, into files that are there; seconds that its guest stood still, by QEMU's events."""
-    link, ran = _link(domain), domain.isActive() and state(domain)[0] == libvirt.VIR_DOMAIN_RUNNING
-    times: dict[str, float] = {}
-    resumed = threading.Event()
+def take(domain: Domain, snapshot: str, measure: Callable[[], int | None]) -> Stood:
+    """Take a snapshot of what runs, into files that are there; how its guest stood still for that.
 
-    def tell(*event: Any) -> None:  # noqa: ANN401  # libvirt's own has no types
-        _, _, name, seconds, microseconds, *_ = event
-        times[name] = seconds + microseconds / 1_000_000
-        if name == RESUME:
-            resumed.set()
-
+    `measure` says how many bytes are on the guest's console, in no time: it is called on the thread of the events.
+    """
+    if not domain.isActive() or state(domain)[0] != libvirt.VIR_DOMAIN_RUNNING:
+        domain.snapshotCreateXML(snapshot, _TAKE)
+        return Stood(said=measure())
+    link, standing = _link(domain), Standing(measure)
     regex = libvirt_qemu.VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_REGEX
-    number = libvirt_qemu.qemuMonitorEventRegister(link, domain, f"^({STOP}|{RESUME})$", tell, None, regex)
+    number = libvirt_qemu.qemuMonitorEventRegister(link, domain, f"^({STOP}|{RESUME})$", standing.tell, None, regex)
     try:
         domain.migrateSetMaxDowntime(LULL_MILLISECONDS)
         domain.snapshotCreateXML(snapshot, _TAKE)
-        told = ran and resumed.wait(EVENT_SECONDS)
+        return standing.result()
     finally:
         with contextlib.suppress(libvirt.libvirtError):
             libvirt_qemu.qemuMonitorEventDeregister(link, number)
-    return max(0.0, times[RESUME] - times.get(STOP, times[RESUME])) if told else 0.0
 
 
 def progress(domain: Domain) -> Progress:

@@ -244,8 +244,10 @@ def test_a_guest_that_changes_its_memory_all_the_time_is_taken_in_the_end(connec
     machine, _ = put(connection, DIRTIES, portable=True)
     connection.create(machine)
     count_on(host, connection, machine.name)
-    assert connection.checkpoint(machine.name, 1, unreported).stopped > 0
+    snapshot = connection.checkpoint(machine.name, 1, unreported)
     assert hurried
+    assert snapshot.stopped > 0
+    assert 0 < snapshot.said <= len(connection.console(machine.name, 0))
     assert connection.fold(machine.name).power is Power.RUNNING
     count_on(host, connection, machine.name)
 
@@ -303,8 +305,9 @@ def test_layers_that_cannot_be_merged_now_are_left(words):
         ("Can't migrate the vm that was paused due to previous migration", "stood still since"),
     ],
 )
-def test_what_keeps_a_guest_from_being_taken_is_told_in_its_owners_words(words, told):
+def test_what_keeps_a_guest_from_being_taken_is_told_in_its_owners_words(tmp_path, words, told):
+    folder = Folder(machines=tmp_path, name="m", account=account.find())
     with pytest.raises(JobFault, match=told) as caught:
-        checkpoints._taken(Refusing(words), "m", "<domainsnapshot/>", unreported)
+        checkpoints._taken(Refusing(words), folder, "<domainsnapshot/>", unreported)
     assert caught.value.code is HoldCode.REFUSED
     assert caught.value.hint
