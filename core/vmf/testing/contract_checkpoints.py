@@ -48,7 +48,8 @@ LINE_MOST = 20
 A_FEW = 3
 """Numbers that a guest counts on, to be seen to do so."""
 NIC = MachineNic(mac="52:54:00:c0:00:02", type=NetworkType.USER, forwards=(Forward(port=PORT),))
-COUNT = re.compile(rb"^count (\d+)\r?\n", re.MULTILINE)
+COUNT = re.compile(rb"(.*)count (\d+)\r?\n")
+"""A number that a guest counted, and what should not be before it in its line."""
 RUNNING, PAUSED, SAVED, ABSENT = (
     MachineState(power=power) for power in (Power.RUNNING, Power.PAUSED, Power.SAVED, Power.ABSENT)
 )
@@ -237,8 +238,9 @@ def _counted(bench: Bench, *handles: Handle) -> list[int]:
 
 def _numbers(console: bytes) -> list[int]:
     """What has been counted on a console, with nothing left out, and with nothing lost."""
-    said = [int(number) for number in COUNT.findall(console)]
-    if b"lost" in console or (said and said != [*range(said[0], said[-1] + 1)]):
+    found = COUNT.findall(console)
+    said = [int(number) for _, number in found]
+    if b"lost" in console or any(before for before, _ in found) or (said and said != [*range(said[0], said[-1] + 1)]):
         raise AssertionError(f"that is no way to count: {console.decode(errors='replace')}")
     return said
 
