@@ -56,7 +56,6 @@ def test_a_job_that_fits_nowhere_is_told_what_each_host_objects_to(shell: Shell)
     ("change", "field", "ability"),
     [
         ("priority=1", "spec.priority", "priority"),
-        ("checkpoint={on_eviction: true}", "spec.checkpoint", "checkpoint"),
         ("disks=[{file: box.raw, bus: xen}]", "spec.disks[0].bus", "disk-xen"),
     ],
 )
