@@ -29,3 +29,13 @@ def test_what_the_host_no_longer_keeps_is_not_shown():
     following.finish()
     assert told == [b"first\n", b"last\n"]
     assert following.contents() == b"first\n" + bytes(100) + b"last\n"
+
+
+def test_what_had_been_said_by_an_instant_is_told_whoever_has_read_how_far():
+    for read in (0, 1, 5):
+        following, _ = follower(b"one two three", 2)
+        for _ in range(read):
+            following._log.feed(following._next())
+            following._offset += 2
+        assert following.until(7) == b"one two"
+        assert following.until(None)[:7] == b"one two"

@@ -152,7 +152,7 @@ class Checkpointing:
         progress = Progress(record, check=self._check, tell=self._tell)
         at = time.time()
         snapshot = hypervisor.checkpoint(handle, record.tries, progress.of(MEMORY))
-        making.copy(CONSOLE, io.BytesIO(self._attempt.console.contents()), unreported)
+        making.copy(CONSOLE, io.BytesIO(self._attempt.console.until(snapshot.said)), unreported)
         for name, source in self._parts(snapshot):
             if isinstance(source, str):
                 with hypervisor.fetch(handle, source, progress.of(name)) as stream:

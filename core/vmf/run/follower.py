@@ -74,6 +74,14 @@ class Follower:
         while self.follow():
             pass
 
+    def until(self, offset: int | None) -> bytes:
+        """What is kept of all that the guest had said when this console was so long; None: by now."""
+        while offset is not None and self._offset < offset and self.follow():
+            pass
+        excess = 0 if offset is None else max(0, self._offset - offset)
+        kept = self.contents()
+        return kept[: len(kept) - excess]
+
     def contents(self) -> bytes:
         """What is kept of all that was read."""
         return self._log.contents()
