@@ -9,6 +9,7 @@ from faults import will_fail
 from vmf.model import Disk, DiskFormat, File, Home, Host, Image, Job, Results
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.run import Advanced, Engine, Hosts, Notice, Remark
+from vmf.state import Event
 from vmf.store import Store
 from vmf.testing import fake
 from vmf.testing.world import World
@@ -42,6 +43,18 @@ class Farm:
     def watch(self, watcher: Callable[[Notice], None]) -> None:
         """Have every notice told to a watcher, on the thread that it comes from."""
         self._watchers.append(watcher)
+
+    def speak(self, event: type[Event], *, since: int = 1) -> None:
+        """Type a line on the console of a job's machine whenever this happens, from this attempt on."""
+
+        def watch(notice: Notice) -> None:
+            record = notice.record
+            if isinstance(notice, Advanced) and isinstance(notice.event, event) and record.attempt >= since:
+                machines = World(self.store.home.host(record.placement.host.name))
+                with (machines.machine(record.machine) / "keys").open("a") as keys:
+                    keys.write("go on\n")
+
+        self.watch(watch)
 
     def order(self, number: int = 1, **wishes: bool) -> None:
         """Give a life an order that it finds at its very next look."""

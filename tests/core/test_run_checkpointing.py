@@ -63,7 +63,8 @@ def test_a_guest_goes_on_while_it_is_kept_and_after_it(make):
     when(farm, Created, lambda: farm.engine.ask(1, ASKED))
     seen = []
     when(farm, Checkpointed, lambda: seen.append(numbers(farm)))
-    (record,) = farm.carry(kept(farm, "sleep 0.5\nwrite out.txt made\nexit 3"))
+    farm.speak(Checkpointed)
+    (record,) = farm.carry(kept(farm, "hear\nwrite out.txt made\nexit 3"))
     assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
     assert story(farm)[2:4] == [CheckpointAsked, Checkpointed]
     assert seen == [["1"]]
@@ -96,20 +97,22 @@ def test_it_is_kept_as_often_as_the_job_says(make):
 def test_a_job_that_leaves_its_host_goes_on_elsewhere_as_if_nothing_had_been(make):
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, VacateAsked()))
-    job = kept(farm, "echo before\nsleep 0.5\necho after\nwrite out.txt made\nexit 3")
+    farm.speak(Created, since=2)
+    job = kept(farm, "echo before\nhear\necho after\nwrite out.txt made\nexit 3")
     (record,) = farm.carry(job, hosts=SITES)
     assert (record.state, record.verdict.exit_code, record.attempt) == (State.COMPLETED, 3, 2)
     assert story(farm)[2:7] == [VacateAsked, Checkpointed, Vacated, Placed, Created]
     hosts = [each.event.host for each in farm.store.history(1) if isinstance(each.event, Placed)]
     assert sorted(hosts) == ["barn", "farm"]
     assert (record.folder / "out.txt").read_text() == "made\n"
-    assert (record.folder / "console.log").read_text() == "before\nafter\n"
+    assert (record.folder / "console.log").read_text() == "before\nheard go on\nafter\n"
 
 
 def test_a_job_without_checkpoints_begins_anew(make):
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, VacateAsked()))
-    (record,) = farm.carry(farm.job("sleep 0.2\nexit 3"))
+    farm.speak(Created, since=2)
+    (record,) = farm.carry(farm.job("hear\nexit 3"))
     assert (record.state, record.attempt, Forgone in story(farm)) == (State.COMPLETED, 2, True)
 
 
@@ -150,7 +153,8 @@ def test_what_is_not_as_it_was_kept_is_not_gone_on_from(make, spoil):
         place.write_bytes(place.read_bytes() + b"x")
 
     when(farm, Vacated, damage)
-    (record,) = farm.carry(kept(farm, "sleep 0.5\nwrite out.txt made\nexit 3", keep=2))
+    farm.speak(Created, since=2)
+    (record,) = farm.carry(kept(farm, "hear\nwrite out.txt made\nexit 3", keep=2))
     assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
     assert story(farm).count(RestoreFailed) == 1
     assert (record.folder / "out.txt").read_text() == "made\n"
@@ -160,7 +164,8 @@ def test_a_guest_that_stands_still_can_leave(make):
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, SuspendAsked(how=Suspend.SOFT)))
     when(farm, Suspended, lambda: farm.engine.ask(1, VacateAsked()))
-    (record,) = farm.carry(kept(farm, "sleep 0.3\nexit 3"))
+    farm.speak(Created, since=2)
+    (record,) = farm.carry(kept(farm, "hear\nexit 3"))
     assert (record.verdict.exit_code, record.attempt) == (3, 2)
 
 
@@ -169,9 +174,10 @@ def test_whoever_adopts_a_job_that_was_being_kept_lets_it_go_on(make):
     when(farm, Created, lambda: farm.engine.ask(1, ASKED))
     when(farm, CheckpointAsked, farm.engine.leave)
     farm.fault("checkpoint", "lost", "no route", times=1)
-    (record,) = farm.carry(kept(farm, "sleep 0.3\nexit 3"))
+    (record,) = farm.carry(kept(farm, "hear\nexit 3"))
     assert record.state is State.CHECKPOINTING
     again = make()
+    again.speak(Checkpointed)
     (record,) = again.engine.carry([(record, own(again.store.home, 1))])
     assert record.verdict.exit_code == 3
     assert Checkpointed in story(again)

@@ -31,7 +31,8 @@ from vmf.testing.world import World
 ASKED = CheckpointAsked(why=Why.OWNER)
 DEATH = HostDied(host="farm", attempt=1)
 YARD = replace(FARM, name="yard")
-SCRIPT = "sleep 0.3\nwrite out.txt made\nexit 3"
+SCRIPT = "hear\nwrite out.txt made\nexit 3"
+"""Waits, in the first attempt for ever."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +40,14 @@ def hasty(monkeypatch):
     monkeypatch.setattr(engine, "ROOM_SECONDS", 0.02)
 
 
+def job(farm, script=SCRIPT, **wanted):
+    """A job whose guest hears a word in every attempt but the first."""
+    farm.speak(Created, since=2)
+    return replace(farm.job(script), **wanted)
+
+
 def kept(farm, script=SCRIPT):
-    return replace(farm.job(script), checkpoint=Checkpoint(on_eviction=True))
+    return job(farm, script, checkpoint=Checkpoint(on_eviction=True))
 
 
 def when(farm, event, do, *, times=1):
@@ -115,7 +122,7 @@ def test_a_job_outlives_its_host(make):
 def test_without_a_checkpoint_the_job_begins_anew_elsewhere(make):
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, DEATH))
-    (record,) = farm.carry(farm.job(SCRIPT), hosts=(FARM, YARD))
+    (record,) = farm.carry(job(farm), hosts=(FARM, YARD))
     assert (record.verdict.exit_code, record.placement.host.name, record.gaps) == (3, "yard", ())
 
 
@@ -124,7 +131,7 @@ def test_what_stood_still_on_a_dead_host_begins_anew(make, how):
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, SuspendAsked(how=how)))
     when(farm, SuspendAsked, lambda: farm.engine.ask(1, DEATH))
-    (record,) = farm.carry(farm.job(SCRIPT), hosts=(FARM, YARD))
+    (record,) = farm.carry(job(farm), hosts=(FARM, YARD))
     assert (record.verdict.exit_code, record.placement.host.name) == (3, "yard")
 
 
@@ -236,7 +243,7 @@ def test_a_host_that_fails_and_then_dies_leaves_the_job_to_another(make):
         farm.engine.ask(1, DEATH)
 
     when(farm, Judged, lose)
-    (record,) = farm.carry(farm.job(SCRIPT), hosts=(FARM, YARD))
+    (record,) = farm.carry(job(farm), hosts=(FARM, YARD))
     assert (record.verdict.exit_code, record.placement.host.name, record.attempt) == (3, "yard", 2)
 
 
@@ -244,7 +251,7 @@ def test_what_a_guest_missed_while_it_stood_still_is_told(make):
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, SuspendAsked(how=Suspend.SOFT)))
     when(farm, Suspended, lambda: world(farm).resume("vmf-1-1"))
-    (record,) = farm.carry(farm.job(SCRIPT))
+    (record,) = farm.carry(farm.job("sleep 0.3"))
     (gap,) = record.gaps
     assert (gap.checkpoint, gap.clock_set) == (None, False)
     assert gap.seconds > 0
