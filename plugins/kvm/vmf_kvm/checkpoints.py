@@ -172,8 +172,12 @@ def _taken(client: Client, folder: Folder, wanted: str, report: Report) -> Stood
 
 
 def _is_endless(progress: domains.Progress, seconds: float) -> bool:
-    """Whether a guest has to stand still, after so many seconds in which so much was written of it."""
-    return seconds > LIVE_SECONDS or progress.written > WRITTEN_MOST * progress.total
+    """Whether a guest has to stand still, after so many seconds in which so much was written of it.
+
+    What is done may be the snapshot before, which QEMU tells of until it begins with this one.
+    """
+    is_at_it = progress.done < progress.total
+    return is_at_it and (seconds > LIVE_SECONDS or progress.written > WRITTEN_MOST * progress.total)
 
 
 def _watched(take: Callable[[], T], *, look: Callable[[], object], abort: Callable[[], object]) -> T:

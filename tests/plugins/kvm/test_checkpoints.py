@@ -253,10 +253,11 @@ def test_a_guest_that_changes_its_memory_all_the_time_is_taken_in_the_end(connec
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds", "endless"), [(0, 19, False), (200, 19, False), (201, 1, True), (0, 21, True)]
+    ("done", "written", "seconds", "endless"),
+    [(50, 0, 19, False), (50, 200, 19, False), (99, 201, 1, True), (50, 0, 21, True), (100, 201, 21, False)],
 )
-def test_a_guest_stands_still_when_too_much_of_it_was_written_or_for_too_long(written, seconds, endless):
-    progress = domains.Progress(done=50, total=100, written=written)
+def test_a_guest_stands_still_when_too_much_of_it_was_written_or_for_too_long(done, written, seconds, endless):
+    progress = domains.Progress(done=done, total=100, written=written)
     assert checkpoints._is_endless(progress, seconds) is endless
 
 
