@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated, Literal
@@ -33,6 +33,8 @@ from vmf.model.terms import SHA256
 
 MANIFEST = "checkpoint.json"
 MANIFEST_MOST = 2**20
+WORKERS = 3
+"""Files that are summed or synced at once."""
 MEMORY, VOLUME, NVRAM, CONSOLE = "memory", "results", "nvram", "console"
 
 
@@ -94,9 +96,16 @@ def _layers(parts: Mapping[str, Part], disk: int) -> Iterator[str]:
 
 
 class Making:
-    """A checkpoint under construction, beside its final place; one that was begun by a killed engine is begun anew."""
+    """A checkpoint under construction, beside its final place; one that was begun by a killed engine is begun anew.
 
-    def __init__(self, folder: Path, number: int) -> None:
+    Files are summed and synced while the next ones come; `check` is called often meanwhile, and breaks that off.
+    """
+
+    def __init__(self, folder: Path, number: int, *, check: Callable[[], None]) -> None:
+        self._check = check
+        self._behind = ThreadPoolExecutor(max_workers=WORKERS)
+        self._sums: dict[str, Future[Part]] = {}
+        self._syncs: list[Future[None]] = []
         self._place = folder / str(number)
         self._path = folder / f".{number}.part"
         self._parts: dict[str, Part] = {}
@@ -105,16 +114,14 @@ class Making:
             shutil.rmtree(each, ignore_errors=True)
         self._path.mkdir(mode=0o700)
 
-    def copy(self, name: str, stream: IO[bytes], report: Report) -> None:
-        """Bring a file from its host."""
+    def bring(self, name: str, stream: IO[bytes], report: Report, *, lasts: bool) -> None:
+        """Bring a file from its host. If that only removes it from now on (`lasts`), it need not be copied here."""
         path = self._path / name
-        with naming(path), path.open("x+b") as out:
-            sparse.copy(stream, out, report)
-            out.flush()
-            with ThreadPoolExecutor(max_workers=1) as disk:  # which has no need of the processor meanwhile
-                synced = disk.submit(os.fsync, out.fileno())
-                self._parts[name] = Part(size=os.fstat(out.fileno()).st_size, sha256=sparse.sha256(out, check=report))
-            synced.result()
+        if not (lasts and _link(stream, path)):
+            with naming(path), path.open("xb") as out:
+                sparse.copy(stream, out, report)
+        self._syncs.append(self._behind.submit(_sync, path))
+        self._sums[name] = self._behind.submit(self._summed, path)
 
     def link(self, name: str, earlier: Path, part: Part) -> None:
         """Share a file with an earlier checkpoint."""
@@ -123,7 +130,10 @@ class Making:
 
     def finish(self, describe: Callable[[Mapping[str, Part]], Manifest]) -> tuple[Manifest, str]:
         """Put it in its place; what it is, and the sum of that."""
-        manifest = describe(self._parts)
+        for sync in self._syncs:
+            sync.result()
+        summed = {name: each.result() for name, each in self._sums.items()}
+        manifest = describe({**self._parts, **summed})
         data = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
         with naming(self._path), (self._path / MANIFEST).open("xb") as out:
             out.write(data)
@@ -132,11 +142,35 @@ class Making:
         sync_folder(self._path)
         self._path.rename(self._place)
         sync_folder(self._place.parent)
+        self._behind.shutdown()
         return manifest, _sum(data)
 
     def drop(self) -> None:
         """Leave nothing of it."""
+        self._behind.shutdown(cancel_futures=True)
         shutil.rmtree(self._path, ignore_errors=True)
+
+    def _summed(self, path: Path) -> Part:
+        with naming(path), path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            return Part(size=size, sha256=sparse.sha256(file, check=lambda *_: self._check()))
+
+
+def _link(stream: IO[bytes], path: Path) -> bool:
+    """Give an open plain file another name, which takes no time; whether that can be done."""
+    number = sparse.descriptor(stream)
+    if number is None:
+        return False
+    try:  # only with a folder's number does Python let the link be followed, and a whole path needs none
+        os.link(f"/proc/self/fd/{number}", path, src_dir_fd=number)
+    except OSError:  # another file system, or a file that its owner alone may link
+        return False
+    return True
+
+
+def _sync(path: Path) -> None:
+    with naming(path), path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def read(place: Path, sha256: str) -> Manifest:

@@ -32,9 +32,9 @@ def make(tmp_path):
     """Keeps files as a checkpoint: where it is, what it is, and the sum of that."""
 
     def kept(number=3, **files):
-        making = Making(tmp_path, number)
+        making = Making(tmp_path, number, check=lambda: None)
         for name, data in {"memory": b"all of it", **files}.items():
-            making.copy(name, io.BytesIO(data), unreported)
+            making.bring(name, io.BytesIO(data), unreported, lasts=False)
         return tmp_path / str(number), *making.finish(describe)
 
     return kept
@@ -49,29 +49,55 @@ def test_what_is_kept_is_read_again_with_the_sizes_and_sums_of_its_files(make):
     assert manifest.layers(1) == ()
 
 
+@pytest.mark.parametrize("lasts", [True, False])
+def test_what_its_host_goes_on_writing_to_is_copied(tmp_path, lasts):
+    there = tmp_path / "there"
+    there.write_bytes(b"all of it")
+    making = Making(tmp_path / "here", 1, check=lambda: None)
+    with there.open("rb") as stream:
+        making.bring("memory", stream, unreported, lasts=lasts)
+    manifest, _ = making.finish(describe)
+    kept = tmp_path / "here/1/memory"
+    assert (kept.stat().st_ino == there.stat().st_ino) is lasts
+    there.unlink()
+    checkpoints.verify(tmp_path / "here/1", manifest, silent)
+
+
+def test_a_file_that_cannot_be_summed_is_no_part_of_a_checkpoint(tmp_path):
+    def leave():
+        raise KeyError
+
+    making = Making(tmp_path, 1, check=leave)
+    making.bring("memory", io.BytesIO(b"all of it"), unreported, lasts=False)
+    with pytest.raises(KeyError):
+        making.finish(describe)
+    making.drop()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_only_its_owner_may_read_it(make):
     place, *_ = make()
     assert place.stat().st_mode & 0o077 == 0
 
 
 def test_until_it_is_complete_there_is_none(tmp_path):
-    making = Making(tmp_path, 1)
-    making.copy("memory", io.BytesIO(b"half"), unreported)
+    making = Making(tmp_path, 1, check=lambda: None)
+    making.bring("memory", io.BytesIO(b"half"), unreported, lasts=False)
     assert [each.name for each in tmp_path.iterdir() if not each.name.startswith(".")] == []
     making.drop()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_that_was_begun_by_a_killed_engine_is_gone_with_the_next(tmp_path, make):
-    Making(tmp_path, 1).copy("memory", io.BytesIO(b"half"), unreported)
+    Making(tmp_path, 1, check=lambda: None).bring("memory", io.BytesIO(b"half"), unreported, lasts=False)
     make()
     assert [each.name for each in tmp_path.iterdir()] == ["3"]
 
 
 def test_a_file_that_an_earlier_one_has_takes_no_room_of_its_own_and_outlives_it(tmp_path, make):
     place, manifest, _ = make(**LAYERS)
-    making = Making(tmp_path, 4)
-    making.copy("memory", io.BytesIO(b"later"), unreported)
+    making = Making(tmp_path, 4, check=lambda: None)
+    making.bring("memory", io.BytesIO(b"later"), unreported, lasts=False)
     making.link("disk0.0", place, manifest.parts["disk0.0"])
     later, sha256 = making.finish(describe)
     assert (tmp_path / "4/disk0.0").stat().st_ino == (place / "disk0.0").stat().st_ino

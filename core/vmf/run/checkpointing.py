@@ -131,7 +131,7 @@ class Checkpointing:
         if self._begun:
             self._begun = False
             self._update(replace(self._record(), tries=self._record().tries + 1))  # no number is used twice
-        making = Making(self._folder, self._record().tries)
+        making = Making(self._folder, self._record().tries, check=self._check_orders)
         try:
             prepare()
             return Checkpointed(kept=self._keep(making))
@@ -152,11 +152,12 @@ class Checkpointing:
         progress = Progress(record, check=self._check, tell=self._tell)
         at = time.time()
         snapshot = hypervisor.checkpoint(handle, record.tries, progress.of(MEMORY))
-        making.copy(CONSOLE, io.BytesIO(self._attempt.console.until(snapshot.said)), unreported)
+        lasts = record.state is State.VACATING  # then nothing is done with its files any more, but that they go
+        making.bring(CONSOLE, io.BytesIO(self._attempt.console.until(snapshot.said)), unreported, lasts=False)
         for name, source in self._parts(snapshot):
             if isinstance(source, str):
                 with hypervisor.fetch(handle, source, progress.of(name)) as stream:
-                    making.copy(name, stream, progress.of(name))
+                    making.bring(name, stream, progress.of(name), lasts=lasts)
             else:
                 making.link(name, *source)
         manifest, sha256 = making.finish(partial(_manifest, record, snapshot, at))
@@ -171,6 +172,9 @@ class Checkpointing:
 
     def _check(self) -> None:
         self._attempt.console.follow()
+        self._check_orders()
+
+    def _check_orders(self) -> None:
         if self._orders.stop or self._orders.leave:
             raise Interrupted
 
