@@ -42,15 +42,16 @@ def test_a_guest_goes_on_only_with_what_it_had(real: RealShell) -> None:
         real.says("j", "count 3")
         assert real.vmf("suspend", "--hard", "j").stdout == "j: saved\n"
         stood = counted(real)[-1]
+        told = f"j (job {real.records('j')[-1].id})"
 
         held = real.vmf("run", "other.yaml", "--set", in_place)
         assert held.returncode == 76
-        assert f"{disk} is used by j (job 1), whose guest is saved" in held.stdout
+        assert f"{disk} is used by {told}, whose guest is saved" in held.stdout
 
         with socket.create_server(("127.0.0.1", port)):
             done = real.vmf("resume", "j")
         assert (done.returncode, done.stdout) == (71, "")
-        assert f"j (job 1) could not be resumed: tcp port {port} of this computer is taken" in done.stderr
+        assert f"{told} could not be resumed: tcp port {port} of this computer is taken" in done.stderr
         real.reaches("j", "saved")
 
         assert real.vmf("resume", "j").stdout == "j: running\n"

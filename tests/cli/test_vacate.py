@@ -194,13 +194,13 @@ def test_a_job_goes_on_from_the_last_sound_checkpoint_whatever_becomes_of_its_ho
             assert pair.vmf("checkpoint", "j").returncode == 0
         memory = pair.home / f"jobs/{pair.job_now.id}/checkpoints/2/memory"
         memory.write_bytes(memory.read_bytes()[:-100])
-        first = pair.lose()
-        assert {first.name, pair.moved(2)} == set(SITES)
+        pair.lose()
+        assert pair.moved(2) in SITES
         assert pair.vmf("checkpoint", "j").returncode == 0
         second = pair.lose(for_good=True)
         done = pair.vmf("host", "dead", second.name, *pair.hosts)
         assert done.returncode == 0, done.stderr
-        assert pair.moved(3) == first.name
+        assert {second.name, pair.moved(3)} == set(SITES)
         with pair.start("wait", "j") as waiting:
             found = ended(pair, waiting)
         engine.communicate(timeout=30)

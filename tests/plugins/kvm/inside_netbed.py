@@ -15,8 +15,7 @@ from vmf.errors import HostFault, JobFault
 from vmf.model import Forward, Host, MachineFacts, MachineNic, Networks, NetworkType, NicModel, Power
 from vmf.plugins import Plugins
 from vmf.testing.bench import Bench
-from vmf.testing.contract_networks import PORT, Carded
-from vmf.testing.contract_networks import _answer as answer
+from vmf.testing.contract_networks import PORT, Carded, answer
 from vmf_kvm.connection import ROTATED, Connection
 from vmf_kvm.network import APART, UUIDS
 from vmf_kvm.settings import DaemonKind
