@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -196,12 +197,25 @@ def verify(place: Path, manifest: Manifest, report: Callable[[str], Report]) -> 
     Raises:
         Unusable: at the first file that is not.
     """
+    check_files(place, manifest)
     for name, part in manifest.parts.items():
         path = place / name
         with _usable(path), open_file(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size != part.size or sparse.sha256(file, check=report(name)) != part.sha256:
+            if sparse.sha256(file, check=report(name)) != part.sha256:
                 raise Unusable(f"{path} is not what was kept")
+
+
+def check_files(place: Path, manifest: Manifest) -> None:
+    """See at a glance that all its files are there, are plain ones, and as long as they were.
+
+    Raises:
+        Unusable: at the first that is not.
+    """
+    for name, part in manifest.parts.items():
+        with _usable(place / name):
+            found = (place / name).lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size != part.size:
+            raise Unusable(f"{place / name} is not what was kept")
 
 
 def places(folder: Path) -> tuple[Path, ...]:

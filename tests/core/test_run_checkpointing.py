@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -140,17 +143,41 @@ def test_one_that_fails_leaves_the_guest_running_and_the_last_one_in_place(make,
     assert event.reason == fault
 
 
-@pytest.mark.parametrize("spoil", ["memory", "checkpoint.json"])
-def test_what_is_not_as_it_was_kept_is_not_gone_on_from(make, spoil):
+def lengthen(path):
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+def link(path):
+    path.rename(path.with_name("moved"))
+    path.symlink_to("moved")
+
+
+def block(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def change(path):
+    """Its length stays."""
+    path.write_bytes(path.read_bytes()[::-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        *(("memory", spoil) for spoil in (lengthen, change, Path.unlink, link, block)),
+        *(("disk0.0", spoil) for spoil in (Path.unlink, link, block)),
+        *(("checkpoint.json", spoil) for spoil in (lengthen, Path.unlink, block)),
+    ],
+)
+def test_what_is_not_as_it_was_kept_is_not_gone_on_from(make, name, spoil):
     """The one before is; without one, the job begins anew."""
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, ASKED))
     when(farm, Checkpointed, lambda: farm.engine.ask(1, VacateAsked()))
 
     def damage():
-        place = farm.store.home.checkpoints(1) / "2" / spoil
-        place.chmod(0o600)
-        place.write_bytes(place.read_bytes() + b"x")
+        spoil(farm.store.home.checkpoints(1) / "2" / name)
 
     when(farm, Vacated, damage)
     farm.speak(Created, since=2)

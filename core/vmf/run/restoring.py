@@ -66,6 +66,12 @@ def bring(hypervisor: Hypervisor, record: Record, place: Path, manifest: Manifes
     Raises:
         Unusable: if something of it is not what was kept, or must not be used.
     """
+    checkpoints.check_files(place, manifest)
+    with ThreadPoolExecutor(max_workers=1) as pool:  # sums have to be right before a machine is made of it, no sooner
+        sound = pool.submit(checkpoints.verify, place, manifest, lambda _: lambda *_: progress.check())
+        for name in manifest.parts.keys() - {CONSOLE}:
+            hypervisor.put(record.machine, name, place / name, progress.of(name))
+        sound.result()
     for number, _ in enumerate(record.job.bundle.disks):
         for name in manifest.layers(number):
             try:
@@ -73,8 +79,3 @@ def bring(hypervisor: Hypervisor, record: Record, place: Path, manifest: Manifes
                     qcow2.check_overlay(file)
             except Unfit as unfit:
                 raise Unusable(f"{place / name}: {unfit}") from unfit
-    with ThreadPoolExecutor(max_workers=1) as pool:  # it has to be sound before a machine is made of it, no sooner
-        sound = pool.submit(checkpoints.verify, place, manifest, lambda _: lambda *_: progress.check())
-        for name in manifest.parts.keys() - {CONSOLE}:
-            hypervisor.put(record.machine, name, place / name, progress.of(name))
-        sound.result()
