@@ -31,7 +31,6 @@ _LASTING = frozenset({plan.CDROM, plan.FILES, plan.SEED})
 """Discs that stay as they are once they have been made."""
 UNDER_WAY = frozenset({State.CHECKPOINTING, State.VACATING})
 
-
 log = logging.getLogger(__name__)
 
 
@@ -75,7 +74,7 @@ class Checkpointing:
         return CheckpointAsked(why=Why.PERIOD) if self.due() <= 0 else None
 
     def settle(self) -> None:
-        """Make one again of what snapshots have left of each disk of a machine that has ended."""
+        """Merge what snapshots have left of each disk: all of it, if the machine has ended."""
         if self._record().tries and CHECKPOINT in self._attempt.placement.capabilities:
             self._attempt.hypervisor.fold(self._attempt.handle)
 
@@ -137,6 +136,7 @@ class Checkpointing:
             return Checkpointed(kept=self._keep(making))
         except HostLost:
             self._lost = True
+            making.drop()
             raise
         except Interrupted:
             event: Event | None = self._orders.heed(self._record())
