@@ -164,3 +164,16 @@ def test_an_orphan_is_kept_and_moved_by_an_engine_that_is_started_for_it(shell: 
     assert shell.vmf("vacate", "j").returncode == 0
     shell.reaches("j", "running")
     assert shell.vmf("rm", "j").returncode == 0
+
+
+def test_what_is_kept_of_one_job_is_removed_though_an_engine_needs_that_of_another(shell: Shell, counting) -> None:
+    assert shell.vmf("checkpoint", "j").returncode == 0
+    orphan(shell, counting)
+    shell.job("count", "other")
+    with shell.start("run", "other.yaml") as process:
+        shell.reaches("other", "running")
+        done = shell.vmf("checkpoint", "rm", "other", "j")
+        assert (done.returncode, done.stdout) == (78, "j: 1 checkpoint removed\n")
+        assert "other (job 2) is carried by an engine" in done.stderr
+        assert shell.vmf("rm", "j", "other").returncode == 0
+        process.communicate(timeout=30)

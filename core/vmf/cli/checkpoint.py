@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from vmf import checkpoints
 from vmf.checkpoints import Manifest, Unusable
 from vmf.cli.ask import ON_ITS_WAY, Asking, add_jobs, ask
+from vmf.cli.each import Each
 from vmf.cli.history import clock
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session
@@ -87,26 +88,39 @@ def _row(record: Record, kept: Kept) -> tuple[str, ...]:
 
 
 def _remove(session: Session, records: Sequence[Record], options: argparse.Namespace) -> int:
+    each = Each()
     for record in records:
-        ownership = try_to_own(session.home, record.id)
-        if ownership is None:
+        with each.one():
+            removed = _removed(session, record)
+            _tell(record, f"{format_count(removed, 'checkpoint')} removed", options, removed=removed)
+    return each.exit_code
+
+
+def _removed(session: Session, record: Record) -> int:
+    """Remove what is kept of a job; how many there were.
+
+    Raises:
+        UsageError: if somebody needs it.
+    """
+    name = record.job.name
+    ownership = try_to_own(session.home, record.id)
+    if ownership is None:
+        raise UsageError(
+            f"{name} (job {record.id}) is carried by an engine, which needs what is kept",
+            hint=f"`vmf hold {name}` first, or `vmf rm {name}` to be rid of it all",
+        )
+    try:
+        now = session.store.get(record.id) or record
+        if now.state in ON_ITS_WAY:
             raise UsageError(
-                f"{record.job.name} (job {record.id}) is carried by an engine, which needs what is kept",
-                hint=f"`vmf hold {record.job.name}` first, or `vmf rm {record.job.name}` to be rid of it all",
+                f"{name} (job {record.id}) is {now.state}: {MEANING[now.state]}",
+                hint=f"`vmf wait {name}` carries it on; `vmf hold {name}` has it wait",
             )
-        try:
-            now = session.store.get(record.id) or record
-            if now.state in ON_ITS_WAY:
-                raise UsageError(
-                    f"{now.job.name} (job {now.id}) is {now.state}: {MEANING[now.state]}",
-                    hint=f"`vmf wait {now.job.name}` carries it on; `vmf hold {now.job.name}` has it wait",
-                )
-            session.store.update(replace(now, kept=()))
-            shutil.rmtree(session.home.checkpoints(record.id), ignore_errors=True)
-        finally:
-            ownership.release()
-        _tell(record, f"{format_count(len(now.kept), 'checkpoint')} removed", options, removed=len(now.kept))
-    return 0
+        session.store.update(replace(now, kept=()))
+        shutil.rmtree(session.home.checkpoints(record.id), ignore_errors=True)
+    finally:
+        ownership.release()
+    return len(now.kept)
 
 
 def _verify(session: Session, records: Sequence[Record], options: argparse.Namespace) -> int:
