@@ -168,10 +168,10 @@ def test_an_orphan_is_kept_and_moved_by_an_engine_that_is_started_for_it(shell: 
 
 def test_what_is_kept_of_one_job_is_removed_though_an_engine_needs_that_of_another(shell: Shell, counting) -> None:
     assert shell.vmf("checkpoint", "j").returncode == 0
-    orphan(shell, counting)
     shell.job("count", "other")
     with shell.start("run", "other.yaml") as process:
         shell.reaches("other", "running")
+        orphan(shell, counting)
         done = shell.vmf("checkpoint", "rm", "other", "j")
         assert (done.returncode, done.stdout) == (78, "j: 1 checkpoint removed\n")
         assert "other (job 2) is carried by an engine" in done.stderr
