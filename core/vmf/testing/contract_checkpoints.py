@@ -24,6 +24,7 @@ from vmf.hookspecs import unreported
 from vmf.model import (
     MEBIBYTE,
     DiskFormat,
+    Firmware,
     Forward,
     Handle,
     MachineDisk,
@@ -40,6 +41,7 @@ from vmf.result import Said
 from vmf.testing import samples
 from vmf.testing.abilities import requires, tries
 from vmf.testing.bench import Bench, Ended, Guests, Taken
+from vmf.testing.contract_disks import without_kernel
 from vmf.testing.contract_networks import PORT, SERVED, answer
 
 SIZE = 16 * MEBIBYTE
@@ -217,6 +219,26 @@ class CheckpointsContract:
         other = bench.restore(handle, what)
         bench.until(partial(_call, bench, other), partial(operator.eq, SERVED))
         assert b"card" not in bench.console(other)
+        bench.hypervisor.destroy(other)
+
+    @requires("checkpoint", "hard-suspend", "firmware-uefi", "kernel-included")
+    def test_a_guest_that_uefi_started_goes_on(
+        self, bench: Bench, guests: Guests, bootable: tuple[MachineDisk, ...], tmp_path: Path
+    ) -> None:
+        """After it was saved, and elsewhere: memory is loaded into a machine that has the same firmware."""
+        by_uefi = partial(without_kernel, bootable, Firmware.UEFI)
+        handle = bench.run(guests.counts, amend=lambda machine: replace(by_uefi(machine), portable=True))
+        _count_on(bench, handle)
+        what = taken(bench, handle, 1, tmp_path)
+        bench.hypervisor.suspend(handle, Suspend.HARD)
+        assert bench.hypervisor.resume(handle) == RUNNING
+        _count_on(bench, handle)
+        bench.hypervisor.destroy(handle)
+        other = bench.restore(handle, what)
+        _count_on(bench, other)
+        bench.hypervisor.suspend(other, Suspend.HARD)
+        assert bench.hypervisor.resume(other) == RUNNING
+        _count_on(bench, other)
         bench.hypervisor.destroy(other)
 
     @tries("checkpoint")

@@ -250,7 +250,7 @@ class DisksContract:
         """By each firmware that there is; where one cannot be asked for, by the host's usual one."""
         asked: Iterable[Firmware | None] = [each for each in Firmware if f"firmware-{each}" in offered] or [None]
         for firmware in asked:
-            handle = bench.run(guests.tells, amend=partial(_without_kernel, bootable, firmware))
+            handle = bench.run(guests.tells, amend=partial(without_kernel, bootable, firmware))
             assert bench.told(handle, r"firmware (\S+)")[1] in ([firmware] if firmware else Firmware)
             bench.hypervisor.destroy(handle)
 
@@ -259,7 +259,8 @@ def _break_off(_done: int, _total: int) -> None:
     raise Refused("broken off")
 
 
-def _without_kernel(disks: tuple[MachineDisk, ...], firmware: Firmware | None, machine: Machine) -> Machine:
+def without_kernel(disks: tuple[MachineDisk, ...], firmware: Firmware | None, machine: Machine) -> Machine:
+    """A machine that boots from its disks."""
     return replace(machine, kernel=None, initrd=None, kernel_parameters="", firmware=firmware, disks=disks)
 
 

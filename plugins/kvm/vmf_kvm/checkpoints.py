@@ -72,7 +72,6 @@ def take(client: Client, folder: Folder, number: int, report: Report, *, program
         words = f"machine {folder.name} is {power}: nothing of it can be taken"
         raise JobFault(words, code=HoldCode.REFUSED, hint="let it run first")
     description = client.description(folder.name)
-    snapshots.check_firmware(description)
     snapshots.check(description, folder.path)
     owned = snapshots.owned(description, folder.path)
     still = _still(client, folder, description, owned)

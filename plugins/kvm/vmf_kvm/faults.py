@@ -36,12 +36,15 @@ ACCESS = (
 )
 """Said of any file: of libvirt's log, of QEMU's own program, of the copies that vmf put into the machine's folder."""
 MEMORY = (
+    "Unknown ramblock",
+    "Size mismatch",
+    "error while loading state",
     "load of migration failed",
     "Not a migration stream",
     "save image is incomplete",
     "failed to read qemu header",
 )
-"""What is said of a guest's memory that is not what its machine can go on from."""
+"""What is said of a guest's memory that is not what its machine can go on from; what tells most comes first."""
 LOCKED = Sentence(
     words="Is another process using the image",
     code=HoldCode.DISK_IN_USE,

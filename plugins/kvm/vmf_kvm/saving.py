@@ -8,7 +8,7 @@ after an attempt that failed, or a caller that was killed, knows whether the gue
 from __future__ import annotations
 
 from vmf.model import Ending, MachineState, Power
-from vmf_kvm import faults, restoring, snapshots
+from vmf_kvm import faults, restoring
 from vmf_kvm.folder import Folder
 from vmf_kvm.place import MEMORY, WAKING
 from vmf_libvirt.client import Client
@@ -22,10 +22,8 @@ def save(client: Client, folder: Folder) -> None:
     """Put the guest's memory into a file and end its machine, if it runs.
 
     Raises:
-        JobFault: if it could not go on from there.
-        HostFault: if the host cannot do it; after either it runs on.
+        HostFault: if the host cannot do it; it runs on then.
     """
-    snapshots.check_firmware(client.description(folder.name))
     client.save(folder.name, str(folder.path / MEMORY))
 
 

@@ -126,20 +126,6 @@ def check(description: str, folder: Path) -> None:
             )
 
 
-def check_firmware(description: str) -> None:
-    """See that the machine can go on from what is kept of its memory.
-
-    Raises:
-        JobFault: if its firmware is UEFI: QEMU does not load the memory of such a guest again.
-    """
-    if nvram(description):
-        raise JobFault(
-            "a guest with UEFI firmware does not go on from what is kept of its memory",
-            code=HoldCode.REFUSED,
-            hint="suspend it with --soft, or let its `boot.firmware` be bios",
-        )
-
-
 def left(description: str, names: Collection[str]) -> tuple[str, ...]:
     """Those of a machine's files that snapshots have left, and that it has no use for."""
     used = {Path(layer.file).name for disk in disks(description) for layer in disk.layers}

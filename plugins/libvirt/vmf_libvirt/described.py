@@ -1,7 +1,10 @@
-"""What libvirt's description of a machine says: of its disks, and of its cards. Pure."""
+"""What libvirt's description of a machine says: of its disks, its cards, its firmware. Pure."""
 
 from __future__ import annotations
 
+import itertools
+import json
+import shlex
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
@@ -10,6 +13,8 @@ from msgspec import Struct
 from vmf.model import DiskFormat, Slice
 
 KIBIBYTE = 1024
+FIRMWARE = "libvirt-pflash0-storage"
+"""What libvirt calls the file with a machine's firmware, when it tells QEMU of it."""
 NOTHING = "<domain/>"
 """The description of a machine that is not there."""
 
@@ -67,6 +72,26 @@ def files(description: str) -> tuple[str, ...]:
     return (*(layer.file for disk in disks(description) for layer in disk.layers), *filter(None, booted))
 
 
+def leaves_firmware(definition: str) -> bool:
+    """Whether libvirt has yet to choose the file of a machine's firmware: one before 9.2 does at each new start."""
+    os = tree(definition).find("os")
+    return os is not None and os.get("firmware") is not None and os.find("loader") is None
+
+
+def with_firmware(definition: str, command: str) -> str:
+    """The definition with the file of the firmware in it that QEMU would be started with by this command line."""
+    root = tree(definition)
+    os = root.find("os")
+    file = next((found["filename"] for found in _nodes(command) if found.get("node-name") == FIRMWARE), None)
+    if os is None or file is None:
+        return definition
+    del os.attrib["firmware"]
+    for old in os.findall("firmware"):
+        os.remove(old)
+    ET.SubElement(os, "loader", readonly="yes", type="pflash").text = file
+    return ET.tostring(root, encoding="unicode")
+
+
 def memory(description: str) -> int:
     """Bytes of the machine's memory; libvirt tells of KiB."""
     return int(tree(description).findtext("memory", "0")) * KIBIBYTE
@@ -97,3 +122,10 @@ def _part(source: ET.Element) -> Slice | None:
 def _get(element: ET.Element, tag: str, attribute: str) -> str:
     found = element.find(tag)
     return "" if found is None else found.get(attribute, "")
+
+
+def _nodes(command: str) -> Iterator[dict[str, str]]:
+    """The files in a command line of QEMU's, as libvirt writes it."""
+    for option, value in itertools.pairwise(shlex.split(command)):
+        if option == "-blockdev":
+            yield json.loads(value)

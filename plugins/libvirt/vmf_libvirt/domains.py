@@ -15,6 +15,7 @@ import libvirt_qemu
 from msgspec import Struct
 
 from vmf.model import MachineFacts
+from vmf_libvirt.described import leaves_firmware, with_firmware
 from vmf_libvirt.errors import Code
 from vmf_libvirt.mark import NAMESPACE
 from vmf_libvirt.standing import RESUME, STOP, Standing, Stood
@@ -23,6 +24,8 @@ NANOSECONDS = 1_000_000_000
 KIBIBYTE = 1024
 PERIOD = 100_000
 """Microseconds, of which a quota of as many is one processor."""
+COMMAND = "qemu-argv"
+"""libvirt's word for the command line that it would start a machine with."""
 AGENT_SECONDS = 20
 """How long the agent in a guest may take to answer, unless something else is said."""
 LULL_MILLISECONDS = 300
@@ -143,12 +146,20 @@ def restore(domain: Domain, file: str) -> None:
 
     Whoever is in doubt whether that was done asks its state: a libvirt that was killed meanwhile ends it again.
     """
-    _link(domain).restoreFlags(file, definition(domain), libvirt.VIR_DOMAIN_SAVE_PAUSED)
+    _link(domain).restoreFlags(file, _settled(domain), libvirt.VIR_DOMAIN_SAVE_PAUSED)
 
 
 def definition(domain: Domain) -> str:
     """The XML that it is defined by, whatever it runs as."""
     return domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
+
+
+def _settled(domain: Domain) -> str:
+    """What it is defined by, with the firmware that libvirt chooses for a new start, but not where memory is read."""
+    found = definition(domain)
+    if not leaves_firmware(found):
+        return found
+    return with_firmware(found, _link(domain).domainXMLToNative(COMMAND, found))
 
 
 def redefine(domain: Domain, definition: str) -> None:

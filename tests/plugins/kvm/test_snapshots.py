@@ -141,9 +141,3 @@ def test_qemus_stream_is_found_behind_what_is_written_before_it():
 def test_a_memory_file_that_is_none_is_not_read(start):
     with pytest.raises(Unfit, match="complete"):
         snapshots.room(start, 2**33)
-
-
-def test_a_guest_whose_memory_would_not_be_loaded_again_is_refused():
-    snapshots.check_firmware("<domain><os><type>hvm</type></os></domain>")
-    with pytest.raises(JobFault, match="UEFI"):
-        snapshots.check_firmware("<domain><os><nvram>/host/nvram</nvram></os></domain>")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from vmf.model import DiskFormat, Slice
-from vmf_libvirt.described import Disk, Layer, disks, macs
+from vmf_libvirt.described import Disk, Layer, disks, leaves_firmware, macs, with_firmware
 
 DESCRIPTION = """<domain><devices>
 <disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
@@ -26,3 +26,25 @@ def test_cards_are_told_by_their_addresses():
 
 def test_a_machine_that_is_not_there_has_nothing():
     assert (disks(""), macs("")) == ((), ())
+
+
+EFI = """<domain><os firmware='efi'><type>hvm</type><firmware><feature name='secure-boot' enabled='no'/></firmware>
+<nvram>/m/nvram</nvram></os></domain>"""
+COMMAND = """LC_ALL=C /usr/bin/qemu -name 'guest=a b'
+-blockdev '{"driver":"file","filename":"/m/nvram","node-name":"libvirt-pflash1-storage"}'
+-blockdev '{"driver":"file","filename":"/fw/OVMF CODE.fd","node-name":"libvirt-pflash0-storage"}'
+-blockdev '{"node-name":"libvirt-pflash0-format","driver":"raw","file":"libvirt-pflash0-storage"}' -msg timestamp=on"""
+
+
+def test_a_firmware_that_libvirt_has_yet_to_choose_is_named_as_it_would_start_it():
+    assert leaves_firmware(EFI)
+    assert with_firmware(EFI, COMMAND) == (
+        "<domain><os><type>hvm</type><nvram>/m/nvram</nvram>"
+        '<loader readonly="yes" type="pflash">/fw/OVMF CODE.fd</loader></os></domain>'
+    )
+
+
+def test_a_firmware_that_is_chosen_or_not_to_be_is_left():
+    chosen = EFI.replace("<nvram>", "<loader>/fw/OVMF_CODE.fd</loader><nvram>")
+    assert not any(map(leaves_firmware, ("", "<domain><os><type>hvm</type></os></domain>", chosen)))
+    assert with_firmware(EFI, "qemu -msg timestamp=on") == EFI
