@@ -49,7 +49,7 @@ from vmf_libvirt import client, described
 
 CALLS = 21
 TAKES = 7
-MOVES = 5
+MOVES = 9
 CHANGED = 512 * MEBIBYTE
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.02

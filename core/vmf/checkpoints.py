@@ -199,10 +199,18 @@ def verify(place: Path, manifest: Manifest, report: Callable[[str], Report]) -> 
     """
     check_files(place, manifest)
     for name, part in manifest.parts.items():
-        path = place / name
-        with _usable(path), open_file(path) as file:
-            if sparse.sha256(file, check=report(name)) != part.sha256:
-                raise Unusable(f"{path} is not what was kept")
+        verify_file(place / name, part, report(name))
+
+
+def verify_file(path: Path, part: Part, report: Report) -> None:
+    """Look whether a file is as it was.
+
+    Raises:
+        Unusable: if it is not.
+    """
+    with _usable(path), open_file(path) as file:
+        if sparse.sha256(file, check=report) != part.sha256:
+            raise Unusable(f"{path} is not what was kept")
 
 
 def check_files(place: Path, manifest: Manifest) -> None:

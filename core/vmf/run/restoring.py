@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vmf import checkpoints
-from vmf.checkpoints import CONSOLE, MEMORY, NVRAM, Manifest, Unusable
+from vmf.checkpoints import CONSOLE, MEMORY, NVRAM, WORKERS, Manifest, Unusable
 from vmf.disks import qcow2
 from vmf.disks.reading import Unfit
 from vmf.model import Home, Machine, Restored
@@ -67,11 +67,15 @@ def bring(hypervisor: Hypervisor, record: Record, place: Path, manifest: Manifes
         Unusable: if something of it is not what was kept, or must not be used.
     """
     checkpoints.check_files(place, manifest)
-    with ThreadPoolExecutor(max_workers=1) as pool:  # sums have to be right before a machine is made of it, no sooner
-        sound = pool.submit(checkpoints.verify, place, manifest, lambda _: lambda *_: progress.check())
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:  # sums have to be right before a machine is made, no sooner
+        sums = [
+            pool.submit(checkpoints.verify_file, place / name, part, lambda *_: progress.check())
+            for name, part in manifest.parts.items()
+        ]
         for name in manifest.parts.keys() - {CONSOLE}:
             hypervisor.put(record.machine, name, place / name, progress.of(name))
-        sound.result()
+        for each in sums:
+            each.result()
     for number, _ in enumerate(record.job.bundle.disks):
         for name in manifest.layers(number):
             try:
