@@ -12,6 +12,7 @@ Layers that an earlier checkpoint has are links to its files, so that any of the
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -110,6 +111,16 @@ class Making:
         self._place = folder / str(number)
         self._path = folder / f".{number}.part"
         self._parts: dict[str, Part] = {}
+
+    def begin(self) -> None:
+        """Make room for it, where nothing is left of those that were broken off.
+
+        Raises:
+            OSError: if that cannot be done.
+        """
+        folder = self._path.parent
+        if folder.is_symlink():
+            raise OSError(errno.ENOTDIR, "it is a link, and nothing is put where that leads", str(folder))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for each in folder.glob(".*.part"):
             shutil.rmtree(each, ignore_errors=True)
@@ -211,6 +222,16 @@ def verify_file(path: Path, part: Part, report: Report) -> None:
     with _usable(path), open_file(path) as file:
         if sparse.sha256(file, check=report) != part.sha256:
             raise Unusable(f"{path} is not what was kept")
+
+
+def words(place: Path) -> bytes:
+    """What the guest had said.
+
+    Raises:
+        Unusable: if that cannot be read.
+    """
+    with _usable(place / CONSOLE):
+        return (place / CONSOLE).read_bytes()
 
 
 def check_files(place: Path, manifest: Manifest) -> None:

@@ -181,8 +181,10 @@ class RestoreFailed(Struct, frozen=True, kw_only=True, tag="restore-failed"):
 
 
 class FellBack(Struct, frozen=True, kw_only=True, tag="fell-back"):
-    """The guest ended by no doing of its own: its job goes on from what was kept last."""
+    """The guest ended by no doing of its own: its job goes on from a checkpoint, and those after that are given up."""
 
+    number: int
+    """The checkpoint's."""
     reason: str
 
 

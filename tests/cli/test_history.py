@@ -61,7 +61,7 @@ def kept(stopped):
         (Vacated(), "has left its host"),
         (RestoreFailed(number=3, reason=WHY), "checkpoint 3 could not be gone on from: no room; make some"),
         (HostDied(host="h", attempt=1), "its host was declared dead"),
-        (FellBack(reason="crashed"), "is to go on from what was kept last: crashed"),
+        (FellBack(number=3, reason="crashed"), "is to go on from checkpoint 3: crashed"),
         (LimitHit(limit="disk"), "a limit was hit: disk"),
         (Ended(ending=Ending.CRASHED, detail="libvirt says: crashed"), "ended: crashed, libvirt says: crashed"),
         (Ended(ending=Ending.SHUTDOWN), "ended: shutdown"),

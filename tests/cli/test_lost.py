@@ -92,8 +92,8 @@ def test_an_orphan_of_a_dead_host_goes_on_elsewhere_too(shell: Shell) -> None:
 
 def test_words_about_dead_hosts_that_mean_nothing_are_told(shell: Shell) -> None:
     for words, said in (
-        (("dead",), "`vmf host dead` names the hosts that are off"),
-        (("ls", "farm"), "`vmf host ls` names none"),
+        (("dead",), "which hosts are dead?"),
+        (("ls", "farm"), "takes no names"),
         (("dead", "frm"), "no host is called 'frm'"),
     ):
         done = shell.vmf("host", *words, "--hosts", "hosts")

@@ -208,3 +208,32 @@ def test_whoever_adopts_a_job_that_was_being_kept_lets_it_go_on(make):
     (record,) = again.engine.carry([(record, own(again.store.home, 1))])
     assert record.verdict.exit_code == 3
     assert Checkpointed in story(again)
+
+
+@pytest.mark.parametrize("verb", [ASKED, VacateAsked()])
+def test_a_folder_that_cannot_be_used_costs_a_checkpoint_only(make, verb):
+    farm = make()
+    farm.store.home.checkpoints(1).parent.mkdir(parents=True)
+    farm.store.home.checkpoints(1).symlink_to("nowhere")
+    when(farm, Created, lambda: farm.engine.ask(1, verb))
+    farm.speak(CheckpointFailed)
+    (record,) = farm.carry(kept(farm, "hear\nexit 3"))
+    assert (record.verdict.exit_code, record.kept, record.attempt) == (3, (), 1)
+
+
+@pytest.mark.parametrize("spoil", [change, lengthen, Path.unlink])
+@pytest.mark.parametrize("name", ["disk0.0", "checkpoint.json"])
+def test_what_rots_before_a_job_leaves_is_not_built_upon(make, spoil, name):
+    """Its host still has all of it then."""
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+
+    def leave():
+        spoil(farm.store.home.checkpoints(1) / "1" / name)
+        farm.engine.ask(1, VacateAsked())
+
+    when(farm, Checkpointed, leave)
+    farm.speak(Created, since=2)
+    (record,) = farm.carry(kept(farm, "hear\nwrite out.txt made\nexit 3", keep=2))
+    assert (record.verdict.exit_code, [each.checkpoint for each in record.gaps]) == (3, [2])
+    assert RestoreFailed not in story(farm)

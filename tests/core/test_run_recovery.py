@@ -6,6 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from farm import FARM
+from faults import will_fail
+from vmf import checkpoints
+from vmf.errors import HoldCode
 from vmf.model import Checkpoint, Outcome, Stop, Suspend, Why
 from vmf.run import Advanced, Remark, engine, life
 from vmf.run.life import FALLS_MOST
@@ -17,6 +20,7 @@ from vmf.state import (
     FellBack,
     HostDied,
     Judged,
+    Placed,
     RestoreFailed,
     State,
     StopAsked,
@@ -67,6 +71,10 @@ def world(farm, host=FARM):
 def kill(farm):
     (machine,) = world(farm).names()
     world(farm).stop(machine, Stop.FORCE)
+
+
+def numbers(farm):
+    return [each.name for each in checkpoints.places(farm.store.home.checkpoints(1))]
 
 
 def story(farm):
@@ -255,3 +263,56 @@ def test_what_a_guest_missed_while_it_stood_still_is_told(make):
     (gap,) = record.gaps
     assert (gap.checkpoint, gap.clock_set) == (None, False)
     assert gap.seconds > 0
+
+
+def at(farm, event, attempts, do):
+    """Do something when this has happened in these attempts."""
+
+    def watch(notice):
+        if isinstance(notice, Advanced) and isinstance(notice.event, event) and notice.record.attempt in attempts:
+            do()
+
+    farm.watch(watch)
+
+
+def test_one_that_dies_again_and_again_goes_on_from_the_checkpoint_before(make):
+    farm = make()
+    farm.speak(Created, since=FALLS_MOST + 2)
+    at(farm, Created, {1}, lambda: farm.engine.ask(1, ASKED))
+    at(farm, Checkpointed, {1}, lambda: kill(farm) if len(numbers(farm)) > 1 else farm.engine.ask(1, ASKED))
+    at(farm, Created, range(2, FALLS_MOST + 2), lambda: kill(farm))
+    (record,) = farm.carry(replace(farm.job(SCRIPT), checkpoint=Checkpoint(keep=2)))
+    assert (record.verdict.exit_code, record.attempt) == (3, FALLS_MOST + 2)
+    assert [each.checkpoint for each in record.gaps] == [*([2] * FALLS_MOST), 1]
+
+
+def test_a_host_that_failed_once_may_have_the_job_again_when_it_has_got_somewhere(make):
+    farm = make()
+    farm.speak(Created, since=4)
+    at(farm, Created, {1, 3}, lambda: farm.engine.ask(1, VacateAsked()))
+    will_fail(farm.store.home.host("yard"), "create", "host", "out of room", times=1)
+    wanted = replace(farm.job(SCRIPT), checkpoint=Checkpoint(on_eviction=True))
+    (record,) = farm.carry(wanted, hosts=(FARM, YARD))
+    assert [each.event.host for each in farm.store.history(1) if isinstance(each.event, Placed)] == [
+        "farm", "yard", "farm", "yard",
+    ]  # fmt: skip
+    assert record.verdict.exit_code == 3
+
+
+def test_a_host_that_failed_once_may_have_a_job_whose_host_is_dead(make):
+    farm = make()
+    farm.speak(Created, since=3)
+    at(farm, Created, {2}, lambda: farm.engine.ask(1, HostDied(host="yard", attempt=2)))
+    will_fail(farm.store.home.host("farm"), "create", "host", "out of room", times=1)
+    (record,) = farm.carry(farm.job(SCRIPT), hosts=(FARM, YARD))
+    assert (record.verdict.exit_code, record.placement.host.name) == (3, "farm")
+
+
+def test_a_changed_original_holds_the_job_and_costs_no_checkpoint(make):
+    farm = make()
+    when(farm, Created, lambda: farm.engine.ask(1, VacateAsked()))
+    when(farm, Vacated, lambda: (farm.folder / "box.raw").write_bytes(bytes(2**20)))
+    (record,) = farm.carry(kept(farm))
+    assert (record.state, record.verdict.code) == (State.HELD, HoldCode.IMAGE_INVALID)
+    assert "box.raw is not as it was when the guest began" in record.verdict.reason
+    assert [each.number for each in record.kept] == [1]

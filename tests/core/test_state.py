@@ -69,7 +69,7 @@ EVENTS = (
     Forgone(),
     Vacated(),
     RestoreFailed(number=1, reason="its memory is not what was kept"),
-    FellBack(reason="QEMU died"),
+    FellBack(number=3, reason="QEMU died"),
     HostDied(host="h", attempt=1),
     HoldAsked(),
     Released(),

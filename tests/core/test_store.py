@@ -140,7 +140,7 @@ def test_claims_are_seen_by_the_next_and_end_with_the_attempt(store):
     first = store.apply(first, Requeued())
     assert store.taken() == {}
     assert first.state is State.IDLE
-    assert [host.name for host in first.hosts] == ["barn"]
+    assert [host.name for host in first.open] == ["barn"]
     assert store.claim(second, chooser(second.job)).attempt == 1
 
 

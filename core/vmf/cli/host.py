@@ -50,8 +50,10 @@ def act(options: argparse.Namespace) -> int:
     Raises:
         UsageError: if the words do not go together.
     """
-    if (options.verb == "dead") != bool(options.names):
-        raise UsageError("`vmf host dead` names the hosts that are off, and `vmf host ls` names none")
+    if options.verb == "dead" and not options.names:
+        raise UsageError("which hosts are dead?", hint="name those that are off; `vmf host ls` lists all")
+    if options.verb == "ls" and options.names:
+        raise UsageError("`vmf host ls` lists all hosts and takes no names", hint="`vmf host ls`")
     session = Session(options)
     if options.names:
         return _bury(session, options)

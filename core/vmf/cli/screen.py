@@ -42,7 +42,7 @@ FAILED: Mapping[type[Failure | FellBack], str] = MappingProxyType({
     ResumeFailed: "could not be resumed",
     CheckpointFailed: "no checkpoint could be taken",
     RestoreFailed: "checkpoint {event.number} could not be gone on from",
-    FellBack: "is to go on from what was kept last",
+    FellBack: "is to go on from checkpoint {event.number}",
 })  # fmt: skip
 """What is said of an event with a reason."""
 TAIL_LINES = 10

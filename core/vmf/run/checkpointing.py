@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vmf import checkpoints, plan
-from vmf.checkpoints import CONSOLE, MEMORY, NVRAM, VOLUME, Making, Manifest, Part
+from vmf.checkpoints import CONSOLE, MEMORY, NVRAM, VOLUME, Making, Manifest, Part, Unusable
 from vmf.errors import HostFault, HostLost, VmfError
 from vmf.hookspecs import CHECKPOINT, SUSPENDS, unreported
 from vmf.model import Home, Kept, Power, Snapshot, Suspend, Why
@@ -29,6 +29,8 @@ LAYERS_MOST = 8
 """Files that a disk of a checkpoint is made of; then all of them are copied again, as one."""
 _LASTING = frozenset({plan.CDROM, plan.FILES, plan.SEED})
 """Discs that stay as they are once they have been made."""
+_FRESH = frozenset({MEMORY, VOLUME, NVRAM, CONSOLE})
+"""Files that each checkpoint has of its own."""
 UNDER_WAY = frozenset({State.CHECKPOINTING, State.VACATING})
 
 log = logging.getLogger(__name__)
@@ -132,6 +134,7 @@ class Checkpointing:
             self._update(replace(self._record(), tries=self._record().tries + 1))  # no number is used twice
         making = Making(self._folder, self._record().tries, check=self._check_orders)
         try:
+            making.begin()
             prepare()
             return Checkpointed(kept=self._keep(making))
         except HostLost:
@@ -193,13 +196,27 @@ class Checkpointing:
             yield from ((checkpoints.layer(disk, len(known) + at), source) for at, source in enumerate(fresh))
 
     def _earlier(self) -> Mapping[str, tuple[Path, Part]]:
-        """The files of the last checkpoint of this attempt, which are below what the guest has changed since."""
+        """The files of the last checkpoint of this attempt, which are below what the guest has changed since.
+
+        None, if they are not what was kept: then all is copied again. Each byte is looked at when the job leaves, for
+        the host has the last good copy then.
+        """
         record = self._record()
         found = next((each for each in record.kept if each.number == record.chained), None)
         if found is None:
             return {}
         place = self._folder / str(found.number)
-        return {name: (place, part) for name, part in checkpoints.read(place, found.sha256).parts.items()}
+        try:
+            manifest = checkpoints.read(place, found.sha256)
+            shared = replace(manifest, parts={name: manifest.parts[name] for name in manifest.parts.keys() - _FRESH})
+            if record.state is State.VACATING:
+                checkpoints.verify(place, shared, lambda _: lambda *_: self._check())
+            else:
+                checkpoints.check_files(place, shared)
+        except Unusable as fault:
+            log.warning("what was kept before is not built upon: %s", fault)
+            return {}
+        return {name: (place, part) for name, part in shared.parts.items()}
 
 
 def _below(disk: int, earlier: Mapping[str, tuple[Path, Part]]) -> Mapping[str, tuple[Path, Part]]:

@@ -201,7 +201,7 @@ class Engine:
     def _place(self, record: Record) -> Record | Unplaced:
         """Claim a place, if there is one; what the job has left is a place if no other will ever be."""
         placed = self._place_among(record, _open(record))
-        return self._place_among(record, record.hosts) if _is_hopeless(placed) and record.left else placed
+        return self._place_among(record, record.open) if _is_hopeless(placed) and record.left else placed
 
     def _place_among(self, record: Record, hosts: Sequence[Host]) -> Record | Unplaced:
         offers = self._hosts.offers(hosts)
@@ -234,4 +234,4 @@ def _open(record: Record) -> tuple[Host, ...]:
     """The hosts that a job may have now: the one that its machine is on, or else all but the one that it has left."""
     if record.placement is not None:
         return (record.placement.host,)
-    return tuple(host for host in record.hosts if host.name != record.left) or record.hosts
+    return tuple(host for host in record.open if host.name != record.left) or record.open

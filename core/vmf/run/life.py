@@ -219,8 +219,10 @@ class Life:
         return self._delivery.deliver(parcel, found, word)
 
     def _falling(self, reason: str) -> FellBack | None:
-        """Go on from the last checkpoint, if there is one and it has not led to the same end too often."""
-        return FellBack(reason=reason) if self.record.kept and self.record.falls < FALLS_MOST else None
+        """Go on from the last checkpoint, or from the one before if that has led to the same end too often."""
+        kept = self.record.kept
+        last = kept[-1:] if self.record.falls < FALLS_MOST else kept[-2:-1]
+        return FellBack(number=last[0].number, reason=reason) if last else None
 
     def clean(self) -> Event:
         """Leave nothing of the machine, and close the attempt."""
@@ -268,7 +270,7 @@ class Life:
         return self.give_up(reason)
 
     def _others(self) -> bool:
-        return len(self.record.hosts) > 1
+        return len(self.record.open) > 1
 
     def _check_left(self) -> None:
         if self.orders.leave:

@@ -11,6 +11,7 @@ from vmf import checkpoints
 from vmf.checkpoints import CONSOLE, MEMORY, NVRAM, WORKERS, Manifest, Unusable
 from vmf.disks import qcow2
 from vmf.disks.reading import Unfit
+from vmf.errors import HoldCode, JobFault
 from vmf.model import Home, Machine, Restored
 from vmf.plugins import Hypervisor
 from vmf.run import stamps
@@ -52,10 +53,15 @@ def check_originals(record: Record, manifest: Manifest, read: Read) -> None:
     """See that the disks beneath what a checkpoint holds are as they were.
 
     Raises:
-        Unusable: if one is not.
+        JobFault: if one is not; it is so for all checkpoints, and all are good again when it is.
     """
     if disk := stamps.changed(record.job.overlaid.values(), manifest.originals, read):
-        raise Unusable(f"{disk.file.path} is not as it was when the guest began: what was kept lies on that")
+        raise JobFault(
+            f"{disk.file.path} is not as it was when the guest began: what was kept lies on that",
+            code=HoldCode.IMAGE_INVALID,
+            hint="put that very file back (a copy is another one) and release the job; "
+            "or begin anew, with its checkpoints removed",
+        )
 
 
 def bring(hypervisor: Hypervisor, record: Record, place: Path, manifest: Manifest, progress: Progress) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from vmf import plan
-from vmf.checkpoints import CONSOLE, Manifest, Unusable
+from vmf import checkpoints, plan
+from vmf.checkpoints import Manifest, Unusable
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.model import Gap, Handle, Machine, Power
 from vmf.run import restoring, stamps
@@ -64,7 +64,7 @@ class Starting:
             raise
         except HostFault as fault:
             self._faults += 1
-            if not self._record().kept or len(self._record().hosts) > 1 or self._faults < FAULTS_MOST:
+            if not self._record().kept or len(self._record().open) > 1 or self._faults < FAULTS_MOST:
                 raise
             reason = f"its host failed {self._faults} times; {fault}"
         self._attempt.hypervisor.destroy(self._attempt.handle)
@@ -84,7 +84,7 @@ class Starting:
             self._attempt.begin()
             return Created(handle=self._attempt.hypervisor.create(self._machine()))
         handle = self._restored(found[1])
-        self._attempt.go_on((found[0] / CONSOLE).read_bytes())
+        self._attempt.go_on(checkpoints.words(found[0]))
         gap = Gap(seconds=time.time() - found[1].at, checkpoint=found[1].number, clock_set=self._attempt.set_clock())
         return Created(handle=handle, gap=gap)
 
@@ -112,7 +112,7 @@ class Starting:
         except JobFault as fault:
             if fault.code is HoldCode.IMAGE_INVALID:
                 raise Unusable(str(fault)) from fault
-            if len(self._record().hosts) > 1:  # the job was well where it came from
+            if len(self._record().open) > 1:  # the job was well where it came from
                 raise HostFault(str(fault)) from fault
             raise
 

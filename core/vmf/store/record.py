@@ -46,13 +46,15 @@ class Record(Struct, frozen=True, kw_only=True):
     id: int
     job: Job
     hosts: tuple[Host, ...]
-    """The hosts that may run it; one that failed it is no longer among them."""
+    """The hosts that may run it."""
+    failed: tuple[str, ...] = ()
+    """Those of them that have failed it since it last got anywhere; it is tried on the others."""
     folder: Path
     """Where its results are to go."""
     results: Path | None = None
     """Where they went, which is beside `folder` if somebody took that meanwhile."""
     faults: tuple[str, ...] = ()
-    """What was wrong with each of those that failed it."""
+    """What was wrong, each time that a host failed it."""
     state: State = State.IDLE
     created: float
     """Seconds since 1970."""
@@ -99,6 +101,11 @@ class Record(Struct, frozen=True, kw_only=True):
         return self.state in ENDED
 
     @property
+    def open(self) -> tuple[Host, ...]:
+        """The hosts that have not failed it."""
+        return tuple(host for host in self.hosts if host.name not in self.failed)
+
+    @property
     def machine(self) -> str:
         """The name of this attempt's machine."""
         return f"vmf-{self.id}-{self.attempt}"
@@ -130,9 +137,8 @@ def _last(kept: tuple[Kept, ...], job: Job) -> tuple[Kept, ...]:
 
 
 def _without_its_host(record: Record, _: Requeued) -> Mapping[str, Any]:
-    failed = record.placement.host.name if record.placement else record.left
     return {
-        "hosts": tuple(host for host in record.hosts if host.name != failed),
+        "failed": (*record.failed, record.placement.host.name if record.placement else record.left),
         "faults": (*record.faults, record.verdict.reason if record.verdict else ""),
         "placement": None,
     }
@@ -157,7 +163,12 @@ def _counted(record: Record, _: CheckpointAsked | VacateAsked) -> Mapping[str, A
 
 
 def _kept(record: Record, event: Checkpointed) -> Mapping[str, Any]:
-    return {"kept": _last((*record.kept, event.kept), record.job), "chained": event.kept.number, "falls": 0}
+    return {
+        "kept": _last((*record.kept, event.kept), record.job),
+        "chained": event.kept.number,
+        "falls": 0,
+        "failed": (),
+    }
 
 
 def _left(record: Record, _: Vacated) -> Mapping[str, Any]:
@@ -167,7 +178,7 @@ def _left(record: Record, _: Vacated) -> Mapping[str, Any]:
 
 def _gone(record: Record, *, back: bool) -> Mapping[str, Any]:
     host = record.placement.host.name if record.placement and not back else ""
-    return {"placement": None, "handle": None, "address": "", "left": host}
+    return {"placement": None, "handle": None, "address": "", "left": host, "failed": ()}
 
 
 def _widowed(record: Record, _: HostDied) -> Mapping[str, Any]:
@@ -183,6 +194,11 @@ def _missed(record: Record, event: Created | Resumed) -> Mapping[str, Any]:
 def _given_up(record: Record, event: RestoreFailed) -> Mapping[str, Any]:
     kept = tuple(each for each in record.kept if each.number != event.number)
     return {"kept": kept, "born": record.born if kept else record.attempt, "falls": 0}
+
+
+def _fallen(record: Record, event: FellBack) -> Mapping[str, Any]:
+    kept = tuple(each for each in record.kept if each.number <= event.number)
+    return {"kept": kept, "falls": record.falls + 1 if kept == record.kept else 1}
 
 
 def _over(*_: object) -> Mapping[str, Any]:
@@ -203,13 +219,13 @@ _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = Map
     CheckpointFailed: lambda *_: {"chained": None},
     RestoreFailed: _given_up,
     Vacated: _left,
-    FellBack: lambda record, _: {"falls": record.falls + 1},
+    FellBack: _fallen,
     HostDied: _widowed,
     HoldAsked: lambda *_: {"verdict": verdict(Outcome.HELD)},
     LimitHit: lambda _, event: {"limit": event.limit},
     Ended: lambda _, event: {"address": "", "ending": event.ending},
     Judged: _judged,
-    Released: lambda *_: {"placement": None, "verdict": None, "results": None},
+    Released: lambda *_: {"placement": None, "verdict": None, "results": None, "failed": ()},
     Requeued: _without_its_host,
     Completed: _over,
     Failed: _over,
