@@ -14,7 +14,7 @@ from qemu import qemu_img
 from vmf.checkpoints import Making, Manifest
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, Refused
 from vmf.hookspecs import unreported
-from vmf.model import MEBIBYTE, DiskFormat, Power, Restored, Suspend
+from vmf.model import MEBIBYTE, DiskFormat, Ending, MachineState, Power, Restored, Suspend
 from vmf_kvm import account, checkpoints, folding, restoring
 from vmf_kvm.connection import Connection
 from vmf_kvm.folder import Folder
@@ -290,6 +290,20 @@ def test_a_guest_that_changes_its_memory_all_the_time_is_taken_in_the_end(connec
 def test_a_guest_stands_still_when_too_much_of_it_was_written_or_for_too_long(done, written, seconds, endless):
     progress = domains.Progress(done=done, total=100, written=written)
     assert checkpoints._is_endless(progress, seconds) is endless
+
+
+class Ended:
+    """The client of a libvirt that has a machine whose guest has shut down."""
+
+    def state(self, _machine):
+        return MachineState(power=Power.OFF, ending=Ending.SHUTDOWN)
+
+
+def test_of_a_machine_that_has_ended_nothing_is_taken_and_nothing_is_advised(tmp_path):
+    folder = Folder(machines=tmp_path, name="m", account=account.find())
+    with pytest.raises(JobFault, match="machine m is off: nothing of it can be taken") as caught:
+        checkpoints.take(Ended(), folder, 1, unreported, program="qemu-img")
+    assert caught.value.hint == ""
 
 
 class Refusing:
