@@ -106,6 +106,8 @@ def test_a_guest_is_saved_of_which_libvirt_died_before_it_noted_that(connection,
     name, folder = machine.name, connection.folder(machine.name)
     connection.create(machine)
     count_on(host, connection, name)
+    connection.checkpoint(name, 1, unreported)
+    count_on(host, connection, name)
     daemon, qemu = host.daemon_pid(), host.qemu_pid(name)
     with ThreadPoolExecutor() as pool:
         suspending = pool.submit(connection.suspend, name, Suspend.HARD)
