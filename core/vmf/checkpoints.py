@@ -7,13 +7,15 @@
     jobs/ID/checkpoints/NUMBER/nvram            what the firmware keeps, if there is any
     jobs/ID/checkpoints/NUMBER/disk0.0, disk0.1 what the guest changed of its first disk, each file on the one before
 
-Layers that an earlier checkpoint has are links to its files, so that any of them can be removed alone.
+Layers that an earlier checkpoint has are links to its files, so that any of them can be removed alone. Each layer names
+the one that it lies on as it is called here; the lowest names its original.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +27,8 @@ from typing import IO, Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from vmf.disks import qcow2
+from vmf.disks.reading import Unfit
 from vmf.errors import VmfError
 from vmf.files import sparse
 from vmf.files.access import open_file
@@ -38,6 +42,8 @@ MANIFEST_MOST = 2**20
 WORKERS = 3
 """Files that are summed or synced at once."""
 MEMORY, VOLUME, NVRAM, CONSOLE = "memory", "results", "nvram", "console"
+LAYER = re.compile(r"disk([0-9]+)\.([0-9]+)")
+"""What a layer is called: the number of its disk, and its own."""
 
 
 class Unusable(VmfError):
@@ -127,11 +133,17 @@ class Making:
         self._path.mkdir(mode=0o700)
 
     def bring(self, name: str, stream: IO[bytes], report: Report, *, lasts: bool) -> None:
-        """Bring a file from its host. If that only removes it from now on (`lasts`), it need not be copied here."""
-        path = self._path / name
-        if not (lasts and _link(stream, path)):
-            with naming(path), path.open("xb") as out:
+        """Bring a file from its host. If that only removes it from now on (`lasts`), it need not be copied here.
+
+        Raises:
+            Unusable: if it is a layer, and cannot be told what it lies on.
+        """
+        path, beneath = self._path / name, _beneath(name)
+        if beneath or not (lasts and _link(stream, path)):  # its host's file is left as it is
+            with naming(path), path.open("x+b") as out:
                 sparse.copy(stream, out, report)
+                if beneath:
+                    _lay(out, beneath)
         self._syncs.append(self._behind.submit(_sync, path))
         self._sums[name] = self._behind.submit(self._summed, path)
 
@@ -166,6 +178,19 @@ class Making:
         with naming(path), path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             return Part(size=size, sha256=sparse.sha256(file, check=lambda *_: self._check()))
+
+
+def _beneath(name: str) -> str:
+    """What the layer is called that a file lies on; empty: it is the lowest, or none."""
+    match = LAYER.fullmatch(name)
+    return layer(int(match[1]), int(match[2]) - 1) if match and int(match[2]) else ""
+
+
+def _lay(file: IO[bytes], beneath: str) -> None:
+    try:
+        qcow2.name_backing(file, beneath)
+    except Unfit as unfit:
+        raise Unusable(f"what is to lie on {beneath}: {unfit}", hint=unfit.hint) from unfit
 
 
 def _link(stream: IO[bytes], path: Path) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 
 import msgspec
 import pytest
 
+from qemu import qemu_img
 from vmf import checkpoints
 from vmf.checkpoints import MANIFEST, Making, Manifest, Unusable
 from vmf.hookspecs import unreported
 from vmf.model import Platform
+from vmf.testing import samples
 
 PLATFORM = Platform(type="fake", accelerator="none", version="1", machine="m", cpu="c")
-LAYERS = {"disk0.0": b"below", "disk0.1": b"above"}
+LAYERS = {"disk0.0": samples.overlay(b"below"), "disk0.1": samples.overlay(b"above")}
 
 
 def describe(parts):
@@ -48,6 +51,38 @@ def test_what_is_kept_is_read_again_with_the_sizes_and_sums_of_its_files(make):
     assert manifest.size == sum(path.stat().st_size for path in place.iterdir() if path.name != MANIFEST)
     assert manifest.layers(0) == ("disk0.0", "disk0.1")
     assert manifest.layers(1) == ()
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_each_layer_names_the_one_beneath_it_and_its_hosts_file_stays_as_it_is(tmp_path, lasts):
+    making = Making(tmp_path / "here", 1, check=lambda: None)
+    original = tmp_path / "original.raw"
+    original.write_bytes(bytes(2**20))
+    beneath = original
+    for number, layout in enumerate(("raw", "qcow2", "qcow2")):
+        there = tmp_path / f"disk0-{number}"
+        qemu_img("create", "-q", "-f", "qcow2", "-F", layout, "-b", beneath, there)
+        data = there.read_bytes()
+        with there.open("rb") as stream:
+            making.bring(f"disk7.{number}", stream, unreported, lasts=lasts)
+        assert there.read_bytes() == data
+        beneath = there
+    manifest, _ = making.finish(describe)
+    for path in tmp_path.glob("disk0-*"):
+        path.unlink()
+    place = tmp_path / "here/1"
+    checkpoints.verify(place, manifest, silent)
+    chain = json.loads(qemu_img("info", "--backing-chain", "--output", "json", place / "disk7.2"))
+    assert [each.get("backing-filename") for each in chain] == ["disk7.1", "disk7.0", str(original), None]
+    assert "No errors" in qemu_img("check", place / "disk7.2")
+
+
+def test_a_layer_that_cannot_be_told_what_it_lies_on_is_not_kept(tmp_path):
+    making = Making(tmp_path, 1, check=lambda: None)
+    with pytest.raises(Unusable, match=r"disk0\.0: it is no qcow2 image") as caught:
+        making.bring("disk0.1", io.BytesIO(b"no layer"), unreported, lasts=False)
+    assert caught.value.hint
+    making.drop()
 
 
 @pytest.mark.parametrize("lasts", [True, False])

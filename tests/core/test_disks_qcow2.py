@@ -10,6 +10,7 @@ import pytest
 from qemu import qemu_img, qemu_io
 from vmf.disks import qcow2
 from vmf.disks.reading import Unfit
+from vmf.testing import samples
 
 LIMIT = 2**30
 
@@ -85,3 +86,44 @@ def test_a_header_of_the_guests_making_is_refused(changed):
         qcow2.check_overlay(file)
     with pytest.raises(Unfit, match="no qcow2 image"):
         qcow2.check_overlay(io.BytesIO(b"disk"))
+
+
+def named(overlay, name):
+    """An overlay's bytes when it calls the file beneath so."""
+    file = io.BytesIO(overlay)
+    qcow2.name_backing(file, name)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", ["b", "disk0.0", "disk127.15"])
+def test_the_file_beneath_is_called_otherwise_and_nothing_else_changes(name):
+    overlay = samples.overlay(b"content")
+    assert overlay[256:266] == b"below\0\0\0\0\0"
+    changed = named(overlay, name)
+    assert changed[256:512] == name.encode().ljust(256, b"\0")
+    assert changed[8:20] == (256).to_bytes(8, "big") + len(name).to_bytes(4, "big")
+    assert (changed[:8], changed[20:256], changed[512:]) == (overlay[:8], overlay[20:256], overlay[512:])
+    assert named(changed, "below") == overlay
+
+
+@pytest.mark.parametrize(
+    ("offset", "size"), [(8, 5), (256, 2**32 - 1), (508, 4), (508, 5), (2**63, 5), (2**64 - 1, 2**32 - 1)]
+)
+def test_a_name_is_written_nowhere_but_where_there_is_room_for_it(offset, size):
+    overlay = bytearray(samples.overlay(b"content"))
+    overlay[8:20] = offset.to_bytes(8, "big") + size.to_bytes(4, "big")
+    with pytest.raises(Unfit, match=r"no room for the name disk0\.0"):
+        named(bytes(overlay), "disk0.0")
+
+
+def test_a_name_is_not_written_over_what_is_behind_the_old_one():
+    overlay = bytearray(samples.overlay(b"content"))
+    overlay[263] = 1
+    assert named(bytes(overlay), "disk0.0")[256:264] == b"disk0.0\1"
+    with pytest.raises(Unfit, match="no room"):
+        named(bytes(overlay), "disk10.0")
+
+
+def test_what_lies_on_nothing_is_given_no_name():
+    with pytest.raises(Unfit, match="stands alone"):
+        named(samples.qcow2(b"content"), "disk0.0")

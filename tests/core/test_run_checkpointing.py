@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from vmf.state import (
     Vacated,
 )
 from vmf.store import own
+from vmf.testing import samples
 
 ASKED = CheckpointAsked(why=Why.OWNER)
 SITES = (FARM, replace(FARM, name="barn"))
@@ -87,6 +89,28 @@ def test_as_many_stay_as_the_job_says(make):
     when(farm, Checkpointed, again, times=3)
     farm.carry(kept(farm, "hang", keep=2))
     assert seen == [[1], ["1"], [1, 2], ["1", "2"], [2, 3], ["1", "2", "3"]]
+
+
+def beneath(layer):
+    """The name that a layer has for what it lies on."""
+    data = layer.read_bytes()
+    start, size = struct.unpack_from(">QI", data, 8)
+    return data[start : start + size]
+
+
+def test_what_has_changed_since_lies_on_what_was_kept_before(make):
+    farm = make()
+    folder = farm.store.home.checkpoints(1)
+    seen = {}
+
+    def look():
+        seen.update({str(each.relative_to(folder)): beneath(each) for each in folder.glob("[0-9]*/disk*")})
+        farm.engine.ask(1, VacateAsked()) if len(seen) == 1 else farm.engine.stop(force=True)
+
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, Checkpointed, look, times=2)
+    farm.carry(kept(farm, "hang", keep=2))
+    assert seen == {"1/disk0.0": samples.BACKING, "2/disk0.0": samples.BACKING, "2/disk0.1": b"disk0.0"}
 
 
 def test_it_is_kept_as_often_as_the_job_says(make):

@@ -36,8 +36,9 @@ _EXTERNAL_DATA = 1 << 2
 _EXTENDED_L2 = 1 << 4
 _KNOWN = 0b11111  # dirty, corrupt, external data file, compression type, extended L2 entries
 _CLUSTER_BITS = range(9, 22)
-_BACKING = range(8, 20)
-"""The bytes of a header that say where in the file the name of the one beneath is, and how long."""
+_BACKING = 8
+_BACKING_FIELDS = struct.Struct(">QI")
+"""Where in a header it is said, and how, where in the file the name of the one beneath is, and how long."""
 _BACKING_NAME_MAX = 1023
 _L1_MAX = 32 * 2**20
 _REFCOUNTS_MAX = 8 * 2**20
@@ -144,11 +145,28 @@ def check_overlay(file: IO[bytes]) -> Header:
     return header
 
 
+def name_backing(file: IO[bytes], name: str) -> None:
+    """Have an overlay, which is open to read and write, call the file beneath by a name; nothing else of it changes.
+
+    The name is written over the old one, and over nothing beyond that but zeros of the header's cluster.
+
+    Raises:
+        Unfit: if it is no overlay, or has no room for the name.
+    """
+    header, data = check_overlay(file), name.encode()
+    start, end = header.backing_offset, header.backing_offset + header.backing_size
+    file.seek(0)
+    first = file.read(header.cluster)
+    room = len(first) - len(first[end:].lstrip(b"\0")) - start
+    if not header.length <= start <= end <= len(first) or len(data) > room:
+        raise Unfit(f"its header has no room for the name {name}", _CHECK)
+    _write(file, start, data.ljust(header.backing_size, b"\0"))
+    _write(file, _BACKING, _BACKING_FIELDS.pack(start, len(data)))
+
+
 def forget_backing(file: IO[bytes]) -> None:
     """Take the name of the file beneath out of the header of an overlay, which is open to write."""
-    file.seek(_BACKING.start)
-    file.write(bytes(len(_BACKING)))
-    file.flush()
+    _write(file, _BACKING, bytes(_BACKING_FIELDS.size))
 
 
 def trim(file: IO[bytes]) -> None:
@@ -164,6 +182,12 @@ def trim(file: IO[bytes]) -> None:
     data = max((each.end for each in extents(file.fileno(), 0, size) if not each.hole), default=0)
     if max(used, data) < size:
         file.truncate(max(used, data))
+
+
+def _write(file: IO[bytes], at: int, data: bytes) -> None:
+    file.seek(at)
+    file.write(data)
+    file.flush()
 
 
 def _check(file: IO[bytes], header: Header) -> None:

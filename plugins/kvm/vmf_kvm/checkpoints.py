@@ -69,8 +69,7 @@ def take(client: Client, folder: Folder, number: int, report: Report, *, program
     """
     power = saving.power(client, folder)
     if power not in TAKEN:
-        words = f"machine {folder.name} is {power}: nothing of it can be taken"
-        raise JobFault(words, code=HoldCode.REFUSED, hint="let it run first")
+        raise JobFault(f"machine {folder.name} is {power}: nothing of it can be taken", code=HoldCode.REFUSED)
     description = client.description(folder.name)
     snapshots.check(description, folder.path)
     owned = snapshots.owned(description, folder.path)

@@ -104,11 +104,7 @@ class Connection:
 
     def state(self, machine: str) -> MachineState:
         """What the machine is doing; how it ended, if libvirt has forgotten that, from the log of its QEMU."""
-        found = self.client.state(machine)
-        if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
-            reason = ends.logged(self.daemon.logs, self._log(machine))
-            found = found if reason is None else ended(reason)
-        found = saving.judged(self.folder(machine), found)
+        found = saving.state(self.client, self.folder(machine), partial(self._told, machine))
         if found.power is not Power.PAUSED:
             return found
         errors, description = self.client.disk_errors(machine), self.client.description(machine)
@@ -280,6 +276,13 @@ class Connection:
             return True
         failed = ShutoffReason.FAILED in {reason, ends.logged(self.daemon.logs, self._log(machine))}
         return not failed and self.folder(machine).has(CONSOLE)
+
+    def _told(self, machine: str) -> MachineState:
+        found = self.client.state(machine)
+        if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
+            reason = ends.logged(self.daemon.logs, self._log(machine))
+            return found if reason is None else ended(reason)
+        return found
 
     def _log(self, machine: str) -> str:
         return f"{self.daemon.prefix}{machine}.log"

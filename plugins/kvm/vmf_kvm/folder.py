@@ -182,7 +182,11 @@ class Folder(Struct, frozen=True, kw_only=True):
         return os.path.lexists(self.path / name)
 
     def taken(self, names: re.Pattern[str]) -> dict[str, int]:
-        """The bytes that files of such names take of the disk.
+        """The bytes that files of such names take of the disk; raises as `stats` does."""
+        return {name: each.st_blocks * sparse.BLOCK for name, each in self.stats(names).items()}
+
+    def stats(self, names: re.Pattern[str]) -> dict[str, os.stat_result]:
+        """What the kernel says of the files of such names.
 
         Raises:
             FileNotFoundError: if the folder, or one of them meanwhile, is not there.
@@ -194,7 +198,7 @@ class Folder(Struct, frozen=True, kw_only=True):
             os.scandir(folder) as files,
         ):
             found = [each for each in files if names.fullmatch(each.name)]
-            return {each.name: each.stat(follow_symlinks=False).st_blocks * sparse.BLOCK for each in found}
+            return {each.name: each.stat(follow_symlinks=False) for each in found}
 
     def discard(self, name: str) -> None:
         """Remove a file; absent is success.

@@ -20,7 +20,7 @@ from vmf.errors import HoldCode, JobFault
 from vmf.model import DiskFormat
 from vmf_kvm.disks import chain
 from vmf_kvm.overlays import Overlay
-from vmf_kvm.place import MEMORY, WAKING
+from vmf_kvm.place import MEMORY, NVRAM, WAKING
 from vmf_libvirt.described import Disk, Layer, disks, tree
 
 RESULTS = "results"
@@ -32,6 +32,8 @@ OVERLAID = re.compile(r"(disk([0-9]{1,3}))")
 """What the lowest file is called that lies on a disk with this number."""
 OVERLAYS = re.compile(r"(disk[0-9]{1,3})(?:[.-][0-9]+)?")
 """What all of them are called, one upon the other."""
+WRITTEN = re.compile(rf"(?:disk[0-9]{{1,3}}|{RESULTS})(?:[.-][0-9]+)?|{NVRAM}")
+"""What those files of a machine's folder are called that change when its guest writes to a disk, or its firmware."""
 MEMORIES = re.compile(rf"memory-[0-9]+|{MEMORY}|{WAKING}")
 """What files with a guest's memory are called that libvirt has written, of snapshots and of guests that are saved."""
 NODE = re.compile(r"libvirt-([0-9]+)-[a-z-]+")
@@ -108,6 +110,12 @@ def results(description: str, folder: Path, name: str) -> tuple[str, ...]:
         above = f"{RESULTS}-{frozen[1]}"
         return names[: names.index(above)] if above in names else ()
     return names
+
+
+def elsewhere(description: str, folder: Path) -> tuple[Path, ...]:
+    """The files that a machine writes to in place, which are not in its folder."""
+    tops = (Path(disk.layers[0].file) for disk in disks(description) if disk.writable and disk.layers)
+    return tuple(top for top in tops if top.parent != folder)
 
 
 def check(description: str, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from functools import partial
@@ -9,10 +10,11 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
+from qemu import qemu_img
+from vmf.checkpoints import Making, Manifest
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, Refused
-from vmf.files import sparse
 from vmf.hookspecs import unreported
-from vmf.model import MEBIBYTE, DiskFormat, Power, Restored, Suspend
+from vmf.model import MEBIBYTE, DiskFormat, Ending, MachineState, Power, Restored, Suspend
 from vmf_kvm import account, checkpoints, folding, restoring
 from vmf_kvm.connection import Connection
 from vmf_kvm.folder import Folder
@@ -91,6 +93,12 @@ def number(connection, machine, tmp_path):
     return int((tmp_path / "raw").read_bytes()[:16])
 
 
+def ended(connection, machine):
+    """End a machine; how far its guest had counted."""
+    connection.client.force_off(machine)
+    return counted(connection, machine)[-1]
+
+
 def strays(connection, machine):
     files = {each.name for each in connection.folder(machine).path.iterdir()}
     return sorted(files - {*ALL, "results", "disk0", "console.log"})
@@ -139,8 +147,7 @@ def test_a_daemon_that_is_killed_leaves_a_guest_that_goes_on(connection, host, k
     assert layers(connection, name) == defined(connection, name) == [("disk0", "disk0-2"), ("results", "results-2")]
     assert strays(connection, name) == ["disk0-2", "results-2"]
     count_on(host, connection, name)
-    connection.client.force_off(name)
-    last = counted(connection, name)[-1]
+    last = ended(connection, name)
     for _ in range(2):
         connection.fold(name)
         assert (layers(connection, name), strays(connection, name)) == ([("disk0",), ("results",)], [])
@@ -190,26 +197,35 @@ def test_a_machine_goes_on_at_another_host_when_its_memory_is_right(
     connection, host, keeping, new_home, tmp_path, monkeypatch
 ):
     machine = keeping()
-    snapshot = connection.checkpoint(machine.name, 1, unreported)
-    names = {"memory": snapshot.memory, "results": snapshot.results, "disk0.0": snapshot.layers[0][0]}
+    connection.checkpoint(machine.name, 1, unreported)
+    count_on(host, connection, machine.name)
+    snapshot = connection.checkpoint(machine.name, 2, unreported)
+    layers_kept = {f"disk0.{at}": name for at, name in enumerate(snapshot.layers[0])}
+    names = {"memory": snapshot.memory, "results": snapshot.results, **layers_kept}
+    making = Making(tmp_path, 2, check=lambda: None)
     for new, name in {**names, **{each: each for each in ALL}}.items():
-        with connection.fetch(machine.name, name) as stream, (tmp_path / new).open("w+b") as out:
-            sparse.copy(stream, out, unreported)
+        with connection.fetch(machine.name, name) as stream:
+            making.bring(new, stream, unreported, lasts=False)
+    making.finish(partial(described, snapshot))
+    place = tmp_path / "2"
     connection.destroy(machine.name)
-    restored = Restored(platform=snapshot.platform, memory="memory", layers={0: ("disk0.0",)})
+    chain = json.loads(qemu_img("info", "--backing-chain", "--output", "json", place / "disk0.1"))
+    original = machine.disks[0].file
+    assert [each["filename"] for each in chain] == [str(place / "disk0.1"), str(place / "disk0.0"), original]
+    restored = Restored(platform=snapshot.platform, memory="memory", layers={0: tuple(layers_kept)})
     machine = replace(machine, name="elsewhere", restored=restored)
     other = Connection(new_home())
     there = host.__class__(other.daemon.folder)
     for each in (*names, *ALL):
-        other.folder(machine.name).put(each, tmp_path / each, unreported)
-    (tmp_path / "half").write_bytes((tmp_path / "memory").read_bytes()[: 20 * MEBIBYTE])
+        other.folder(machine.name).put(each, place / each, unreported)
+    (place / "half").write_bytes((place / "memory").read_bytes()[: 20 * MEBIBYTE])
     for unfit in ("half", "kernel"):
-        other.folder(machine.name).put("memory", tmp_path / unfit, unreported)
+        other.folder(machine.name).put("memory", place / unfit, unreported)
         with pytest.raises(JobFault) as caught:
             other.create(machine)
         assert caught.value.code is HoldCode.IMAGE_INVALID
         assert counted(other, machine.name) == []
-    other.folder(machine.name).put("memory", tmp_path / "memory", unreported)
+    other.folder(machine.name).put("memory", place / "memory", unreported)
 
     for when in ("rename", "resume"):  # its maker is killed before the guest may go on, and when it may
         monkeypatch.setattr(restoring, "go_on", partial(killed, when=when))
@@ -223,9 +239,24 @@ def test_a_machine_goes_on_at_another_host_when_its_memory_is_right(
         assert other.state(machine.name).power is Power.RUNNING
     there.until(lambda: len(counted(other, machine.name)), lambda now: now > 3)
     assert not {RESTORE, "memory"} & set(strays(other, machine.name))
-    assert layers(other, machine.name) == defined(other, machine.name) == [("disk0",), ("results",)]
+    assert layers(other, machine.name) == defined(other, machine.name) == [("disk0", "disk0.1"), ("results",)]
+    other.checkpoint(machine.name, 3, unreported)
+    assert other.fold(machine.name).power is Power.RUNNING
+    assert layers(other, machine.name) == [("disk0", "disk0-3"), ("results", "results-3")]
+    count_on(there, other, machine.name)
+    last = ended(other, machine.name)
+    other.fold(machine.name)
+    assert layers(other, machine.name) == [("disk0",), ("results",)]
+    assert number(other, machine.name, tmp_path) in {last, last + 1}
     other.destroy(machine.name)
     other.close()
+
+
+def described(snapshot, parts):
+    return Manifest(
+        job="j", id=1, number=2, attempt=1, at=1.0, stopped=snapshot.stopped, nonce="n", originals={},
+        platform=snapshot.platform, parts=parts,
+    )  # fmt: skip
 
 
 def killed(_client, folder, memory, *, when):
@@ -259,6 +290,20 @@ def test_a_guest_that_changes_its_memory_all_the_time_is_taken_in_the_end(connec
 def test_a_guest_stands_still_when_too_much_of_it_was_written_or_for_too_long(done, written, seconds, endless):
     progress = domains.Progress(done=done, total=100, written=written)
     assert checkpoints._is_endless(progress, seconds) is endless
+
+
+class Ended:
+    """The client of a libvirt that has a machine whose guest has shut down."""
+
+    def state(self, _machine):
+        return MachineState(power=Power.OFF, ending=Ending.SHUTDOWN)
+
+
+def test_of_a_machine_that_has_ended_nothing_is_taken_and_nothing_is_advised(tmp_path):
+    folder = Folder(machines=tmp_path, name="m", account=account.find())
+    with pytest.raises(JobFault, match="machine m is off: nothing of it can be taken") as caught:
+        checkpoints.take(Ended(), folder, 1, unreported, program="qemu-img")
+    assert caught.value.hint == ""
 
 
 class Refusing:
