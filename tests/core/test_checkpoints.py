@@ -56,6 +56,7 @@ def test_what_is_kept_is_read_again_with_the_sizes_and_sums_of_its_files(make):
 @pytest.mark.parametrize("lasts", [True, False])
 def test_each_layer_names_the_one_beneath_it_and_its_hosts_file_stays_as_it_is(tmp_path, lasts):
     making = Making(tmp_path / "here", 1, check=lambda: None)
+    making.begin()
     original = tmp_path / "original.raw"
     original.write_bytes(bytes(2**20))
     beneath = original
@@ -79,6 +80,7 @@ def test_each_layer_names_the_one_beneath_it_and_its_hosts_file_stays_as_it_is(t
 
 def test_a_layer_that_cannot_be_told_what_it_lies_on_is_not_kept(tmp_path):
     making = Making(tmp_path, 1, check=lambda: None)
+    making.begin()
     with pytest.raises(Unusable, match=r"disk0\.0: it is no qcow2 image") as caught:
         making.bring("disk0.1", io.BytesIO(b"no layer"), unreported, lasts=False)
     assert caught.value.hint
