@@ -46,6 +46,9 @@ SUSPENDS: Mapping[Suspend, str] = MappingProxyType({Suspend.SOFT: "soft-suspend"
 CHECKPOINT = "checkpoint"
 """The capability of snapshots with memory; `create` makes machines of them then, see `Machine.restored`."""
 
+TELLS_HALT = "tells-halt"
+"""The capability of telling a guest that has stopped its processors for good."""
+
 GUEST_CLOCK = "guest-clock"
 """The capability of putting a guest's clock right."""
 
@@ -59,6 +62,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "checkpoint": (CHECKPOINT,),
     "fold": (CHECKPOINT,),
     "set_clock": (GUEST_CLOCK,),
+    "examine": (TELLS_HALT,),
 })  # fmt: skip
 """The verbs that not all hypervisors can, each with the capabilities of which any one says so."""
 
@@ -182,6 +186,15 @@ def create(connection: Connection, host: Host, machine: Machine) -> Handle:
 @hookspec(firstresult=True)
 def state(connection: Connection, host: Host, handle: Handle) -> MachineState:
     """Ask the hypervisor what the machine is doing; ABSENT if there is none."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def examine(connection: Connection, host: Host, handle: Handle) -> MachineState:
+    """Look closely at a machine that seems to run, which may take a moment; else answer as `state` does.
+
+    It is `halted` if its guest has stopped all its processors for good, and not just because it has nothing to do.
+    """
     raise NotImplementedError
 
 

@@ -26,6 +26,8 @@ GUESTS = Guests(
     calls=CALLS,
     keeps=KEEPS,
     counts='echo vmf-ready\nn=0; while :; do n=$((n+1)); echo "count $n"; sleep 0.2; done\n',
+    panics="echo vmf-ready\nsleep 0.1\necho c >/proc/sysrq-trigger\n",
+    halts="echo vmf-ready\nsleep 0.1\nhalt -f\n",
     ticks="date -s @1000000000\necho vmf-ready\nwhile :; do date +'time %s'; sleep 0.2; done\n",
 )
 

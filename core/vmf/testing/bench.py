@@ -75,6 +75,10 @@ class Guests(Struct, frozen=True, kw_only=True):
     ticks: str = ""
     """For guest-clock: sets its clock to a time long gone, and then writes `time SECONDS`, since 1970 and as that clock
     shows it, again and again, each on a line."""
+    panics: str = ""
+    """For tells-panic: has its kernel panic, a moment later."""
+    halts: str = ""
+    """For tells-halt: stops all its processors without powering off, a moment later."""
     device: str = "vda"
     """What the guest calls its first disk, if its job says nothing of that."""
     seconds: float = 60

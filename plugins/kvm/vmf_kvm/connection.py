@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
+from msgspec.structs import replace
+
 from vmf.errors import HostFault
 from vmf.files import programs
 from vmf.files.access import blocker, open_disk
@@ -82,7 +84,7 @@ class Connection:
 
     def __init__(self, folder: Path, kind: DaemonKind = DaemonKind.PRIVATE) -> None:
         self.daemon = DAEMONS[kind](folder, account.find())
-        self.client = Client(self.daemon.link, self.daemon.prefix)
+        self.client = Client(self.daemon.link, self.daemon.prefix, hear=self._hear)
 
     def close(self) -> None:
         """Let go of the host; its machines stay."""
@@ -108,11 +110,18 @@ class Connection:
         if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
             reason = ends.logged(self.daemon.logs, self._log(machine))
             found = found if reason is None else ended(reason)
-        found = saving.judged(self.folder(machine), found)
+        found = saving.judged(self.folder(machine), ends.heard(self.folder(machine), found))
         if found.power is not Power.PAUSED:
             return found
         errors, description = self.client.disk_errors(machine), self.client.description(machine)
         return stops.paused(errors, description, self.folder(machine)) if errors and description else found
+
+    def examine(self, machine: str) -> MachineState:
+        """The same, and whether its guest has halted all its processors."""
+        found = self.state(machine)
+        if found.power is not Power.RUNNING:
+            return found
+        return replace(found, halted=ends.halted(self.client.monitor(machine, "info registers -a")))
 
     def read(self, path: Path) -> IO[bytes]:
         """Open a file of this computer, if those who run the guests may read it."""
@@ -234,6 +243,9 @@ class Connection:
     def machines(self) -> tuple[str, ...]:
         """Every machine that vmf made, and every folder of one."""
         return tuple(sorted({*self.client.machines(), *(each.name for each in self.daemon.machines.iterdir())}))
+
+    def _hear(self, machine: str, event: str, details: str) -> None:
+        ends.note(self.folder(machine), event, details)
 
     def _cap(self, machine: str, size: int) -> None:
         self.client.cap(machine, memory=size + OVERHEAD)
