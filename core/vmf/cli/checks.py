@@ -13,7 +13,7 @@ from vmf.errors import JobFault, NoMatch, Refused, UsageError, VmfError
 from vmf.match import Matches, Rejection, match
 from vmf.model import Host, Job, Offer
 from vmf.plugins import Plugins
-from vmf.run import Hosts, says_nothing, world
+from vmf.run import Hosts, eventlog, says_nothing, world
 
 NAMED = 5
 """So many jobs are named that fail alike."""
@@ -134,6 +134,20 @@ def _faults(job: Job) -> Iterator[str]:
         yield f"the results folder {folder} is already there\n    move it away, or {ANOTHER}"
     else:
         yield from _trial(folder)
+    if job.event_log:
+        yield from _log_faults(job.event_log)
+
+
+def _log_faults(path: Path) -> Iterator[str]:
+    """What keeps the job's events from being written there."""
+    try:
+        if os.path.lexists(path):
+            eventlog.check(path)
+        else:
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".vmf.") as trial:
+                (Path(trial) / path.name).touch()
+    except OSError as error:
+        yield f"{path} cannot be the event log: {error.strerror}\n    choose another place with --set event_log=ANOTHER"
 
 
 def _trial(folder: Path) -> Iterator[str]:

@@ -27,7 +27,7 @@ from vmf.store.record import Moment, Record, after
 Owned: TypeAlias = tuple[Record, Ownership]
 """A job that is ours to carry."""
 
-VERSION = 3
+VERSION = 4
 BUSY_SECONDS = 30.0
 
 _SCHEMA = f"""
@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS claims (
     claim BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS strays (host TEXT NOT NULL, machine TEXT NOT NULL, PRIMARY KEY (host, machine));
+CREATE TABLE IF NOT EXISTS unlogged (job INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE);
 CREATE TABLE IF NOT EXISTS facts (host TEXT PRIMARY KEY, facts BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS checksums (file BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);
 PRAGMA user_version = {VERSION};
@@ -186,6 +187,15 @@ class Store:
         with self._transaction():
             self._db.execute("DELETE FROM strays WHERE host = ? AND machine = ?", (host, machine))
 
+    def unlogged(self) -> tuple[Record, ...]:
+        """The jobs that have ended, and whose event logs may lack something, oldest first."""
+        return tuple(self._records("WHERE NOT live AND id IN (SELECT job FROM unlogged) ORDER BY id"))
+
+    def logged(self, record: Record) -> None:
+        """Keep that a job's event log has all that has happened to it."""
+        with self._transaction():
+            self._db.execute("DELETE FROM unlogged WHERE job = ?", (record.id,))
+
     def facts(self, host: str) -> Facts | None:
         """What the last probe of a host found."""
         rows = self._rows("SELECT facts FROM facts WHERE host = ?", host)
@@ -294,6 +304,8 @@ class Store:
         record = after(record, event)
         record = replace(record, state=state, entered={**record.entered, state: now})
         self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (record.id, now, state, _encode(event)))
+        if record.job.event_log is not None:
+            self._db.execute("INSERT OR IGNORE INTO unlogged VALUES (?)", (record.id,))
         if state not in TAKES_ROOM:
             self._db.execute("DELETE FROM claims WHERE job = ?", (record.id,))
         self._keep(record)
