@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vmf import plan
 from vmf.errors import JobFault, NoMatch, Refused, UsageError, VmfError
+from vmf.files import parts
 from vmf.match import Matches, Rejection, match
 from vmf.model import Host, Job, Offer
 from vmf.plugins import Plugins
@@ -158,6 +159,7 @@ def _trial(folder: Path) -> Iterator[str]:
         with tempfile.TemporaryDirectory(dir=there, prefix=".vmf.") as trial:
             way = Path(trial) / folder.relative_to(there).parent
             (way / f".{folder.name}{LONGEST_SUFFIX}").mkdir(parents=True)
+            os.close(parts.hold(Path(trial) / "lock", parts.FOLDER))
     except OSError as error:
         yield f"the results cannot go to {folder}: {error.strerror}\n    choose another place with {ANOTHER}"
     except UnicodeEncodeError:

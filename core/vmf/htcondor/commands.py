@@ -265,7 +265,7 @@ COMMANDS: Final[tuple[Row[Process], ...]] = (
     Row(
         names=("log", "userlog"),
         becomes="event_log",
-        sentence="A line of JSON for each event, in place of HTCondor's own lines; its name ends with `.log` or `.jsonl`.",
+        sentence="A line of JSON for each event, not HTCondor's own lines; its name ends with `.log` or `.jsonl`.",
         say=running.event_log,
     ),
     Row(

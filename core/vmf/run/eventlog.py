@@ -106,7 +106,7 @@ class EventLogs:
 
 
 def complete(store: Store) -> None:
-    """Write what the logs of jobs lack that ended when these could not be written, or with an engine that was killed."""
+    """Write what the logs of ended jobs lack: they could not be written then, or the engine was killed."""
     logs = EventLogs(store, tell=lambda _: None)
     for record in store.unlogged():
         if ownership := try_to_own(store.home, record.id):

@@ -85,8 +85,11 @@ class Starting:
             return Created(handle=self._attempt.hypervisor.create(self._machine()))
         handle = self._restored(found[1])
         self._attempt.go_on((found[0] / CONSOLE).read_bytes())
-        gap = Gap(seconds=time.time() - found[1].at, checkpoint=found[1].number, clock_set=self._attempt.set_clock())
-        return Created(handle=handle, gap=gap)
+        missed = max(0.0, time.time() - found[1].at)
+        return Created(
+            handle=handle,
+            gap=Gap(seconds=missed, checkpoint=found[1].number, clock_set=self._attempt.set_clock()),
+        )
 
     def _furnish(self, found: tuple[Path, Manifest] | None) -> None:
         if originals := self._bases.stamps():

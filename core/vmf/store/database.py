@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from vmf.errors import SetupError, UsageError
 from vmf.model import Claim, Facts, Home, Host, Job, Placement, Suspend
 from vmf.state import TAKES_ROOM, Event, HostDied, Placed, Readmitted, State, advance
+from vmf.store.folder import check_locks, using
 from vmf.store.ownership import Ownership, own
 from vmf.store.record import Moment, Record, after
 
@@ -66,11 +67,11 @@ class Store:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._lock = threading.RLock()
-        with self._blaming():
+        with using(self.home.root):
             os.close(os.open(home.store, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             self._db = sqlite3.connect(home.store, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            with self._blaming():
+            with using(self.home.root):
                 self._open()
         except SetupError:
             self._db.close()
@@ -217,6 +218,7 @@ class Store:
             self._db.execute("INSERT OR REPLACE INTO checksums VALUES (?, ?, ?)", (file, stamp, sha256))
 
     def _open(self) -> None:
+        check_locks(self.home.root)
         self._db.execute("PRAGMA foreign_keys = ON")
         if self._version() < VERSION:
             self._make()
@@ -241,7 +243,7 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock, self._blaming():
+        with self._lock, using(self.home.root):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -267,18 +269,8 @@ class Store:
                 ) from error
 
     def _rows(self, query: str, *arguments: object) -> list[Any]:
-        with self._lock, self._blaming():
+        with self._lock, using(self.home.root):
             return self._db.execute(query, arguments).fetchall()
-
-    @contextmanager
-    def _blaming(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise SetupError(
-                f"the state folder {self.home.root} cannot be used: {error}",
-                hint="check its permissions and the free space, or set VMF_HOME to another folder",
-            ) from error
 
     def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...]) -> Owned:
         now = time.time()
@@ -302,7 +294,8 @@ class Store:
         if isinstance(event, HostDied) and record.placement is not None:
             self._db.execute("INSERT OR IGNORE INTO strays VALUES (?, ?)", (record.placement.host.name, record.machine))
         record = after(record, event)
-        record = replace(record, state=state, entered={**record.entered, state: now})
+        before = {each: at for each, at in record.entered.items() if each != state}
+        record = replace(record, state=state, entered={**before, state: now})
         self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (record.id, now, state, _encode(event)))
         if record.job.event_log is not None:
             self._db.execute("INSERT OR IGNORE INTO unlogged VALUES (?)", (record.id,))

@@ -57,7 +57,7 @@ class Record(Struct, frozen=True, kw_only=True):
     created: float
     """Seconds since 1970."""
     entered: Mapping[str, float] = {}
-    """State to the time of its last entry, in seconds since 1970."""
+    """State to the time of its last entry, in seconds since 1970; in the order of those, whatever the clock says."""
     attempt: int = 0
     left: str = ""
     """The host that it has just left, and does not go back to as long as there is another."""
@@ -99,6 +99,10 @@ class Record(Struct, frozen=True, kw_only=True):
     def ended(self) -> bool:
         """No engine has anything to do for it any more."""
         return self.state in ENDED
+
+    def elapsed(self, now: float) -> float:
+        """Seconds that it took, or has taken so far; none, if the clock was set back by more than that."""
+        return max(0.0, (self.entered[self.state] if self.ended else now) - self.created)
 
     @property
     def machine(self) -> str:
