@@ -103,7 +103,7 @@ class HypervisorContract(
             missing = request.getfixturevalue("bench").facts.missing
             if absent := lacking(request.function, declared - missing.keys()):
                 reasons = (f"{each}: {missing[each]}" for each in absent if each in missing)
-                pytest.skip(f"the host has not {'; '.join(reasons)}")
+                pytest.skip(f"cannot be tried: {'; '.join(reasons)}")
 
     @pytest.fixture(scope="class")
     @classmethod
