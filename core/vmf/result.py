@@ -248,6 +248,8 @@ class Result(Struct, frozen=True, kw_only=True):
     exit_code: int
     source: str
     reason: str
+    faults: tuple[str, ...] = ()
+    """What was wrong each time that a host failed the job before, the oldest first."""
     code: str
     host: str
     accelerator: str

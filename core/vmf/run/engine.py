@@ -30,6 +30,8 @@ from vmf.store import Owned, Ownership, Record, Store
 
 ROOM_SECONDS = 0.5
 """How often an idle job looks for room that another process may have freed."""
+ASK_SECONDS = 1.0
+"""How long orders and other hosts' jobs wait for a host that has just been asked what it offers."""
 LEAVE_SECONDS = 10.0
 """How long lives that are to be left may take to notice: a host may keep one of them in a call."""
 
@@ -215,7 +217,7 @@ class Engine:
         return self._place_among(record, record.hosts) if _is_hopeless(placed) and record.left else placed
 
     def _place_among(self, record: Record, hosts: Sequence[Host]) -> Record | Unplaced:
-        offers = self._hosts.offers(hosts)
+        offers = self._hosts.offers(hosts, patience=ASK_SECONDS)
         kept = record.kept[-1].platform if record.kept else None
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:

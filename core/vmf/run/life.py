@@ -262,7 +262,9 @@ class Life:
 
     def _blame_host(self, fault: HostFault) -> Judged:
         """Another host may do; if there is none, tell what was wrong with each."""
-        reason = f"{self._attempt.placement.host.name}: {fault}"
+        host = self._attempt.placement.host
+        self._hosts.blame(host, fault)
+        reason = f"{host.name}: {fault}"
         if self._others():
             self._remark(f"{reason}; another host is tried")
             return Judged(verdict=verdict(Outcome.HOST_FAULT, reason=reason))

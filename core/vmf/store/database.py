@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
-from vmf.model import Claim, Facts, Home, Host, Job, Placement, Suspend
+from vmf.model import Claim, Facts, Home, Host, Job, Placement, Setback, Suspend
 from vmf.state import TAKES_ROOM, Event, HostDied, Placed, Readmitted, State, advance
 from vmf.store.folder import check_locks, using
 from vmf.store.ownership import Ownership, own
@@ -28,7 +28,7 @@ from vmf.store.record import Moment, Record, after
 Owned: TypeAlias = tuple[Record, Ownership]
 """A job that is ours to carry."""
 
-VERSION = 4
+VERSION = 5
 BUSY_SECONDS = 30.0
 
 _SCHEMA = f"""
@@ -53,6 +53,12 @@ CREATE TABLE IF NOT EXISTS claims (
 );
 CREATE TABLE IF NOT EXISTS strays (host TEXT NOT NULL, machine TEXT NOT NULL, PRIMARY KEY (host, machine));
 CREATE TABLE IF NOT EXISTS unlogged (job INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE);
+CREATE TABLE IF NOT EXISTS setbacks (
+    host TEXT NOT NULL,
+    ability TEXT NOT NULL,
+    setback BLOB NOT NULL,
+    PRIMARY KEY (host, ability)
+);
 CREATE TABLE IF NOT EXISTS facts (host TEXT PRIMARY KEY, facts BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS checksums (file BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);
 PRAGMA user_version = {VERSION};
@@ -203,9 +209,33 @@ class Store:
         return _decode(rows[0][0], Facts) if rows else None
 
     def keep_facts(self, host: str, facts: Facts) -> None:
-        """Keep what a probe found."""
+        """Keep what a probe found: the host is another one now, and nothing of it is set aside."""
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (host, _encode(facts)))
+            self._db.execute("DELETE FROM setbacks WHERE host = ?", (host,))
+
+    def setbacks(self, host: str) -> Mapping[str, Setback]:
+        """What a host has failed at since it last did it: abilities, and `ITSELF` if that was all."""
+        rows = self._rows("SELECT ability, setback FROM setbacks WHERE host = ? ORDER BY ability", host)
+        return {ability: _decode(setback, Setback) for ability, setback in rows}
+
+    def set_back(self, host: str, ability: str, reason: str) -> Setback:
+        """Set aside what a host has failed at: for longer each time; one that is set aside already stays as it is."""
+        now = time.time()
+        with self._transaction():
+            last = self.setbacks(host).get(ability)
+            if last and not last.is_over(now):
+                return last
+            setback = Setback(reason=reason, at=now, times=last.times + 1 if last else 1)
+            self._db.execute("INSERT OR REPLACE INTO setbacks VALUES (?, ?, ?)", (host, ability, _encode(setback)))
+        return setback
+
+    def recover(self, host: str, abilities: Iterable[str]) -> None:
+        """Set no more of these aside: the host has just done them."""
+        if recovered := self.setbacks(host).keys() & set(abilities):
+            with self._transaction():
+                rows = ((host, ability) for ability in recovered)
+                self._db.executemany("DELETE FROM setbacks WHERE host = ? AND ability = ?", rows)
 
     def checksum(self, file: bytes, stamp: str) -> str | None:
         """The SHA-256 that a file had when it bore this stamp."""

@@ -21,7 +21,8 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
     faults.json                 faults to come: {"create": {"kind": "host", "brief": "out of room", "times": 2}}
 
 The next `times` calls of a verb that is named there fail, with the job at fault, the host at fault, or the host lost;
-the kinds are `job`, `host` and `lost`. The file is read at every call, and counted down under a lock.
+the kinds are `job`, `host`, with an `ability` if it is that which failed, and `lost`. The file is read at every call,
+and counted down under a lock.
 `vmf.testing.guest` says what a script can tell such a guest to do.
 """
 
