@@ -104,14 +104,18 @@ class Making:
 
     def __init__(self, folder: Path, number: int, *, check: Callable[[], None]) -> None:
         self._check = check
+        self._folder = folder
         self._behind = ThreadPoolExecutor(max_workers=WORKERS)
         self._sums: dict[str, Future[Part]] = {}
         self._syncs: list[Future[None]] = []
         self._place = folder / str(number)
         self._path = folder / f".{number}.part"
         self._parts: dict[str, Part] = {}
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for each in folder.glob(".*.part"):
+
+    def begin(self) -> None:
+        """Make a place for it, without what others left that were begun."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in self._folder.glob(".*.part"):
             shutil.rmtree(each, ignore_errors=True)
         self._path.mkdir(mode=0o700)
 

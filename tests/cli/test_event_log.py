@@ -19,9 +19,13 @@ KILL_AT = str(Path(__file__).parents[1] / "kill_at.py")
 LIFE = ["placed", "created", "ended", "judged", "completed"]
 
 
+@pytest.fixture(autouse=True)
+def job(shell: Shell) -> None:
+    shell.job("exit 5")
+
+
 @pytest.fixture
 def log(shell: Shell) -> Path:
-    shell.job("exit 5")
     return shell.folder / "events.log"
 
 
@@ -29,7 +33,7 @@ def events(log: Path) -> list[str]:
     return [json.loads(line)["event"] for line in log.read_text().splitlines()]
 
 
-def test_a_log_is_followed_as_the_page_says(shell: Shell, log: Path) -> None:
+def test_a_log_is_followed_as_the_page_says(shell: Shell) -> None:
     """As a CI server does it, to the end of the job and with its exit code."""
     (typed,) = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (shell.folder / "j.yaml").rename(shell.folder / "job.yaml")
@@ -74,7 +78,7 @@ def test_what_becomes_of_a_job_without_an_engine_is_in_its_log_too(shell: Shell,
     assert events(log)[2:] == ["hold-asked", "held"]
 
 
-def test_a_log_on_a_full_disk_harms_no_job_and_is_written_later(shell: Shell, apart: Apart, log: Path) -> None:
+def test_a_log_on_a_full_disk_harms_no_job_and_is_written_later(shell: Shell, apart: Apart) -> None:
     """Even after the job has ended."""
     place = shell.folder / "small"
     place.mkdir()
@@ -108,7 +112,7 @@ def fill(path: Path) -> None:
         ("j.results/events.log", "No such file or directory"),
     ],
 )
-def test_a_log_that_cannot_be_one_is_refused(shell: Shell, log: Path, name: str, said: str) -> None:
+def test_a_log_that_cannot_be_one_is_refused(shell: Shell, name: str, said: str) -> None:
     (shell.folder / "diary.log").write_text("dear diary\n")
     (shell.folder / "link.log").symlink_to("elsewhere")
     assert said in shell.refused("j.yaml", "--set", f"event_log={name}")

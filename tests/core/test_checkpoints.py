@@ -33,6 +33,7 @@ def make(tmp_path):
 
     def kept(number=3, **files):
         making = Making(tmp_path, number, check=lambda: None)
+        making.begin()
         for name, data in {"memory": b"all of it", **files}.items():
             making.bring(name, io.BytesIO(data), unreported, lasts=False)
         return tmp_path / str(number), *making.finish(describe)
@@ -54,6 +55,7 @@ def test_what_its_host_goes_on_writing_to_is_copied(tmp_path, lasts):
     there = tmp_path / "there"
     there.write_bytes(b"all of it")
     making = Making(tmp_path / "here", 1, check=lambda: None)
+    making.begin()
     with there.open("rb") as stream:
         making.bring("memory", stream, unreported, lasts=lasts)
     manifest, _ = making.finish(describe)
@@ -68,6 +70,7 @@ def test_a_file_that_cannot_be_summed_is_no_part_of_a_checkpoint(tmp_path):
         raise KeyError
 
     making = Making(tmp_path, 1, check=leave)
+    making.begin()
     making.bring("memory", io.BytesIO(b"all of it"), unreported, lasts=False)
     with pytest.raises(KeyError):
         making.finish(describe)
@@ -82,6 +85,7 @@ def test_only_its_owner_may_read_it(make):
 
 def test_until_it_is_complete_there_is_none(tmp_path):
     making = Making(tmp_path, 1, check=lambda: None)
+    making.begin()
     making.bring("memory", io.BytesIO(b"half"), unreported, lasts=False)
     assert [each.name for each in tmp_path.iterdir() if not each.name.startswith(".")] == []
     making.drop()
@@ -89,7 +93,9 @@ def test_until_it_is_complete_there_is_none(tmp_path):
 
 
 def test_one_that_was_begun_by_a_killed_engine_is_gone_with_the_next(tmp_path, make):
-    Making(tmp_path, 1, check=lambda: None).bring("memory", io.BytesIO(b"half"), unreported, lasts=False)
+    half = Making(tmp_path, 1, check=lambda: None)
+    half.begin()
+    half.bring("memory", io.BytesIO(b"half"), unreported, lasts=False)
     make()
     assert [each.name for each in tmp_path.iterdir()] == ["3"]
 
@@ -97,6 +103,7 @@ def test_one_that_was_begun_by_a_killed_engine_is_gone_with_the_next(tmp_path, m
 def test_a_file_that_an_earlier_one_has_takes_no_room_of_its_own_and_outlives_it(tmp_path, make):
     place, manifest, _ = make(**LAYERS)
     making = Making(tmp_path, 4, check=lambda: None)
+    making.begin()
     making.bring("memory", io.BytesIO(b"later"), unreported, lasts=False)
     making.link("disk0.0", place, manifest.parts["disk0.0"])
     later, sha256 = making.finish(describe)

@@ -130,6 +130,7 @@ class Checkpointing:
             self._update(replace(self._record(), tries=self._record().tries + 1))  # no number is used twice
         making = Making(self._folder, self._record().tries, check=self._check_orders)
         try:
+            making.begin()
             prepare()
             return Checkpointed(kept=self._keep(making))
         except HostLost:
