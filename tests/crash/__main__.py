@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import sys
+from itertools import count, islice
 from pathlib import Path
 
 import msgspec
@@ -11,7 +13,8 @@ import msgspec
 from crash.asking import Wanted
 from crash.driver import driver
 from crash.lives import LIVES
-from crash.rounds import Round, Rounds
+from crash.promises import Round
+from crash.rounds import Rounds
 
 
 def main() -> int:
@@ -32,6 +35,11 @@ def main() -> int:
     many.set_defaults(act=lambda rounds, options: tell(rounds.wear_out(options.life)))
     modes.add_parser("steps", help="print the steps of every life as JSON").set_defaults(act=steps)
     modes.add_parser("serve", help="play what standard input asks for, a line of JSON each").set_defaults(act=serve)
+    luck = modes.add_parser("chance", help="play rounds of chance, without end")
+    luck.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    luck.add_argument("--rounds", metavar="N", type=int, help="so many of them only")
+    luck.add_argument("--only", metavar="N", type=int, help="the round of this number only, and tell all of it")
+    luck.set_defaults(act=chance)
     options = parser.parse_args()
     with driver(options.real) as rounds:
         return int(options.act(rounds, options))
@@ -50,6 +58,22 @@ def steps(rounds: Rounds, _: argparse.Namespace) -> int:
     """Print what the process of each undisturbed life does."""
     taken = {life: rounds.play(life).steps[0] for life in LIVES}
     print(msgspec.json.format(msgspec.json.encode(taken)).decode())
+    return 0
+
+
+def chance(rounds: Rounds, options: argparse.Namespace) -> int:
+    """Play rounds of chance until one breaks a promise."""
+    if options.only is not None:
+        return tell(rounds.chance(options.seed, options.only))
+    print(f"seed {options.seed}", flush=True)
+    for number in islice(count(), options.rounds):
+        if broken := (played := rounds.chance(options.seed, number)).broken:
+            real = f"--real {options.real} " if options.real else ""
+            again = f"PYTHONPATH=tests python -m crash {real}chance --seed {options.seed} --only {number}"
+            print(played.said, *broken, f"round {number} again: {again}", sep="\n")
+            return 1
+        print(f"\r{number + 1} rounds passed", end="", flush=True)
+    print()
     return 0
 
 

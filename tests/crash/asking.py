@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crash.rounds import Round
+from crash.promises import Round
 
 TRIES = 3
 """A step that a process has not come to, since it happened to see less on its way, is tried for again."""

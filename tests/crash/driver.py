@@ -12,7 +12,7 @@ from pathlib import Path
 
 from crash.fakes import FakePlace
 from crash.lives import LIVES
-from crash.reals import RealPlace, real_home
+from crash.reals import REAL, RealPlace, real_home
 from crash.rounds import Rounds
 from vmf.cli import main
 from vmf.plugins import Plugins
@@ -31,10 +31,10 @@ def driver(tiny: Path | None) -> Iterator[Rounds]:
     Plugins.load = classmethod(lambda _: plugins)  # type: ignore[assignment,method-assign]
     _warm_up()
     if tiny is None:
-        yield Rounds(FakePlace)
+        yield Rounds(FakePlace, tuple(LIVES))
         return
     with real_home(tiny) as home:
-        yield Rounds(partial(RealPlace, home=home))
+        yield Rounds(partial(RealPlace, home=home), REAL)
 
 
 def _warm_up() -> None:

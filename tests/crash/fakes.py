@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
 from contextlib import suppress
@@ -12,13 +13,18 @@ from crash.lives import Life
 from crash.place import Place, host_of
 from faults import ALWAYS, will_fail
 from shell import HOST
-from vmf.model import Stop
 from vmf.store import Record
 from vmf.testing import guest, world
 from vmf.testing.world import ALIVE, World
 
 LOOK_SECONDS = 0.005
 """Between two looks of a guest, and of whoever watches it: more often than otherwise, as nothing else is waited for."""
+FALLIBLE = (
+    "connect", "probe", "watch", "put", "create", "state", "console", "suspend", "resume", "checkpoint", "fold",
+    "shut_down", "fetch", "destroy",
+)  # fmt: skip
+KINDS = ("job", "host", "lost")
+FAULTS_MOST = 3
 
 
 class FakePlace(Place):
@@ -52,7 +58,19 @@ class FakePlace(Place):
         return [f"process {pid}" for pid in self._ghosts()]
 
     def kill(self, record: Record) -> None:
-        World(self.home.host(host_of(record))).stop(record.machine, Stop.FORCE)
+        machine = World(self.home.host(host_of(record))).machine(record.machine)
+        world._signal(machine, signal.SIGKILL)
+        world._bury(machine)
+
+    def fail(self, chance: float) -> None:
+        choice = random.Random(chance)  # noqa: S311  # to be the same again is what is wanted of it
+        host, verb, kind = (
+            choice.choice(self.life.hosts),
+            choice.choice(FALLIBLE),
+            choice.choice(("job", "host", "lost")),
+        )
+        times = choice.randint(1, FAULTS_MOST)
+        will_fail(self.home.host(host), verb, kind, f"{verb} fails by chance", times=times)
 
     def go_on(self, record: Record) -> bool:
         with (World(self.home.host(host_of(record))).machine(record.machine) / "keys").open("ab") as keys:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crash.lives import Life, due
 from vmf.model import Home
+from vmf.run import hosts, life
 from vmf.run.attempt import Attempt
 from vmf.run.orders import Orders
 from vmf.state import State, StopAsked, Wish
@@ -30,6 +31,8 @@ spec:
 """
 LOOK_SECONDS = 0.05
 """Between two looks whether a guest hears yet."""
+PAUSE_SECONDS = 0.2
+"""Before a host that has failed is asked again: shorter than otherwise, as nothing mends it meanwhile."""
 SAID = ("one", "heard go")
 """What a guest says: once when it begins, and once when it has been told to go on."""
 
@@ -41,8 +44,8 @@ class Place(ABC):
     memory: str
     script: str
 
-    def __init__(self, life: Life, home: Path | None = None) -> None:
-        self.life = life
+    def __init__(self, lived: Life, home: Path | None = None) -> None:
+        self.life = lived
         self.root = Path(tempfile.mkdtemp(prefix="crash-"))
         self.work = self.root / "work"
         self.home = Home(root=home or self.root / "home")
@@ -54,16 +57,21 @@ class Place(ABC):
     def prepare(self) -> None:
         """Make ready a process of vmf that is to live here: its surroundings, and its owner."""
         os.environ.update(VMF_HOME=str(self.home.root), XDG_CONFIG_HOME=str(self.root), COLUMNS="200")
+        life.LONGEST_PAUSE_SECONDS = hosts.AGAIN_SECONDS = PAUSE_SECONDS
         os.fsync = lambda _: None  # type: ignore[assignment]  # a killed process takes back nothing that it wrote
         self._speak()
 
     def words(self) -> tuple[tuple[str, ...], int]:
         """What is typed next, and the exit code that it has in the end."""
-        record, life = self.record(), self.life
-        is_over = bool(life.orphaned) if record is None else record.ended and life.state is not None
-        if is_over:
-            return life.over, life.code if life.over_code is None else life.over_code
-        return (*life.words, *self.changes()), life.code
+        lived = self.life
+        if self.is_over():
+            return lived.over, lived.code if lived.over_code is None else lived.over_code
+        return (*lived.words, *self.changes()), lived.code
+
+    def is_over(self) -> bool:
+        """Whether the job has come to its end."""
+        record = self.record()
+        return bool(self.life.orphaned) if record is None else record.ended and self.life.state is not None
 
     def changes(self) -> Iterable[str]:
         """What is changed of the job, as words."""
@@ -94,6 +102,16 @@ class Place(ABC):
     @abstractmethod
     def kill(self, record: Record) -> None:
         """Kill the job's guest, if it is alive."""
+
+    @abstractmethod
+    def fail(self, chance: float) -> None:
+        """Have one of the hosts fail, in a way that `chance`, between 0 and 1, chooses."""
+
+    def bereave(self) -> None:
+        """Kill the job's guest, if there is one."""
+        record = self.record()
+        if record and record.placement:
+            self.kill(record)
 
     @abstractmethod
     def go_on(self, record: Record) -> bool:

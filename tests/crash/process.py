@@ -12,11 +12,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from crash.steps import Steps
+from crash.steps import Befall, Steps
 from vmf.cli import program
 
 DEADLINE = 40
 """Seconds; a process that takes longer tells where its threads are, and ends."""
+HUNG = "Timeout (0:00:"
+"""How Python begins to tell where the threads are, then."""
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -28,16 +30,21 @@ class Done(Struct, frozen=True, kw_only=True):
     """All that it has taken."""
     said: str
 
+    @property
+    def hung(self) -> bool:
+        """Whether it had not ended at the deadline."""
+        return HUNG in self.said
 
-def vmf(words: tuple[str, ...], *, last: str, folder: Path, prepare: Callable[[], None]) -> Done:
-    """Have a process of vmf run these words in a folder, up to the step called `last`, or of that number.
 
-    `prepare` is called in that process, before vmf.
+def vmf(words: tuple[str, ...], *, befall: Befall, folder: Path, prepare: Callable[[Steps], None]) -> Done:
+    """Have a process of vmf run these words in a folder.
+
+    `prepare` is called in that process, before vmf; `befall` at each of its steps.
     """
     said, trace = folder.parent / "said", folder.parent / "trace"
     with said.open("wb") as out, trace.open("wb") as steps:
         if not (child := os.fork()):
-            _become(words, Steps(steps.fileno(), last), out.fileno(), folder, prepare)
+            _become(words, Steps(steps.fileno(), befall), out.fileno(), folder, prepare)
         _, status = os.waitpid(child, 0)
     return Done(
         code=os.waitstatus_to_exitcode(status),
@@ -46,7 +53,7 @@ def vmf(words: tuple[str, ...], *, last: str, folder: Path, prepare: Callable[[]
     )
 
 
-def _become(words: tuple[str, ...], steps: Steps, out: int, folder: Path, prepare: Callable[[], None]) -> None:
+def _become(words: tuple[str, ...], steps: Steps, out: int, folder: Path, prepare: Callable[[Steps], None]) -> None:
     """Be the process; it never returns."""
     try:
         gc.freeze()
@@ -59,7 +66,7 @@ def _become(words: tuple[str, ...], steps: Steps, out: int, folder: Path, prepar
         faulthandler.dump_traceback_later(DEADLINE, exit=True, file=2)
         os.chdir(folder)
         steps.watch()
-        prepare()
+        prepare(steps)
         sys.argv = ["vmf", *words]
         program()
     finally:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from crash.place import SAID, Place
-from crash.process import Done
+from crash.process import DEADLINE, Done
 from vmf.result import Result
 from vmf.state import ENDED, TAKES_ROOM, TRANSITIONS, State
 from vmf.store import Record, owned
@@ -17,9 +18,24 @@ SQLITES = {"store.db-wal", "store.db-shm"}
 WITHOUT_MACHINE = ENDED | {State.IDLE}
 
 
-def broken_between(place: Place) -> Iterator[str]:
-    """What is wrong while nobody carries the job."""
+class Round(Struct, frozen=True, kw_only=True):
+    """What a round was like."""
+
+    steps: tuple[tuple[str, ...], ...]
+    """What each process has done."""
+    missed: str = ""
+    """The step at which one was to be killed, and that it never came to."""
+    broken: tuple[str, ...] = ()
+    """The promises that were not kept."""
+    said: str = ""
+    """What the last process said."""
+
+
+def broken_between(place: Place, done: Done) -> Iterator[str]:
+    """What is wrong once a process has ended, and nobody carries the job."""
     alive, record = place.alive(), place.record()
+    if done.hung:
+        yield f"the process has not ended in {DEADLINE} seconds"
     yield from place.twice()
     if len(alive) > 1:
         yield f"guests are alive at once: {alive}"
@@ -45,22 +61,33 @@ def _illegal(place: Place, record: Record) -> Iterator[str]:
         yield f"the job is {record.state}, and holds room"
 
 
-def broken_at_last(place: Place, done: Done, *, code: int, left: Mapping[str, object]) -> Iterator[str]:
-    """What is wrong when the life is over; `left` is what an undisturbed one has left."""
-    yield from broken_between(place)
-    life, record = place.life, place.record()
-    if done.code != code:
-        yield f"the exit code is {done.code}, not {code}"
-    if (record.state if record else None) is not life.state:
-        yield f"the job is {record.state if record else 'gone'}, not {life.state}"
+def broken_at_last(place: Place, done: Done, *, code: int | None, left: Mapping[str, object]) -> Iterator[str]:
+    """What is wrong when the life is over; `left` is what an undisturbed one has left.
+
+    `code` is the exit code that there has to be; None: hosts or guests have failed, and many ends are right.
+    """
+    yield from broken_between(place, done)
+    record = place.record()
     if behind := place.left_behind():
         yield f"left behind: {behind}"
     if record and owned(place.home, record.id):
         yield "somebody still owns the job"
     found = leavings(place)
+    if code is None:
+        yield from (f"{path} is left" for path in sorted(found.keys() - left.keys()) if not _is_told(path))
+        return
+    if done.code != code:
+        yield f"the exit code is {done.code}, not {code}"
+    if (state := record.state if record else None) is not place.life.state:
+        yield f"the job is {state}, not {place.life.state}"
     for path in sorted(found.keys() | left.keys()):
         if found.get(path) != left.get(path):
             yield f"{path}: {found.get(path, 'absent')}, in an undisturbed life {left.get(path, 'absent')}"
+
+
+def _is_told(path: str) -> bool:
+    """Whether a file tells of an end, or of a fault; what is kept of a job that is held is among these."""
+    return path.startswith(("work/j.results", "home/jobs/1/checkpoints")) or "/faults." in path
 
 
 def leavings(place: Place) -> Mapping[str, object]:

@@ -13,6 +13,9 @@ from crash.place import Place
 from shell import RealShell, kill, until
 from vmf.store import Record
 
+REAL = ("plain", "suspended", "saved", "kept", "restored", "stopped", "held")
+"""The lives that take one sound host."""
+
 
 class RealPlace(Place):
     """A folder to work in, in a state folder and on a host that many lives share, one after the other."""
@@ -35,6 +38,10 @@ class RealPlace(Place):
     def kill(self, record: Record) -> None:
         with suppress(FileNotFoundError, ProcessLookupError):
             kill(self._shell.guest(record.job.name))
+
+    def fail(self, chance: float) -> None:  # noqa: ARG002  # there is one way: its daemon is killed
+        with suppress(FileNotFoundError, ProcessLookupError, ValueError):
+            kill(self._shell.daemon())
 
     def go_on(self, record: Record) -> bool:
         if record.machine in self._told:

@@ -7,32 +7,21 @@ from contextlib import closing
 from itertools import chain, count
 from signal import SIGKILL
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from crash import chance
 from crash.lives import LIVES, Life
 from crash.place import Place
 from crash.process import Done, vmf
-from crash.promises import broken_at_last, broken_between, leavings
-
-
-class Round(Struct, frozen=True, kw_only=True):
-    """What a round was like."""
-
-    steps: tuple[tuple[str, ...], ...]
-    """What each process has done."""
-    missed: str = ""
-    """The step at which one was to be killed, and that it never came to."""
-    broken: tuple[str, ...] = ()
-    """The promises that were not kept."""
-    said: str = ""
-    """What the last process said."""
+from crash.promises import Round, broken_at_last, broken_between, leavings
+from crash.steps import death
 
 
 class Rounds:
-    """Rounds in places that are made by `place`."""
+    """Rounds of these lives, in places that are made by `place`."""
 
-    def __init__(self, place: Callable[[Life], Place]) -> None:
+    def __init__(self, place: Callable[[Life], Place], lives: Sequence[str]) -> None:
+        self.lives = lives
         self._place = place
         self._known: dict[str, tuple[Round, Mapping[str, object]]] = {}
 
@@ -44,6 +33,13 @@ class Rounds:
     def wear_out(self, life: str) -> Round:
         """Live a life of which the first process is killed at its first step, the next at its second, and so on."""
         return replace(self._played(life, map(str, count(1)), self._undisturbed(life)[1]), missed="")
+
+    def chance(self, seed: int, number: int) -> Round:
+        """Live a life that blows of chance fall on."""
+        struck = chance.fate(seed, number, self.lives)
+        left = self._undisturbed(struck.life)[1]
+        with closing(self._placed(struck.life)) as place:
+            return chance.play(place, struck, left)
 
     def _undisturbed(self, life: str) -> tuple[Round, Mapping[str, object]]:
         """The life if nobody is killed, and what it leaves."""
@@ -62,7 +58,7 @@ class Rounds:
                 words, code = place.words()
                 done = _vmf(place, words, kill)
                 is_last = done.code != -SIGKILL
-                broken = broken_at_last(place, done, code=code, left=left) if is_last else broken_between(place)
+                broken = broken_at_last(place, done, code=code, left=left) if is_last else broken_between(place, done)
                 played = Round(
                     steps=(*played.steps, done.steps),
                     missed=kill if is_last else "",
@@ -81,4 +77,4 @@ class Rounds:
 
 
 def _vmf(place: Place, words: tuple[str, ...], last: str = "") -> Done:
-    return vmf(words, last=last, folder=place.work, prepare=place.prepare)
+    return vmf(words, befall=death(last), folder=place.work, prepare=lambda _: place.prepare())
