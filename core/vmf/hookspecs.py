@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Protocol, TypeAlias
@@ -30,6 +31,7 @@ from vmf.model import (
     MachineFacts,
     MachineState,
     Placement,
+    Power,
     Snapshot,
     Stop,
     Suspend,
@@ -65,6 +67,18 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "examine": (TELLS_HALT,),
 })  # fmt: skip
 """The verbs that not all hypervisors can, each with the capabilities of which any one says so."""
+
+LEGAL: Mapping[str, AbstractSet[Power]] = MappingProxyType({
+    "change_media": {Power.RUNNING, Power.PAUSED},
+    "open_console": {Power.RUNNING, Power.PAUSED},
+    "copy_in": {Power.RUNNING},
+    "copy_out": {Power.RUNNING},
+    "set_clock": {Power.RUNNING},
+    "checkpoint": {Power.RUNNING, Power.PAUSED, Power.SAVED},
+    "fetch": {Power.RUNNING, Power.PAUSED, Power.SAVED, Power.OFF},
+})  # fmt: skip
+"""The states of a machine in which a verb does something: in another one it raises `JobFault` or `HostFault`, and
+changes nothing. A verb that is not listed has an answer in every state."""
 
 Report: TypeAlias = Callable[[int, int], None]
 """Is told now and then how many bytes are done, and of how many, 0 if nobody knows; what it raises breaks the work
