@@ -49,7 +49,7 @@ from vmf_kvm import (
 from vmf_kvm.account import Account
 from vmf_kvm.disks import in_place, written
 from vmf_kvm.domain import xml
-from vmf_kvm.faults import ports, sentences
+from vmf_kvm.faults import failings, ports, sentences
 from vmf_kvm.folder import Folder, beneath
 from vmf_kvm.place import CONSOLE, RESTORE, SOCKET_FOLDERS, WAKING, Place, Socket
 from vmf_kvm.server import Server
@@ -260,7 +260,8 @@ class Connection:
         making.connect(self.client, machine.nic)
         folder = self.folder(machine.name)
         folder.make()
-        with blaming_job((*sentences(in_place(machine)), *ports(machine.nic.forwards if machine.nic else ()))):
+        theirs = (*sentences(in_place(machine)), *ports(machine.nic.forwards if machine.nic else ()))
+        with blaming_job(theirs, failings(machine.nic)):
             with making.laying(machine, place, folder, _qemu_img()):  # takes as long as defining does
                 if not is_defined:
                     self.client.define(machine.name, description)
