@@ -74,3 +74,9 @@ def test_results_cannot_go_to_a_file_system_without_locks(tmp_path, monkeypatch)
     with pytest.raises(UsageError, match=r"the results cannot go to .*/out: No locks available"):
         check_places([job])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_tried_goes_with_the_next_trial(tmp_path):
+    (tmp_path / ".out.vmf.part" / "any").mkdir(parents=True)
+    check_places([replace(JOB, results=Results(folder=tmp_path / "out"))])
+    assert list(tmp_path.iterdir()) == []

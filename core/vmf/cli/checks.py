@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from vmf import plan
@@ -145,8 +145,7 @@ def _log_faults(path: Path) -> Iterator[str]:
         if os.path.lexists(path):
             eventlog.check(path)
         else:
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".vmf.") as trial:
-                (Path(trial) / path.name).touch()
+            _try(path, lambda trial: (trial / path.name).touch())
     except OSError as error:
         yield f"{path} cannot be the event log: {error.strerror}\n    choose another place with --set event_log=ANOTHER"
 
@@ -156,11 +155,27 @@ def _trial(folder: Path) -> Iterator[str]:
     there = next(each for each in folder.parents if os.path.lexists(each))
     try:
         str(folder).encode()
-        with tempfile.TemporaryDirectory(dir=there, prefix=".vmf.") as trial:
-            way = Path(trial) / folder.relative_to(there).parent
-            (way / f".{folder.name}{LONGEST_SUFFIX}").mkdir(parents=True)
-            os.close(parts.hold(Path(trial) / "lock", parts.FOLDER))
+        part = folder.relative_to(there).with_name(f".{folder.name}{LONGEST_SUFFIX}")
+        _try(there / folder.name, lambda trial: (trial / part).mkdir(parents=True))
     except OSError as error:
         yield f"the results cannot go to {folder}: {error.strerror}\n    choose another place with {ANOTHER}"
     except UnicodeEncodeError:
         yield f"the path {str(folder)!r} is not UTF-8\n    choose another place with {ANOTHER}"
+
+
+def _try(path: Path, make: Callable[[Path], None]) -> None:
+    """Make something in a folder beside a path, which is locked meanwhile: what a killed process left of it goes first.
+
+    Raises:
+        OSError: if it cannot be made, or there are no locks.
+    """
+    trial = parts.beside(path)
+    try:
+        held = parts.hold(trial, parts.FOLDER)
+    except BlockingIOError:  # another process tries the same, and has got as far as that
+        return
+    try:
+        make(trial)
+    finally:
+        shutil.rmtree(trial)
+        os.close(held)
