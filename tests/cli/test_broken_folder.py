@@ -41,7 +41,6 @@ def ended_well(shell: Shell, folder: Path) -> None:
     ("how", "place", "said"),
     [
         ("full", "vmf.store:Store.update", FULL),
-        ("full", "vmf.plugins:Hypervisor.create", FULL),
         ("full", "vmf.plugins:Hypervisor.fetch", FULL),
         ("crowded", "vmf.store:Store.claim", "No space left on device"),
         ("crowded", "vmf.plugins:Hypervisor.state", "No space left on device"),
