@@ -84,7 +84,7 @@ Fields are below `spec` unless they begin with `metadata`.
 
 ## Errors
 What the VM GAHP complains of, and what becomes of the same here: rules are [lint's](lint.md), codes of held jobs and
-outcomes are on [the page on ends](outcomes.md). There, what does not hold the job takes the whole machine from all VM jobs.
+outcomes are on [the page on ends](outcomes.md). What does not hold the job there takes the machine from all VM jobs.
 
 {errors}
 
