@@ -86,8 +86,8 @@ def broken_at_last(place: Place, done: Done, *, code: int | None, left: Mapping[
 
 
 def _is_told(path: str) -> bool:
-    """Whether a file tells of an end, or of a fault; what is kept of a job that is held is among these."""
-    return path.startswith(("work/j.results", "home/jobs/1/checkpoints")) or "/faults." in path
+    """Whether a file tells of an end or a fault, or is one of a job that has moved, or may yet go on."""
+    return path.startswith(("work/j.results", "home/jobs/1/checkpoints", "home/jobs/1/console")) or "/faults." in path
 
 
 def leavings(place: Place) -> Mapping[str, object]:
