@@ -15,6 +15,7 @@ from vmf import spec
 from vmf.cli.plugin_report import Report, lines, rows
 from vmf.cli.plugin_tests import run
 from vmf.cli.printed import show, table
+from vmf.cli.say import say
 from vmf.cli.session import Session
 from vmf.errors import SetupError, UsageError
 from vmf.hookspecs import HypervisorType
@@ -38,15 +39,19 @@ def check(session: Session, options: argparse.Namespace) -> int:
         raise SetupError("pytest is not installed", hint="install vmf with its extra `testing`: `vmf[testing]`")
     place = Path(tempfile.mkdtemp(prefix="vmf", dir="/tmp"))  # private; the paths of sockets are short
     place.chmod(0o711)  # for the hypervisor's user to pass
-    words = _own(options.tests) if options.tests else _live(session, options, place)
-    known, tests = run(options.name, words, place)
+    try:
+        words = _own(options.tests) if options.tests else _live(session, options, place)
+        known, tests = run(options.name, words, place)
+    except UsageError:
+        rmtree(place, ignore_errors=True)
+        raise
     report = Report(plugin=options.name, version=said.version, rows=tuple(rows(known, said.capabilities, tests)))
     if options.format == "json":
         print(msgspec.json.encode(report).decode())
     else:
         show("\n".join(table(COLUMNS, (line for row in report.rows for line in lines(row)))))
     if report.failed:
-        show(f"\nwhat the tests said is in {place}")
+        say(f"vmf: what the tests said is in {place}")
         return FAILED
     rmtree(place, ignore_errors=True)
     return 0
@@ -81,7 +86,8 @@ def _live(session: Session, options: argparse.Namespace, place: Path) -> list[st
             )
     bed = place / "bed.json"
     bed.write_bytes(msgspec.json.encode({"host": host, "image": image, "folder": place}, enc_hook=str))
-    return ["--pyargs", LIVE, "--vmf-bed", str(bed)]
+    (place / "pytest.ini").touch()  # what the current folder has of settings is for other tests
+    return ["-c", str(place / "pytest.ini"), "--pyargs", LIVE, "--vmf-bed", str(bed)]
 
 
 def _host(session: Session, options: argparse.Namespace) -> Host:
