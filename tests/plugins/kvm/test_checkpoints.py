@@ -203,6 +203,7 @@ def test_a_machine_goes_on_at_another_host_when_its_memory_is_right(
     layers_kept = {f"disk0.{at}": name for at, name in enumerate(snapshot.layers[0])}
     names = {"memory": snapshot.memory, "results": snapshot.results, **layers_kept}
     making = Making(tmp_path, 2, check=lambda: None)
+    making.begin()
     for new, name in {**names, **{each: each for each in ALL}}.items():
         with connection.fetch(machine.name, name) as stream:
             making.bring(new, stream, unreported, lasts=False)
