@@ -203,8 +203,8 @@ TYPES: Final[Mapping[str, type]] = MappingProxyType(
     dict.fromkeys(
         _words(
             "Cpus Memory TotalCpus TotalMemory Disk VM_Disk_Growth VM_Memory VM_Cpus VM_AvailNum VM_Running "
-            "JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus RequestDisk JobVMDiskGrowth JobPrio ExitCode "
-            "VMOfflineTime"
+            "JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus RequestDisk JobVMDiskGrowth JobPrio "
+            "ExitCode VMOfflineTime"
         ),
         int,
     )
