@@ -1,5 +1,5 @@
 # make run    sets everything up, boots the hello guest, shows its output and where its results are
-# make test   sets everything up, passes the tests (make test-fast: without real guests)
+# make test   sets everything up, passes the tests (make test-fast: without real guests and long trials)
 # make bench  prints what things cost, as ratios
 
 PYTHON ?= python3
@@ -32,7 +32,7 @@ test: system-test lint guest
 	VMF_TEST_TINY="$$($(BIN)/vmf image build tiny | sed -n 's/^tiny: //p')" $(PYTEST)
 
 test-fast: system-test $(VENV)/test.stamp
-	$(PYTEST) -m "not real and not packaging"
+	$(PYTEST) -m "not real and not packaging and not exhaustive"
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .

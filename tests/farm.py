@@ -79,8 +79,8 @@ class Farm:
     def remarks(self):
         return [each.text for each in self.told if isinstance(each, Remark)]
 
-    def fault(self, verb: str, kind: str, brief: str, *, times: int = 1) -> None:
-        will_fail(self.store.home.host("farm"), verb, kind, brief, times=times)
+    def fault(self, verb: str, kind: str, brief: str, *, times: int = 1, ability: str = "", host: str = "farm") -> None:
+        will_fail(self.store.home.host(host), verb, kind, brief, times=times, ability=ability)
 
     def close(self) -> None:
         self.hosts.close()

@@ -116,8 +116,8 @@ class Shell:
         path.write_text(HOST.format(name=name, more=more))
         return path
 
-    def fault(self, verb: str, kind: str, brief: str, *, times: int = 1, host: str = "farm") -> None:
-        will_fail(self.home / "hosts" / host, verb, kind, brief, times=times)
+    def fault(self, verb: str, kind: str, brief: str, *, times: int = 1, host: str = "farm", ability: str = "") -> None:
+        will_fail(self.home / "hosts" / host, verb, kind, brief, times=times, ability=ability)
 
     def start(self, *words: str) -> Command:
         """Type `vmf` and these words; signals have their effect even where the tests run under `nohup`."""

@@ -117,7 +117,7 @@ def test_each_installs_alone_and_works(installed):
     assert there & set.union(*TOGETHER.values()) == TOGETHER[name]
     roots = sorted(each.replace("-", "_") for each in TOGETHER[name] & set(FOLDERS))
     run(programs / "python", "-I", "-c", IMPORT_ALL, *roots)
-    listed = json.loads(run(programs / "vmf", "plugins", "--format", "json"))
+    listed = json.loads(run(programs / "vmf", "plugin", "ls", "--format", "json"))
     types = {"vmf-kvm": "kvm", "vmf-xen": "xen", "vmf-vmware": "vmware"}
     assert [(each["name"], each["error"]) for each in listed] == ([(types[name], "")] if name in types else [])
 

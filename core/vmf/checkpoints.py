@@ -111,6 +111,7 @@ class Making:
 
     def __init__(self, folder: Path, number: int, *, check: Callable[[], None]) -> None:
         self._check = check
+        self._folder = folder
         self._behind = ThreadPoolExecutor(max_workers=WORKERS)
         self._sums: dict[str, Future[Part]] = {}
         self._syncs: list[Future[None]] = []
@@ -124,11 +125,10 @@ class Making:
         Raises:
             OSError: if that cannot be done.
         """
-        folder = self._path.parent
-        if folder.is_symlink():
-            raise OSError(errno.ENOTDIR, "it is a link, and nothing is put where that leads", str(folder))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for each in folder.glob(".*.part"):
+        if self._folder.is_symlink():
+            raise OSError(errno.ENOTDIR, "it is a link, and nothing is put where that leads", str(self._folder))
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in self._folder.glob(".*.part"):
             shutil.rmtree(each, ignore_errors=True)
         self._path.mkdir(mode=0o700)
 

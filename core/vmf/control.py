@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -22,6 +22,7 @@ from msgspec import Struct
 from vmf.errors import VmfError
 from vmf.model import Home
 from vmf.state import Wish
+from vmf.store import using
 
 VERSION = 1
 ANSWER_SECONDS = 10.0
@@ -64,21 +65,24 @@ class Server:
     """Listens for the messages to one engine while it is entered."""
 
     def __init__(self, home: Home, obey: Callable[[Message], None]) -> None:
+        self._root = home.root
         self.path = home.root / "engines" / os.urandom(8).hex()
         self._obey = obey
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _alone(self.path.parent), _short(self.path) as address:
-            _sweep(self.path.parent)
-            self._socket.bind(address)
-            self._socket.listen()
+        with using(self._root):
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with _alone(self.path.parent), _short(self.path) as address:
+                _sweep(self.path.parent)
+                self._socket.bind(address)
+                self._socket.listen()
         threading.Thread(target=self._serve, name="control", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # the next engine sweeps
+            self.path.unlink()
         self._socket.close()
 
     def _serve(self) -> None:

@@ -149,9 +149,16 @@ class Refused(JobFault):
 
 
 class HostFault(VmfError):
-    """The host is at fault: the job goes back to idle and is tried elsewhere."""
+    """The host is at fault: the job goes back to idle and is tried elsewhere.
+
+    `ability`, one of its plugin's capabilities, says that the host failed at that, and surely not because of the job.
+    """
 
     exit = Exit.HOST
+
+    def __init__(self, brief: str, *, hint: str = "", ability: str = "") -> None:
+        super().__init__(brief, hint=hint)
+        self.ability = ability
 
 
 class HostLost(HostFault):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Protocol, TypeAlias
@@ -30,6 +31,7 @@ from vmf.model import (
     MachineFacts,
     MachineState,
     Placement,
+    Power,
     Snapshot,
     Stop,
     Suspend,
@@ -46,6 +48,9 @@ SUSPENDS: Mapping[Suspend, str] = MappingProxyType({Suspend.SOFT: "soft-suspend"
 CHECKPOINT = "checkpoint"
 """The capability of snapshots with memory; `create` makes machines of them then, see `Machine.restored`."""
 
+TELLS_HALT = "tells-halt"
+"""The capability of telling a guest that has stopped its processors for good."""
+
 GUEST_CLOCK = "guest-clock"
 """The capability of putting a guest's clock right."""
 
@@ -59,8 +64,21 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "checkpoint": (CHECKPOINT,),
     "fold": (CHECKPOINT,),
     "set_clock": (GUEST_CLOCK,),
+    "examine": (TELLS_HALT,),
 })  # fmt: skip
 """The verbs that not all hypervisors can, each with the capabilities of which any one says so."""
+
+LEGAL: Mapping[str, AbstractSet[Power]] = MappingProxyType({
+    "change_media": {Power.RUNNING, Power.PAUSED},
+    "open_console": {Power.RUNNING, Power.PAUSED},
+    "copy_in": {Power.RUNNING},
+    "copy_out": {Power.RUNNING},
+    "set_clock": {Power.RUNNING},
+    "checkpoint": {Power.RUNNING, Power.PAUSED, Power.SAVED},
+    "fetch": {Power.RUNNING, Power.PAUSED, Power.SAVED, Power.OFF},
+})  # fmt: skip
+"""The states of a machine in which a verb does something: in another one it raises `JobFault` or `HostFault`, and
+changes nothing. A verb that is not listed has an answer in every state."""
 
 Report: TypeAlias = Callable[[int, int], None]
 """Is told now and then how many bytes are done, and of how many, 0 if nobody knows; what it raises breaks the work
@@ -182,6 +200,15 @@ def create(connection: Connection, host: Host, machine: Machine) -> Handle:
 @hookspec(firstresult=True)
 def state(connection: Connection, host: Host, handle: Handle) -> MachineState:
     """Ask the hypervisor what the machine is doing; ABSENT if there is none."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def examine(connection: Connection, host: Host, handle: Handle) -> MachineState:
+    """Look closely at a machine that seems to run, which may take a moment; else answer as `state` does.
+
+    It is `halted` if its guest has stopped all its processors for good, and not just because it has nothing to do.
+    """
     raise NotImplementedError
 
 

@@ -87,10 +87,25 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
         exit=Exit.RESULTS,
         advice="`refused` in result.json names each entry and the reason.",
     ),
-    Outcome.CRASHED: Meaning(
-        sentence="The guest crashed, or its hypervisor's process died, before the guest had finished.",
+    Outcome.REBOOTED: Meaning(
+        sentence="The guest rebooted before its script had finished, which ends its machine.",
+        exit=Exit.NEVER_SPOKE,
+        advice="Read the end of console.log: a kernel that gives up may reboot, too. `reboot: continue` lets it go on.",
+    ),
+    Outcome.PANICKED: Meaning(
+        sentence="The guest's kernel panicked before the guest had finished.",
         exit=Exit.CRASHED,
         advice="Read the end of console.log.",
+    ),
+    Outcome.HALTED: Meaning(
+        sentence="The guest stopped its processors for good without powering off, and was ended.",
+        exit=Exit.CRASHED,
+        advice="Let the guest power off at its end (`poweroff`, not `halt`); read the end of console.log.",
+    ),
+    Outcome.CRASHED: Meaning(
+        sentence="The machine crashed, or its hypervisor's process died, before the guest had finished.",
+        exit=Exit.CRASHED,
+        advice="Read the end of console.log; look whether the host was short of memory.",
     ),
     Outcome.KILLED: Meaning(
         sentence="Somebody other than vmf ended the machine through the hypervisor before the guest had finished.",
@@ -101,6 +116,17 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
         sentence="The guest took all that it was allowed of something, and was ended.",
         exit=Exit.LIMIT,
         advice="The reason names the limit, and the field to raise.",
+    ),
+    Outcome.TIME_LIMIT: Meaning(
+        sentence="The guest ran for as long as it may, and was ended; what it handed over is there.",
+        exit=Exit.LIMIT,
+        advice="Raise the job's `time_limit`, or give it less to do.",
+    ),
+    Outcome.SILENT: Meaning(
+        sentence="The guest's console was silent for longer than it may, and the guest was ended.",
+        exit=Exit.LIMIT,
+        advice="Read the end of console.log; a guest that works in silence needs a longer `silence_limit`, or has to "
+        "say a word now and then.",
     ),
     Outcome.STOPPED: Meaning(
         sentence="The job's owner stopped or removed it.",
@@ -136,12 +162,24 @@ def verdict(outcome: Outcome, *, reason: str = "", code: str = "", exit_code: in
 _SILENT: Mapping[Ending, Outcome] = MappingProxyType({
     Ending.SHUTDOWN: Outcome.NEVER_SPOKE,
     Ending.UNKNOWN: Outcome.NEVER_SPOKE,
+    Ending.REBOOTED: Outcome.REBOOTED,
+    Ending.PANICKED: Outcome.PANICKED,
     Ending.CRASHED: Outcome.CRASHED,
     Ending.KILLED: Outcome.KILLED,
 })  # fmt: skip
 
 
-def judge(*, contract: bool, stopped: bool, ending: Ending, word: Word, limit: str = "") -> Verdict:
+_WILLED = frozenset({Ending.SHUTDOWN, Ending.REBOOTED, Ending.UNKNOWN})
+"""Ends that a guest without a script may have chosen."""
+_OURS = frozenset({Outcome.STOPPED, Outcome.LIMIT, Outcome.TIME_LIMIT, Outcome.SILENT, Outcome.HALTED})
+"""Ends that vmf brought about."""
+_OVERDUE = frozenset({Outcome.TIME_LIMIT, Outcome.SILENT})
+"""Whoever was asked to come to an end for these has not finished, whatever it handed over then."""
+
+
+def judge(
+    *, contract: bool, stopped: bool, ending: Ending, word: Word, cut: Outcome | None = None, reason: str = ""
+) -> Verdict:
     """Settle how an attempt ended.
 
     Args:
@@ -149,25 +187,29 @@ def judge(*, contract: bool, stopped: bool, ending: Ending, word: Word, limit: s
         stopped: the owner asked for the end.
         ending: what the hypervisor saw.
         word: what the results volume says.
-        limit: which of its limits the guest hit, and was ended for; empty: none.
+        cut: what vmf ended the guest for; None: it did not.
+        reason: the sentence that goes with that.
     """
+    if cut in _OVERDUE:
+        return verdict(cut, reason=reason)
     if word.said is Said.ALL:
-        if word.refused:
-            return verdict(Outcome.UNSAFE_RESULTS, reason=f"{word.refused[0].name}: {word.refused[0].reason}")
-        return verdict(Outcome.COMPLETED, exit_code=word.exit_code or 0)
-    if limit or stopped:
-        return verdict(Outcome.LIMIT if limit else Outcome.STOPPED, reason=limit)
-    if not contract and ending in {Ending.SHUTDOWN, Ending.UNKNOWN}:
+        return _finished(word)
+    if cut or stopped:
+        return verdict(cut or Outcome.STOPPED, reason=reason)
+    if not contract and ending in _WILLED:
         return verdict(Outcome.COMPLETED)
-    if word.said is Said.PART:
-        return verdict(Outcome.CUT_SHORT)
-    return verdict(_SILENT[ending])
+    return verdict(Outcome.CUT_SHORT if word.said is Said.PART else _SILENT[ending])
+
+
+def _finished(word: Word) -> Verdict:
+    if word.refused:
+        return verdict(Outcome.UNSAFE_RESULTS, reason=f"{word.refused[0].name}: {word.refused[0].reason}")
+    return verdict(Outcome.COMPLETED, exit_code=word.exit_code or 0)
 
 
 def is_accident(found: Verdict, *, ending: Ending, word: Word) -> bool:
     """Whether an attempt ended by nobody's will: its guest had not finished, and nobody had asked for that."""
-    willed = found.outcome in {Outcome.LIMIT, Outcome.STOPPED} or ending is Ending.SHUTDOWN
-    return word.said is not Said.ALL and not willed
+    return word.said is not Said.ALL and found.outcome not in _OURS and ending not in {Ending.SHUTDOWN, Ending.REBOOTED}
 
 
 class Base(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -206,6 +248,8 @@ class Result(Struct, frozen=True, kw_only=True):
     exit_code: int
     source: str
     reason: str
+    faults: tuple[str, ...] = ()
+    """What was wrong each time that a host failed the job before, the oldest first."""
     code: str
     host: str
     accelerator: str

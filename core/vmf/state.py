@@ -10,7 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from vmf.errors import VmfError
-from vmf.model import Ending, Gap, Handle, Kept, Suspend, Verdict, Why
+from vmf.model import Ending, Gap, Handle, Kept, Outcome, Suspend, Verdict, Why
 
 
 class State(StrEnum):
@@ -95,11 +95,12 @@ class Created(Struct, frozen=True, kw_only=True, tag="created"):
     """What its guest has missed, if it goes on from a checkpoint."""
 
 
-class LimitHit(Struct, frozen=True, kw_only=True, tag="limit-hit"):
-    """The guest has taken all that it may, and can do nothing any more."""
+class CutOff(Struct, frozen=True, kw_only=True, tag="cut-off"):
+    """The guest is to be ended by vmf: it has had all that it may, or there is nothing left to wait for."""
 
-    limit: str
-    """A sentence that says of what, and what to raise."""
+    outcome: Outcome
+    reason: str
+    """A sentence that says why, and what to raise or mend."""
 
 
 class SuspendAsked(Struct, frozen=True, kw_only=True, tag="suspend-asked"):
@@ -265,7 +266,7 @@ Event: TypeAlias = (
     | Vacated
     | RestoreFailed
     | FellBack
-    | LimitHit
+    | CutOff
     | StopAsked
     | Ended
     | Judged
@@ -288,7 +289,7 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.STARTING, HoldAsked): State.CLEANING,
     (State.STARTING, StopAsked): State.STOPPING,
     (State.STARTING, Judged): State.CLEANING,
-    (State.RUNNING, LimitHit): State.STOPPING,
+    (State.RUNNING, CutOff): State.STOPPING,
     (State.RUNNING, StopAsked): State.STOPPING,
     (State.RUNNING, Ended): State.COLLECTING,
     (State.RUNNING, SuspendAsked): State.SUSPENDING,

@@ -1,17 +1,20 @@
-"""A job whose machine no host would make is told before it is submitted, and no other one is."""
+"""What would come to nothing is told before it is submitted, and nothing else is: machines, results."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
-from vmf.cli.checks import fit
-from vmf.errors import HostFault, Refused
+from vmf.cli.checks import check_places, fit
+from vmf.errors import HostFault, Refused, UsageError
 from vmf.match import Rejection
-from vmf.model import Disk, DiskFormat, Facts, File, Host, Image, Job, Offer
+from vmf.model import Disk, DiskFormat, Facts, File, Host, Image, Job, Offer, Results
 
 BOX = Image(name="box", disks=(Disk(file=File(path=Path("/box.raw")), format=DiskFormat.RAW),))
 JOB = Job(name="j", memory=2**28, image=BOX)
@@ -57,3 +60,23 @@ def test_a_machine_that_some_host_may_make_is_not(others):
 
 def test_a_plugin_that_fails_is_left_to_the_run():
     check(offer("a"), a=HostFault("it fell over"))
+
+
+def test_results_cannot_go_to_a_file_system_without_locks(tmp_path, monkeypatch):
+    """Two engines would make them at once."""
+
+    def flock(_file, _how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    job = replace(JOB, results=Results(folder=tmp_path / "out"))
+    check_places([job])
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(UsageError, match=r"the results cannot go to .*/out: No locks available"):
+        check_places([job])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_tried_goes_with_the_next_trial(tmp_path):
+    (tmp_path / ".out.vmf.part" / "any").mkdir(parents=True)
+    check_places([replace(JOB, results=Results(folder=tmp_path / "out"))])
+    assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from shell import Shell
+from shell import DEADLINE, Shell
 from vmf import classad
 
 LS = ("host", "ls", "--hosts", "hosts")
@@ -43,6 +45,25 @@ def test_the_hosts_ads_can_be_had_and_read_again(shell: Shell, words: tuple[str,
     assert "of order" in str(dead["Unusable"])
     assert "\x1b" not in done.stdout
     assert done.stdout.isascii() is ("json" in words)
+
+
+def test_what_is_set_aside_is_told_with_the_reason_and_since_when(shell: Shell) -> None:
+    shell.job("exit 0")
+    shell.fault("create", "host", "no \x1b[31mscreen is left", ability="vnc")
+    words = ("j.yaml", "--set", "vnc=true", "--hosts", "hosts/farm.yaml")
+    done = shell.vmf("run", *words)
+    assert done.returncode == 71
+    said = shell.vmf(*LS).stdout
+    assert r"farm lacks vnc for now: no \x1b[31mscreen is left; set aside since " in said
+    _, dead, farm = classad.read(shell.vmf(*LS, "-l").stdout)
+    assert "screen is left" in str(farm["VMOfflineReason"])
+    assert "of order" in str(dead["VMOfflineReason"])
+    for ad in (farm, dead):
+        assert 0 <= time.time() - int(str(ad["VMOfflineTime"])) < DEADLINE
+    waits = shell.vmf("match", *words)
+    assert waits.returncode == 0
+    assert "it waits until" in waits.stdout
+    assert "screen is left" in waits.stdout
 
 
 def test_where_no_host_can_be_used_each_is_told(shell: Shell) -> None:

@@ -79,4 +79,4 @@ def test_a_record_that_cannot_be_read_is_named_with_what_to_do(shell: Shell) -> 
     assert f"what {shell.home}/store.db keeps of job 1, j, cannot be read" in done.stderr
     assert "set VMF_HOME to another folder" in done.stderr
     assert "Traceback" not in done.stderr
-    assert shell.vmf("plugins").returncode == 0
+    assert shell.vmf("plugin", "ls").returncode == 0

@@ -120,8 +120,8 @@ def test_a_job_that_another_removal_takes_meanwhile_is_removed(shell: Shell) -> 
 def test_a_look_at_a_job_that_has_lost_its_folder_makes_none(shell: Shell) -> None:
     shell.orphan("hang")
     shutil.rmtree(shell.home / "jobs/1")
-    for command in ("ps", "plugins"):
-        assert "j (job 1) is orphaned" in shell.vmf(command).stderr
+    for command in (("ps",), ("plugin", "ls")):
+        assert "j (job 1) is orphaned" in shell.vmf(*command).stderr
     assert list((shell.home / "jobs").iterdir()) == []
     assert shell.vmf("rm", "j").returncode == 0
 

@@ -19,21 +19,21 @@ def installed(shell: Shell, site: Path) -> None:
 
 
 def test_all_are_listed_the_broken_one_with_its_error(shell: Shell) -> None:
-    done = shell.vmf("plugins")
+    done = shell.vmf("plugin", "ls")
     assert done.returncode == 0
     assert {"fake 1.0: hypervisor", "amender 1.0: hooks amend, review", "timer 1.0: hooks create"} <= {
         *done.stdout.splitlines()
     }
     assert "broken 1.0: BROKEN: RuntimeError: this plugin is broken on purpose" in done.stdout
-    told = {each["name"]: each for each in json.loads(shell.vmf("plugins", "--format", "json").stdout)}
+    told = {each["name"]: each for each in json.loads(shell.vmf("plugin", "ls", "--format", "json").stdout)}
     assert told["broken"]["error"] == "RuntimeError: this plugin is broken on purpose"
     assert (told["timer"]["error"], told["timer"]["hooks"]) == ("", ["create"])
 
 
 def test_a_hypervisor_of_words_only_is_listed_as_one(shell: Shell) -> None:
-    lines = shell.vmf("plugins").stdout.splitlines()
+    lines = shell.vmf("plugin", "ls").stdout.splitlines()
     assert f"xen {__version__}: the words of a hypervisor's specs; it drives no host yet" in lines
-    told = {each["name"]: each["drives"] for each in json.loads(shell.vmf("plugins", "--format", "json").stdout)}
+    told = {each["name"]: each["drives"] for each in json.loads(shell.vmf("plugin", "ls", "--format", "json").stdout)}
     assert (told["fake"], told["kvm"], told["xen"], told["vmware"], told["timer"]) == (True, True, False, False, False)
 
 

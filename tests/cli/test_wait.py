@@ -60,7 +60,7 @@ def test_detaching_and_removing_speak_json(shell: Shell) -> None:
     until(lambda: shell.left_behind() == [], "all is clean")
 
 
-@pytest.mark.parametrize("command", [["plugins"], ["ps"], ["doctor"]])
+@pytest.mark.parametrize("command", [["plugin", "ls"], ["ps"], ["doctor"]])
 def test_every_command_shows_an_orphan_and_what_to_type(shell: Shell, running, command) -> None:
     running.kill()
     running.wait()

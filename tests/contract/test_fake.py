@@ -74,7 +74,8 @@ class TestFake(HypervisorContract):
         ("cut", Ending.SHUTDOWN, Said.PART),
         ("silent", Ending.SHUTDOWN, Said.NOTHING),
         ("crash", Ending.CRASHED, Said.NOTHING),
-        ("reboot", Ending.SHUTDOWN, Said.NOTHING),
+        ("reboot", Ending.REBOOTED, Said.NOTHING),
+        ("panic", Ending.PANICKED, Said.NOTHING),
     ],
 )
 def test_a_guest_ends_as_its_script_says(bench, tmp_path, script, ending, said):

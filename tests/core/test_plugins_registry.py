@@ -88,7 +88,7 @@ class TestListing:
     def test_a_host_whose_type_nobody_drives(self, tmp_path):
         plugins = loaded()
         plugins.add(OTHERS, "xen", raises(KeyError("of no concern")))
-        with pytest.raises(SetupError, match=r"host x: no plugin is installed for 'xen'\n.*vmf plugins"):
+        with pytest.raises(SetupError, match=r"host x: no plugin is installed for 'xen'\n.*vmf plugin ls"):
             plugins.connect(Host(name="x", type="xen"), tmp_path)
 
 
@@ -127,7 +127,7 @@ class TestWords:
     def test_connecting_says_that_nothing_drives_it(self, plugins, tmp_path):
         with pytest.raises(SetupError, match="host w: the plugin words only knows the words of its specs") as raised:
             plugins.connect(Host(name="w", type="words"), tmp_path)
-        assert raised.value.hint == "use a host of another type; `vmf plugins` lists all"
+        assert raised.value.hint == "use a host of another type; `vmf plugin ls` lists all"
 
     def test_one_verb_more_is_no_plugin_of_words_but_a_broken_one(self):
         plugins = Plugins()

@@ -10,19 +10,19 @@ from vmf.result import MEANING, Outcome, Refusal, Said, Word, exit_code, judge, 
 
 GUEST_CODE = 7
 OUTCOMES = """
-said     contract  stopped   shutdown     crashed    killed     unknown
-all      yes       no        completed    completed  completed  completed
-all      yes       yes       completed    completed  completed  completed
-all      no        no        completed    completed  completed  completed
-all      no        yes       completed    completed  completed  completed
-part     yes       no        cut-short    cut-short  cut-short  cut-short
-part     yes       yes       stopped      stopped    stopped    stopped
-part     no        no        completed    cut-short  cut-short  completed
-part     no        yes       stopped      stopped    stopped    stopped
-nothing  yes       no        never-spoke  crashed    killed     never-spoke
-nothing  yes       yes       stopped      stopped    stopped    stopped
-nothing  no        no        completed    crashed    killed     completed
-nothing  no        yes       stopped      stopped    stopped    stopped
+said     contract  stopped   shutdown     rebooted   panicked   crashed    killed     unknown
+all      yes       no        completed    completed  completed  completed  completed  completed
+all      yes       yes       completed    completed  completed  completed  completed  completed
+all      no        no        completed    completed  completed  completed  completed  completed
+all      no        yes       completed    completed  completed  completed  completed  completed
+part     yes       no        cut-short    cut-short  cut-short  cut-short  cut-short  cut-short
+part     yes       yes       stopped      stopped    stopped    stopped    stopped    stopped
+part     no        no        completed    completed  cut-short  cut-short  cut-short  completed
+part     no        yes       stopped      stopped    stopped    stopped    stopped    stopped
+nothing  yes       no        never-spoke  rebooted   panicked   crashed    killed     never-spoke
+nothing  yes       yes       stopped      stopped    stopped    stopped    stopped    stopped
+nothing  no        no        completed    completed  panicked   crashed    killed     completed
+nothing  no        yes       stopped      stopped    stopped    stopped    stopped    stopped
 """
 
 
@@ -53,11 +53,20 @@ def test_how_an_attempt_ended(said, contract, stopped, ending, outcome):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_limit_that_was_hit_is_told_unless_the_guest_had_finished(case):
+@pytest.mark.parametrize("cut", [Outcome.LIMIT, Outcome.HALTED])
+def test_what_a_guest_was_ended_for_is_told_unless_it_had_finished(case, cut):
     said, contract, stopped, ending, _ = case
-    found = judge(contract=contract, stopped=stopped, ending=ending, word=word(said), limit="disk0 is full")
-    told = (Outcome.COMPLETED, "") if said is Said.ALL else (Outcome.LIMIT, "disk0 is full")
+    found = judge(contract=contract, stopped=stopped, ending=ending, word=word(said), cut=cut, reason="disk0 is full")
+    told = (Outcome.COMPLETED, "") if said is Said.ALL else (cut, "disk0 is full")
     assert (found.outcome, found.reason) == told
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("cut", [Outcome.TIME_LIMIT, Outcome.SILENT])
+def test_what_a_guest_hands_over_when_it_is_asked_to_end_is_not_its_end(case, cut):
+    said, contract, stopped, ending, _ = case
+    found = judge(contract=contract, stopped=stopped, ending=ending, word=word(said), cut=cut, reason="an hour")
+    assert (found.outcome, found.reason, found.exit_code) == (cut, "an hour", Exit.LIMIT)
 
 
 @pytest.mark.parametrize(("ending", "stopped"), list(product(Ending, (True, False))))

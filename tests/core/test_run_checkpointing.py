@@ -76,6 +76,16 @@ def test_a_guest_goes_on_while_it_is_kept_and_after_it(make):
     assert numbers(farm) == []
 
 
+def test_one_that_finds_no_place_is_told_and_keeps_no_guest_from_going_on(make):
+    farm = make()
+    when(farm, Created, lambda: (farm.store.home.checkpoints(1).write_text("in the way"), farm.engine.ask(1, ASKED)))
+    farm.speak(CheckpointFailed)
+    (record,) = farm.carry(kept(farm, "hear\nexit 3"))
+    assert record.verdict.exit_code == 3
+    (failed,) = (each.event for each in farm.store.history(1) if isinstance(each.event, CheckpointFailed))
+    assert str(farm.store.home.checkpoints(1)) in failed.reason
+
+
 def test_as_many_stay_as_the_job_says(make):
     farm = make()
     seen = []

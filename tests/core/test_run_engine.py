@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from types import SimpleNamespace
 
+import msgspec
 from msgspec.structs import replace
 
 from farm import FARM
+from vmf.errors import HostFault
 from vmf.hookspecs import hookimpl
-from vmf.model import Host
-from vmf.run import Remark, Stuck, life
+from vmf.model import Host, Network, NetworkType
+from vmf.run import Advanced, Remark, Stuck, engine, life
 from vmf.state import Created, Judged, Placed, State
 from vmf.store import try_to_own
 from vmf.testing import fake
@@ -92,6 +94,61 @@ def test_a_job_whose_other_hosts_do_not_fit_has_failed_with_the_reason(make):
     assert record.state is State.FAILED
     assert record.verdict.reason.startswith("farm: broken; no host is left that fits: small: memory")
     assert (record.folder / "result.json").exists()
+
+
+YARD = Host(name="yard", type="fake")
+
+
+def test_what_a_host_fails_at_keeps_no_other_job_from_it(make):
+    """The job is tried elsewhere, and the next one that needs the same does not try it there."""
+    farm = make()
+    farm.fault("create", "host", "no screen is left", ability="vnc")
+    seeing = replace(farm.job("write out.txt seen"), vnc=True)
+    (record,) = farm.carry(seeing, hosts=(FARM, YARD))
+    assert (record.state, record.placement.host, record.attempt) == (State.COMPLETED, YARD, 2)
+    said = msgspec.json.decode((record.folder / "result.json").read_bytes())
+    assert (said["host"], said["faults"]) == ("yard", ["farm: no screen is left"])
+    jobs = (replace(seeing, name="seeing"), replace(farm.job("exit 0"), name="blind"))
+    found = {each.job.name: each.placement.host.name for each in farm.carry(*jobs, hosts=(FARM, YARD))}
+    assert found == {"seeing": "yard", "blind": "farm"}
+
+
+def test_an_ability_that_is_set_aside_is_waited_for_and_back_when_a_job_has_used_it(make, monkeypatch):
+    monkeypatch.setattr("vmf.model.setback.FIRST_PAUSE", 0.5)
+    farm = make()
+    farm.hosts.facts(FARM)
+    farm.hosts.blame(FARM, HostFault("no screen is left", ability="vnc"))
+    farm.hosts.blame(FARM, HostFault("no network is left", ability="network-user"))
+    network = Network(type=NetworkType.DEFAULT)
+    (record,) = farm.carry(replace(farm.job("exit 0"), vnc=True, network=network))
+    assert record.state is State.COMPLETED
+    assert "no screen is left" in farm.remarks()[0]
+    assert farm.store.setbacks("farm") == {}
+
+
+def test_a_host_that_hangs_keeps_neither_jobs_of_others_nor_orders_waiting(make, monkeypatch):
+    monkeypatch.setattr(engine, "ASK_SECONDS", 0.0)
+    answers, probe = threading.Event(), fake.probe
+
+    def hang(connection, host, known):
+        assert host == FARM or answers.wait(30)
+        return probe(connection, known)
+
+    monkeypatch.setattr(fake, "probe", hookimpl(hang))
+    farm = make()
+    stuck = farm.submit(farm.job("exit 0", "stuck"), hosts=(YARD,))
+    others = farm.submit(farm.job("hang", "running"), hosts=(FARM,))
+
+    def watch(notice):
+        if isinstance(notice, Advanced) and isinstance(notice.event, Created):
+            farm.engine.stop(force=True)
+
+    farm.watch(watch)
+    first, second = farm.engine.carry((*stuck, *others))
+    assert not answers.is_set()
+    answers.set()
+    assert (first.state, second.state) == (State.REMOVED, State.REMOVED)
+    assert second.placement.host == FARM
 
 
 def test_a_waiting_job_says_why_once(make):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import threading
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Annotated
@@ -14,15 +15,19 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from farm import FARM
+from vmf.ads import host_ad
+from vmf.classad import World as Classad
 from vmf.errors import HostFault, SetupError
 from vmf.hookspecs import hookimpl
-from vmf.match import Rejection
-from vmf.model import Connection, Facts, Folder, Host, HostBoot, ImageRoot, Networks, NetworkType, Transport
+from vmf.match import Rejection, match
+from vmf.model import ITSELF, Connection, Facts, Folder, Host, HostBoot, ImageRoot, Networks, NetworkType, Transport
 from vmf.plugins import HYPERVISORS
-from vmf.run import hosts
+from vmf.run import hosts, looking
+from vmf.store import database
 from vmf.testing import fake
 from vmf.testing.world import World
 
+CLASSAD = Classad()
 STRANGE = Host(name="strange", type="nonesuch")
 
 
@@ -56,16 +61,172 @@ def test_a_set_up_that_spares_no_host_is_raised_and_not_blamed_on_the_hosts(make
         farm.hosts.offers((FARM, STRANGE))
 
 
-def test_a_host_that_cannot_be_used_is_set_aside_and_probed_again_later(make, monkeypatch):
-    clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(hosts, "time", SimpleNamespace(monotonic=lambda: clock.now))
+@pytest.fixture
+def clock(monkeypatch):
+    """The clocks of those who set hosts aside: they go when they are told to."""
+    clock = SimpleNamespace(now=1e9)
+    ours = SimpleNamespace(
+        monotonic=lambda: clock.now, time=lambda: clock.now, strftime=time.strftime, localtime=time.localtime
+    )
+    for module in (hosts, looking, database):
+        monkeypatch.setattr(module, "time", ours)
+    return clock
+
+
+def test_a_host_that_cannot_be_used_is_set_aside_for_longer_each_time(make, clock):
     farm = make()
-    farm.fault("probe", "host", "out of order")
-    for clock.now in (0.0, hosts.AGAIN_SECONDS - 1):
+    farm.fault("probe", "host", "out of order", times=9)
+    waited = []
+    for _ in range(9):
         with pytest.raises(HostFault, match="out of order"):
             farm.hosts.facts(FARM)
-    clock.now = hosts.AGAIN_SECONDS
+        failed = farm.store.setbacks("farm")[ITSELF]
+        farm.fault("probe", "host", "not yet")
+        clock.now += failed.pause - 1
+        with pytest.raises(HostFault, match="out of order"):
+            farm.hosts.facts(FARM)
+        farm.fault("probe", "host", "out of order")
+        clock.now += 1
+        waited.append(failed.pause)
+    assert waited == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+    farm.fault("probe", "host", "", times=0)
     assert farm.hosts.facts(FARM).accelerator == "fake"
+    assert farm.store.setbacks("farm") == {}
+
+
+VNC = HostFault("no screen is left", ability="vnc")
+
+
+def verdicts(farm, *, vnc=True):
+    """Whether a job of this kind fits, and if not, why."""
+    job = replace(farm.job("exit 0"), vnc=vnc)
+    return match(job, farm.hosts.offers((FARM,)), world=CLASSAD)
+
+
+def test_what_a_host_fails_at_is_set_aside_and_nothing_else(make, clock):
+    farm = make()
+    farm.hosts.offers((FARM,))
+    farm.hosts.blame(FARM, VNC)
+    assert verdicts(farm, vnc=False).fitting
+    found = verdicts(farm)
+    (out,) = found.rejected
+    assert (out.clause, out.passing, found.hopeless) == ("vnc", True, False)
+    assert "; vnc: no screen is left; set aside since " in out.reason
+    (offer,) = farm.hosts.offers((FARM,))
+    ad = host_ad(offer)
+    assert (ad["VMOfflineReason"], ad["VMOfflineTime"]) == ("vnc: no screen is left", 10**9)
+    assert "HasVnc" not in ad
+    clock.now += 30
+    assert verdicts(farm).fitting
+    (offer,) = make().hosts.offers((FARM,))
+    assert "VMOfflineReason" not in host_ad(offer)
+
+
+def test_jobs_that_fail_together_make_no_pause_longer_and_one_that_goes_well_ends_it(make, clock):
+    farm = make()
+    for pause in (30, 60, 120):
+        for _ in range(5):
+            farm.hosts.blame(FARM, VNC)
+        assert farm.store.setbacks("farm")["vnc"].pause == pause
+        clock.now += pause
+    farm.hosts.credit(FARM, ("shares",))
+    assert farm.store.setbacks("farm").keys() == {"vnc"}
+    farm.hosts.credit(FARM, ("shares", "vnc"))
+    assert farm.store.setbacks("farm") == {}
+
+
+def test_a_clock_that_was_set_back_keeps_nothing_aside(make, clock):
+    farm = make()
+    farm.hosts.facts(FARM)
+    farm.hosts.blame(FARM, VNC)
+    assert not verdicts(farm).fitting
+    clock.now -= 1e6
+    assert verdicts(farm).fitting
+
+
+@pytest.fixture
+def probes(monkeypatch):
+    """What probes of the fake were given as known; `lacks` is what they find missing."""
+    probe, seen = fake.probe, SimpleNamespace(known=[], lacks={})
+
+    def spy(connection, known):
+        seen.known.append(known)
+        return replace(probe(connection, None), missing=seen.lacks)
+
+    monkeypatch.setattr(fake, "probe", hookimpl(spy))
+    return seen
+
+
+UNKNOWN = [HostFault("it broke"), HostFault("it broke", ability="nonsense")]
+
+
+@pytest.mark.parametrize("fault", UNKNOWN)
+def test_a_host_that_failed_nobody_knows_at_what_is_looked_at_anew(make, probes, fault):
+    farm = make()
+    make().hosts.facts(FARM)
+    for _ in range(3):
+        assert verdicts(farm).fitting
+    farm.hosts.blame(FARM, fault)
+    for _ in range(3):
+        assert verdicts(farm).fitting, "it is well: the job was unlucky"
+    assert [known is None for known in probes.known] == [True, False, True]
+    assert farm.store.setbacks("farm") == {}
+
+
+def test_an_ability_that_has_gone_is_set_aside_until_a_probe_finds_it_again(make, clock, probes):
+    farm = make()
+    assert verdicts(farm).fitting
+    probes.lacks = {"vnc": "its library has gone"}
+    farm.hosts.blame(FARM, HostFault("it broke"))
+    for pause in (30, 60):
+        found = verdicts(farm)
+        assert not found.hopeless
+        assert "vnc: its library has gone" in found.rejected[0].reason
+        assert verdicts(farm, vnc=False).fitting
+        assert farm.store.setbacks("farm")["vnc"].pause == pause
+        clock.now += pause
+    probes.lacks = {}
+    assert verdicts(farm).fitting
+    assert farm.store.setbacks("farm") == {}
+
+
+def test_what_a_host_never_had_is_not_waited_for(make, probes):
+    probes.lacks = {"vnc": "there is no library"}
+    assert verdicts(make()).hopeless
+
+
+def test_a_host_that_worked_and_does_not_any_more_is_waited_for(make):
+    farm = make()
+    farm.hosts.offers((FARM,))
+    farm.hosts.blame(FARM, HostFault("it broke"))
+    farm.fault("probe", "host", "out of order")
+    found = verdicts(farm)
+    assert (found.rejected[0].reason, found.hopeless) == ("out of order", False)
+
+
+def test_whoever_changes_a_host_has_all_of_it_tried_again(make):
+    farm = make()
+    facts = farm.hosts.facts(FARM)
+    farm.hosts.blame(FARM, VNC)
+    farm.store.keep_facts("farm", replace(facts, version="2"))
+    assert verdicts(farm).fitting
+
+
+def test_a_host_that_hangs_is_out_until_it_answers_and_keeps_nobody(make, monkeypatch):
+    answers, probe = threading.Event(), fake.probe
+
+    def hang(connection, known):
+        assert answers.wait(30)
+        return probe(connection, known)
+
+    monkeypatch.setattr(fake, "probe", hookimpl(hang))
+    farm = make()
+    for _ in range(3):
+        (rejected,) = farm.hosts.offers((FARM,), patience=0)
+        assert (rejected.reason, rejected.passing) == ("it has been asked, and has not answered yet", True)
+    answers.set()
+    (offer,) = farm.hosts.offers((FARM,))
+    assert offer.host == FARM
 
 
 ME = pwd.getpwuid(os.geteuid()).pw_name

@@ -8,7 +8,7 @@ from vmf.errors import Exit
 from vmf.hookspecs import hookimpl
 from vmf.model import Host, Limits, Outcome, Power, Stop
 from vmf.run import life
-from vmf.state import Completed, Created, Ended, Judged, LimitHit, Placed, State
+from vmf.state import Completed, Created, CutOff, Ended, Judged, Placed, State
 
 WIDE = Host(name="farm", type="fake", disk_space=2**40)
 NARROW = replace(WIDE, limits=Limits(disk_growth=2**30))
@@ -44,7 +44,7 @@ def test_a_guest_that_fills_its_disk_is_ended_and_told_what_to_raise(make, host,
     assert (record.state, record.verdict.outcome) == (State.COMPLETED, Outcome.LIMIT)
     assert (record.verdict.exit_code, record.verdict.source) == (Exit.LIMIT, "vmf")
     assert site.asked == [Stop.FORCE]
-    assert farm.events() == [Placed, Created, LimitHit, Ended, Judged, Completed]
+    assert farm.events() == [Placed, Created, CutOff, Ended, Judged, Completed]
     assert (record.results / "console.log").read_bytes() == b"hello\n"
 
 

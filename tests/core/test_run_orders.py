@@ -160,7 +160,7 @@ def test_a_life_that_a_host_keeps_in_a_call_does_not_keep_the_engine_from_leavin
 
 
 def test_a_host_that_is_lost_for_a_moment_fails_no_waiting_job(make, monkeypatch):
-    monkeypatch.setattr("vmf.run.hosts.AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("vmf.model.setback.FIRST_PAUSE", 0.0)
     farm = make()
     farm.fault("connect", "lost", "no route")
     (record,) = farm.carry(farm.job("exit 4"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from itertools import count
+
 import pytest
 from msgspec.structs import replace
 
@@ -73,6 +76,18 @@ def test_it_goes_on_and_ends_as_if_nothing_had_been(make, asked, between):
     (record,) = farm.carry(farm.job("sleep 0.5\nwrite out.txt kept\nexit 3"))
     assert (record.state, record.verdict.exit_code, record.attempt, record.suspend) == (State.COMPLETED, 3, 1, None)
     assert story(farm)[2:-3] == [SuspendAsked, *between, Resumed]
+
+
+def test_a_clock_that_is_set_back_neither_hides_a_gap_nor_makes_one(make, monkeypatch):
+    """Of a guest that stood still once, and the second time could not be suspended."""
+    clock = count(10**9, -3600)
+    monkeypatch.setattr(time, "time", lambda: float(next(clock)))
+    farm = make()
+    wish(farm, SOFT, ResumeAsked())
+    when(farm, Resumed, lambda: (farm.fault("suspend", "host", "no"), farm.engine.ask(1, SOFT)))
+    (record,) = farm.carry(farm.job("sleep 0.5\nexit 3"))
+    assert story(farm)[2:8] == [SuspendAsked, Suspended, ResumeAsked, Resumed, SuspendAsked, SuspendFailed]
+    assert [each.seconds for each in record.gaps] == [0.0]
 
 
 def test_whoever_adopts_a_saved_job_lets_it_go_on_when_there_is_room(make):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from vmf import state
-from vmf.model import Ending, Handle, Kept, Platform, Suspend, Why
-from vmf.result import Outcome, verdict
+from vmf.model import Ending, Handle, Kept, Outcome, Platform, Suspend, Why
+from vmf.result import verdict
 from vmf.state import (
     ENDED,
     MEANING,
@@ -17,6 +17,7 @@ from vmf.state import (
     CheckpointFailed,
     Completed,
     Created,
+    CutOff,
     Ended,
     Failed,
     FellBack,
@@ -26,7 +27,6 @@ from vmf.state import (
     HostDied,
     IllegalEvent,
     Judged,
-    LimitHit,
     Placed,
     Readmitted,
     Released,
@@ -73,7 +73,7 @@ EVENTS = (
     HostDied(host="h", attempt=1),
     HoldAsked(),
     Released(),
-    LimitHit(limit="disk0 is full"),
+    CutOff(outcome=Outcome.LIMIT, reason="disk0 is full"),
     StopAsked(),
     Ended(ending=Ending.SHUTDOWN),
     Judged(verdict=verdict(Outcome.COMPLETED)),
@@ -121,7 +121,7 @@ LIVES = {
     "is to end when its host does": (*TO_RUNNING, StopAsked, HostDied, Removed, State.REMOVED),
     "is stopped while it is saved": (*TO_SAVED, StopAsked, Ended, Judged, Removed, State.REMOVED),
     "is held and released": (*TO_RUNNING, HoldAsked, Held, Released, Placed, State.STARTING),
-    "takes more than it may": (*TO_RUNNING, LimitHit, Ended, Judged, Completed, State.COMPLETED),
+    "takes more than it may": (*TO_RUNNING, CutOff, Ended, Judged, Completed, State.COMPLETED),
     "ends by itself although it was told to stop": (*TO_RUNNING, StopAsked, Ended, Judged, Completed, State.COMPLETED),
     "is tried on another host": (Placed, Judged, Requeued, *TO_RUNNING, Ended, Judged, Completed, State.COMPLETED),
     "has no host left": (Placed, Judged, Requeued, Placed, Judged, Failed, State.FAILED),

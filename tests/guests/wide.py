@@ -24,7 +24,7 @@ BUILT = HERE.parents[1] / "build/wide"
 MODULES = (
     "virtio_pci", "virtio_blk", "virtio_scsi", "ahci", "ata_piix", "sd_mod", "sr_mod", "isofs",
     "vfat", "nls_cp437", "nls_ascii", "virtio_net", "e1000", "e1000e", "8139cp",
-    "9p", "9pnet_virtio", "virtiofs", "virtio_console", "virtio_balloon", "evdev", "button",
+    "9p", "9pnet_virtio", "virtiofs", "virtio_console", "virtio_balloon", "evdev", "button", "pvpanic_mmio",
 )  # fmt: skip
 PROGRAMS = {"qemu-ga": "qemu-guest-agent", "dropbear": "dropbear-bin"}
 """Programs, and the packages that have them."""

@@ -37,6 +37,8 @@ def lines(text: str) -> list[str]:
         ("vm_checkpoint = true", "on_eviction: true"),
         ("vm_checkpoint = true\nvm_networking = true", "lose_connections: true"),
         ("initialdir = out", "folder: out/x.results"),
+        ("log = x.log", "event_log: x.log"),
+        ("initialdir = out\nlog = my.events", "event_log: out/my.events.log"),
         ("request_cpus = 2 * 4", "cpus: 8"),
         ("vm_memory = 2048 * 2", "memory: 4GiB"),
         ("priority = 7", "priority: 7"),
@@ -182,7 +184,7 @@ def test_everything_that_is_wrong_is_told_at_once(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("log = x.log", "log: Every job's log is kept"),
+        ("log_xml = true", "log_xml: An event log has one form"),
         ("notification = always", "notification: vmf writes no mail"),
         ("vm_netwroking = true", "vm_netwroking: nothing knows this name: did you mean vm_networking?"),
         ("transfer_input_files = disk.img, more.txt", "no guest could see 'more.txt'"),
@@ -264,8 +266,8 @@ def test_nothing_that_is_listed_can_control_a_terminal(desk: Desk) -> None:
 
 
 def test_a_name_that_only_others_name_is_no_loss(desk: Desk) -> None:
-    made = desk.make(f"{KVM}{DISK}A = 1\nB = 2\nlog = $(B)\n+C = $(A)\nqueue")
-    assert [each.what.split(":")[0] for each in made.lost] == ["log"]
+    made = desk.make(f"{KVM}{DISK}A = 1\nB = 2\nnotification = $(B)\n+C = $(A)\nqueue")
+    assert [each.what.split(":")[0] for each in made.lost] == ["notification"]
 
 
 def test_a_name_that_a_condition_asks_for_is_no_loss(desk: Desk) -> None:

@@ -9,9 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from htcondor.vmgahp import COMPLAINTS
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.htcondor import import_file
 from vmf.htcondor.commands import COMMANDS
 from vmf.htcondor.knobs import KNOBS
+from vmf.lint.judge import all_rules
+from vmf.plugins import Plugins
+from vmf_kvm.faults import sentences
+from vmf_libvirt.errors import LibvirtFault, blaming_job
 
 EXAMPLE = """\
 universe = vm
@@ -76,6 +82,12 @@ Fields are below `spec` unless they begin with `metadata`.
 ## Knobs that are gone from HTCondor
 {removed_knobs}
 
+## Errors
+What the VM GAHP complains of, and what becomes of the same here: rules are [lint's](lint.md), codes of held jobs and
+outcomes are on [the page on ends](outcomes.md). What does not hold the job there takes the machine from all VM jobs.
+
+{errors}
+
 The attributes of machines and jobs are on [the page on ads](ads.md).
 """
 
@@ -96,6 +108,22 @@ def rows(table, *, removed, upper=False):
     return "\n".join(lines)
 
 
+def here(complaint):
+    """What tells of it, found before a run and met in one."""
+    met = {None: "", HostFault: "a fault of the host", HostLost: "a host that is lost"}
+    becomes = complaint.becomes
+    told = f"held, `{becomes}`" if isinstance(becomes, HoldCode) else met.get(becomes, f"`{becomes}`")
+    return ", ".join(filter(None, (*complaint.rules, told))) or "none"
+
+
+def complaints():
+    lines = ["| there | held there | here | |", "|---|---|---|---|"]
+    for each in COMPLAINTS:
+        names = ", ".join(f"`VMGAHP_{name}`" for name in each.names)
+        lines.append(f"| {names} | {'yes' if each.held else 'no'} | {here(each)} | {each.sentence} |")
+    return "\n".join(lines)
+
+
 def page() -> str:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "job.sub")
@@ -108,6 +136,7 @@ def page() -> str:
         removed_commands=rows(COMMANDS, removed=True),
         knobs=rows(KNOBS, removed=False, upper=True),
         removed_knobs=rows(KNOBS, removed=True, upper=True),
+        errors=complaints(),
     )
 
 
@@ -146,11 +175,49 @@ VM_KNOBS = words(
 )
 
 
+VMGAHP_ERRORS = {
+    *(f"ERR_JOBCLASSAD_{name}" for name in words("""
+        NO_VM_MEMORY_PARAM XEN_NO_KERNEL_PARAM MISMATCHED_HARDWARE_VT XEN_KERNEL_NOT_FOUND XEN_INITRD_NOT_FOUND
+        XEN_NO_ROOT_DEVICE_PARAM XEN_NO_DISK_PARAM XEN_INVALID_DISK_PARAM XEN_MISMATCHED_CHECKPOINT KVM_NO_DISK_PARAM
+        KVM_INVALID_DISK_PARAM KVM_MISMATCHED_CHECKPOINT TOO_MUCH_MEMORY_REQUEST MISMATCHED_NETWORKING
+        MISMATCHED_NETWORKING_TYPE NO_VMWARE_VMX_PARAM VMWARE_VMX_NOT_FOUND
+    """)),
+    *(f"ERR_{name}" for name in words("""
+        BAD_IMAGE NO_JOBCLASSAD_INFO NO_SUPPORTED_VM_TYPE INTERNAL CRITICAL VM_NOT_FOUND VM_INVALID_OPERATION
+        VM_CANNOT_CREATE_CKPT_FILES VM_NO_SUPPORT_CHECKPOINT VM_NO_SUPPORT_SUSPEND VM_INVALID_SUSPEND_FILE
+        CANNOT_CREATE_ISO_FILE CANNOT_READ_CDROM_FILE CANNOT_CREATE_ARG_FILE VM_NOT_ENOUGH_MEMORY
+        XEN_INVALID_GUEST_KERNEL XEN_VBD_CONNECT_ERROR XEN_CONFIG_FILE_ERROR XEN_NO_CDROM_DEVICE KVM_NO_CDROM_DEVICE
+        VMWARE_VMX_ERROR
+    """)),
+    *(f"REQ_{name}" for name in words("""
+        COMMAND_PENDING COMMAND_TIMED_OUT COMMAND_NOT_SUPPORTED COMMAND_ERROR VMTYPE_NOT_SUPPORTED
+    """)),
+}  # fmt: skip
+"""Every error of the VM GAHP, of any version."""
+
+
 @pytest.mark.parametrize(("table", "names"), [(COMMANDS, VM_COMMANDS), (KNOBS, VM_KNOBS)], ids=["commands", "knobs"])
 def test_everything_of_the_vm_universe_has_exactly_one_row(table, names):
     known = [name for row in table for name in row.names]
     assert names <= set(known)
     assert len(known) == len(set(known))
+
+
+def test_every_error_of_the_vm_universe_has_exactly_one_row():
+    known = [name for row in COMPLAINTS for name in row.names]
+    assert set(known) == VMGAHP_ERRORS
+    assert len(known) == len(set(known))
+
+
+@pytest.mark.parametrize("row", COMPLAINTS, ids=lambda row: row.names[0])
+def test_what_becomes_of_an_error_is_what_there_is(row):
+    """A rule that there is, and what QEMU says leads to the end that the table promises."""
+    assert set(row.rules) <= all_rules(Plugins.load()).keys()
+    assert row.sentence.endswith(".")
+    if row.said:
+        with pytest.raises((JobFault, HostFault)) as caught, blaming_job(sentences(["/images/big.raw"])):
+            raise LibvirtFault(row.said)
+        assert getattr(caught.value, "code", None) == (row.becomes if isinstance(row.becomes, HoldCode) else 0)
 
 
 @pytest.mark.parametrize("row", [*COMMANDS, *KNOBS], ids=lambda row: row.names[0])

@@ -97,6 +97,7 @@ def test_any_text_is_read_back_as_it_was_written(text):
     ],
     ids=lambda text: text[-40:].split("\n", maxsplit=1)[0][:20],
 )
+@pytest.mark.exhaustive
 @pytest.mark.timeout(60)
 def test_large_things_end_soon(text):
     check(text.encode(), Kind.JOB)

@@ -221,6 +221,7 @@ CONTRADICTIONS = (
         "a checkpoint of what is written in place",
         job("checkpoint: {on_eviction: true}", "disks: [{file: data.raw, access: →«in-place|snapshot»}]"),
     ),
+    Sample("VMF231", "a log by another name", job("event_log: →«.profile|events.log»")),
     Sample("VMF251", "a transport without an address", host("→connection: {transport: ssh«|, address: h»}")),
     Sample("VMF251", "an address without a transport", host("connection: {«|transport: ssh, »address: →h}")),
     Sample("VMF252", "a connection without a cipher", host("connection: {transport: →tcp, address: «h|localhost»}")),

@@ -199,6 +199,7 @@ def test_specs_with_slips(judge_all, text, slips):
     judge_all(text.encode(errors="surrogatepass"))
 
 
+@pytest.mark.exhaustive
 def test_the_worst_files_are_judged_in_bounded_time_and_memory(tmp_path):
     words = (sys.executable, WORST, str(SECONDS), str(MEBIBYTES))
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -114,6 +114,10 @@ def _requirements(offer: Offer) -> Node | None:
     return reduce(_both, asked) if asked else None
 
 
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _both(left: Node, right: Node) -> Node:
     return Binary(operator="&&", left=Parentheses(inner=left), right=right)
 
@@ -216,7 +220,7 @@ ENDED: Final[tuple[Attribute[Verdict], ...]] = (
     Attribute(
         name="HoldReason",
         meaning="Why the job is held.",
-        value=lambda verdict: " ".join(verdict.reason.split()) if verdict.code else None,
+        value=lambda verdict: _flat(verdict.reason) if verdict.code else None,
     ),
     Attribute(name="HoldReasonCode", meaning="The hold code, a word.", value=lambda verdict: verdict.code or None),
 )
@@ -247,6 +251,17 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
         value=_disk_growth,
     ),
     Attribute(name="HasVM", meaning="`true`: it runs machines.", value=lambda _: True),
+    Attribute(
+        name="VMOfflineReason",
+        meaning="The abilities that are set aside because the host has failed at them, each with the reason, if there "
+        "are any.",
+        value=lambda offer: "; ".join(f"{name}: {_flat(each.reason)}" for name, each in offer.setbacks.items()) or None,
+    ),
+    Attribute(
+        name="VMOfflineTime",
+        meaning="When it failed at the first of them, in seconds since 1970.",
+        value=lambda offer: min((int(each.at) for each in offer.setbacks.values()), default=None),
+    ),
     Attribute(name="VM_Type", meaning="The hypervisor's type.", value=lambda offer: offer.host.type),
     Attribute(name="VM_Memory", meaning="Free memory in MiB.", value=lambda offer: _free(offer, "memory") // MIB),
     Attribute(name="VM_Cpus", meaning="Processors that are free.", value=lambda offer: _free(offer, "cpus")),

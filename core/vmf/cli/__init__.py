@@ -50,7 +50,7 @@ COMMANDS = MappingProxyType({
     "import": "turn HTCondor's submit files and machine configurations into specs",
     "classad": "try expressions and ads of the ClassAd language",
     "doctor": "check what this machine needs and say what to install",
-    "plugins": "list plugins and what is wrong with them",
+    "plugin": "list plugins, write a new one, and try what one promises",
     "image": "build the tiny guest",
 })  # fmt: skip
 

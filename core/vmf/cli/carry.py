@@ -19,7 +19,7 @@ from vmf.cli.say import say
 from vmf.cli.session import Session, log_jobs
 from vmf.control import AskJob, Message, Server, StopJobs
 from vmf.errors import Exit, VmfError
-from vmf.run import Engine, Notice, Remark, Stuck
+from vmf.run import Engine, Notice, Remark, Stuck, eventlog
 from vmf.state import STANDS_STILL
 from vmf.store import Owned, Record, try_to_own
 
@@ -114,6 +114,7 @@ def carrying(session: Session, options: argparse.Namespace, *, console: bool = F
     try:
         carrier = Carrier(session, screen.choose(form=options.format, console=console))
         with carrier.server, _signals(carrier):
+            eventlog.complete(session.store)
             yield carrier
     finally:
         session.hosts.close()

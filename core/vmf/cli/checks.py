@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from vmf import plan
 from vmf.errors import JobFault, NoMatch, Refused, UsageError, VmfError
+from vmf.files import parts
 from vmf.match import Matches, Rejection, match
 from vmf.model import Host, Job, Offer
 from vmf.plugins import Plugins
-from vmf.run import Hosts, says_nothing, world
+from vmf.run import Hosts, eventlog, says_nothing, world
 
 NAMED = 5
 """So many jobs are named that fail alike."""
@@ -134,6 +135,19 @@ def _faults(job: Job) -> Iterator[str]:
         yield f"the results folder {folder} is already there\n    move it away, or {ANOTHER}"
     else:
         yield from _trial(folder)
+    if job.event_log:
+        yield from _log_faults(job.event_log)
+
+
+def _log_faults(path: Path) -> Iterator[str]:
+    """What keeps the job's events from being written there."""
+    try:
+        if os.path.lexists(path):
+            eventlog.check(path)
+        else:
+            _try(path, lambda trial: (trial / path.name).touch())
+    except OSError as error:
+        yield f"{path} cannot be the event log: {error.strerror}\n    choose another place with --set event_log=ANOTHER"
 
 
 def _trial(folder: Path) -> Iterator[str]:
@@ -141,10 +155,27 @@ def _trial(folder: Path) -> Iterator[str]:
     there = next(each for each in folder.parents if os.path.lexists(each))
     try:
         str(folder).encode()
-        with tempfile.TemporaryDirectory(dir=there, prefix=".vmf.") as trial:
-            way = Path(trial) / folder.relative_to(there).parent
-            (way / f".{folder.name}{LONGEST_SUFFIX}").mkdir(parents=True)
+        part = folder.relative_to(there).with_name(f".{folder.name}{LONGEST_SUFFIX}")
+        _try(there / folder.name, lambda trial: (trial / part).mkdir(parents=True))
     except OSError as error:
         yield f"the results cannot go to {folder}: {error.strerror}\n    choose another place with {ANOTHER}"
     except UnicodeEncodeError:
         yield f"the path {str(folder)!r} is not UTF-8\n    choose another place with {ANOTHER}"
+
+
+def _try(path: Path, make: Callable[[Path], None]) -> None:
+    """Make something in a folder beside a path, which is locked meanwhile: what a killed process left of it goes first.
+
+    Raises:
+        OSError: if it cannot be made, or there are no locks.
+    """
+    trial = parts.beside(path)
+    try:
+        held = parts.hold(trial, parts.FOLDER)
+    except BlockingIOError:  # another process tries the same, and has got as far as that
+        return
+    try:
+        make(trial)
+    finally:
+        shutil.rmtree(trial)
+        os.close(held)

@@ -11,7 +11,7 @@ import msgspec
 
 from vmf.cli.session import Session
 from vmf.errors import SetupError
-from vmf.store import Owned, owned
+from vmf.store import Owned, owned, using
 
 DETACH_SECONDS = 30.0
 
@@ -39,7 +39,7 @@ def start_engine(session: Session, jobs: Sequence[Owned]) -> None:
     if not numbers:  # all were orphans, and another engine was faster
         return
     log = session.home.job(numbers[0]) / "engine.log"
-    with log.open("ab") as out:
+    with using(session.home.root), log.open("ab") as out:
         engine = subprocess.Popen(
             [sys.executable, "-P", "-m", "vmf", "wait", *map(str, numbers)],
             stdin=subprocess.DEVNULL,

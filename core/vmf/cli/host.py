@@ -17,7 +17,7 @@ from vmf.cli.say import say
 from vmf.cli.session import Session, add_format, add_hosts, add_long
 from vmf.errors import SetupError, UsageError, VmfError
 from vmf.match import Rejection
-from vmf.model import Host, Offer
+from vmf.model import ITSELF, Host, Offer
 from vmf.state import Completed, Failed, Held, HostDied, Removed, Requeued
 from vmf.store import Record
 from vmf.units import format_size
@@ -118,10 +118,11 @@ def _list(session: Session, options: argparse.Namespace) -> int:
     finally:
         session.hosts.close()
     if options.long or options.format == "json":
-        show_ads(map(_ad, found), options.format)
+        show_ads((_ad(session, each) for each in found), options.format)
         return 0
     rows = [_row(each) for each in found if isinstance(each, Offer)]
     lines = [*table(COLUMNS, rows)] if rows else []
+    lines += [line for each in found if isinstance(each, Offer) for line in _set_aside(each)]
     lines += [f"{each.host} cannot be used: {each.reason}" for each in found if isinstance(each, Rejection)]
     show("\n".join(lines))
     return 0
@@ -136,10 +137,17 @@ def _offers(session: Session, hosts: Sequence[Host]) -> Iterator[Offer | Rejecti
             yield Rejection(host=host.name, clause="usable", reason=fault.brief, passing=False)
 
 
-def _ad(found: Offer | Rejection) -> Ad:
+def _set_aside(offer: Offer) -> Iterator[str]:
+    return (f"{offer.host.name} lacks {each} for now: {offer.facts.missing[each]}" for each in offer.setbacks)
+
+
+def _ad(session: Session, found: Offer | Rejection) -> Ad:
+    """What expressions see of a host; of one that cannot be used, why, and since when if it has failed at that."""
     if isinstance(found, Offer):
         return host_ad(found)
-    return Ad((("MyType", "Machine"), ("Name", found.host), ("HasVM", False), ("Unusable", found.reason)))
+    failed = session.store.setbacks(found.host).get(ITSELF)
+    since = (("VMOfflineReason", failed.reason), ("VMOfflineTime", int(failed.at))) if failed else ()
+    return Ad((("MyType", "Machine"), ("Name", found.host), ("HasVM", False), ("Unusable", found.reason), *since))
 
 
 def _row(offer: Offer) -> tuple[str, ...]:

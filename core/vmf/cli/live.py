@@ -82,7 +82,7 @@ class Live:
         table = Table.grid(padding=(0, 2))
         for record in list(self._records.values()):
             host = record.placement.host.name if record.placement else ""
-            elapsed = format_duration(time.time() - record.created)
+            elapsed = format_duration(record.elapsed(time.time()))
             doing = self._staging.get(record.id, str(record.state))
             state = Text(doing, style=COLOURS.get(record.state, ""))
             busy = Text("") if record.ended else Spinner("dots")

@@ -79,14 +79,13 @@ def _show_ads(records: Iterable[Record], form: str) -> None:
 
 
 def _row(session: Session, record: Record) -> dict[str, object]:
-    end = record.entered[record.state] if record.ended else time.time()
     return {
         "id": record.id,
         "name": record.job.name,
         "state": record.state,
         "orphaned": not record.ended and not owned(session.home, record.id),
         "host": record.placement.host.name if record.placement else "",
-        "elapsed": end - record.created,
+        "elapsed": record.elapsed(time.time()),
         "address": record.address,
         "outcome": record.verdict.outcome if record.verdict else "",
         "reason": record.verdict.reason if record.verdict else "",

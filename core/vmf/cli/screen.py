@@ -188,7 +188,7 @@ def ending(record: Record) -> str:
     verdict = record.verdict
     if verdict is None:
         return str(record.state)
-    took = format_duration(record.entered[record.state] - record.created)
+    took = format_duration(record.elapsed(time.time()))
     reason = f": {'; '.join(line.strip() for line in verdict.reason.splitlines())}" if verdict.reason else ""
     code = f"exit code {verdict.exit_code} ({verdict.source})"
     return f"{verdict.outcome}{reason}, {code}, in {took}; {_whereabouts(record)}"

@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import stat
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,12 +130,22 @@ def tiny(where: Home) -> Image | None:
     return spec.load_image(str(folder), beside=folder, images=where.images) if folder.is_dir() else None
 
 
+class _JobLog(logging.FileHandler):
+    """A job's log; that it cannot be written does no harm."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it down, if that can be done."""
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
+        """Say nothing: there is nobody to mend it."""
+
+
 def log_jobs(where: Home, records: tuple[Record, ...]) -> None:
     """Keep a log of each job in its folder."""
     for record in records:
-        handler = logging.FileHandler(
-            where.job(record.id) / "job.log", encoding="utf-8", delay=True, errors="backslashreplace"
-        )
+        handler = _JobLog(where.job(record.id) / "job.log", encoding="utf-8", delay=True, errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger = logging.getLogger(f"vmf.job.{record.id}")
         logger.addHandler(handler)

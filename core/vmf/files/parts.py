@@ -62,8 +62,10 @@ def hold(part: Path, kind: Kind) -> int:
                 if made:
                     return descriptor
                 kind.remove(part)
-        except BaseException:
+        except BaseException as error:
             os.close(descriptor)
+            if made and not isinstance(error, BlockingIOError):  # nobody else could lock it either
+                kind.remove(part)
             raise
         os.close(descriptor)
 

@@ -263,8 +263,14 @@ COMMANDS: Final[tuple[Row[Process], ...]] = (
         say=running.time_limit,
     ),
     Row(
-        names=("log", "log_xml", "dagman_log", "userlog"),
-        sentence="Every job's log is kept without being asked for; `vmf ps -l` shows what became of it.",
+        names=("log", "userlog"),
+        becomes="event_log",
+        sentence="A line of JSON for each event, not HTCondor's own lines; its name ends with `.log` or `.jsonl`.",
+        say=running.event_log,
+    ),
+    Row(
+        names=("log_xml", "dagman_log"),
+        sentence="An event log has one form, JSON, and is named by `event_log`.",
     ),
     Row(
         names=("notification", "notify_user", "email_attributes"),

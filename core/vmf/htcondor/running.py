@@ -15,6 +15,7 @@ from vmf.htcondor.words import Word, written_duration
 from vmf.lint import htcondor_names
 from vmf.model import Job
 from vmf.model.terms import ATTRIBUTE, VARIABLE
+from vmf.spec.contradiction_rules import LOGS
 from vmf.spec.faults import shown
 
 UNIVERSES = frozenset({"vm", "13"})
@@ -30,6 +31,7 @@ _OF_HOST = fold("HOST_")
 _OWNER = re.compile(r'\bOwner\s*=[=?]=?\s*"([A-Za-z0-9._-]+)"', re.IGNORECASE)
 CHANGE = "Nothing is asked for until it is changed as the first lines say, and the next # removed."
 OWN_FOLDER = "HTCondor put them right into the folder; here they have one of their own in it, which must be new."
+NEW_LINES = "A line of JSON for each event; it must not be one that HTCondor has written to."
 _RESERVED = reserved(Job)
 SCRIPT = "Nothing in the guest reads it without a script: give the job a `run:` and remove the next #."
 
@@ -115,6 +117,14 @@ def folder(process: Process) -> Saying:
     """Where the results go."""
     if process.get("initialdir", "initial_dir", "iwd", "job_iwd"):
         yield spec("results.folder", process.path(""), OWN_FOLDER)
+
+
+def event_log(process: Process) -> Saying:
+    """Where the events go, by a name that says what the file is."""
+    if (word := process.get("log", "userlog")) and word.text != "/dev/null":
+        path = process.path(word.text)
+        named = path if PurePosixPath(path).suffix in LOGS else f"{path}.log"
+        yield spec("event_log", named, NEW_LINES if named == path else f"{NEW_LINES} It was {shown(word.text)}.")
 
 
 def space(process: Process) -> Saying:

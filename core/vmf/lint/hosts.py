@@ -19,7 +19,7 @@ LACKING = Rule(
     id="VMF501",
     title="an ability that no host has",
     why="A job that needs what its host cannot do is not run there, rather than run without it.",
-    mend="Do without the field, or list a host whose plugin has the ability; `vmf plugins` shows abilities.",
+    mend="Do without the field, or list a host whose plugin has the ability; `vmf plugin ls` shows abilities.",
 )
 UNKNOWN_TYPE = Rule(
     id="VMF502",
@@ -56,7 +56,7 @@ UNDRIVEN = Rule(
     id="VMF507",
     title="a hypervisor that this version knows by its words only",
     why="Its specs can be written, checked and imported; to run machines on it, its plugin has yet to learn.",
-    mend="Use a host of another type until then; `vmf plugins` says which types drive hosts.",
+    mend="Use a host of another type until then; `vmf plugin ls` says which types drive hosts.",
     severity=Severity.NOTE,
 )
 NO_FOLDER = Rule(
@@ -161,7 +161,7 @@ class _Site:
     def undriven(self, host: Host) -> Iterator[Objection]:
         if host.type in self._plugins.types and not self._plugins.drives(host.type):
             what = f"the plugin {host.type} drives no host yet, so what it can is not known"
-            yield Objection(at=("type",), what=what, hint="`vmf plugins` says which types do")
+            yield Objection(at=("type",), what=what, hint="`vmf plugin ls` says which types do")
 
     def _candidates(self, job: Job) -> list[Host]:
         return [host for host in self._hosts if not job.hypervisors or host.type in job.hypervisors]

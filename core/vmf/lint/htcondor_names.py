@@ -34,8 +34,8 @@ MACHINE: Final = _names(
     TotalCondorLoadAvg TotalDisk TotalGPUs TotalJobRunTime TotalLoadAvg TotalMemoryUsage TotalSlotCpus
     TotalSlotDisk TotalSlotMemory TotalSlots TotalTimeClaimedBusy TotalTimeClaimedIdle TotalTimeOwnerIdle
     TotalTimeUnclaimedIdle TotalVirtualMemory UidDomain Unhibernate VirtualMemory VM_All_Guest_IPs
-    VM_GAHP_VERSION VM_Guest_IP VM_Guest_Mac VM_Guest_Mem VM_HardwareVT VMOfflineReason
-    VMOfflineTime WakeSupportedFlags has_avx has_avx2 has_avx512f has_sse4_1 has_sse4_2 has_ssse3
+    VM_GAHP_VERSION VM_Guest_IP VM_Guest_Mac VM_Guest_Mem VM_HardwareVT
+    WakeSupportedFlags has_avx has_avx2 has_avx512f has_sse4_1 has_sse4_2 has_ssse3
     """
 )
 """Of machine ads, folded."""

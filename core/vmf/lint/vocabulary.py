@@ -203,7 +203,8 @@ TYPES: Final[Mapping[str, type]] = MappingProxyType(
     dict.fromkeys(
         _words(
             "Cpus Memory TotalCpus TotalMemory Disk VM_Disk_Growth VM_Memory VM_Cpus VM_AvailNum VM_Running "
-            "JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus RequestDisk JobVMDiskGrowth JobPrio ExitCode"
+            "JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus RequestDisk JobVMDiskGrowth JobPrio "
+            "ExitCode VMOfflineTime"
         ),
         int,
     )
@@ -213,7 +214,7 @@ TYPES: Final[Mapping[str, type]] = MappingProxyType(
             "VM_All_Guest_Macs VM_Folders VM_Writable_Folders VM_Image_Folders VM_Foreign_Files JobName JobVMType "
             "JobVMTypes JobImage JobVMFiles JobVMFolders JobVMWritableFolders JobVMNetworkingType JobVM_MACADDR "
             "JobOutcome HoldReason HoldReasonCode JobVMCheckpointType JobVMCheckpointAccelerator "
-            "JobVMCheckpointVersion JobVMCheckpointVendor"
+            "JobVMCheckpointVersion JobVMCheckpointVendor VMOfflineReason"
         ),
         str,
     )

@@ -142,7 +142,7 @@ class Seeker:
             host=offer.host.name,
             clause=clause.name,
             reason=reason,
-            passing=bool(failed) and all(each.passing for each in failed),
+            passing=bool(failed) and all(each.passing or self._returns(each, offer) for each in failed),
             expression=expressed(clause.expression),
         )
 
@@ -151,6 +151,10 @@ class Seeker:
         found = offer.facts.missing
         wanted = (ability for clause in failed for ability in self._abilities(clause, offer.host))
         return (f"{ability}: {found[ability]}" for ability in dict.fromkeys(wanted) if ability in found)
+
+    def _returns(self, clause: Clause, offer: Offer) -> bool:
+        """Whether a clause fails because of what the host has set aside, and may do again."""
+        return any(ability in offer.setbacks for ability in self._abilities(clause, offer.host))
 
     def _abilities(self, clause: Clause, host: Host) -> Iterable[str]:
         """Those of which one would make a clause hold."""

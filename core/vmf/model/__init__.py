@@ -67,6 +67,7 @@ from vmf.model.parts import (
     Ssh,
     Suspend,
 )
+from vmf.model.setback import ITSELF, Setback
 from vmf.model.terms import (
     API_VERSION,
     ATTRIBUTE,
@@ -88,6 +89,7 @@ __all__ = [
     "ATTRIBUTE",
     "FORMATS",
     "GUEST_PATH",
+    "ITSELF",
     "MEBIBYTE",
     "NAME",
     "PREFIXES",
@@ -148,6 +150,7 @@ __all__ = [
     "Restored",
     "ResultDisks",
     "Results",
+    "Setback",
     "Share",
     "Size",
     "Slice",

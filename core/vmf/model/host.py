@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from vmf.model.image import File
 from vmf.model.parts import NetworkType
+from vmf.model.setback import Setback
 from vmf.model.terms import ADDRESS, BRIDGE, NAME, Attributes, Count, Expression, Labels, Line, Name, Port, Size
 
 Users: TypeAlias = Annotated[tuple[Line, ...], Meta(max_length=1000)]
@@ -267,6 +268,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     """What the host can, of what not all can."""
     free_disk: int | None = None
     """Bytes that are free where its machines lie; None: not known."""
+    setbacks: Mapping[str, Setback] = {}
+    """The abilities that it has failed at: not among `capabilities`, but they may be again."""
 
 
 def permits(users: Users | None, user: str) -> bool:

@@ -1,6 +1,7 @@
 """The job."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
@@ -119,6 +120,9 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = None
     vnc: Annotated[bool, Meta(description="Whether the machine has a screen, by VNC.", extra={"needs": "vnc"})] = False
     results: Annotated[Results, Meta(description="What comes back, and where to.")] = Results()
+    event_log: Annotated[
+        Path | None, Meta(description="A file that gets a line for each event of the job, for others to follow.")
+    ] = None
     requirements: Annotated[
         Expression | None, Meta(description="What the job asks of a host, as a ClassAd expression.")
     ] = None
@@ -142,7 +146,11 @@ class Job(Struct, frozen=True, kw_only=True):
         Meta(description="How often a job that fails is run again.", ge=0, le=1000, extra={"needs": "retries"}),
     ] = 0
     time_limit: Annotated[
-        Duration | None, Meta(description="How long the guest may run.", extra={"needs": "time-limit"})
+        Duration | None, Meta(description="How long the guest may run; then it is asked to power off, and ended.")
+    ] = None
+    silence_limit: Annotated[
+        Duration | None,
+        Meta(description="How long the guest's console may be silent while it runs, before it is taken for hung."),
     ] = None
     settings: Annotated[
         Mapping[str, Mapping[str, Any]],

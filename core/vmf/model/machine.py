@@ -197,8 +197,14 @@ class Ending(StrEnum):
     """How a machine that is off came to be off."""
 
     SHUTDOWN = "shutdown"
+    REBOOTED = "rebooted"
+    """Its guest rebooted, and it may not."""
+    PANICKED = "panicked"
+    """Its guest's kernel gave up."""
     CRASHED = "crashed"
+    """Its hypervisor's process died."""
     KILLED = "killed"
+    """Somebody ended it through the hypervisor."""
     UNKNOWN = "unknown"
 
 
@@ -211,6 +217,8 @@ class MachineState(Struct, frozen=True, kw_only=True):
     detail: str = ""
     limit: str = ""
     """Which of its own limits a machine has reached that is PAUSED for ever; empty: none."""
+    halted: bool = False
+    """Whether its guest has stopped all processors for good, without powering off; only `examine` tells that."""
 
 
 class Stop(StrEnum):

@@ -16,7 +16,7 @@ class PluginFailed(HostFault):
     """A plugin broke the rules of the seam, or raised what is not vmf's."""
 
     def __init__(self, brief: str) -> None:
-        super().__init__(brief, hint="`vmf plugins` lists all plugins; the job's log has the traceback")
+        super().__init__(brief, hint="`vmf plugin ls` lists all plugins; the job's log has the traceback")
 
 
 @contextmanager

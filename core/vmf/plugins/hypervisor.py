@@ -100,6 +100,10 @@ class Hypervisor:
         """See `vmf.hookspecs.console`."""
         return self._verb("console", bytes, handle=handle, offset=offset)
 
+    def examine(self, handle: Handle) -> MachineState:
+        """See `vmf.hookspecs.examine`."""
+        return self._verb("examine", MachineState, handle=handle)
+
     def set_clock(self, handle: Handle) -> MachineState:
         """Have the guest's clock show the host's time, by its agent."""
         return self._verb("set_clock", MachineState, handle=handle)

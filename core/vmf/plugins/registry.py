@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """One plugin as `vmf plugins` shows it."""
+    """One plugin as `vmf plugin ls` shows it."""
 
     name: str
     group: str
@@ -90,12 +90,12 @@ class Plugins:
             named = (each for each in self.listed if (each.group, each.name) == (HYPERVISORS, host.type))
             broken = [each.error for each in named if each.error]
             reason = f"its plugin is broken: {broken[0]}" if broken else f"no plugin is installed for {host.type!r}"
-            hint = f"install one, such as the distribution vmf-{host.type}; `vmf plugins` lists all and their errors"
+            hint = f"install one, such as the distribution vmf-{host.type}; `vmf plugin ls` lists all and their errors"
             raise SetupError(f"host {host.name}: {reason}", hint=hint)
         if host.type not in self._drivers:
             raise SetupError(
                 f"host {host.name}: the plugin {host.type} only knows the words of its specs, and drives no host yet",
-                hint="use a host of another type; `vmf plugins` lists all",
+                hint="use a host of another type; `vmf plugin ls` lists all",
             )
         others = [self._manager.get_plugin(name) for name in self.types if name != host.type]
         able = self.types[host.type].capabilities

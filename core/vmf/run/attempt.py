@@ -73,6 +73,10 @@ class Attempt:
         self.console.follow()
         return state
 
+    def examine(self) -> MachineState:
+        """Look closely at a machine that seems to run."""
+        return self.hypervisor.examine(self.handle)
+
     def wait(self, seconds: float) -> None:
         """Wait for a change, passing the console on meanwhile."""
         deadline = time.monotonic() + seconds

@@ -64,16 +64,14 @@ class Checkpointing:
     def _folder(self) -> Path:
         return self._home.checkpoints(self._record().id)
 
-    def due(self) -> float:
-        """Seconds until the next one by the job's own wish; they count while its guest runs."""
-        record = self._record()
-        if record.job.checkpoint is None or record.job.checkpoint.period is None:
-            return float("inf")
-        return record.entered[State.RUNNING] + record.job.checkpoint.period - time.time()
+    def due(self, watched: float) -> float:
+        """Seconds until the next one by the job's own wish; its guest has been seen to run for so many."""
+        policy = self._record().job.checkpoint
+        return float("inf") if policy is None or policy.period is None else policy.period - watched
 
-    def wanted(self) -> CheckpointAsked | None:
+    def wanted(self, watched: float) -> CheckpointAsked | None:
         """The next one, if it is due."""
-        return CheckpointAsked(why=Why.PERIOD) if self.due() <= 0 else None
+        return CheckpointAsked(why=Why.PERIOD) if self.due(watched) <= 0 else None
 
     def settle(self) -> None:
         """Merge what snapshots have left of each disk: all of it, if the machine has ended."""

@@ -18,6 +18,7 @@ from vmf.model import Claim, Host, Offer, Placement, taken_of
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
 from vmf.run.checksums import Checksums
+from vmf.run.eventlog import EventLogs
 from vmf.run.hosts import Hosts
 from vmf.run.life import Life
 from vmf.run.means import Means
@@ -29,6 +30,8 @@ from vmf.store import Owned, Ownership, Record, Store
 
 ROOM_SECONDS = 0.5
 """How often an idle job looks for room that another process may have freed."""
+ASK_SECONDS = 1.0
+"""How long orders and other hosts' jobs wait for a host that has just been asked what it offers."""
 LEAVE_SECONDS = 10.0
 """How long lives that are to be left may take to notice: a host may keep one of them in a call."""
 
@@ -49,8 +52,9 @@ class Engine:
         self._store = store
         self._plugins = plugins
         self._hosts = hosts
-        self._tell = tell
+        self._watcher = tell
         self._adopt = adopt
+        self._logs = EventLogs(store, tell=tell)
         self._checksums = Checksums(store)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._orders: dict[int, Orders] = {}
@@ -76,6 +80,7 @@ class Engine:
                 self._begin(self._adopt(self._orders.keys()))
             if self._idle or self._alive:
                 self._obey(block=True)
+            self._logs.retry()
         for number in self._alive:
             self._last[number] = self._store.get(number) or self._last[number]
         return tuple(self._last.values())
@@ -99,13 +104,15 @@ class Engine:
             self._owned[record.id] = ownership
         self._obey(block=False)
         for record, _ in taken:
+            self._logs.follow(record)
             self._take(record)
 
     def _obey(self, *, block: bool) -> None:
-        """Do what has come in: a life that is over, an order; `block`: wait for that, or for room to be tried."""
+        """Do what has come in: a life that is over, an order; `block`: wait for that, or for what is tried again."""
         with suppress(queue.Empty):
             if block:
-                self._inbox.get(timeout=ROOM_SECONDS if self._idle or self._patience < inf else None)()
+                looks = self._idle or self._logs.are_kept or self._patience < inf
+                self._inbox.get(timeout=ROOM_SECONDS if looks else None)()
             while True:
                 self._inbox.get_nowait()()
 
@@ -123,6 +130,7 @@ class Engine:
         self._last[record.id] = record
         orders = self._orders[record.id]
         if record.ended or orders.leave:
+            self._logs.settle(record)
             self._owned.pop(record.id).release()
         elif record.state in WANTS_ROOM:
             self._idle[record.id] = record
@@ -193,6 +201,11 @@ class Engine:
     def _advance(self, record: Record, event: Event) -> Record:
         return self._told(self._store.apply(record, event), event)
 
+    def _tell(self, notice: Notice) -> None:
+        if isinstance(notice, Advanced):
+            self._logs.follow(notice.record)
+        self._watcher(notice)
+
     def _told(self, record: Record, event: Event) -> Record:
         self._tell(Advanced(record=record, event=event))
         self._plugins.tell(record.job.name, event)
@@ -204,7 +217,7 @@ class Engine:
         return self._place_among(record, record.open) if _is_hopeless(placed) and record.left else placed
 
     def _place_among(self, record: Record, hosts: Sequence[Host]) -> Record | Unplaced:
-        offers = self._hosts.offers(hosts)
+        offers = self._hosts.offers(hosts, patience=ASK_SECONDS)
         kept = record.kept[-1].platform if record.kept else None
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:

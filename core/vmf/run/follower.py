@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import cached_property
 
@@ -33,6 +34,8 @@ class Follower:
         self._complain = complain
         self._deaf = False
         self._offset = 0
+        self.heard = 0.0
+        """When the last of it came, by this computer's own seconds; 0: nothing has come yet."""
 
     @cached_property
     def _log(self) -> BoundedLog:
@@ -54,6 +57,7 @@ class Follower:
                 return False
             self._log.feed(data)
             self._offset += len(data)
+            self.heard = time.monotonic()
             if told := data.strip(b"\0"):  # zeros stand for what the host no longer keeps
                 self._tell(told)
         return True

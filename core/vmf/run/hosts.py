@@ -1,4 +1,4 @@
-"""The hosts of one engine: each opened once, probed once, watched once."""
+"""The hosts of one engine: each opened once, watched once, and probed when there is doubt."""
 
 from __future__ import annotations
 
@@ -8,19 +8,35 @@ import pwd
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
+from math import inf
 
 from msgspec.structs import replace
 
-from vmf.errors import HostLost, SetupError, VmfError
+from vmf.errors import HostFault, HostLost, SetupError, VmfError
 from vmf.match import Rejection
-from vmf.model import Claim, Facts, Handle, Host, Image, Offer, Transport, granted, permits, taken_of, withheld
+from vmf.model import (
+    ITSELF,
+    Claim,
+    Facts,
+    Handle,
+    Host,
+    Image,
+    Offer,
+    Setback,
+    Transport,
+    granted,
+    permits,
+    taken_of,
+    withheld,
+)
 from vmf.plugins import Hypervisor, Plugins
+from vmf.run.looking import Looking
 from vmf.store import Store
 
-AGAIN_SECONDS = 30.0
-"""How long a host that cannot be used is set aside before it is probed again."""
+CLOCK = "%Y-%m-%d %H:%M:%S"
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +44,13 @@ log = logging.getLogger(__name__)
 class _Site:
     """One host as far as this engine knows it."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[], Facts]) -> None:
         self.lock = threading.RLock()
-        """Held while the host is asked, however long that takes: only those who want the same host wait."""
+        """Held while the host is opened, however long that takes: only those who want the same host wait."""
         self.hypervisor: Hypervisor | None = None
+        self.looking = Looking(look)
         self.facts: Facts | None = None
-        self.fault: VmfError | None = None
-        self.again = 0.0
+        """What was found when it was last looked at with success."""
 
 
 class Hosts:
@@ -56,8 +72,10 @@ class Hosts:
                 site.hypervisor = self._connect(host)
             return site.hypervisor
 
-    def offers(self, hosts: Sequence[Host]) -> tuple[Offer | Rejection, ...]:
+    def offers(self, hosts: Sequence[Host], *, patience: float = inf) -> tuple[Offer | Rejection, ...]:
         """What the hosts offer now, and why those that cannot be used do not.
+
+        A host may take `patience` seconds to answer, counted from when it was asked; until it does, it is out.
 
         Raises:
             SetupError: if none can be used and this computer is the reason.
@@ -69,15 +87,15 @@ class Hosts:
             if barred := self._barred(host):
                 found.append(barred)
                 continue
+            site = self._site(host)
             try:
-                facts = self.facts(host)
-                self._bury(host)
-                found.append(self._offer(host, facts, taken_of(host.name, taken)))
+                if self._store.strays(host.name):
+                    site.looking.doubt()
+                found.append(self._offer(host, site.looking.seen(patience), taken_of(host.name, taken)))
             except VmfError as fault:
                 faults.append(fault)
-                found.append(
-                    Rejection(host=host.name, clause="usable", reason=fault.brief, passing=isinstance(fault, HostLost))
-                )
+                passing = isinstance(fault, HostLost) or site.facts is not None
+                found.append(Rejection(host=host.name, clause="usable", reason=fault.brief, passing=passing))
         ours = [each for each in faults if isinstance(each, SetupError)]
         if ours and len(faults) == len(found):
             raise ours[0]
@@ -89,19 +107,18 @@ class Hosts:
         Raises:
             VmfError: why the host cannot be used, as found now or a moment ago.
         """
-        site = self._site(host)
-        with site.lock:
-            if site.facts is not None:
-                return site.facts
-            if site.fault is not None and time.monotonic() < site.again:
-                raise site.fault
-            try:
-                site.facts = self._probe(host)
-            except VmfError as fault:
-                log.warning("host %s cannot be used: %s", host.name, fault)
-                site.fault, site.again = fault, time.monotonic() + AGAIN_SECONDS
-                raise
-            return site.facts
+        return self._site(host).looking.seen()
+
+    def blame(self, host: Host, fault: HostFault) -> None:
+        """A host has failed a job: set aside what it failed at; if nobody knows what that was, look at it anew."""
+        if fault.ability in self._plugins.types[host.type].capabilities:
+            self._store.set_back(host.name, fault.ability, fault.brief)
+        else:
+            self._site(host).looking.doubt()
+
+    def credit(self, host: Host, abilities: Iterable[str]) -> None:
+        """A host has done this for a job: it is set aside no more."""
+        self._store.recover(host.name, abilities)
 
     def wake(self, machine: str, event: threading.Event) -> None:
         """Set `event` whenever the machine may have changed."""
@@ -123,15 +140,48 @@ class Hosts:
             return Rejection(host=host.name, clause=need.ability, reason=reason, passing=False)
         return None
 
+    def _look(self, host: Host) -> Facts:
+        """Find out whether a host can be used, and how; what it has lost since the last time is set aside."""
+        site = self._site(host)
+        try:
+            facts = self._probe(host, known=None if site.facts else self._store.facts(host.name))
+            self._bury(host)
+        except VmfError as fault:
+            log.warning("host %s cannot be used: %s", host.name, fault)
+            site.looking.again(self._store.set_back(host.name, ITSELF, fault.brief).pause)
+            raise
+        before, failed = (site.facts or facts).missing, self._store.setbacks(host.name)
+        self._store.recover(host.name, {ITSELF, *before} - facts.missing.keys())
+        pauses = [
+            self._store.set_back(host.name, ability, reason).pause
+            for ability, reason in facts.missing.items()
+            if ability in failed or ability not in before
+        ]
+        site.facts = facts
+        site.looking.again(min(pauses, default=inf))
+        return facts
+
     def _offer(self, host: Host, facts: Facts, taken: Claim) -> Offer:
-        missing = {**facts.missing, **withheld(host, _me())}
+        setbacks = self._set_aside(host, facts)
+        told = {ability: _told(each) for ability, each in setbacks.items()}
+        missing = {**facts.missing, **told, **withheld(host, _me())}
         return Offer(
             host=granted(host, _me()),
             facts=replace(facts, missing=missing),
             taken=taken,
             capabilities=tuple(sorted(self._plugins.types[host.type].capabilities.keys() - missing.keys())),
             free_disk=self._free_disk(host),
+            setbacks=setbacks,
         )
+
+    def _set_aside(self, host: Host, facts: Facts) -> Mapping[str, Setback]:
+        """The abilities that a host has failed at, and may not try again yet, or had not when it was last looked at."""
+        now = time.time()
+        return {
+            ability: each
+            for ability, each in self._store.setbacks(host.name).items()
+            if ability != ITSELF and (ability in facts.missing or not each.is_over(now))
+        }
 
     def _free_disk(self, host: Host) -> int | None:
         """What is free for the machines of a host that is this computer: they lie in the state folder."""
@@ -144,7 +194,7 @@ class Hosts:
             self._store.forget_stray(host.name, machine)
 
     def _site(self, host: Host) -> _Site:
-        return self._sites.setdefault(host.name, _Site())
+        return self._sites.setdefault(host.name, _Site(partial(self._look, host)))
 
     def _connect(self, host: Host) -> Hypervisor:
         folder = self._store.home.host(host.name)
@@ -156,10 +206,9 @@ class Hosts:
             self._opened.push(opened.pop_all())
         return hypervisor
 
-    def _probe(self, host: Host) -> Facts:
-        known = self._store.facts(host.name)
+    def _probe(self, host: Host, known: Facts | None) -> Facts:
         facts = self.hypervisor(host).probe(known=known, proof=self._proof())
-        if facts != known:
+        if facts != self._store.facts(host.name):
             self._store.keep_facts(host.name, facts)
         return facts
 
@@ -167,6 +216,12 @@ class Hosts:
         for name, event in list(self._wakes.items()):
             if machine in {"", name}:
                 event.set()
+
+
+def _told(setback: Setback) -> str:
+    """Why an ability is set aside, and since when."""
+    since, until = (time.strftime(CLOCK, time.localtime(at)) for at in (setback.at, setback.at + setback.pause))
+    return f"{setback.reason}; set aside since {since}, until {until}"
 
 
 def _me() -> str:

@@ -15,9 +15,8 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from vmf import plan
-from vmf.ads import overlay_share
 from vmf.errors import HostFault, HostLost, JobFault, VmfError
-from vmf.model import Ending, MachineState, NetworkType, Outcome, Placement, Power, Stop
+from vmf.model import Ending, MachineState, NetworkType, Outcome, Power, Stop
 from vmf.result import Said, is_accident, judge, verdict
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.bases import Bases
@@ -31,6 +30,7 @@ from vmf.run.results import Parcel
 from vmf.run.staging import clear
 from vmf.run.starting import Starting
 from vmf.run.suspension import Suspension
+from vmf.run.vigil import DEAF, Vigil
 from vmf.state import (
     WANTS_ROOM,
     Completed,
@@ -39,7 +39,6 @@ from vmf.state import (
     FellBack,
     Held,
     Judged,
-    LimitHit,
     Removed,
     Requeued,
     State,
@@ -102,6 +101,7 @@ class Life:
             update=self._update,
         )
         self.suspension = Suspension(lambda: self.record, attempt=self._attempt, orders=orders, update=self._update)
+        self._vigil = Vigil(lambda: self.record, attempt=self._attempt, update=self._update)
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
     def live(self) -> Record:
@@ -157,20 +157,22 @@ class Life:
         """Wait until the machine is off or the owner wants something; None if the job is to be left."""
         self._bases.begin()
         self.checkpointing.tidy()
+        with self._vigil:
+            return self._watched()
+
+    def _watched(self) -> Event | None:
         while not self.orders.leave:
             self.orders.wake.clear()
-            if event := self.orders.heed(self.record):
-                return event
+            if asked := self.orders.heed(self.record):
+                return asked
             state = self._attempt.look()
             if state.power in GONE:
                 return ended(state)
-            if state.limit:
-                return LimitHit(limit=f"{state.limit}; {_remedy(self._attempt.placement)}")
+            if due := self._vigil.look(state) or self.checkpointing.wanted(self._vigil.watched):
+                return due
             self._attempt.tell_pause(state)
-            if asked := self.checkpointing.wanted():
-                return asked
             self._learn_address()
-            self._attempt.wait(min(POLL_SECONDS, self.checkpointing.due()))
+            self._attempt.wait(min(POLL_SECONDS, self._vigil.left, self.checkpointing.due(self._vigil.watched)))
         return None
 
     def stop(self) -> Event | None:
@@ -204,13 +206,14 @@ class Life:
         progress = Progress(self.record, check=self._check_left, tell=self._tell)
         hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
         word = parcel.unpack(hypervisor, handle, self._bases, progress=progress, remark=self._remark)
-        ending = self.record.ending or Ending.UNKNOWN
+        ending, cut = self.record.ending or Ending.UNKNOWN, self.record.cut
         found = judge(
             contract=self.record.job.run is not None,
             stopped=State.STOPPING in self.record.entered,
             ending=ending,
             word=word,
-            limit=self.record.limit,
+            cut=cut.outcome if cut else None,
+            reason=cut.reason if cut else "",
         )
         if is_accident(found, ending=ending, word=word) and (fallen := self._falling(f"its machine ended: {ending}")):
             return fallen
@@ -240,7 +243,7 @@ class Life:
     def _powering_off(self) -> MachineState:
         """The machine when it is off; or as it is, if it is to be left."""
         hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
-        if self.record.limit or self.record.suspend:  # it stands still, and hears nobody
+        if self.record.suspend or (self.record.cut and self.record.cut.outcome in DEAF):  # it hears nobody
             return hypervisor.shut_down(handle, Stop.FORCE)
         deadline = time.monotonic() + GRACE_SECONDS
         state = MachineState(power=Power.UNKNOWN) if self.orders.force else hypervisor.shut_down(handle, Stop.ASK)
@@ -261,7 +264,9 @@ class Life:
 
     def _blame_host(self, fault: HostFault) -> Judged:
         """Another host may do; if there is none, tell what was wrong with each."""
-        reason = f"{self._attempt.placement.host.name}: {fault}"
+        host = self._attempt.placement.host
+        self._hosts.blame(host, fault)
+        reason = f"{host.name}: {fault}"
         if self._others():
             self._remark(f"{reason}; another host is tried")
             return Judged(verdict=verdict(Outcome.HOST_FAULT, reason=reason))
@@ -310,14 +315,6 @@ class Life:
     def _remark(self, text: str) -> None:
         self._log.warning("%s", text)
         self._tell(Remark(record=self.record, text=text))
-
-
-def _remedy(placement: Placement) -> str:
-    """What to raise, of the two that bound how much an overlay may grow."""
-    ours, theirs = placement.job.disk_space, overlay_share(placement.job, placement.host)
-    if ours is not None and (theirs is None or ours <= theirs):
-        return "raise the job's `disk_space`"
-    return f"ask the owner of host {placement.host.name} to raise its `limits.disk_growth`"
 
 
 ACTIONS: Mapping[State, Callable[[Life], Event | None]] = MappingProxyType({

@@ -78,7 +78,7 @@ def bring(hypervisor: Hypervisor, record: Record, place: Path, manifest: Manifes
             pool.submit(checkpoints.verify_file, place / name, part, lambda *_: progress.check())
             for name, part in manifest.parts.items()
         ]
-        for name in manifest.parts.keys() - {CONSOLE}:
+        for name in sorted(manifest.parts.keys() - {CONSOLE}):
             hypervisor.put(record.machine, name, place / name, progress.of(name))
         for each in sums:
             each.result()

@@ -192,6 +192,7 @@ def _result(record: Record, verdict: Verdict, word: Word, disks: tuple[ReturnedD
         exit_code=verdict.exit_code,
         source=verdict.source,
         reason=verdict.reason,
+        faults=record.faults,
         code=verdict.code,
         host=placement.host.name if placement else "",
         accelerator=placement.facts.accelerator if placement else "",

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vmf import checkpoints, plan
+from vmf.ads import needs
 from vmf.checkpoints import Manifest, Unusable
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.model import Gap, Handle, Machine, Power
@@ -82,11 +83,14 @@ class Starting:
             self._furnish(found)
         if found is None:
             self._attempt.begin()
-            return Created(handle=self._attempt.hypervisor.create(self._machine()))
+            return Created(handle=self._create(self._machine()))
         handle = self._restored(found[1])
         self._attempt.go_on(checkpoints.words(found[0]))
-        gap = Gap(seconds=time.time() - found[1].at, checkpoint=found[1].number, clock_set=self._attempt.set_clock())
-        return Created(handle=handle, gap=gap)
+        missed = max(0.0, time.time() - found[1].at)
+        return Created(
+            handle=handle,
+            gap=Gap(seconds=missed, checkpoint=found[1].number, clock_set=self._attempt.set_clock()),
+        )
 
     def _furnish(self, found: tuple[Path, Manifest] | None) -> None:
         if originals := self._bases.stamps():
@@ -108,7 +112,7 @@ class Starting:
             HostFault: if another host may do, or another try.
         """
         try:
-            return self._attempt.hypervisor.create(restoring.fitted(self._machine(), self._record(), manifest))
+            return self._create(restoring.fitted(self._machine(), self._record(), manifest))
         except JobFault as fault:
             if fault.code is HoldCode.IMAGE_INVALID:
                 raise Unusable(str(fault)) from fault
@@ -116,9 +120,21 @@ class Starting:
                 raise HostFault(str(fault)) from fault
             raise
 
+    def _create(self, machine: Machine) -> Handle:
+        """Have the machine made; what its host has shown so to be able to is not set aside any more."""
+        handle = self._attempt.hypervisor.create(machine)
+        shown = {each.ability for each in needs(self._record().job)}
+        self._means.hosts.credit(self._attempt.placement.host, shown | _network(machine))
+        return handle
+
     def _machine(self) -> Machine:
         placement, record = self._attempt.placement, self._record()
         blueprint = plan.blueprint(placement, record.machine, token=record.token)
         machine, _ = self._means.plugins.amend(placement, blueprint)
         self._means.plugins.review(placement, machine)
         return machine
+
+
+def _network(machine: Machine) -> frozenset[str]:
+    """The ability to have a machine on its kind of network, if it has any: a job need not name the kind."""
+    return frozenset({f"network-{machine.nic.type}"} if machine.nic else ())

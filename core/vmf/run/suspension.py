@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import dropwhile
 
 from msgspec.structs import replace
 
@@ -88,10 +89,11 @@ class Suspension:
     def _resumed(self) -> Resumed:
         """What the guest has missed since it was to stand still; nothing, if it never did."""
         entered = self._record().entered
-        still = [entered[state] for state in STANDS_STILL if entered.get(state, 0.0) > entered[State.RUNNING]]
-        if not still:
+        since = dropwhile(lambda state: state != State.RUNNING, entered)
+        still = next((entered[state] for state in since if state in STANDS_STILL), None)
+        if still is None:
             return Resumed()
-        return Resumed(gap=Gap(seconds=time.time() - min(still), clock_set=self._attempt.set_clock()))
+        return Resumed(gap=Gap(seconds=max(0.0, time.time() - still), clock_set=self._attempt.set_clock()))
 
     def _note(self) -> None:
         """Keep how the files of the saved guest's disks are: whoever did this before was nearer to its last write."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from vmf.rules import Rule, Severity
 
+LOGS = (".log", ".jsonl")
+"""How the names of event logs end."""
+
 NOTHING_TO_BOOT = Rule(
     id="VMF201",
     title="nothing to boot from",
@@ -183,6 +186,12 @@ IN_PLACE_KEPT = Rule(
     title="checkpoints of a machine that writes to a disk in place",
     why="That disk goes on changing once the checkpoint has been taken, and no guest could go on with it from there.",
     mend="Let the disk be a snapshot, or do without checkpoints.",
+)
+EVENT_LOG = Rule(
+    id="VMF231",
+    title="an event log that is not called one",
+    why="Nothing but its name keeps a new file from being taken for a program's settings, or for a script.",
+    mend="Let its name end with `.log` or `.jsonl`.",
 )
 CONNECTION = Rule(
     id="VMF251",

@@ -213,6 +213,12 @@ def _taken_results(job: Job) -> Iterator[Objection]:
             yield Objection(at=("results", "files", number), what=what, hint="give the file another name")
 
 
+def _event_log(job: Job) -> Iterator[Objection]:
+    if job.event_log and job.event_log.suffix not in rules.LOGS:
+        what = f"{shown(job.event_log.name)} is no name of a log"
+        yield Objection(at=("event_log",), what=what, hint=f"let it end with {' or '.join(rules.LOGS)}")
+
+
 def _overlapping(job: Job) -> Iterator[Objection]:
     """Files that others bring along; each is handed over as often as it is asked for, and can be taken once."""
     files = [PurePosixPath(name) for name in job.results.files]
@@ -323,6 +329,7 @@ JOB_CHECKS: tuple[Check[Any], ...] = (
     Check(rule=rules.NO_SCRIPT, kind=Job, judge=_no_script),
     Check(rule=RESERVED, kind=Job, judge=_taken_results),
     Check(rule=rules.RESULT_TWICE, kind=Job, judge=_overlapping),
+    Check(rule=rules.EVENT_LOG, kind=Job, judge=_event_log),
     Check(rule=rules.TOO_LONG, kind=Job, judge=_too_long),
     Check(rule=rules.VARIABLE_TWICE, kind=Job, judge=_variable_twice),
     Check(rule=rules.SSH_METADATA, kind=Job, judge=_ssh_metadata),

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -19,15 +19,16 @@ import msgspec
 from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
-from vmf.model import Claim, Facts, Home, Host, Job, Placement, Suspend
+from vmf.model import Claim, Facts, Home, Host, Job, Placement, Setback, Suspend
 from vmf.state import TAKES_ROOM, Event, HostDied, Placed, Readmitted, State, advance
+from vmf.store.folder import check_locks, using
 from vmf.store.ownership import Ownership, own
 from vmf.store.record import Moment, Record, after
 
 Owned: TypeAlias = tuple[Record, Ownership]
 """A job that is ours to carry."""
 
-VERSION = 3
+VERSION = 5
 BUSY_SECONDS = 30.0
 
 _SCHEMA = f"""
@@ -51,6 +52,13 @@ CREATE TABLE IF NOT EXISTS claims (
     claim BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS strays (host TEXT NOT NULL, machine TEXT NOT NULL, PRIMARY KEY (host, machine));
+CREATE TABLE IF NOT EXISTS unlogged (job INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE);
+CREATE TABLE IF NOT EXISTS setbacks (
+    host TEXT NOT NULL,
+    ability TEXT NOT NULL,
+    setback BLOB NOT NULL,
+    PRIMARY KEY (host, ability)
+);
 CREATE TABLE IF NOT EXISTS facts (host TEXT PRIMARY KEY, facts BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS checksums (file BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);
 PRAGMA user_version = {VERSION};
@@ -65,11 +73,11 @@ class Store:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._lock = threading.RLock()
-        with self._blaming():
+        with using(self.home.root):
             os.close(os.open(home.store, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             self._db = sqlite3.connect(home.store, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            with self._blaming():
+            with using(self.home.root):
                 self._open()
         except SetupError:
             self._db.close()
@@ -186,15 +194,48 @@ class Store:
         with self._transaction():
             self._db.execute("DELETE FROM strays WHERE host = ? AND machine = ?", (host, machine))
 
+    def unlogged(self) -> tuple[Record, ...]:
+        """The jobs that have ended, and whose event logs may lack something, oldest first."""
+        return tuple(self._records("WHERE NOT live AND id IN (SELECT job FROM unlogged) ORDER BY id"))
+
+    def logged(self, record: Record) -> None:
+        """Keep that a job's event log has all that has happened to it."""
+        with self._transaction():
+            self._db.execute("DELETE FROM unlogged WHERE job = ?", (record.id,))
+
     def facts(self, host: str) -> Facts | None:
         """What the last probe of a host found."""
         rows = self._rows("SELECT facts FROM facts WHERE host = ?", host)
         return _decode(rows[0][0], Facts) if rows else None
 
     def keep_facts(self, host: str, facts: Facts) -> None:
-        """Keep what a probe found."""
+        """Keep what a probe found: the host is another one now, and nothing of it is set aside."""
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (host, _encode(facts)))
+            self._db.execute("DELETE FROM setbacks WHERE host = ?", (host,))
+
+    def setbacks(self, host: str) -> Mapping[str, Setback]:
+        """What a host has failed at since it last did it: abilities, and `ITSELF` if that was all."""
+        rows = self._rows("SELECT ability, setback FROM setbacks WHERE host = ? ORDER BY ability", host)
+        return {ability: _decode(setback, Setback) for ability, setback in rows}
+
+    def set_back(self, host: str, ability: str, reason: str) -> Setback:
+        """Set aside what a host has failed at: for longer each time; one that is set aside already stays as it is."""
+        now = time.time()
+        with self._transaction():
+            last = self.setbacks(host).get(ability)
+            if last and not last.is_over(now):
+                return last
+            setback = Setback(reason=reason, at=now, times=last.times + 1 if last else 1)
+            self._db.execute("INSERT OR REPLACE INTO setbacks VALUES (?, ?, ?)", (host, ability, _encode(setback)))
+        return setback
+
+    def recover(self, host: str, abilities: Iterable[str]) -> None:
+        """Set no more of these aside: the host has just done them."""
+        if recovered := self.setbacks(host).keys() & set(abilities):
+            with self._transaction():
+                rows = ((host, ability) for ability in recovered)
+                self._db.executemany("DELETE FROM setbacks WHERE host = ? AND ability = ?", rows)
 
     def checksum(self, file: bytes, stamp: str) -> str | None:
         """The SHA-256 that a file had when it bore this stamp."""
@@ -207,6 +248,7 @@ class Store:
             self._db.execute("INSERT OR REPLACE INTO checksums VALUES (?, ?, ?)", (file, stamp, sha256))
 
     def _open(self) -> None:
+        check_locks(self.home.root)
         self._db.execute("PRAGMA foreign_keys = ON")
         if self._version() < VERSION:
             self._make()
@@ -231,7 +273,7 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock, self._blaming():
+        with self._lock, using(self.home.root):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -257,18 +299,8 @@ class Store:
                 ) from error
 
     def _rows(self, query: str, *arguments: object) -> list[Any]:
-        with self._lock, self._blaming():
+        with self._lock, using(self.home.root):
             return self._db.execute(query, arguments).fetchall()
-
-    @contextmanager
-    def _blaming(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise SetupError(
-                f"the state folder {self.home.root} cannot be used: {error}",
-                hint="check its permissions and the free space, or set VMF_HOME to another folder",
-            ) from error
 
     def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...]) -> Owned:
         now = time.time()
@@ -292,8 +324,11 @@ class Store:
         if isinstance(event, HostDied) and record.placement is not None:
             self._db.execute("INSERT OR IGNORE INTO strays VALUES (?, ?)", (record.placement.host.name, record.machine))
         record = after(record, event)
-        record = replace(record, state=state, entered={**record.entered, state: now})
+        before = {each: at for each, at in record.entered.items() if each != state}
+        record = replace(record, state=state, entered={**before, state: now})
         self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (record.id, now, state, _encode(event)))
+        if record.job.event_log is not None:
+            self._db.execute("INSERT OR IGNORE INTO unlogged VALUES (?)", (record.id,))
         if state not in TAKES_ROOM:
             self._db.execute("DELETE FROM claims WHERE job = ?", (record.id,))
         self._keep(record)

@@ -17,6 +17,7 @@ from vmf.state import (
     CheckpointFailed,
     Completed,
     Created,
+    CutOff,
     Ended,
     Event,
     Failed,
@@ -24,7 +25,6 @@ from vmf.state import (
     HoldAsked,
     HostDied,
     Judged,
-    LimitHit,
     Placed,
     Released,
     Removed,
@@ -59,7 +59,7 @@ class Record(Struct, frozen=True, kw_only=True):
     created: float
     """Seconds since 1970."""
     entered: Mapping[str, float] = {}
-    """State to the time of its last entry, in seconds since 1970."""
+    """State to the time of its last entry, in seconds since 1970; in the order of those, whatever the clock says."""
     attempt: int = 0
     left: str = ""
     """The host that it has just left, and does not go back to as long as there is another."""
@@ -89,8 +89,10 @@ class Record(Struct, frozen=True, kw_only=True):
     """What its guest has missed."""
     ending: Ending | None = None
     """How this attempt's machine ended."""
-    limit: str = ""
-    """Which of its limits this attempt's guest has hit; empty: none."""
+    cut: CutOff | None = None
+    """Why vmf is to end this attempt's guest, or has; None: it does not."""
+    ran: float = 0.0
+    """Seconds for which an engine has seen its guest run, up to the last time that this was kept."""
     verdict: Verdict | None = None
     engine: str = ""
     """The socket of the engine that owns the job, or last did."""
@@ -99,6 +101,10 @@ class Record(Struct, frozen=True, kw_only=True):
     def ended(self) -> bool:
         """No engine has anything to do for it any more."""
         return self.state in ENDED
+
+    def elapsed(self, now: float) -> float:
+        """Seconds that it took, or has taken so far; none, if the clock was set back by more than that."""
+        return max(0.0, (self.entered[self.state] if self.ended else now) - self.created)
 
     @property
     def open(self) -> tuple[Host, ...]:
@@ -149,8 +155,8 @@ def _begun(record: Record, _: Placed) -> Mapping[str, Any]:
     attempt = record.attempt + 1
     return {
         "attempt": attempt, "born": record.born if record.kept else attempt, "originals": {}, "handle": None,
-        "address": "", "suspend": None, "rested": {}, "ending": None, "limit": "", "verdict": None, "chained": None,
-        "left": "", "gaps": record.gaps if record.kept else (),
+        "address": "", "suspend": None, "rested": {}, "ending": None, "cut": None, "verdict": None, "chained": None,
+        "left": "", "gaps": record.gaps if record.kept else (), "ran": record.ran if record.kept else 0.0,
     }  # fmt: skip
 
 
@@ -222,7 +228,7 @@ _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = Map
     FellBack: _fallen,
     HostDied: _widowed,
     HoldAsked: lambda *_: {"verdict": verdict(Outcome.HELD)},
-    LimitHit: lambda _, event: {"limit": event.limit},
+    CutOff: lambda _, event: {"cut": event},
     Ended: lambda _, event: {"address": "", "ending": event.ending},
     Judged: _judged,
     Released: lambda *_: {"placement": None, "verdict": None, "results": None, "failed": ()},

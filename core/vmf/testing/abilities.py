@@ -26,11 +26,15 @@ def lacking(test: object, able: AbstractSet[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*passed_over, *(each for each in needed if each not in able))))
 
 
+def tied(test: object) -> tuple[str, ...]:
+    """The abilities that a test tries; nothing: it tries what every hypervisor can."""
+    return (*_tied(test, "tries"), *_tied(test, "requires"))
+
+
 def tried(contract: type) -> Mapping[str, str]:
     """Each ability that the tests of a class try, and the last test that does."""
     tests = {name: getattr(contract, name) for name in dir(contract)}
-    kinds = ("tries", "requires")
-    return {ability: name for name, test in tests.items() for kind in kinds for ability in _tied(test, kind)}
+    return {ability: name for name, test in tests.items() for ability in tied(test)}
 
 
 def _tie(test: Test, kind: str, abilities: tuple[str, ...]) -> Test:

@@ -75,6 +75,12 @@ class Guests(Struct, frozen=True, kw_only=True):
     ticks: str = ""
     """For guest-clock: sets its clock to a time long gone, and then writes `time SECONDS`, since 1970 and as that clock
     shows it, again and again, each on a line."""
+    panics: str = ""
+    """For tells-panic: has its kernel panic, a moment later."""
+    halts: str = ""
+    """For tells-halt: stops all its processors without powering off, a moment later."""
+    lacks: Mapping[str, str] = {}
+    """Abilities that the guest cannot try, for want of a driver or a program, each with the reason."""
     device: str = "vda"
     """What the guest calls its first disk, if its job says nothing of that."""
     seconds: float = 60
@@ -108,7 +114,9 @@ class Bench:
 
     def __init__(self, hypervisor: Hypervisor, *, image: Image, guests: Guests, folder: Path) -> None:
         self.hypervisor = hypervisor
-        self.facts = hypervisor.probe(known=None, proof=None)
+        found = hypervisor.probe(known=None, proof=None)
+        self.facts = replace(found, missing={**found.missing, **guests.lacks})
+        """What the host has; what the guest cannot try counts as missing."""
         self._image = image
         self._guests = guests
         self.seconds = guests.seconds

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from vmf.errors import JobFault
 from vmf.hookspecs import Terminal
-from vmf.model import Handle, MachineFacts, MachineState, Power, Suspend
+from vmf.model import Ending, Handle, MachineFacts, MachineState, Power, Stop, Suspend
 from vmf.testing.abilities import requires, tries
 from vmf.testing.bench import Bench, Guests
 from vmf.testing.contract_disks import Furnished
@@ -94,6 +94,36 @@ class GuestsContract:
         bench.hypervisor.suspend(ticking, Suspend.HARD)
         bench.hypervisor.resume(ticking)
         _set_clock(bench, ticking)
+
+    @tries("tells-reboot")
+    def test_a_guest_that_reboots_is_told(self, bench: Bench, guests: Guests) -> None:
+        """From one that powers off."""
+        assert _end(bench, bench.run(guests.reboots)) is Ending.REBOOTED
+
+    @tries("tells-panic")
+    def test_a_guest_that_panics_is_told(self, bench: Bench, guests: Guests) -> None:
+        """From one whose hypervisor has died; and whoever comes later is told so, too."""
+        assert _end(bench, bench.run(guests.panics)) is Ending.PANICKED
+
+    @tries("tells-halt")
+    def test_a_guest_that_has_halted_is_told(self, bench: Bench, guests: Guests, running: Handle) -> None:
+        """From one that has nothing to do. It hears nobody, and can be forced off."""
+        handle = bench.run(guests.halts)
+        bench.until(partial(bench.hypervisor.examine, handle), lambda state: state.halted)
+        assert bench.hypervisor.examine(handle).power is Power.RUNNING
+        for _ in range(3):
+            assert bench.hypervisor.examine(running) == RUNNING
+        assert bench.hypervisor.shut_down(handle, Stop.FORCE).ending is Ending.KILLED
+        assert not bench.hypervisor.examine(handle).halted
+
+
+def _end(bench: Bench, handle: Handle) -> Ending | None:
+    """How a machine ends, as it is told twice."""
+    ends = [
+        bench.until(partial(bench.hypervisor.state, handle), lambda state: state.power is Power.OFF) for _ in range(2)
+    ]
+    assert ends[0] == ends[1]
+    return ends[0].ending
 
 
 def _set_clock(bench: Bench, handle: Handle) -> None:

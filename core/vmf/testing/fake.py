@@ -15,12 +15,14 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
     machines/NAME/drive1        what is on the disc in the guest's second drive
     machines/NAME/request1      the disc in the guest's second drive, if it is a request
     machines/NAME/clock         the guest's clock has been set
+    machines/NAME/halted        the guest has halted
     machines/NAME/inside/       files that were copied into the guest
     machines/NAME/disks, …      snapshots and what disks are made of: see `vmf.testing.snapshots`
     faults.json                 faults to come: {"create": {"kind": "host", "brief": "out of room", "times": 2}}
 
 The next `times` calls of a verb that is named there fail, with the job at fault, the host at fault, or the host lost;
-the kinds are `job`, `host` and `lost`. The file is read at every call, and counted down under a lock.
+the kinds are `job`, `host`, with an `ability` if it is that which failed, and `lost`. The file is read at every call,
+and counted down under a lock.
 `vmf.testing.guest` says what a script can tell such a guest to do.
 """
 
@@ -36,6 +38,7 @@ from typing import IO
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
@@ -95,6 +98,9 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "shares": "folders of the host are shared",
     "soft-suspend": "a suspended guest can keep its memory",
     "static-mac": "a job may name the MAC address of its card",
+    "tells-halt": "a guest that has halted is told from one that has nothing to do",
+    "tells-panic": "a guest that panics is told from one that crashes",
+    "tells-reboot": "a guest that reboots is told from one that powers off",
     "vnc": "machines may have screens",
     "whole-disks": "disks come back with all that is in them",
 })  # fmt: skip
@@ -294,6 +300,14 @@ def fold(connection: World, handle: Handle) -> MachineState:
     connection.stumble("fold")
     connection.fold(handle.machine)
     return connection.state(handle.machine)
+
+
+@hookimpl
+def examine(connection: World, handle: Handle) -> MachineState:
+    """Look whether the guest has halted."""
+    connection.stumble("examine")
+    found, mark = connection.state(handle.machine), connection.machine(handle.machine) / "halted"
+    return replace(found, halted=found.power is Power.RUNNING and mark.exists())
 
 
 @hookimpl

@@ -23,7 +23,9 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     cut               hand over results that lack their end, and power off
     silent            power off without a word
     crash             crash
-    reboot            begin anew with nothing made, if the machine may reboot; else power off without a word
+    panic             panic
+    halt              do nothing more, and hear nobody, with the machine on
+    reboot            begin anew with nothing made, if the machine may reboot; else that is its end
 
 The end of the script is `exit 0`. While it sleeps, hangs, hears, counts, keeps or says discs, it answers requests, and
 can be suspended: what asks for that is a file that it renames, so one who takes it back in time has changed nothing.
@@ -129,7 +131,7 @@ class Guest:
             "keep": (self.keep,), "ticks": (self.ticks,),
             "tell": (self.tell, self.hang), "serve": (self.card, self.serve), "call": (self.call, self.hang),
             "exit": (self.exit,), "cut": (self.cut,), "silent": (self.silent,), "crash": (self.crash,),
-            "reboot": (self.reboot,),
+            "panic": (self.panic,), "halt": (self.halt,), "reboot": (self.reboot,),
         }  # fmt: skip
         steps: list[tuple[Callable[[str], None], str]] = []
         for line in self._disc["run"].splitlines():
@@ -343,9 +345,19 @@ class Guest:
         """Crash."""
         raise Off("crashed", "the guest's script says so")
 
+    def panic(self, _: str) -> NoReturn:
+        """Panic."""
+        raise Off("panicked", "the guest's script says so")
+
+    def halt(self, _: str) -> None:
+        """Do nothing more."""
+        (self._folder / "halted").touch()
+        self._memory.deaf = True
+        self.hang("")
+
     def reboot(self, _: str) -> NoReturn:
         """Reboot, if the machine may."""
-        raise Again if self._disc["reboots"] else Off("shutdown", "a reboot ends this machine")
+        raise Again if self._disc["reboots"] else Off("rebooted", "a reboot ends this machine")
 
     def _answer(self) -> None:
         """Do what a disc asks for, if it is a new one, and say so on the results volume."""

@@ -39,14 +39,14 @@ class Fault(Struct, frozen=True, kw_only=True):
     kind: Literal["job", "host", "lost"]
     brief: str
     times: int = 1
+    ability: str = ""
+    """What of the host has failed, if it is the host's fault and that is known."""
 
 
-def _job_fault(brief: str) -> VmfError:
-    return JobFault(brief, code=HoldCode.MACHINE_INVALID)
-
-
-_KINDS: MappingProxyType[str, Callable[[str], VmfError]] = MappingProxyType({
-    "job": _job_fault, "host": HostFault, "lost": HostLost,
+_KINDS: MappingProxyType[str, Callable[[Fault], VmfError]] = MappingProxyType({
+    "job": lambda fault: JobFault(fault.brief, code=HoldCode.MACHINE_INVALID),
+    "host": lambda fault: HostFault(fault.brief, ability=fault.ability),
+    "lost": lambda fault: HostLost(fault.brief),
 })  # fmt: skip
 
 
@@ -191,7 +191,7 @@ class World:
                 return
             faults[verb] = msgspec.structs.replace(fault, times=fault.times - 1)
             write_whole(path, msgspec.json.encode(faults))
-        raise _KINDS[fault.kind](fault.brief)
+        raise _KINDS[fault.kind](fault)
 
     def _changing(self) -> AbstractContextManager[int]:
         """One change of the world at a time, whichever process makes it; the descriptor of the lock."""

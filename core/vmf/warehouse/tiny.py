@@ -15,8 +15,9 @@ KERNELS = ("linux-image-cloud-amd64", "linux-image-virtual", "linux-image-generi
 
 MODULES = (
     "virtio_pci", "virtio_blk", "virtio_scsi", "ahci", "ata_piix", "sd_mod", "sr_mod", "isofs", "evdev", "button",
+    "pvpanic_mmio",
 )  # fmt: skip
-"""What the guest contract takes on any hypervisor: disks, the CD-ROM, the power button."""
+"""What the guest contract takes on any hypervisor: disks, the CD-ROM, the power button; and a word when it panics."""
 
 PARAMETERS = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on cryptomgr.notests noreplace-smp"
 SCRATCH = b"vmf tiny scratch disk\n".ljust(2**20, b"\0")

@@ -42,6 +42,9 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "shares": "folders of the host are shared by 9p",
     "soft-suspend": "a guest may stand still, with its memory where it is",
     "static-mac": "a job may name the MAC address of its card",
+    "tells-halt": "a guest that has stopped all its processors is told from one that has nothing to do",
+    "tells-panic": "a guest whose kernel panics is told from one that dies with its QEMU, while it is watched",
+    "tells-reboot": "a guest that reboots is told from one that powers off, while it is watched",
     "vnc": "a machine may have a screen, reached by a socket",
     "whole-disks": "disks come back with all that is in them",
 })  # fmt: skip

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
+from msgspec.structs import replace
+
 from vmf.errors import HostFault
 from vmf.files import programs
 from vmf.files.access import blocker, open_disk
@@ -47,7 +49,7 @@ from vmf_kvm import (
 from vmf_kvm.account import Account
 from vmf_kvm.disks import in_place, written
 from vmf_kvm.domain import xml
-from vmf_kvm.faults import ports, sentences
+from vmf_kvm.faults import failings, ports, sentences
 from vmf_kvm.folder import Folder, beneath
 from vmf_kvm.place import CONSOLE, RESTORE, SOCKET_FOLDERS, WAKING, Place, Socket
 from vmf_kvm.server import Server
@@ -82,7 +84,7 @@ class Connection:
 
     def __init__(self, folder: Path, kind: DaemonKind = DaemonKind.PRIVATE) -> None:
         self.daemon = DAEMONS[kind](folder, account.find())
-        self.client = Client(self.daemon.link, self.daemon.prefix)
+        self.client = Client(self.daemon.link, self.daemon.prefix, hear=self._hear)
 
     def close(self) -> None:
         """Let go of the host; its machines stay."""
@@ -109,6 +111,13 @@ class Connection:
             return found
         errors, description = self.client.disk_errors(machine), self.client.description(machine)
         return stops.paused(errors, description, self.folder(machine)) if errors and description else found
+
+    def examine(self, machine: str) -> MachineState:
+        """The same, and whether its guest has halted all its processors."""
+        found = self.state(machine)
+        if found.power is not Power.RUNNING:
+            return found
+        return replace(found, halted=ends.halted(self.client.monitor(machine, "info registers -a")))
 
     def read(self, path: Path) -> IO[bytes]:
         """Open a file of this computer, if those who run the guests may read it."""
@@ -231,6 +240,9 @@ class Connection:
         """Every machine that vmf made, and every folder of one."""
         return tuple(sorted({*self.client.machines(), *(each.name for each in self.daemon.machines.iterdir())}))
 
+    def _hear(self, machine: str, event: str, details: str) -> None:
+        ends.note(self.folder(machine), event, details)
+
     def _cap(self, machine: str, size: int) -> None:
         self.client.cap(machine, memory=size + OVERHEAD)
 
@@ -244,7 +256,8 @@ class Connection:
         making.connect(self.client, machine.nic)
         folder = self.folder(machine.name)
         folder.make()
-        with blaming_job((*sentences(in_place(machine)), *ports(machine.nic.forwards if machine.nic else ()))):
+        theirs = (*sentences(in_place(machine)), *ports(machine.nic.forwards if machine.nic else ()))
+        with blaming_job(theirs, failings(machine.nic)):
             with making.laying(machine, place, folder, _qemu_img()):  # takes as long as defining does
                 if not is_defined:
                     self.client.define(machine.name, description)
@@ -281,8 +294,8 @@ class Connection:
         found = self.client.state(machine)
         if found.power is Power.OFF and found.ending is Ending.UNKNOWN:
             reason = ends.logged(self.daemon.logs, self._log(machine))
-            return found if reason is None else ended(reason)
-        return found
+            found = found if reason is None else ended(reason)
+        return ends.heard(self.folder(machine), found)
 
     def _log(self, machine: str) -> str:
         return f"{self.daemon.prefix}{machine}.log"

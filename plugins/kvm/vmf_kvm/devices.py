@@ -36,6 +36,11 @@ def agent(devices: ET.Element, machine: str, place: Place, slots: Slots) -> None
     ET.SubElement(channel, "target", type="virtio", name=AGENT)
 
 
+def panic(devices: ET.Element) -> None:
+    """What a guest's kernel says by that it panics; its driver is pvpanic."""
+    ET.SubElement(devices, "panic", model="isa")
+
+
 def shares(devices: ET.Element, several: Iterable[MachineShare], slots: Slots) -> None:
     """Folders of the host by 9p, with owners and modes kept beside the files: a guest's root is nobody on the host."""
     for share in several:

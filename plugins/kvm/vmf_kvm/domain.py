@@ -91,6 +91,7 @@ def xml(machine: Machine, place: Place) -> str:
     if machine.vnc:
         devices.screen(inside, machine.name, place, slots)
     devices.serial(inside, machine.name, place)
+    devices.panic(inside)
     ET.SubElement(inside, "memballoon", model="none")
     if place.label:
         _text(ET.SubElement(domain, "seclabel", type="static", model="dac", relabel="no"), "label", place.label)

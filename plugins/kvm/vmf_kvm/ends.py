@@ -1,15 +1,40 @@
-"""Why a machine is off, by QEMU's log: libvirt's daemon forgets it when it ends itself."""
+"""How a machine ended, where libvirt does not tell.
+
+By QEMU's log, for libvirt's daemon forgets why a machine is off when it ends itself. And by a file of the machine's
+own, into which goes what QEMU says at the end itself: to libvirt a reboot is a shutdown, and a kernel's panic a crash.
+Nobody hears that while no process has a connection to the daemon; then it stays what libvirt calls it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from vmf_kvm.folder import PLAIN, beneath
+import msgspec
+
+from vmf.errors import HostFault
+from vmf.hookspecs import unreported
+from vmf.model import Ending, MachineState, Power
+from vmf_kvm.folder import PLAIN, Folder, beneath
+from vmf_kvm.place import ENDING
 from vmf_libvirt.states import ShutoffReason
 
+HEARD: Mapping[tuple[str, str], MachineState] = MappingProxyType({
+    ("SHUTDOWN", "guest-reset"): MachineState(power=Power.OFF, ending=Ending.REBOOTED, detail="QEMU says: guest reset"),
+    ("GUEST_PANICKED", ""): MachineState(power=Power.OFF, ending=Ending.PANICKED, detail="QEMU says: guest panicked"),
+})  # fmt: skip
+"""QEMU's event, and its reason, to the state of a machine that ended so."""
 TAIL = 4096
+REGISTERS = re.compile(r"FL=([0-9a-f]{8,16}) .*HLT=([01])")
+"""A processor's flags, and whether it waits for an interrupt."""
+INTERRUPTS = 1 << 9
+"""Set in its flags while it takes them."""
 STOPPED = re.compile(rb"shutting down, reason=(\w+)")
 
 
@@ -26,3 +51,29 @@ def logged(logs: tuple[Path, *tuple[str, ...]], name: str) -> ShutoffReason | No
         return None
     reasons = {reason.name.lower().encode(): reason for reason in ShutoffReason}
     return reasons.get(told[-1]) if told else None
+
+
+def note(folder: Folder, event: str, details: str) -> None:
+    """Keep what QEMU says of a guest's end, unless it has said something before."""
+    told: dict[str, Any] = msgspec.json.decode(details) if details else {}
+    state = HEARD.get((event, str(told.get("reason", ""))))
+    if state and not folder.has(ENDING):
+        with contextlib.suppress(HostFault):  # then it stays what libvirt calls it
+            folder.write(ENDING, io.BytesIO(msgspec.json.encode(state)), unreported)
+
+
+def heard(folder: Folder, found: MachineState) -> MachineState:
+    """What is known of a machine of which libvirt says this."""
+    if found.power is not Power.OFF or not folder.has(ENDING):
+        return found
+    with folder.open(ENDING) as file:
+        return msgspec.json.decode(file.read(), type=MachineState)
+
+
+def halted(registers: str) -> bool:
+    """Whether no processor will do anything again, by what QEMU's monitor says of all their registers.
+
+    Each one waits for an interrupt, and takes none.
+    """
+    found = REGISTERS.findall(registers)
+    return bool(found) and all(halt == "1" and not int(flags, 16) & INTERRUPTS for flags, halt in found)

@@ -1,4 +1,4 @@
-"""What blames the job: sentences by which QEMU fails to start, and what the system says of its files."""
+"""What blames the job, or an ability of the host: sentences by which a machine fails to start, or to have its files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import CODES
-from vmf.model import Forward
+from vmf.model import Forward, MachineNic, NetworkType, NicModel
 from vmf_kvm import nics
 from vmf_libvirt.described import files as files_of
-from vmf_libvirt.errors import Sentence
+from vmf_libvirt.errors import Failing, Sentence
 
 _COPY = "get a good copy of the image, and state the format that it has"
 _ACCESS = "let the user who runs the guests read it, and write it if its `access` is in-place; or put it elsewhere"
@@ -51,6 +51,30 @@ LOCKED = Sentence(
     hint="one of the two writes to it in place: wait for the other's end, or use a copy",
 )
 """Said of a file that QEMU cannot lock."""
+FAILINGS = (
+    Failing(words="Unable to find any firmware to satisfy 'efi'", ability="firmware-uefi"),
+    Failing(words="Unable to find 'efi' firmware", ability="firmware-uefi"),
+    Failing(words="Could not set up host forwarding rule", ability="port-forwards"),
+    Failing(words="network backend 'user' is not compiled into this binary", ability="network-user"),
+    Failing(words="cannot initialize fsdev", ability="shares"),
+    Failing(words="'virtio-9p-pci' is not a valid device model name", ability="shares"),
+    Failing(words="Unknown driver 'vmdk'", ability="disk-vmdk"),
+    Failing(words="Driver 'vmdk' is not whitelisted", ability="disk-vmdk"),
+    *(Failing(words=f"'{model}' is not a valid device model name", ability=f"nic-{model}") for model in NicModel),
+)
+"""What is said of a host that lacks a part of QEMU, a file of a distribution's, or ports."""
+NETWORKLESS = (
+    "is not active",
+    "Network not found",
+    "Network filter not found",
+    "Cannot instantiate filter",
+    "Failed to apply firewall rules",
+    "Cannot get interface MTU",
+    "Unable to add bridge",
+    "Unable to create tap device",
+    "/dev/net/tun",
+)
+"""What is said of a network or a bridge that a machine cannot be connected to."""
 _HINTS: Mapping[HoldCode, str] = MappingProxyType({
     HoldCode.IMAGE_MISSING: "check the image's paths",
     HoldCode.IMAGE_UNREADABLE: _ACCESS,
@@ -76,6 +100,13 @@ def described(description: str, folder: Path) -> tuple[Sentence, ...]:
     """All that blame the job, of a machine that libvirt describes so, whose own folder this is."""
     files = [file for file in files_of(description) if not Path(file).is_relative_to(folder)]
     return (*sentences(files), *ports(nics.forwarded(description)))
+
+
+def failings(nic: MachineNic | None) -> tuple[Failing, ...]:
+    """All that show what the host of a machine with this card cannot do."""
+    if nic is None or nic.type is NetworkType.USER:
+        return FAILINGS
+    return (*FAILINGS, *(Failing(words=words, ability=f"network-{nic.type}") for words in NETWORKLESS))
 
 
 def ports(forwards: Iterable[Forward]) -> Iterator[Sentence]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from vmf.errors import HostFault
 from vmf.model import Machine, MachineNic, NetworkType
 from vmf_kvm import network, restoring
 from vmf_kvm.disks import overlays
@@ -13,6 +14,7 @@ from vmf_kvm.overlays import await_made
 from vmf_kvm.place import Place
 from vmf_libvirt import networks
 from vmf_libvirt.client import Client
+from vmf_libvirt.errors import LibvirtFault
 
 
 @contextmanager
@@ -34,10 +36,17 @@ def laying(machine: Machine, place: Place, folder: Folder, program: str) -> Iter
 
 
 def connect(client: Client, nic: MachineNic | None) -> None:
-    """Have there what a card is connected to, and what keeps machines apart."""
+    """Have there what a card is connected to, and what keeps machines apart.
+
+    Raises:
+        HostFault: if it cannot be had: the host has no network of this kind now, for whatever machine.
+    """
     if nic is None or nic.type is NetworkType.USER:
         return
-    for description in network.filters():
-        networks.define_filter(client, description)
-    if nic.type is NetworkType.NAT:
-        networks.adopt_network(client, network.NETWORK, network.network())
+    try:
+        for description in network.filters():
+            networks.define_filter(client, description)
+        if nic.type is NetworkType.NAT:
+            networks.adopt_network(client, network.NETWORK, network.network())
+    except LibvirtFault as error:
+        raise HostFault(error.brief, ability=f"network-{nic.type}") from error

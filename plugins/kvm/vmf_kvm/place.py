@@ -12,6 +12,8 @@ from msgspec import Struct
 from vmf.errors import HoldCode, JobFault
 
 CONSOLE = "console.log"
+ENDING = "ending"
+"""How its guest ended, if QEMU said more of that than libvirt tells."""
 NVRAM = "nvram"
 """What UEFI keeps between two starts."""
 MEMORY = "saved"

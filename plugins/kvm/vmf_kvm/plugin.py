@@ -146,6 +146,12 @@ def fold(connection: Connection, handle: Handle) -> MachineState:
 
 
 @hookimpl
+def examine(connection: Connection, handle: Handle) -> MachineState:
+    """Ask QEMU for the registers of all processors."""
+    return connection.examine(handle.machine)
+
+
+@hookimpl
 def set_clock(connection: Connection, handle: Handle) -> MachineState:
     """Tell the QEMU guest agent the time."""
     return connection.set_clock(handle.machine)

@@ -87,4 +87,4 @@ def check_shares(shares: Iterable[MachineShare], account: Account) -> None:
 
 
 def _unshared(path: Path, reason: str, hint: str) -> HostFault:
-    return HostFault(f"shared folder {path}: {reason}", hint=hint)
+    return HostFault(f"shared folder {path}: {reason}", hint=hint, ability="shares")

@@ -18,7 +18,7 @@ import libvirt
 from vmf.errors import HostFault, HostLost
 from vmf.model import MachineFacts, MachineState, Power
 from vmf_libvirt import domains
-from vmf_libvirt.domains import Domain
+from vmf_libvirt.domains import Domain, Hear
 from vmf_libvirt.errors import Code, LibvirtFault
 from vmf_libvirt.keeper import Keeper
 from vmf_libvirt.states import machine_state
@@ -73,13 +73,16 @@ class Line:
     It is never closed: it closes itself when nobody has it any more, for others may still be waiting for its answer.
     """
 
-    def __init__(self, link: Link, tell: Callable[[str], None]) -> None:
+    def __init__(self, link: Link, tell: Callable[[str], None], hear: Hear | None) -> None:
         self.link = link
+        self._listening: Callable[[], object] = int
         try:
             self._events = link.domainEventRegisterAny(
                 None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lambda _link, domain, *_: tell(domain.name()), None
             )
             link.registerCloseCallback(lambda *_: tell(""), None)
+            if hear:
+                self._listening = domains.listen(link, hear)
         except libvirt.libvirtError as error:
             raise HostLost(f"libvirt went away at once: {error.get_error_message()}") from error
 
@@ -88,6 +91,7 @@ class Line:
         for take_back in (
             self.link.unregisterCloseCallback,
             functools.partial(self.link.domainEventDeregisterAny, self._events),
+            self._listening,
         ):
             with contextlib.suppress(libvirt.libvirtError):
                 take_back()
@@ -100,14 +104,15 @@ class Client:
     to the same whether it is done once or twice.
 
     `open_link` makes sure that a daemon is there and dials it. `prefix` is what the names of this client's machines
-    begin with in libvirt: no others are there for it. Every method may be called on any thread and raises
-    `LibvirtFault`, or `HostLost` if there is no daemon any more, or one that hangs; when that one goes on, so does the
-    client.
+    begin with in libvirt: no others are there for it. `hear`, on a thread of libvirt's, is told what QEMU says of a
+    guest's end. Every method may be called on any thread and raises `LibvirtFault`, or `HostLost` if there is no daemon
+    any more, or one that hangs; when that one goes on, so does the client.
     """
 
-    def __init__(self, open_link: Callable[[], Link], prefix: str = "") -> None:
+    def __init__(self, open_link: Callable[[], Link], prefix: str = "", *, hear: Hear | None = None) -> None:
         self._open_link = open_link
         self._prefix = prefix
+        self._hear = hear
         self._lock = threading.Lock()
         self._watchers: tuple[Subscription, ...] = ()
         self._lines = Keeper(self._open, Line.detach)
@@ -284,12 +289,16 @@ class Client:
         if domain.startswith(self._prefix) or not domain:
             self._tell(domain.removeprefix(self._prefix))
 
+    def _heard(self, domain: str, event: str, details: str) -> None:
+        if self._hear and domain.startswith(self._prefix):
+            self._hear(domain.removeprefix(self._prefix), event, details)
+
     def _tell(self, machine: str) -> None:
         for watcher in self._watchers:
             watcher.tell(machine)
 
     def _open(self) -> Line:
-        line = Line(self._open_link(), self._tell_of)
+        line = Line(self._open_link(), self._tell_of, self._hear and self._heard)
         self._tell("")  # what happened meanwhile was not told
         return line
 

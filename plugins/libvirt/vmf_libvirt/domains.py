@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import libvirt
 import libvirt_qemu
@@ -24,6 +24,8 @@ NANOSECONDS = 1_000_000_000
 KIBIBYTE = 1024
 PERIOD = 100_000
 """Microseconds, of which a quota of as many is one processor."""
+ENDS = "^(SHUTDOWN|GUEST_PANICKED)$"
+"""QEMU's events of a guest that ends."""
 COMMAND = "qemu-argv"
 """libvirt's word for the command line that it would start a machine with."""
 AGENT_SECONDS = 20
@@ -47,6 +49,8 @@ _TAKE = (
 )
 
 Domain = libvirt.virDomain
+Hear: TypeAlias = Callable[[str, str, str], None]
+"""Is told of a machine, by libvirt's name for it, an event of QEMU's, and its details in JSON."""
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -190,6 +194,18 @@ def take(domain: Domain, snapshot: str, measure: Callable[[], int | None]) -> St
     finally:
         with contextlib.suppress(libvirt.libvirtError):
             libvirt_qemu.qemuMonitorEventDeregister(link, number)
+
+
+def listen(link: libvirt.virConnect, hear: Hear) -> Callable[[], object]:
+    """Be told by QEMU how guests end; what takes that back."""
+    regex = libvirt_qemu.VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_REGEX
+
+    def heard(_link: object, domain: Domain, event: str, *rest: Any) -> None:  # noqa: ANN401  # libvirt has no types
+        hear(domain.name(), event, rest[2] or "")
+
+    everyone: Any = None  # libvirt's type says that it has to be one domain
+    number = libvirt_qemu.qemuMonitorEventRegister(link, everyone, ENDS, heard, None, regex)
+    return lambda: libvirt_qemu.qemuMonitorEventDeregister(link, number)
 
 
 def progress(domain: Domain) -> Progress:

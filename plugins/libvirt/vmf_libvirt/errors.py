@@ -48,6 +48,14 @@ class Sentence(Struct, frozen=True, kw_only=True):
         return self.words in line and (not self.file or _names(line, self.file))
 
 
+class Failing(Struct, frozen=True, kw_only=True):
+    """Words by which a hypervisor that fails to make a machine shows that the host cannot do something for anybody."""
+
+    words: str
+    ability: str
+    """What that is: a capability of the plugin."""
+
+
 class LibvirtFault(HostFault):
     """What libvirt, or a program beside it, answered instead of doing as asked; `code` is libvirt's number, or 0.
 
@@ -61,11 +69,14 @@ class LibvirtFault(HostFault):
 
 
 @contextmanager
-def blaming_job(sentences: Sequence[Sentence]) -> Iterator[None]:
-    """Around the making of a machine: the first sentence that a line of an error says holds the job, then the code.
+def blaming_job(sentences: Sequence[Sentence], failings: Sequence[Failing] = ()) -> Iterator[None]:
+    """Around the making of a machine: the first sentence that a line of an error says holds the job.
+
+    If there is none, the first failing of the host's that one shows tells what failed; then the code decides.
 
     Raises:
-        JobFault: for a `LibvirtFault` that blames the job; any other passes.
+        JobFault: for a `LibvirtFault` that blames the job.
+        HostFault: with the ability, for one that blames that; any other passes.
     """
     try:
         yield
@@ -73,6 +84,10 @@ def blaming_job(sentences: Sequence[Sentence]) -> Iterator[None]:
         for each in sentences:
             for line in filter(each.fits, error.lines):
                 raise JobFault(each.brief or line, code=each.code, hint=each.hint) from error
+        for failing in failings:
+            for line in error.lines:
+                if failing.words in line:
+                    raise HostFault(line, ability=failing.ability) from error
         if error.code in INVALID:
             raise JobFault(f"the machine cannot be made: {error.brief}", code=HoldCode.MACHINE_INVALID) from error
         raise

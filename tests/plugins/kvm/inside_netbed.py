@@ -10,12 +10,13 @@ import libvirt
 import pytest
 from msgspec.structs import replace
 
-from guests.wide_contract import GUESTS, SERVES, WideContract
+from guests.wide_contract import WideContract
 from vmf.errors import HostFault, JobFault
 from vmf.model import Forward, Host, MachineFacts, MachineNic, Networks, NetworkType, NicModel, Power
 from vmf.plugins import Plugins
 from vmf.testing.bench import Bench
 from vmf.testing.contract_networks import PORT, Carded, answer
+from vmf.testing.contract_shell import GUESTS, SERVES
 from vmf_kvm.connection import ROTATED, Connection
 from vmf_kvm.network import APART, UUIDS
 from vmf_kvm.settings import DaemonKind

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.model import Access, DiskFormat, Forward, Machine, MachineCdrom, MachineDisk, MachineNic, NetworkType
+from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.disks import in_place
 from vmf_kvm.domain import xml
-from vmf_kvm.faults import described, ports, sentences, unopened
+from vmf_kvm.faults import FAILINGS, described, failings, ports, sentences, unopened
 from vmf_kvm.place import Place
-from vmf_libvirt.errors import LibvirtFault, blaming_job
+from vmf_libvirt.errors import Code, LibvirtFault, blaming_job
 
 MACHINE = Machine(
     name="m1",
@@ -88,6 +89,68 @@ def test_why_a_file_of_the_jobs_cannot_be_opened_decides_whose_fault_it_is(numbe
     assert isinstance(found, HostFault if code is None else JobFault)
     assert getattr(found, "code", None) == code
     assert found.hint
+
+
+QEMU = "qemu-system-x86_64: "
+UNFIT = "operation failed: Unable to find 'efi' firmware that is compatible with the current configuration"
+UNSHARED = "cannot initialize fsdev 'fsdev-fs0': failed to open '/srv/x': No such file or directory"
+FOUND = {
+    "operation failed: Unable to find any firmware to satisfy 'efi'": "firmware-uefi",
+    UNFIT: "firmware-uefi",
+    f"{QEMU}-netdev user: Could not set up host forwarding rule 'tcp:127.0.0.1:0-:22'": "port-forwards",
+    f"{QEMU}-netdev user,id=n: network backend 'user' is not compiled into this binary": "network-user",
+    f"{QEMU}-fsdev local: {UNSHARED}": "shares",
+    f"{QEMU}-device virtio-9p-pci: 'virtio-9p-pci' is not a valid device model name": "shares",
+    f"{QEMU}-blockdev driver=vmdk: Unknown driver 'vmdk'": "disk-vmdk",
+    f"{QEMU}-device rtl8139,netdev=n: 'rtl8139' is not a valid device model name": "nic-rtl8139",
+}
+"""What libvirt 7 to 10 and QEMU 6 to 9 say, and what of the host has failed."""
+ON_BRIDGES = (
+    "Requested operation is not valid: network 'vmf' is not active",
+    "Network not found: no network with matching name 'vmf'",
+    "Network filter not found: no nwfilter with matching name 'vmf-apart'",
+    "internal error: Failed to apply firewall rules /usr/sbin/ebtables --concurrent -t nat -L: Permission denied",
+    "Cannot get interface MTU on 'br0': No such device",
+    "Unable to add bridge br0 port vnet0: No such device",
+    "Unable to open /dev/net/tun, is tun module loaded?: No such file or directory",
+)
+
+
+def failed(message, nic=None, code=0):
+    """What comes of a start that fails so."""
+    with pytest.raises((JobFault, HostFault)) as caught, blaming_job(sentences(in_place(MACHINE)), failings(nic)):
+        raise LibvirtFault(message, code=code)
+    return caught.value
+
+
+def carded(type_):
+    return MachineNic(type=type_, mac="02:00:00:00:00:02")
+
+
+@pytest.mark.parametrize(("message", "ability"), FOUND.items())
+def test_what_a_host_cannot_do_for_anybody_is_told_from_a_bad_job(message, ability):
+    found = failed(f"internal error: process exited\n{message}\nqemu: the end", code=Code.CONFIG_UNSUPPORTED)
+    assert isinstance(found, HostFault)
+    assert (found.ability, found.brief) == (ability, message)
+
+
+@pytest.mark.parametrize("message", ON_BRIDGES)
+def test_a_network_that_a_machine_cannot_be_connected_to_is_the_hosts(message):
+    for type_ in (NetworkType.NAT, NetworkType.BRIDGE):
+        assert failed(message, carded(type_)).ability == f"network-{type_}"
+    assert failed(message, carded(NetworkType.USER)).ability == ""
+    assert failed(message).ability == ""
+
+
+def test_a_fault_of_a_file_is_not_taken_for_one_of_the_network():
+    found = failed("could not open '/images/big.raw': Permission denied", carded(NetworkType.NAT))
+    assert found.code is HoldCode.IMAGE_UNREADABLE
+
+
+def test_what_fails_is_something_that_the_plugin_can():
+    kinds = [each.ability for type_ in (NetworkType.NAT, NetworkType.BRIDGE) for each in failings(carded(type_))]
+    assert set(kinds) <= ABILITIES.keys()
+    assert {each.ability for each in FAILINGS} <= set(kinds)
 
 
 def test_files_are_looked_for_where_the_job_has_them():

@@ -1,4 +1,4 @@
-"""A daemon that is stopped: it lives, its socket takes whoever comes, and nobody is answered."""
+"""A daemon that lives and does not answer: one that is stopped takes whoever comes, and one without a socket nobody."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vmf.errors import HostLost
+from vmf_kvm import daemon
 from vmf_kvm.connection import Connection
 from vmf_libvirt import client, keeper
 
@@ -96,6 +97,20 @@ def test_a_connection_is_closed_although_a_call_to_a_daemon_that_hangs_is_under_
         assert asking.is_alive()
     asking.join(host.deadline)
     until_links(1)
+
+
+def test_a_daemon_that_nobody_can_reach_any_more_serves_its_own_and_is_replaced_when_it_ends(host, monkeypatch):
+    monkeypatch.setattr(daemon, "START_SECONDS", 0.5)
+    mine, first = Connection(host.home), host.daemon_pid()
+    Path(mine.daemon.folder, "run/libvirt/libvirt-sock").unlink()
+    with pytest.raises(HostLost, match="did not come up"):
+        Connection(host.home)
+    assert mine.machines() == ()
+    host.kill(first)
+    monkeypatch.undo()
+    assert mine.machines() == ()
+    assert host.daemon_pid() != first
+    mine.close()
 
 
 def test_a_close_leaves_no_link(host, until_links):

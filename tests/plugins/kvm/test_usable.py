@@ -85,6 +85,7 @@ def test_what_is_shared_has_to_be_a_folder(tmp_path, make, words):
     with pytest.raises(HostFault, match=words) as caught:
         check_shares(shared(tmp_path / "data"), ME)
     assert "`folders`" in caught.value.hint
+    assert caught.value.ability == "shares"
 
 
 def test_a_folder_that_the_guests_user_may_not_enter_is_the_hosts_fault(tmp_path):
