@@ -8,7 +8,10 @@ import pytest
 from vmf.cli import import_
 from vmf.errors import UsageError
 
-JOB = "universe = vm\nexecutable = x\nvm_type = kvm\nvm_memory = 64\nvm_disk = /a.img:vda:r\nlog = l\nqueue\n"
+JOB = (
+    "universe = vm\nexecutable = x\nvm_type = kvm\nvm_memory = 64\nvm_disk = /a.img:vda:r\n"
+    "notification = error\nqueue\n"
+)
 
 
 def run(*words: str | Path) -> int:
@@ -27,9 +30,9 @@ def job(tmp_path: Path) -> Path:
 def test_the_spec_is_printed_and_what_is_lost_is_told_beside(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(job) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("# Made of job.sub by vmf import.\n# Not carried over:\n# - line 6, log: ")
+    assert out.startswith("# Made of job.sub by vmf import.\n# Not carried over:\n# - line 6, notification: ")
     assert out.endswith("      access: read\n")
-    assert err.startswith(f"vmf: 1 thing could not be carried over:\n{job}:6: log: Every job's log is kept")
+    assert err.startswith(f"vmf: 1 thing could not be carried over:\n{job}:6: notification: vmf writes no mail")
 
 
 def test_the_spec_is_written(job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +80,7 @@ def test_a_folder_that_is_not_there_is_told(job: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_to_be_changed_is_told_apart(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    job.write_text(JOB.replace("log = l", "rank = KFlops"))
+    job.write_text(JOB.replace("notification = error", "rank = KFlops"))
     run(job)
     err = capsys.readouterr().err
     assert err.startswith(f"vmf: 1 thing must be changed by hand:\n{job}:6: rank: it speaks of KFlops")

@@ -53,7 +53,7 @@ def connected(tmp_path, monkeypatch):
 
     def connect(client):
         monkeypatch.setitem(kinds, DaemonKind.SYSTEM, lambda folder, who: System(folder=folder, account=who))
-        monkeypatch.setattr(connection, "Client", lambda _link, _prefix: client)
+        monkeypatch.setattr(connection, "Client", lambda *_, **__: client)
         return connection.Connection(tmp_path, DaemonKind.SYSTEM)
 
     kinds = dict(connection.DAEMONS)

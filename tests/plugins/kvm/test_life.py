@@ -267,11 +267,13 @@ def test_two_processes_share_a_daemon(connection, host, put):
     assert host.daemon_pid() == daemon
 
 
-@pytest.mark.parametrize("end", ["reboot -f", "echo c > /proc/sysrq-trigger"])
-def test_a_guest_that_reboots_or_panics_ends_a_machine_that_may_not_reboot(connection, host, put, end):
+@pytest.mark.parametrize(
+    ("end", "ending"), [("reboot -f", Ending.REBOOTED), ("echo c > /proc/sysrq-trigger", Ending.PANICKED)]
+)
+def test_a_guest_that_reboots_or_panics_ends_a_machine_that_may_not_reboot(connection, host, put, end, ending):
     machine, magic = put(connection, f"echo hello\nsleep 0.1\n{end}\n", reboots=False)
     connection.create(machine)
-    assert host.until_off(connection, machine.name).ending is Ending.SHUTDOWN
+    assert host.until_off(connection, machine.name).ending is ending
     assert connection.console(machine.name, 0).count(b"hello") == 1
     with connection.fetch(machine.name, "results") as results:
         assert results.read(len(magic)) == magic
