@@ -6,12 +6,13 @@ import json
 import re
 import select
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from shell import Shell
+from shell import Shell, until
 from vmf.cli import plugin_tests
 from vmf.cli.plugin_report import Outcome
 from vmf.errors import SetupError
@@ -44,6 +45,15 @@ class TestFake(HypervisorContract):
         return Guests(ends=HANGS, hangs=HANGS, ignores=HANGS, reboots=HANGS, tells=HANGS, lacks=lacks)
 """
 """A subclass of the contract suite for the fake."""
+HANGING = """
+    def test_own(self, tmp_path_factory):
+        import signal
+        open({begun!r}, "w").write(str(tmp_path_factory.getbasetemp()))
+        try:
+            signal.pause()
+        finally:
+            open({cleared!r}, "a").write("x")
+"""
 FEW = """\
 import pytest
 
@@ -140,6 +150,19 @@ def test_tests_that_hang_are_ended(bed, tmp_path, monkeypatch) -> None:
     assert (tried.test, tried.outcome) == ("test_own", Outcome.FAILED)
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_whatever_ends_it_ends_the_tests(shell: Shell, bed, tmp_path, how) -> None:
+    """Those clear up, once: a second Ctrl-C would keep them from that."""
+    begun, cleared = tmp_path / "begun", tmp_path / "cleared"
+    hanging = HANGING.format(begun=str(begun), cleared=str(cleared))
+    with shell.start("plugin", "check", "fake", "--tests", str(bed(more=hanging))) as process:
+        until(lambda: begun.exists() and begun.read_text(), "its test has begun")
+        process.send_signal(how)
+        assert process.wait(30) == 77
+    assert cleared.read_text() == "x"
+    assert not Path(begun.read_text()).parent.exists()
+
+
 def test_what_cannot_be_run_is_told_in_its_own_words(shell: Shell, bed) -> None:
     done = check(shell, "fake", "--tests", bed(more="    def broken(:\n"))
     assert (done.returncode, done.stdout) == (79, "")
@@ -162,12 +185,17 @@ def test_tests_of_something_else_prove_nothing(shell: Shell) -> None:
         (("fake", "--tests", "nowhere"), "nowhere: there is no such file or folder"),
         (("fake",), "`vmf image build tiny` builds it"),
         (("kvm", "--hosts", "hosts.yaml"), "--hosts has 0 hosts of type kvm"),
+        (("kvm", "--hosts", "far.yaml"), "needs the ability transport-ssh, which the plugin kvm does not have"),
     ],
 )
 def test_what_cannot_be_tried_is_refused(shell: Shell, words: tuple[str, ...], said: str) -> None:
     shell.host()
     (shell.folder / "hosts.yaml").write_text(
         "apiVersion: vmf/v1\nkind: Host\nmetadata: {name: farm}\nspec: {type: fake}\n"
+    )
+    (shell.folder / "far.yaml").write_text(
+        "apiVersion: vmf/v1\nkind: Host\nmetadata: {name: far}\n"
+        "spec: {type: kvm, connection: {transport: ssh, address: far.invalid}}\n"
     )
     done = check(shell, *words)
     assert (done.returncode, done.stdout) == (78, "")

@@ -63,6 +63,7 @@ def test_a_name_that_is_none_is_refused(shell: Shell, name: str) -> None:
 def test_a_name_that_is_taken_is_refused(shell: Shell) -> None:
     assert "memory is a field of specs" in refused(shell, "memory")
     assert "a plugin fake is installed already" in refused(shell, "fake")
+    assert "a package vmf_libvirt is installed already" in refused(shell, "libvirt")
 
 
 def test_where_nothing_can_be_written_nothing_is(shell: Shell) -> None:

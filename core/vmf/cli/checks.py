@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections import Counter, defaultdict
@@ -147,7 +148,8 @@ def _log_faults(path: Path) -> Iterator[str]:
         else:
             _try(path, lambda trial: (trial / path.name).touch())
     except OSError as error:
-        yield f"{path} cannot be the event log: {error.strerror}\n    choose another place with --set event_log=ANOTHER"
+        why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+        yield f"{path} cannot be the event log: {why}\n    choose another place with --set event_log=ANOTHER"
 
 
 def _trial(folder: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@ import msgspec
 
 from vmf import spec
 from vmf.cli.plugin_report import Report, lines, rows
-from vmf.cli.plugin_tests import run
+from vmf.cli.plugin_tests import NotRun, run
 from vmf.cli.printed import show, table
 from vmf.cli.say import say
 from vmf.cli.session import Session
@@ -42,7 +42,9 @@ def check(session: Session, options: argparse.Namespace) -> int:
     try:
         words = _own(options.tests) if options.tests else _live(session, options, place)
         known, tests = run(options.name, words, place)
-    except UsageError:
+    except NotRun:
+        raise
+    except BaseException:
         rmtree(place, ignore_errors=True)
         raise
     report = Report(plugin=options.name, version=said.version, rows=tuple(rows(known, said.capabilities, tests)))
@@ -92,8 +94,13 @@ def _live(session: Session, options: argparse.Namespace, place: Path) -> list[st
 
 def _host(session: Session, options: argparse.Namespace) -> Host:
     """The one host of the type in `--hosts`, or one with nothing set."""
-    if not options.hosts:
-        return Host(name=options.name, type=options.name)
+    host = _named(session, options) if options.hosts else Host(name=options.name, type=options.name)
+    for need in session.plugins.missing(host):
+        raise UsageError(f"host {host.name}: its {need}, which the plugin {host.type} does not have")
+    return host
+
+
+def _named(session: Session, options: argparse.Namespace) -> Host:
     found = [each for each in session.configured() if each.type == options.name]
     if len(found) != 1:
         raise UsageError(

@@ -6,6 +6,7 @@ try each.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,3 +68,5 @@ def _judge(name: str) -> None:
         raise UsageError(f"{name} is a field of specs, in which the block of a type is called like the type")
     if name in {each.name for each in Plugins.load().listed}:
         raise UsageError(f"a plugin {name} is installed already", hint="`vmf plugin ls` lists all")
+    if importlib.util.find_spec(f"vmf_{name}"):
+        raise UsageError(f"a package vmf_{name} is installed already, and this one would take its place")

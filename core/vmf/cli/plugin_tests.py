@@ -28,6 +28,10 @@ TAIL = 2000
 UNFINISHED = f"it was not over after {format_duration(SILENCE_SECONDS)}, or ended the process; its machines may be left"
 
 
+class NotRun(SetupError):
+    """The tests came to no end; what was said of that is kept."""
+
+
 def run(type_: str, words: Sequence[str], place: Path) -> tuple[tuple[str, ...], tuple[Tried, ...]]:
     """Run tests, saying how far they are; all abilities that the suite knows, and how each test went.
 
@@ -38,7 +42,7 @@ def run(type_: str, words: Sequence[str], place: Path) -> tuple[tuple[str, ...],
 
     Raises:
         UsageError: if there is no test of the contract suite among them.
-        SetupError: if pytest ended before the tests did.
+        NotRun: if pytest ended before the tests did.
     """
     progress = _Progress()
     reading, writing = os.pipe()
@@ -47,16 +51,18 @@ def run(type_: str, words: Sequence[str], place: Path) -> tuple[tuple[str, ...],
         "--basetemp", str(place / "t"), "--vmf-tell", str(writing), "--vmf-type", type_, *words,
     )  # fmt: skip
     with (place / "pytest.log").open("wb") as log, closing(os.fdopen(reading, "rb", buffering=0)) as told:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writing])
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writing], start_new_session=True
+        )
         os.close(writing)
-        with _ended(process):
+        with _terminable(), _ended(process):
             for each in _told(told.fileno()):
                 progress.hear(each)
     if progress.begun is not None:
         progress.hear(Tried(test=progress.begun.test, outcome=Outcome.FAILED, seconds=0, why=UNFINISHED))
     elif progress.collected is None or len(progress.tried) < progress.collected.tests:
         said = (place / "pytest.log").read_text(errors="replace")[-TAIL:]
-        raise SetupError(f"the tests could not be run:\n{said}", hint=f"{place}/pytest.log has all that was said")
+        raise NotRun(f"the tests could not be run:\n{said}", hint=f"{place}/pytest.log has all that was said")
     if progress.collected is None or not progress.collected.contract:
         raise UsageError(
             "none of these tests is of the contract suite", hint="subclass `vmf.testing.contract.HypervisorContract`"
@@ -95,10 +101,28 @@ def _told(descriptor: int) -> Iterator[Told]:
 
 
 @contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Wait for the process's end after all, and bring it about if need be."""
+def _terminable() -> Iterator[None]:
+    """Take what ends a program for Ctrl-C: the tests have machines that run."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Wait for the process's end, and bring it about if need be: at once if this one is to end."""
+    try:
+        yield
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        raise
     finally:
         for how in (signal.SIGINT, signal.SIGKILL):
             try:

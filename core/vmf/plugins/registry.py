@@ -230,6 +230,8 @@ class Plugins:
         said = getattr(plugin, plain["hypervisor"])()
         if not isinstance(said, HypervisorType):
             raise BrokenPlugin(f"says that it is a {type(said).__name__}, not a HypervisorType")
+        if said.api != API:
+            raise BrokenPlugin(f"speaks API {said.api}, this vmf speaks {API}: upgrade the older of the two")
         idle = {verb for verb, any_of in OPTIONAL.items() if not said.capabilities.keys() & any_of}
         answered = set(plain) & self._verbs
         if (lacking := sorted(self._verbs - idle - answered)) and answered != _WORDS:
@@ -237,8 +239,6 @@ class Plugins:
         if undeclared := sorted(idle & answered):
             wanted = ", ".join(f"{verb} without declaring {' or '.join(OPTIONAL[verb])}" for verb in undeclared)
             raise BrokenPlugin(f"answers {wanted}")
-        if said.api != API:
-            raise BrokenPlugin(f"speaks API {said.api}, this vmf speaks {API}: upgrade the older of the two")
         if said.type != name:
             raise BrokenPlugin(f"is registered as {name} and calls itself {said.type}")
         return said

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from contextlib import suppress
 
 import msgspec
 import pytest
@@ -89,8 +88,11 @@ class Teller:
         self._tell(self._tried.pop(nodeid))
 
     def _tell(self, what: Told) -> None:
-        with suppress(OSError):  # nobody listens any more: the tests still have to clear up behind them
+        try:
             os.write(self._descriptor, msgspec.json.encode(what) + b"\n")
+        except OSError:  # whoever listened has been killed
+            if isinstance(what, Begun):  # what has been made is cleared up by those that end it
+                pytest.exit("nobody listens any more")
 
 
 def _function(item: pytest.Item) -> object:
