@@ -10,6 +10,8 @@ import pytest
 
 from shell import Apart, Shell
 
+pytestmark = pytest.mark.exhaustive
+
 BREAK_AT = str(Path(__file__).parents[1] / "break_at.py")
 SIZE = ("--set", "results.size=1MiB")
 FULL = "cannot be used: database or disk is full"

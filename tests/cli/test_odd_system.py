@@ -11,6 +11,8 @@ import pytest
 
 from shell import Shell
 
+pytestmark = pytest.mark.exhaustive
+
 ODD = str(Path(__file__).parents[1] / "odd_system.py")
 
 

@@ -17,6 +17,8 @@ from vmf.cli import plugin_tests
 from vmf.cli.plugin_report import Outcome
 from vmf.errors import SetupError
 
+pytestmark = pytest.mark.exhaustive
+
 BED = """\
 import os
 import pytest
