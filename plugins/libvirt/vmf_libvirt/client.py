@@ -75,24 +75,22 @@ class Line:
 
     def __init__(self, link: Link, tell: Callable[[str], None], hear: Hear | None) -> None:
         self.link = link
-        self._listening: Callable[[], object] = int
+        self._registered: list[Callable[[], object]] = []
         try:
-            self._events = link.domainEventRegisterAny(
+            events = link.domainEventRegisterAny(
                 None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lambda _link, domain, *_: tell(domain.name()), None
             )
+            self._registered.append(functools.partial(link.domainEventDeregisterAny, events))
             link.registerCloseCallback(lambda *_: tell(""), None)
+            self._registered.append(link.unregisterCloseCallback)
             if hear:
-                self._listening = domains.listen(link, hear)
+                self._registered.append(domains.listen(link, hear))
         except libvirt.libvirtError as error:
             raise HostLost(f"libvirt went away at once: {error.get_error_message()}") from error
 
     def detach(self) -> None:
         """Take back what was registered, without which a link is never freed; one that is broken objects to each."""
-        for take_back in (
-            self.link.unregisterCloseCallback,
-            functools.partial(self.link.domainEventDeregisterAny, self._events),
-            self._listening,
-        ):
+        for take_back in self._registered:
             with contextlib.suppress(libvirt.libvirtError):
                 take_back()
 
