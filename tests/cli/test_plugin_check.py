@@ -14,7 +14,7 @@ import pytest
 
 from shell import Shell, until
 from vmf.cli import plugin_tests
-from vmf.cli.plugin_report import Outcome
+from vmf.cli.plugin_report import Went
 from vmf.errors import SetupError
 
 pytestmark = pytest.mark.exhaustive
@@ -149,7 +149,7 @@ def test_tests_that_hang_are_ended(bed, tmp_path, monkeypatch) -> None:
     own = f"import signal\n\n\nclass TestOwn(HypervisorContract):\n    declared = None\n\n    {hanging}"
     (tmp_path / "place").mkdir()
     _, (tried,) = plugin_tests.run("kvm", [str(bed(more=f"\n\n{own}", names=()))], tmp_path / "place")
-    assert (tried.test, tried.outcome) == ("test_own", Outcome.FAILED)
+    assert (tried.test, tried.outcome) == ("test_own", Went.FAILED)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

@@ -26,7 +26,7 @@ class Begun(Struct, frozen=True, kw_only=True, tag="begun"):
     test: str
 
 
-class Outcome(StrEnum):
+class Went(StrEnum):
     """How a test went."""
 
     PASSED = "passed"
@@ -38,7 +38,7 @@ class Tried(Struct, frozen=True, kw_only=True, tag="tried"):
     """A test is over."""
 
     test: str
-    outcome: Outcome
+    outcome: Went
     seconds: float
     why: str = ""
     """Why it failed or was passed over, in a line."""
@@ -100,7 +100,7 @@ def lines(row: Row) -> Iterator[tuple[str, str]]:
     """A row in words: the ability and its standing, then what failed, or why it was not tried."""
     yield row.ability or "(every hypervisor)", WORDS[row.standing]
     if row.standing is Standing.FAILS:
-        yield from (("", f"{each.test}: {each.why}") for each in row.tests if each.outcome is Outcome.FAILED)
+        yield from (("", f"{each.test}: {each.why}") for each in row.tests if each.outcome is Went.FAILED)
     elif row.standing is Standing.UNTRIED:
         yield from (("", why) for why in dict.fromkeys(each.why for each in row.tests))
 
@@ -115,6 +115,6 @@ WORDS: Mapping[Standing, str] = MappingProxyType({
 
 def _standing(tests: Sequence[Tried]) -> Standing:
     outcomes = {each.outcome for each in tests}
-    if Outcome.FAILED in outcomes:
+    if Went.FAILED in outcomes:
         return Standing.FAILS
-    return Standing.WORKS if Outcome.PASSED in outcomes else Standing.UNTRIED
+    return Standing.WORKS if Went.PASSED in outcomes else Standing.UNTRIED

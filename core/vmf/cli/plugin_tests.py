@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from vmf.cli.plugin_report import Begun, Collected, Outcome, Told, Tried
+from vmf.cli.plugin_report import Begun, Collected, Told, Tried, Went
 from vmf.cli.say import say
 from vmf.errors import SetupError, UsageError
 from vmf.units import format_duration
@@ -59,7 +59,7 @@ def run(type_: str, words: Sequence[str], place: Path) -> tuple[tuple[str, ...],
             for each in _told(told.fileno()):
                 progress.hear(each)
     if progress.begun is not None:
-        progress.hear(Tried(test=progress.begun.test, outcome=Outcome.FAILED, seconds=0, why=UNFINISHED))
+        progress.hear(Tried(test=progress.begun.test, outcome=Went.FAILED, seconds=0, why=UNFINISHED))
     elif progress.collected is None or len(progress.tried) < progress.collected.tests:
         said = (place / "pytest.log").read_text(errors="replace")[-TAIL:]
         raise NotRun(f"the tests could not be run:\n{said}", hint=f"{place}/pytest.log has all that was said")
@@ -87,7 +87,7 @@ class _Progress:
         else:
             self.begun = None
             self.tried.append(told)
-            if told.outcome is not Outcome.SKIPPED:
+            if told.outcome is not Went.SKIPPED:
                 of = f"{len(self.tried)}/{self.collected.tests}" if self.collected else len(self.tried)
                 say(f"{of} {told.outcome} in {format_duration(told.seconds)}: {told.test}")
 

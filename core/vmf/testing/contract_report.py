@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from vmf.cli.plugin_report import Begun, Collected, Outcome, Told, Tried
+from vmf.cli.plugin_report import Begun, Collected, Told, Tried, Went
 from vmf.plugins import Plugins
 from vmf.testing.abilities import lacking, tied
 
@@ -72,10 +72,10 @@ class Teller:
         report = yield
         before = self._tried.get(item.nodeid)
         seconds = report.duration + (before.seconds if before else 0)
-        if before is None or before.outcome is Outcome.PASSED:
+        if before is None or before.outcome is Went.PASSED:
             before = Tried(
                 test=_name(item.nodeid),
-                outcome=Outcome(report.outcome),
+                outcome=Went(report.outcome),
                 seconds=seconds,
                 why=_why(report),
                 abilities=tied(_function(item)),
