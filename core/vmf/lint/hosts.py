@@ -19,7 +19,7 @@ LACKING = Rule(
     id="VMF501",
     title="an ability that no host has",
     why="A job that needs what its host cannot do is not run there, rather than run without it.",
-    mend="Do without the field, or list a host whose plugin has the ability; `vmf plugin ls` shows abilities.",
+    mend="Do without the field, or list a host whose plugin has the ability; `vmf plugin check` tells what one has.",
 )
 UNKNOWN_TYPE = Rule(
     id="VMF502",
