@@ -185,9 +185,21 @@ WRONG = [
     ("VMF251", given(transport=Transport.SSH), [("connection",)]),
     ("VMF251", given(transport=Transport.SSH, address="h", ca=Path("/ca")), [("connection", "ca")]),
     ("VMF251", given(transport=Transport.API, address="h", key=Path("/k")), [("connection", "key")]),
+    ("VMF251", given(transport=Transport.TCP, address="::1", user="u"), [("connection", "user")]),
+    ("VMF251", given(transport=Transport.SSH, address="h", certificate=Path("/c")), [("connection", "certificate")]),
+    ("VMF251", given(transport=Transport.TLS, address="h", key=Path("/k"), ca=Path("/ca")), [("connection", "key")]),
+    (
+        "VMF251",
+        given(transport=Transport.TLS, address="h", certificate=Path("/c")),
+        [("connection", "certificate"), ("connection", "certificate")],
+    ),
+    ("VMF251", given(transport=Transport.SSH, address="h:22"), [("connection", "address")]),
     ("VMF251", given(transport=Transport.TLS, address="h", insecure=True), [("connection", "insecure")]),
     ("VMF252", given(transport=Transport.TCP, address="h"), [("connection", "transport")]),
-    ("VMF252", given(transport=Transport.TCP, address="10.0.0.1"), [("connection", "transport")]),
+    *(
+        ("VMF252", given(transport=Transport.TCP, address=far), [("connection", "transport")])
+        for far in ("10.0.0.1", "127.1", "localhost.example.org", "127.0.0.1.example.org", "::")
+    ),
     (
         "VMF253",
         offered(NetworkType.NAT, NetworkType.DEFAULT, NetworkType.NONE),
@@ -281,10 +293,15 @@ RIGHT = [
     ("VMF219", job(settings={"xen": {}})),
     ("VMF251", host()),
     ("VMF251", host(connection=replace(SSH, port=22, user="u", key=Path("/k")))),
-    ("VMF251", given(transport=Transport.TLS, address="h", key=Path("/k"), ca=Path("/ca"))),
+    ("VMF251", given(transport=Transport.TLS, address="h", ca=Path("/ca"))),
+    ("VMF251", given(transport=Transport.TLS, address="h", key=Path("/k"), certificate=Path("/c"), ca=Path("/ca"))),
+    ("VMF251", given(transport=Transport.SSH, address="fe80::1")),
     ("VMF251", given(transport=Transport.API, address="h", ca=Path("/ca"))),
     ("VMF252", given(transport=Transport.TCP, address="h", insecure=True)),
-    *(("VMF252", given(transport=Transport.TCP, address=near)) for near in ("localhost", "127.0.0.1", "::1")),
+    *(
+        ("VMF252", given(transport=Transport.TCP, address=near))
+        for near in ("localhost", "127.0.0.1", "127.9.9.9", "::1")
+    ),
     ("VMF252", host(connection=SSH)),
     ("VMF253", offered(NetworkType.NAT, NetworkType.BRIDGE, default=NetworkType.NAT, bridge="br0")),
     ("VMF253", host()),

@@ -12,6 +12,8 @@ from vmf.model import File, Image
 Path = tuple[str | int, ...]
 NAMED = {File, Image}
 """What a spec names by a text, wherever it is a part of something else."""
+MADE = {"block_needs"}
+"""What no spec says: reading makes it of other fields."""
 
 
 class Declared(Struct, frozen=True, kw_only=True):
@@ -34,7 +36,7 @@ class Declared(Struct, frozen=True, kw_only=True):
 
 def declared(struct: type[Struct], at: Path = ()) -> Iterator[Declared]:
     """The fields of a struct in their order, each before those below it."""
-    for field in inspect.type_info(struct).fields:
+    for field in (each for each in inspect.type_info(struct).fields if each.name not in MADE):
         wanted, sentence, extra = field.type, "", {}
         while isinstance(wanted, inspect.Metadata):
             sentence = sentence or (wanted.extra_json_schema or {}).get("description", "")

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
 from faults import will_fail
+from vmf.hookspecs import hookimpl
 from vmf.model import Disk, DiskFormat, File, Home, Host, Image, Job, Results
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.run import Advanced, Engine, Hosts, Notice, Remark
@@ -15,6 +19,12 @@ from vmf.testing import fake
 from vmf.testing.world import World
 
 FARM = Host(name="farm", type="fake")
+
+
+def enable(monkeypatch: pytest.MonkeyPatch, *abilities: str) -> None:
+    """Let the fake declare more abilities."""
+    able = replace(fake.hypervisor(), capabilities={**fake.ABILITIES, **dict.fromkeys(abilities, "It can.")})
+    monkeypatch.setattr(fake, "hypervisor", hookimpl(lambda: able))
 
 
 class Farm:

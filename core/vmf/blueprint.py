@@ -6,15 +6,20 @@ the machine that the job becomes on a host without a policy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from msgspec.structs import replace
 
 from vmf.ads import default_network, overlay_share
 from vmf.model import (
     Access,
     Bus,
+    Disk,
     DiskFormat,
+    File,
     Forward,
     Host,
+    Image,
     Job,
     Machine,
     MachineCdrom,
@@ -31,7 +36,6 @@ from vmf.model import (
 KERNEL, INITRD, CDROM, FILES, SEED, RESULTS = "kernel", "initrd", "cdrom", "files", "seed", "results"
 """Names of the files that are put into a machine's folder."""
 
-
 ANSWERING = frozenset({"media-change", "live-results"})
 """What a host must be able to do for a guest to be asked something while its script runs."""
 _ROOMY = frozenset({None, Bus.VIRTIO, Bus.SCSI})
@@ -47,23 +51,23 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
     `token` are hexadecimal digits that no other job has; its MAC address is made of them, if the job names none: the
     same on every host.
     """
-    job, host, image = placement.job, placement.host, placement.job.bundle
-    bus = _bus(job)
+    job, host = placement.job, placement.host
+    image, there, bus = booted(job, host), brought(job, host), _bus(job)
     return Machine(
         name=name,
         memory=job.memory,
         cpus=job.cpus,
         accelerator=placement.facts.accelerator,
-        kernel=KERNEL if image.kernel else None,
-        initrd=INITRD if image.initrd else None,
+        kernel=_found(KERNEL, image.kernel, there) if image.kernel else None,
+        initrd=_found(INITRD, image.initrd, there) if image.initrd else None,
         kernel_parameters=image.kernel_parameters,
         firmware=job.boot.firmware,
         clock=job.clock,
-        disks=tuple(MachineDisk.of(disk, growth=_growth(job, host)) for disk in image.disks),
+        disks=tuple(_disk(number, disk, placement, there) for number, disk in enumerate(image.disks)),
         results=None
         if job.run is None
         else MachineDisk(file=RESULTS, format=DiskFormat.RAW, access=Access.IN_PLACE, bus=bus),
-        cdroms=(*_cdroms(job, bus), *_spare(placement)),
+        cdroms=(*_cdroms(job, bus, there), *_spare(placement)),
         nic=_nic(placement, token),
         shares=tuple(_shares(job, host)),
         agent=job.agent,
@@ -71,7 +75,44 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
         limits=host.limits,
         reboots=_reboots(job),
         portable=job.checkpoint is not None,
+        settings=job.settings.get(host.type, {}),
     )
+
+
+def booted(job: Job, host: Host) -> Image:
+    """All that a job boots from on a host: with that one's kernel and initial RAM disk, if nobody names a kernel."""
+    bundle, default = job.bundle, host.boot
+    if bundle.kernel or job.boot.kernel or default is None or default.kernel is None:
+        return bundle
+    return replace(bundle, kernel=default.kernel, initrd=default.initrd)
+
+
+def brought(job: Job, host: Host) -> Mapping[str, File]:
+    """The files that are put into the machine's folder as they are, each by its name there.
+
+    Disks are used where they lie, if that is on the host. So is whatever a host elsewhere has; on this computer, what
+    is read once is copied.
+    """
+    image = booted(job, host)
+    given = {KERNEL: image.kernel, INITRD: image.initrd, FILES: job.cdrom.iso if job.cdrom else None}
+    if host.elsewhere:
+        given |= {disk_name(number): disk.file for number, disk in enumerate(image.disks)}
+    return {name: file for name, file in given.items() if file and not (host.elsewhere and file.on_host)}
+
+
+def disk_name(number: int) -> str:
+    """What the file of a disk is called that is put into a machine's folder."""
+    return f"image{number}"
+
+
+def _found(name: str, file: File | None, there: Mapping[str, File]) -> str:
+    """What a machine calls a file: by its name in the machine's folder, or by the path of the job's on the host."""
+    return name if file is None or name in there else str(file.path)
+
+
+def _disk(number: int, disk: Disk, placement: Placement, there: Mapping[str, File]) -> MachineDisk:
+    planned, name = MachineDisk.of(disk, growth=_growth(placement.job, placement.host)), disk_name(number)
+    return replace(planned, file=name, part=None) if name in there else planned
 
 
 def _reboots(job: Job) -> bool:
@@ -89,11 +130,12 @@ def _bus(job: Job) -> Bus | None:
     return MachineDisk.of(disks[0]).bus if disks else None
 
 
-def _cdroms(job: Job, bus: Bus | None) -> Iterator[MachineCdrom]:
+def _cdroms(job: Job, bus: Bus | None, there: Mapping[str, File]) -> Iterator[MachineCdrom]:
     if job.run is not None:
         yield MachineCdrom(file=CDROM, bus=bus)
     if job.cdrom is not None:
-        yield MachineCdrom(file=FILES, bus=bus_of(job.cdrom.device, bus), device=job.cdrom.device)
+        file, device = _found(FILES, job.cdrom.iso, there), job.cdrom.device
+        yield MachineCdrom(file=file, bus=bus_of(device, bus), device=device)
     if job.cloud_init is not None:
         yield MachineCdrom(file=SEED, bus=bus)
 
@@ -107,8 +149,8 @@ def _spare(placement: Placement) -> Iterator[MachineCdrom]:
 
 def spare_drive(placement: Placement) -> int | None:
     """The number of the drive that is empty from the beginning, if there is one."""
-    bus = _bus(placement.job)
-    return len(tuple(_cdroms(placement.job, bus))) if tuple(_spare(placement)) else None
+    job = placement.job
+    return len(tuple(_cdroms(job, _bus(job), brought(job, placement.host)))) if tuple(_spare(placement)) else None
 
 
 def _nic(placement: Placement, token: str) -> MachineNic | None:

@@ -295,6 +295,8 @@ def checkpoint(connection: Connection, host: Host, handle: Handle, number: int, 
     told how far the memory is; what it raises breaks the work off, and the guest goes on. Raises `HostFault`, and
     `JobFault` for a machine that cannot be taken as it is; either leaves the guest as it was.
 
+    Where `live-checkpoint` is not declared, the guest may stop meanwhile, and one that stood still run for a moment.
+
     A guest that is SAVED has been taken: nothing is written, whatever the number, and the snapshot is all that it has
     left. It stays so until the guest is resumed or forced off, `fold` or not.
     """
@@ -305,7 +307,8 @@ def checkpoint(connection: Connection, host: Host, handle: Handle, number: int, 
 def fold(connection: Connection, host: Host, handle: Handle) -> MachineState:
     """Let go of whatever snapshots have left, whole or half made: what their layers hold is kept, in one again.
 
-    Also of a machine that has ended. Nothing to fold is success; what cannot be folded now stays for the next time.
+    Also of a machine that has ended. Nothing to fold is success; what cannot be folded now stays for the next time: all
+    of a guest that runs, where its hypervisor cannot merge that.
     """
     raise NotImplementedError
 

@@ -183,11 +183,11 @@ def test_tests_of_something_else_prove_nothing(shell: Shell) -> None:
     ("words", "said"),
     [
         (("nothing",), "no plugin that is installed drives hosts of type 'nothing'"),
-        (("xen",), "no plugin that is installed drives hosts of type 'xen'"),
+        (("vmware",), "no plugin that is installed drives hosts of type 'vmware'"),
         (("fake", "--tests", "nowhere"), "nowhere: there is no such file or folder"),
         (("fake",), "`vmf image build tiny` builds it"),
         (("kvm", "--hosts", "hosts.yaml"), "--hosts has 0 hosts of type kvm"),
-        (("kvm", "--hosts", "far.yaml"), "needs the ability transport-ssh, which the plugin kvm does not have"),
+        (("kvm", "--hosts", "far.yaml"), "needs the ability transport-api, which the plugin kvm does not have"),
     ],
 )
 def test_what_cannot_be_tried_is_refused(shell: Shell, words: tuple[str, ...], said: str) -> None:
@@ -197,7 +197,7 @@ def test_what_cannot_be_tried_is_refused(shell: Shell, words: tuple[str, ...], s
     )
     (shell.folder / "far.yaml").write_text(
         "apiVersion: vmf/v1\nkind: Host\nmetadata: {name: far}\n"
-        "spec: {type: kvm, connection: {transport: ssh, address: far.invalid}}\n"
+        "spec: {type: kvm, connection: {transport: api, address: far.invalid}}\n"
     )
     done = check(shell, *words)
     assert (done.returncode, done.stdout) == (78, "")

@@ -30,7 +30,7 @@ def test_it_is_the_one_of_jobs_where_nothing_is_said(printed):
 
 def test_the_words_of_the_plugins_at_hand_are_in_it_each_in_its_place(printed):
     job, host = (printed(kind)["properties"]["spec"]["properties"] for kind in ("Job", "Host"))
-    assert "hardware" in job["xen"]["properties"]
+    assert "mode" in job["xen"]["properties"]
     assert "loader" in host["xen"]["properties"]
     assert host["type"]["enum"] == ["kvm", "vmware", "xen"]
 

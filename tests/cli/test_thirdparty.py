@@ -32,9 +32,9 @@ def test_all_are_listed_the_broken_one_with_its_error(shell: Shell) -> None:
 
 def test_a_hypervisor_of_words_only_is_listed_as_one(shell: Shell) -> None:
     lines = shell.vmf("plugin", "ls").stdout.splitlines()
-    assert f"xen {__version__}: the words of a hypervisor's specs; it drives no host yet" in lines
+    assert f"vmware {__version__}: the words of a hypervisor's specs; it drives no host yet" in lines
     told = {each["name"]: each["drives"] for each in json.loads(shell.vmf("plugin", "ls", "--format", "json").stdout)}
-    assert (told["fake"], told["kvm"], told["xen"], told["vmware"], told["timer"]) == (True, True, False, False, False)
+    assert (told["fake"], told["kvm"], told["xen"], told["vmware"], told["timer"]) == (True, True, True, False, False)
 
 
 def test_its_rule_is_a_rule_of_lint_and_one_that_fails_harms_none(shell: Shell) -> None:

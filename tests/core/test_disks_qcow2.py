@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import subprocess
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from qemu import qemu_img, qemu_io
 from vmf.disks import qcow2
 from vmf.disks.reading import Unfit
+from vmf.model import DiskFormat
 from vmf.testing import samples
 
 LIMIT = 2**30
@@ -127,3 +130,81 @@ def test_a_name_is_not_written_over_what_is_behind_the_old_one():
 def test_what_lies_on_nothing_is_given_no_name():
     with pytest.raises(Unfit, match="stands alone"):
         named(samples.qcow2(b"content"), "disk0.0")
+
+
+def backing(path):
+    """What QEMU says that an overlay lies on: name and format."""
+    told = json.loads(qemu_img("info", "--output=json", path))
+    return told["backing-filename"], told["backing-filename-format"]
+
+
+@pytest.mark.parametrize("layout", DiskFormat)
+def test_an_overlay_that_holds_nothing_is_one_to_qemu_too(base, layout):
+    below, path = base.with_name("image0"), base.with_name("new")
+    qemu_img("convert", "-O", layout, base, below)
+    path.write_bytes(qcow2.empty(base.stat().st_size, "image0", layout))
+    with path.open("rb") as file:
+        assert qcow2.check_overlay(file).size == base.stat().st_size
+    assert backing(path) == ("image0", layout)
+    assert "No errors" in qemu_img("check", path)
+    assert not any(each["depth"] == 0 for each in json.loads(qemu_img("map", "--output=json", path)))
+    qemu_io(path, "read -P 0x62 0 1", "write -P 7 3M 5M", f"write -P 8 {base.stat().st_size - 512} 512")
+    assert "No errors" in qemu_img("check", path)
+    qemu_io(path, "read -P 7 3M 5M", "read -P 0x62 8M 1")
+
+
+@pytest.mark.parametrize("size", [512, 2**29, 2**29 + 512, 2**40, 2**51])
+def test_an_overlay_that_holds_nothing_is_as_short_as_qemu_makes_it(tmp_path, size):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.write_bytes(qcow2.empty(size, "below", DiskFormat.RAW))
+    qemu_img("create", "-q", "-u", "-f", "qcow2", "-F", "raw", "-b", "below", theirs, size)
+    assert ours.stat().st_size == theirs.stat().st_size
+    (tmp_path / "below").touch()
+    os.truncate(tmp_path / "below", 2**40)
+    assert "No errors" in qemu_img("check", ours)
+
+
+@pytest.mark.parametrize(
+    ("size", "name"), [(0, "b"), (-1, "b"), (2**52, "b"), (2**90, "b"), (512, ""), (512, "é" * 512)]
+)
+def test_an_overlay_that_cannot_be_is_not_made(size, name):
+    with pytest.raises(Unfit):
+        qcow2.empty(size, name, DiskFormat.RAW)
+
+
+@pytest.mark.parametrize("options", ["compat=0.10", "compat=1.1", "lazy_refcounts=on,cluster_size=512"])
+def test_an_overlay_is_laid_over_another_file_by_its_first_cluster(base, options):
+    elsewhere, path = base.with_name("x" * 80), base.with_name("overlay")
+    qemu_img("convert", "-O", "vmdk", base, elsewhere)
+    qemu_img("create", "-q", "-f", "qcow2", "-o", options, "-F", "raw", "-b", base, path)
+    qemu_io(path, "write -P 7 3M 5M")
+    with path.open("r+b") as file:
+        first = file.read(65536 if "512" not in options else 512)
+        new = qcow2.relaid(first, elsewhere.name, DiskFormat.VMDK)
+        file.seek(0)
+        file.write(new)
+    assert len(new) == len(first)
+    assert backing(path) == (elsewhere.name, "vmdk")
+    assert "No errors" in qemu_img("check", path)
+    qemu_io(path, "read -P 7 3M 5M", "read -P 0x62 8M 1")
+    assert qcow2.relaid(new, elsewhere.name, DiskFormat.VMDK) == new
+
+
+def test_what_an_overlay_says_beside_the_file_beneath_stays(changed):
+    first = changed.read_bytes()[:65536]
+    at = first.index(b"dirty bit")  # the names of features, an extension of the header
+    new = qcow2.relaid(first, "b", DiskFormat.QCOW2)
+    assert first[at : at + 9] in new
+    assert (new[:8], new[20:72]) == (first[:8], first[20:72])
+    assert str(changed.with_name("base.raw")).encode() not in new
+
+
+def test_only_overlays_with_room_are_laid_over_another_file(changed):
+    first = changed.read_bytes()[:65536]
+    for part, name in ((first[:65535], "b"), (first, "b" * 1024), (samples.qcow2(b"content"), "b"), (b"disk", "b")):
+        with pytest.raises(Unfit):
+            qcow2.relaid(part, name, DiskFormat.RAW)
+    external = bytearray(first)
+    external[79] = 4  # its data is in another file
+    with pytest.raises(Unfit, match="in another file"):
+        qcow2.relaid(bytes(external), "b", DiskFormat.RAW)

@@ -13,7 +13,7 @@ import pytest
 from vmf.disks import images
 from vmf.errors import HoldCode, JobFault
 from vmf.files import access
-from vmf.model import Disk, DiskFormat, File, Host, ImageRoot
+from vmf.model import Connection, Disk, DiskFormat, File, Host, ImageRoot, Transport
 
 NOBODY = 65534
 
@@ -197,3 +197,13 @@ def test_a_file_outside_what_the_host_grants_is_refused_with_where_it_lies(srv):
     assert caught.value.hint == f"put the file there: {srv}/images"
     with pytest.raises(JobFault, match="ask the host's owner"):
         images.check_roots(files[:1], Host(name="h", type="fake", images=()))
+
+
+def test_on_a_host_elsewhere_neither_links_of_this_computer_count_nor_its_files(srv):
+    (srv / "images/a.raw").symlink_to(srv / "images2/a.raw")
+    far = Connection(transport=Transport.SSH, address="a")
+    host = Host(name="h", type="fake", images=(ImageRoot(path=srv / "images"),), connection=far)
+    images.check_roots([File(path=srv / "images2/a.raw"), File(path=srv / "images/a.raw", on_host=True)], host)
+    for path in (srv / "images2/a.raw", srv / "images/../images2/a.raw"):
+        with pytest.raises(JobFault, match=f"{srv}/images2/a.raw, outside"):
+            images.check_roots([File(path=path, on_host=True)], host)

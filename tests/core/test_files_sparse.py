@@ -165,3 +165,16 @@ def test_a_copy_can_be_broken_off(holed, tmp_path):
     for number, source in enumerate((path.open("rb"), io.BytesIO(b"1"))):
         with source, pytest.raises(ZeroDivisionError):
             copied(source, tmp_path / str(number), lambda _done, _size: 1 / 0)
+
+
+def test_what_is_punched_takes_no_room_and_moves_nothing(tmp_path):
+    path = tmp_path / "console.log"
+    path.write_bytes(b"x" * 8 * GRAIN)
+    before = taken(path)
+    with path.open("ab", buffering=0) as file:
+        sparse.punch(file.fileno(), GRAIN, 7 * GRAIN)
+        sparse.punch(file.fileno(), 7 * GRAIN, 6 * GRAIN)
+        sparse.punch(file.fileno(), 7 * GRAIN, 7 * GRAIN)
+        file.write(b"end")
+    assert path.read_bytes() == b"x" * GRAIN + bytes(6 * GRAIN) + b"x" * GRAIN + b"end"
+    assert taken(path) <= before - 5 * GRAIN

@@ -9,9 +9,11 @@ from vmf import match as matching
 from vmf import plan as planning
 from vmf.classad import World
 from vmf.model import (
+    Access,
     Cdrom,
     Claim,
     CloudInit,
+    Connection,
     Disk,
     DiskFormat,
     Facts,
@@ -29,6 +31,7 @@ from vmf.model import (
     Platform,
     Results,
     Share,
+    Transport,
 )
 from vmf.plan import Unplaced
 
@@ -244,6 +247,15 @@ def test_an_ability_that_only_this_host_lacks_is_told_with_what_its_probe_found(
     assert rejected.reason.endswith("; network-nat: the daemon is private")
 
 
+def test_what_a_block_needs_is_asked_of_hosts_of_its_type_alone():
+    wishing = replace(JOB, block_needs={"xen": {"mode-hvm": ("mode",)}})
+    plain, able = offer("x", type="xen"), replace(offer("y", type="xen"), capabilities=("mode-hvm",))
+    found = match(wishing, [offer(), plain, able])
+    assert {each.offer.host.name for each in found.fitting} == {"h", "y"}
+    ((rejected,), why) = found.rejected, "spec.xen.mode needs the ability mode-hvm, which the host does not have"
+    assert (rejected.host, rejected.reason) == ("x", why)
+
+
 def test_who_may_use_no_network_of_a_host_is_told_so():
     """Of those that the host does not offer to anybody, nothing is told."""
     missing = {"network-user": "it is not for user root", "network-nat": "the daemon is private", "vnc": "no"}
@@ -278,3 +290,57 @@ def test_a_checkpoint_is_gone_on_from_where_its_memory_means_something(facts, ob
     matches = match(JOB, [there], KEPT)
     assert [each.reason for each in matches.rejected] == ([objection] if objection else [])
     assert not match(JOB, [there]).rejected
+
+
+ON_XEN = {"accelerator": "xen", "version": "7.2.0", "vendor": "GenuineIntel"}
+
+
+def of_both_types():
+    facts = {"kvm": FITTING, "xen": ON_XEN}
+    return [replace(offer(name, type=name), facts=replace(FACTS, **found)) for name, found in facts.items()]
+
+
+@pytest.mark.parametrize("types", [(), ("kvm", "xen")])
+@pytest.mark.parametrize(("kept", "other"), [("xen", "kvm"), ("kvm", "xen")])
+def test_a_job_that_was_kept_on_one_type_goes_on_upon_no_other(kept, other, types):
+    platform = replace(KEPT, type=kept, accelerator=kept)
+    found = match(replace(JOB, types=types), of_both_types(), platform)
+    assert [each.offer.host.name for each in found.fitting] == [kept]
+    told = [(each.host, each.reason) for each in found.rejected]
+    assert told == [(other, f"its checkpoint goes on with type {kept} only, host is {other}")]
+
+
+@pytest.mark.parametrize("best", ["kvm", "xen"])
+def test_a_job_without_a_type_runs_where_it_ranks_best(best):
+    job = replace(JOB, rank=f'VM_Type == "{best}" ? 1 : 0')
+    assert match(job, of_both_types()).fitting[0].offer.host.name == best
+    (placement,) = plan([job], of_both_types())
+    assert placement.host.name == best
+
+
+FAR = Connection(transport=Transport.SSH, address="a")
+
+
+def test_on_a_host_elsewhere_only_its_own_files_have_to_lie_in_its_folders():
+    far = offer(images=(ROOT,), connection=FAR)
+    travels = replace(ELSEWHERE, disks=(*ELSEWHERE.disks, there("/srv/images/a.raw")))
+    assert match(travels, [far]).fitting
+    (rejected,) = match(replace(travels, disks=(*travels.disks, there("/srv/b.raw"))), [far]).rejected
+    assert rejected.reason == "the host's own rule: its machines' files lie in /srv/images; the job has /srv/b.raw"
+
+
+@pytest.mark.parametrize("on_host", [True, False])
+@pytest.mark.parametrize("access", Access)
+def test_a_disk_of_this_computer_is_written_in_place_on_this_computer_alone(access, on_host):
+    disk = Disk(file=File(path=Path("/d.raw"), on_host=on_host), format=DiskFormat.RAW, access=access)
+    able = ("disk-read", "disk-in-place")
+    far, near = (replace(offer(connection=each), capabilities=able) for each in (FAR, Connection()))
+    job = replace(JOB, disks=(disk,))
+    assert match(job, [near]).fitting
+    found = match(job, [far])
+    if on_host or access is not Access.IN_PLACE:
+        assert found.fitting
+    else:
+        (rejected,) = found.rejected
+        assert (rejected.clause, rejected.passing) == ("disk in place", False)
+        assert rejected.reason.startswith("the job writes to a disk of this computer in place, and the host is another")

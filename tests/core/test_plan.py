@@ -12,6 +12,7 @@ from vmf.model import (
     Cdrom,
     Clock,
     CloudInit,
+    Connection,
     Disk,
     DiskFormat,
     Facts,
@@ -20,6 +21,7 @@ from vmf.model import (
     Folder,
     Forward,
     Host,
+    HostBoot,
     Image,
     Job,
     Limits,
@@ -35,7 +37,9 @@ from vmf.model import (
     Reboot,
     Results,
     Share,
+    Slice,
     Ssh,
+    Transport,
 )
 from vmf.plan import blueprint, explain, spare_drive
 
@@ -107,7 +111,7 @@ def test_where_nothing_is_told_to_a_kernel_there_is_no_line():
 
 
 def test_blocks_of_other_hypervisors_are_named():
-    told = lines(replace(PLACE, job=replace(JOB, settings={"xen": {"hardware": True}, "kvm": {}})))
+    told = lines(replace(PLACE, job=replace(JOB, settings={"xen": {"mode": "hvm"}, "kvm": {}})))
     assert told["block xen"][0] == "does not count on a host of type kvm"
     assert "block kvm" not in told
 
@@ -262,3 +266,81 @@ def test_forwards_are_told_and_that_user_networks_lead_nowhere_else():
     ]
     assert how.endswith("tcp 8080 of the host leads to 80, udp a free port of the host leads to 53")
     assert why.endswith("it reaches nothing outside the machine")
+
+
+ELSEWHERE = Connection(transport=Transport.SSH, address="a")
+
+
+def on_host(name: str) -> File:
+    return File(path=Path("/there", name), on_host=True)
+
+
+def test_on_a_host_elsewhere_files_of_this_computer_are_in_the_machines_folder_and_the_hosts_own_where_they_are():
+    stretch = replace(IMAGE.disks[0], file=File(path=Path("/i/b.ova"), part=Slice(offset=512, size=512)))
+    there = replace(IMAGE.disks[0], file=on_host("c.raw"))
+    image = replace(IMAGE, kernel=on_host("vmlinuz"), disks=(*IMAGE.disks, stretch, there))
+    cdrom = Cdrom(iso=on_host("some.iso"))
+    machine = made(replace(HOST, connection=ELSEWHERE), image=image, cdrom=cdrom)
+    assert (machine.kernel, machine.initrd) == ("/there/vmlinuz", "initrd")
+    assert [(disk.file, disk.part) for disk in machine.disks] == [
+        ("image0", None),
+        ("image1", None),
+        ("/there/c.raw", None),
+    ]
+    assert [drive.file for drive in machine.cdroms] == ["cdrom", "/there/some.iso"]
+    here = made(image=image, cdrom=cdrom)
+    assert (here.kernel, here.initrd) == ("kernel", "initrd")
+    assert [disk.file for disk in here.disks] == ["/i/a.raw", "/i/b.ova", "/there/c.raw"]
+    assert here.disks[1].part == stretch.file.part
+    assert [drive.file for drive in here.cdroms] == ["cdrom", "files"]
+
+
+def test_a_disk_that_travels_is_said_to():
+    job = replace(JOB, disks=(replace(IMAGE.disks[0], file=on_host("c.raw")),))
+    told = lines(replace(PLACE, job=job, host=replace(HOST, connection=ELSEWHERE)))
+    assert told["disk 0"][1] == "originals stay as they are; it is brought to the host"
+    assert told["disk 1"][1] == "originals stay as they are"
+    assert lines(replace(PLACE, job=job))["disk 0"][1] == "originals stay as they are"
+
+
+DEFAULT = HostBoot(kernel=on_host("vmlinuz"), initrd=File(path=Path("/etc/initrd")))
+
+
+@pytest.mark.parametrize("elsewhere", [Connection(), ELSEWHERE])
+def test_a_job_that_names_no_kernel_boots_the_hosts(elsewhere):
+    host = replace(HOST, boot=DEFAULT, connection=elsewhere)
+    job = replace(
+        JOB, image=replace(IMAGE, kernel=None, initrd=None, kernel_parameters=""), boot=Boot(root="/dev/xvda")
+    )
+    place = replace(PLACE, job=job, host=host)
+    machine = blueprint(place, "m")
+    assert (machine.kernel, machine.initrd) == ("/there/vmlinuz" if host.elsewhere else "kernel", "initrd")
+    assert machine.kernel_parameters == "root=/dev/xvda"
+    told = lines(place)
+    assert told["boot"] == ("kernel /there/vmlinuz of the host", "the host's kernel, for jobs that name none")
+    assert told["command line"] == ("root=/dev/xvda", "the words of the job")
+
+
+@pytest.mark.parametrize("boot", [HostBoot(), HostBoot(initrd=DEFAULT.initrd), None])
+def test_a_host_without_a_kernel_boots_the_disks_own(boot):
+    job = replace(JOB, image=replace(IMAGE, kernel=None, initrd=None))
+    assert lines(replace(PLACE, job=job, host=replace(HOST, boot=boot)))["boot"] == ("the first disk", "image i")
+
+
+def test_a_job_that_names_a_kernel_boots_that():
+    host = replace(HOST, boot=DEFAULT)
+    for job, kernel in (
+        (JOB, ("kernel /i/vmlinuz", "image i")),
+        (replace(JOB, image=None, boot=Boot(kernel=File(path=Path("/k")))), ("kernel /k", "the job says so")),
+        (replace(JOB, boot=Boot(kernel="included")), ("the first disk", "image i")),
+    ):
+        place = replace(PLACE, job=job, host=host)
+        assert lines(place)["boot"] == kernel
+        assert (blueprint(place, "m").kernel is None) == (kernel[0] == "the first disk")
+
+
+def test_a_machine_has_the_jobs_block_for_its_hypervisor():
+    job = replace(JOB, settings={"xen": {"mode": "hvm"}, "kvm": {"wordy": True, "n": 2}})
+    assert blueprint(replace(PLACE, job=job), "m").settings == {"wordy": True, "n": 2}
+    assert lines(replace(PLACE, job=job))["block kvm"] == ("wordy: true, n: 2", "the job says so")
+    assert blueprint(PLACE, "m").settings == {}

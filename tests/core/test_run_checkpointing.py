@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from farm import FARM
+from vmf.hookspecs import hookimpl
 from vmf.model import Checkpoint, Suspend, Why
-from vmf.run import Advanced, engine
+from vmf.run import Advanced, checkpointing, engine
 from vmf.state import (
     CheckpointAsked,
     Checkpointed,
@@ -28,6 +30,7 @@ from vmf.state import (
 )
 from vmf.store import own
 from vmf.testing import samples
+from vmf.testing.guest import chain
 
 ASKED = CheckpointAsked(why=Why.OWNER)
 SITES = (FARM, replace(FARM, name="barn"))
@@ -121,6 +124,88 @@ def test_what_has_changed_since_lies_on_what_was_kept_before(make):
     when(farm, Checkpointed, look, times=2)
     farm.carry(kept(farm, "hang", keep=2))
     assert seen == {"1/disk0.0": samples.BACKING, "2/disk0.0": samples.BACKING, "2/disk0.1": b"disk0.0"}
+
+
+class Writer:
+    """Writes to the first disk before each snapshot, as the guest would: less each time, so that all of it shows."""
+
+    @hookimpl(wrapper=True)
+    def checkpoint(self, connection, handle, number):
+        top = chain(connection.machine(handle.machine) / "files", 0)[-1]
+        top.write_bytes(bytes([64 + number]) * (9 - number))
+        return (yield)
+
+
+def layers(farm, number):
+    """The files that hold what the guest has changed of its first disk, the lowest first."""
+    return sorted((farm.store.home.checkpoints(1) / str(number)).glob("disk0.*"))
+
+
+def held_in(files):
+    """What they hold together."""
+    whole = b""
+    for file in files:
+        layer = samples.overlaid(file.read_bytes())
+        whole = layer + whole[len(layer) :]
+    return whole
+
+
+def test_what_was_not_folded_is_kept_once_and_whole(make, monkeypatch):
+    """Also when copying all of it again would make no fewer files of it."""
+    monkeypatch.setattr(checkpointing, "LAYERS_MOST", 2)
+    farm = make(Writer())
+    seen = []
+
+    def look():
+        found = layers(farm, len(seen) + 1)
+        seen.append(([each.stat().st_ino for each in found], held_in(found)))
+        farm.engine.ask(1, ASKED) if len(seen) < 4 else farm.engine.stop(force=True)
+
+    farm.fault("fold", "host", "not while it runs", times=4)
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, Checkpointed, look, times=4)
+    farm.carry(kept(farm, "hang", keep=4))
+    assert [held for _, held in seen] == [b"A" * 8, b"B" * 7 + b"A", b"C" * 6 + b"BA", b"D" * 5 + b"CBA"]
+    for (before, _), (after, _) in pairwise(seen):
+        assert after[:-1] == before
+
+
+def test_layers_that_are_folded_on_their_host_are_copied_again_as_one_in_the_end(make, monkeypatch):
+    monkeypatch.setattr(checkpointing, "LAYERS_MOST", 2)
+    farm = make(Writer())
+    seen = []
+
+    def look():
+        seen.append((len(layers(farm, len(seen) + 1)), held_in(layers(farm, len(seen) + 1))))
+        farm.engine.ask(1, ASKED) if len(seen) < 3 else farm.engine.stop(force=True)
+
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, Checkpointed, look, times=3)
+    farm.carry(kept(farm, "hang", keep=3))
+    assert seen == [(1, b"A" * 8), (2, b"B" * 7 + b"A"), (2, b"C" * 6 + b"BA")]
+
+
+def test_what_was_taken_and_never_kept_is_in_the_next_one(make):
+    """An engine was gone in between."""
+
+    class Leaver:
+        @hookimpl(wrapper=True)
+        def checkpoint(self, number):
+            snapshot = yield
+            if number == 2:
+                farm.engine.leave()
+            return snapshot
+
+    farm = make(Writer(), Leaver())
+    when(farm, Created, lambda: farm.engine.ask(1, ASKED))
+    when(farm, Checkpointed, lambda: farm.engine.ask(1, ASKED))
+    (record,) = farm.carry(kept(farm, "hang", keep=3))
+    assert (record.state, numbers(farm)) == (State.CHECKPOINTING, ["1"])
+    again = make(Writer())
+    seen = []
+    when(again, Checkpointed, lambda: (seen.append(held_in(layers(again, 3))), again.engine.stop(force=True)))
+    again.engine.carry([(record, own(again.store.home, 1))])
+    assert seen == [b"C" * 6 + b"BA"]
 
 
 def test_it_is_kept_as_often_as_the_job_says(make):

@@ -14,7 +14,7 @@ import pytest
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from farm import FARM
+from farm import FARM, enable
 from vmf.ads import host_ad
 from vmf.classad import World as Classad
 from vmf.errors import HostFault, SetupError
@@ -241,12 +241,6 @@ def test_a_host_is_for_those_it_names(make):
     assert offer.host.name == "farm"
     (nobodys,) = farm.hosts.offers((replace(FARM, users=()),))
     assert nobodys.clause == "users"
-
-
-def enable(monkeypatch, *abilities):
-    """Let the fake declare more abilities."""
-    able = replace(fake.hypervisor(), capabilities={**fake.ABILITIES, **dict.fromkeys(abilities, "It can.")})
-    monkeypatch.setattr(fake, "hypervisor", hookimpl(lambda: able))
 
 
 def test_of_what_a_host_has_for_some_each_gets_his_own(make, monkeypatch):

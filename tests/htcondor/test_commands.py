@@ -105,7 +105,7 @@ def test_a_disk_that_travels_is_used_through_a_snapshot(desk: Desk) -> None:
     ("command", "wanted"),
     [
         ("xen_kernel = included", "kernel: included"),
-        ("xen_kernel = vmx", "hardware: true"),
+        ("xen_kernel = vmx", "mode: hvm"),
         ("xen_kernel = /k\nxen_root = /dev/xvda1", "kernel: {on_host: /k}"),
         ("xen_kernel = k\nxen_root = r\nxen_transfer_files = k", "kernel: k"),
         ("xen_kernel = /k\nxen_root = r\nxen_initrd = /i", "initrd: {on_host: /i}"),

@@ -49,7 +49,7 @@ COMPLAINTS = (
         names=("ERR_JOBCLASSAD_MISMATCHED_HARDWARE_VT",),
         held=True,
         rules=("XEN203",),
-        sentence="`hardware: true` is a field of its own, and no name of a kernel.",
+        sentence="`mode: hvm` is a field of its own, and no name of a kernel.",
     ),
     Complaint(
         names=(

@@ -64,7 +64,9 @@ def test_hosts_of_the_command_line_are_judged_as_well(places):
     assert places(job(), hosts=(host("cpus: 0"),)) == [("host-0.yaml", 6, 9, "VMF114")]
 
 
-@pytest.mark.parametrize(("field", "transport", "column"), [("key", "ssh", 51), ("ca", "api", 50)])
+@pytest.mark.parametrize(
+    ("field", "transport", "column"), [("key", "ssh", 51), ("certificate", "tls", 59), ("ca", "api", 50)]
+)
 def test_a_file_that_a_connection_needs_is_looked_for_beside_the_spec(places, folder, field, transport, column):
     there = host(f"connection: {{transport: {transport}, address: far, {field}: secret}}")
     rules = [each for each in places(there) if each[-1] == "VMF401"]

@@ -203,6 +203,12 @@ def test_no_advice_leaves_out_what_is_needed():
     assert changes == ("drop `TARGET.X == 1`", "drop `TARGET.Y == 1`")
 
 
+def test_what_the_block_of_a_type_asks_can_be_done_without_on_hosts_of_that_type():
+    needs = {"xen": {"mode-hvm": ("mode",)}}
+    assert advised([offer(type="xen")], block_needs=needs) == [(("do without spec.xen.mode",), ("h",))]
+    assert "spec.xen.mode" not in " ".join(analysed([offer(memory=GIB // 2)], block_needs=needs).unknown)
+
+
 def test_no_value_is_advised_that_the_language_cannot_write():
     assert advised([rack("a", str(2**63 - 1))], requirements="Rack < 5") == [(("drop `Rack < 5`",), ("a",))]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from vmf.ads.clauses import Clause, clauses, requirements
 from vmf.ads.growth import least_growth, overlay_share
-from vmf.ads.needs import At, Need, abilities, camel, has, needs, without
+from vmf.ads.needs import At, Need, abilities, block_needs, camel, has, needs, without
 from vmf.ads.tables import ENDED, HOST, JOB, KEPT, capacity, default_network, networks, tree
 from vmf.classad import Ad, Node
 from vmf.model import Host, Job, Offer, Platform, Verdict
@@ -16,6 +16,7 @@ __all__ = [
     "Clause",
     "Need",
     "abilities",
+    "block_needs",
     "capacity",
     "clauses",
     "default_network",

@@ -11,8 +11,9 @@ from functools import reduce
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from vmf.ads.needs import Need, has, needs
+from vmf.ads.needs import Need, block_needs, has, needs
 from vmf.ads.tables import tree
 from vmf.classad import Ad, Node, references
 from vmf.classad.tree import Binary, Parentheses
@@ -60,6 +61,7 @@ IMPLIED: Final = (
     ),
     _Implied(name="cpus", about=("Cpus", "TotalCpus"), of="RequestCpus", expression="TARGET.Cpus >= MY.RequestCpus"),
     _Implied(name="disk", about=("Disk",), of="RequestDisk", expression="TARGET.Disk >= MY.RequestDisk"),
+    _Implied(name="disk in place", about=(), of="JobVMLocalDisks", expression="TARGET.VM_Local =?= true"),
     _Implied(name="network", about=(), of="JobVMNetworking", expression="TARGET.VM_Networking =?= true"),
     _Implied(
         name="network type",
@@ -119,7 +121,7 @@ def clauses(job: Job, ad: Ad) -> tuple[Clause, ...]:
     own = None if job.requirements is None else tree(job.requirements)
     spoken = frozenset[str]() if own is None else references(own).theirs
     words = (Clause(name=WORDS, expression=each, implied=False) for each in parts(own))
-    return (*_implied(ad, spoken), *map(_needed, needs(job)), *words)
+    return (*_implied(ad, spoken), *map(_needed, needs(job)), *_of_blocks(job), *words)
 
 
 def requirements(job: Job, ad: Ad) -> Node:
@@ -139,6 +141,14 @@ def _implied(ad: Ad, spoken: frozenset[str]) -> Iterator[Clause]:
 def _needed(need: Need) -> Clause:
     """What a field of the job asks, whatever its owner's words are: a host that cannot do it would ignore it."""
     return Clause(name=need.ability, expression=tree(f"TARGET.{has(need.ability)} =?= true"), need=need)
+
+
+def _of_blocks(job: Job) -> Iterator[Clause]:
+    """What the blocks of hypervisor types ask, each of the hosts of its type alone."""
+    for type_ in sorted(job.block_needs):
+        other = Binary(operator="=!=", left=tree("TARGET.VM_Type"), right=type_)
+        for asked in map(_needed, block_needs(job, type_)):
+            yield replace(asked, expression=Binary(operator="||", left=other, right=asked.expression))
 
 
 def parts(node: Node | None) -> Iterator[Node]:

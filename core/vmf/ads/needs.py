@@ -9,6 +9,8 @@ from typing import Any, TypeAlias, TypeVar
 from msgspec import NODEFAULT, Struct, inspect
 from msgspec.structs import replace
 
+from vmf.model import Job
+
 At: TypeAlias = tuple[str | int, ...]
 S = TypeVar("S", bound=Struct)
 
@@ -62,6 +64,12 @@ def needs(value: Struct, *, at: At = ()) -> tuple[Need, ...]:
     for need in _walk(value, at):
         found.setdefault(need.ability, need)
     return tuple(found.values())
+
+
+def block_needs(job: Job, type_: str) -> tuple[Need, ...]:
+    """What a job's block of a hypervisor type needs of a host of that type; others do not read it."""
+    asked = job.block_needs.get(type_, {})
+    return tuple(Need(ability=ability, at=(type_, *keys)) for ability, keys in asked.items())
 
 
 def abilities(struct: type[Struct]) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from vmf import classad
 from vmf.ads.growth import least_growth
 from vmf.classad import Node
 from vmf.classad.tree import Binary, Parentheses
-from vmf.model import Claim, Host, Job, NetworkType, Offer, Platform, Verdict
+from vmf.model import Access, Claim, File, Host, Job, NetworkType, Offer, Platform, Verdict
 
 T = TypeVar("T")
 MANY: Final = 10_000
@@ -26,7 +26,10 @@ MANY: Final = 10_000
 MIB: Final = 2**20
 KIB: Final = 2**10
 
-OWN_IMAGES: Final = 'stringList_regexpMember(MY.VM_Foreign_Files, TARGET.JobVMFiles, "\\n") =!= true'
+OWN_IMAGES: Final = (
+    "stringList_regexpMember(MY.VM_Foreign_Files, MY.VM_Local ? TARGET.JobVMFiles : TARGET.JobVMHostFiles, "
+    '"\\n") =!= true'
+)
 """What a host asks that lets machines use files of some folders only."""
 OWN_GROWTH: Final = "TARGET.JobVMDiskGrowth <= MY.VM_Disk_Growth"
 """What a host asks that lets machines write so much only."""
@@ -99,8 +102,13 @@ def _foreign_files(offer: Offer) -> Node | None:
     return f"^(?!({roots})/)" if offer.host.images else "^"
 
 
-def _image_files(job: Job) -> Node | None:
-    return "\n".join(os.path.normpath(file.path) for file in job.vetted_files) or None
+def _listed(files: Iterable[File]) -> Node | None:
+    return "\n".join(os.path.normpath(file.path) for file in files) or None
+
+
+def _writes_here(job: Job) -> Node | None:
+    mine = (disk for disk in job.bundle.disks if not disk.file.on_host)
+    return True if any(disk.access is Access.IN_PLACE for disk in mine) else None
 
 
 def _start(offer: Offer) -> Node | None:
@@ -160,7 +168,17 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
         name="JobVMFiles",
         meaning="The files of its disks, kernel, initial RAM disk and ISO, and all others that are on the host: a "
         "string list with a line for each, in which no path has a `..`.",
-        value=_image_files,
+        value=lambda job: _listed(job.vetted_files),
+    ),
+    Attribute(
+        name="JobVMHostFiles",
+        meaning="Those of them that are on the host, if there are any: they need not travel to it.",
+        value=lambda job: _listed(file for file in job.vetted_files if file.on_host),
+    ),
+    Attribute(
+        name="JobVMLocalDisks",
+        meaning="`true`, if the guest writes to a disk of this computer in place.",
+        value=_writes_here,
     ),
     Attribute(
         name="JobVMNetworking",
@@ -262,6 +280,7 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
         meaning="When it failed at the first of them, in seconds since 1970.",
         value=lambda offer: min((int(each.at) for each in offer.setbacks.values()), default=None),
     ),
+    Attribute(name="VM_Local", meaning="Whether it is this computer.", value=lambda offer: not offer.host.elsewhere),
     Attribute(name="VM_Type", meaning="The hypervisor's type.", value=lambda offer: offer.host.type),
     Attribute(name="VM_Memory", meaning="Free memory in MiB.", value=lambda offer: _free(offer, "memory") // MIB),
     Attribute(name="VM_Cpus", meaning="Processors that are free.", value=lambda offer: _free(offer, "cpus")),
@@ -313,7 +332,8 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
     ),
     Attribute(
         name="VM_Image_Folders",
-        meaning="The folders in which `JobVMFiles` have to lie, a string list, if the host's spec says so.",
+        meaning="The folders in which `JobVMFiles` have to lie, a string list, if the host's spec says so; if it is "
+        "another computer, `JobVMHostFiles`: the others travel there.",
         value=_image_folders,
     ),
     Attribute(

@@ -153,17 +153,17 @@ def opened(file: File, what: str, here: Read = open_file, on_host: Read | None =
 def check_roots(files: Iterable[File], host: Host) -> None:
     """Check that files really lie below the folders that a host grants, if it names any; see `model.granted`.
 
-    An ad compares texts; here links and `..` are followed, on this computer: of a host elsewhere, which links there
-    are is not known here.
+    An ad compares texts; here links and `..` are followed. Of a host elsewhere nobody here knows which links there are,
+    and files of this computer travel there: they lie in no folder of its.
 
     Raises:
         Refused: for the first file that lies elsewhere.
     """
     if host.images is None:
         return
-    roots = [root.path for root in host.images]
+    roots, real_path = [root.path for root in host.images], os.path.normpath if host.elsewhere else os.path.realpath
     for file in files:
-        if real := outside(file.path, roots):
+        if (file.on_host or not host.elsewhere) and (real := outside(file.path, roots, real_path)):
             allowed = ", ".join(map(shown, roots)) or "none"
             hint = f"put the file there: {allowed}" if roots else "ask the host's owner"
             what = f"{called(file)}: it lies at {shown(real)}, outside the folders that host {host.name} allows"

@@ -1,22 +1,26 @@
 """A bounded reader of qcow2 headers: everything by which such a file could lead QEMU elsewhere or astray.
 
+Also what vmf writes there itself: the name of the file beneath, and overlays that hold nothing yet.
+
 The layout is that of QEMU's docs/interop/qcow2.txt; all numbers are big-endian. The limits are QEMU's own.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import IO
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf.disks.reading import Unfit
 from vmf.files.console import one_line
 from vmf.files.sparse import extents
+from vmf.model import DiskFormat
 
 MAGIC = b"QFI\xfb"
 
@@ -28,6 +32,11 @@ _V2 = struct.Struct(">4sIQIIQIIQQIIQ")
 _V3 = struct.Struct(">QQQII")
 _EXTENSION = struct.Struct(">II")
 _OFFSET = struct.Struct(">Q")
+_COUNT = struct.Struct(">H")
+_CLUSTER = 2**16
+"""Bytes of a cluster of the overlays that are made here."""
+_FAR = 2**64
+"""The size of a file of which only the beginning is at hand."""
 _ENTRY = 8
 _ENTRY_EXTENDED = 16
 
@@ -45,6 +54,8 @@ _REFCOUNTS_MAX = 8 * 2**20
 _REFCOUNT_ORDER_MAX = 6
 _SNAPSHOTS_MAX = 65536
 _SIZE_MAX = 2**60
+_BACKING_FORMAT = 0xE2792ACA
+"""The extension of a header with the format of the file beneath."""
 _EMPTY_MOST = 16
 """Blocks of counts that may count nothing before it is not worth looking on."""
 
@@ -169,6 +180,57 @@ def forget_backing(file: IO[bytes]) -> None:
     _write(file, _BACKING, bytes(_BACKING_FIELDS.size))
 
 
+def relaid(first: bytes, name: str, layout: DiskFormat) -> bytes:
+    """The first cluster of an overlay as it is to be over another file, with its format; `first` is as it was.
+
+    All else that the header says stays; where its tables are is not looked at, for they are not there.
+
+    Raises:
+        Unfit: if it is no overlay, is not all there, or has no room for the name.
+    """
+    file = io.BytesIO(first)
+    header = replace(_read(file), file_size=_FAR)
+    _check(file, header)
+    if not header.backing_offset or len(first) < header.cluster:
+        raise Unfit("it is no overlay, or ends within its header", _CHECK)
+    kept = [(kind, data) for kind, data in _extensions(file, header) if kind != _BACKING_FORMAT]
+    return _laid(first[: header.length], kept, name, layout).ljust(header.cluster, b"\0")
+
+
+def empty(size: int, name: str, layout: DiskFormat) -> bytes:
+    """A new overlay for a disk of `size` bytes that holds nothing yet, over a file with that name and format.
+
+    As short as QEMU makes them: header, table of counts with its one block, and the table of clusters, cut at its end.
+
+    Raises:
+        Unfit: if no overlay can have that size, or that name.
+    """
+    counts, block, first = (_CLUSTER * number for number in (1, 2, 3))
+    entries = -(-size // (_CLUSTER * _CLUSTER // _ENTRY))
+    bits = _CLUSTER.bit_length() - 1
+    header = Header(
+        file_size=first + entries * _ENTRY,
+        version=3,
+        backing_offset=0,
+        backing_size=0,
+        cluster_bits=bits,
+        size=size,
+        crypt_method=0,
+        l1_entries=entries,
+        l1_offset=first,
+        refcount_offset=counts,
+        refcount_clusters=1,
+        snapshots=0,
+        length=_V2.size + _V3.size,
+    )
+    _check_fields(header)
+    start = _V2.pack(MAGIC, 3, 0, 0, bits, size, 0, entries, first, counts, 1, 0, 0)
+    start += _V3.pack(0, 0, 0, header.refcount_order, header.length)
+    used = first // _CLUSTER + -(-entries * _ENTRY // _CLUSTER)
+    clusters = (_laid(start, [], name, layout), _OFFSET.pack(block), _COUNT.pack(1) * used)
+    return b"".join(each.ljust(_CLUSTER, b"\0") for each in clusters) + bytes(entries * _ENTRY)
+
+
 def trim(file: IO[bytes]) -> None:
     """Cut off the hole at the end of an overlay that was given its final size before it was written.
 
@@ -190,13 +252,34 @@ def _write(file: IO[bytes], at: int, data: bytes) -> None:
     file.flush()
 
 
+def _laid(start: bytes, extensions: Iterable[tuple[int, bytes]], name: str, layout: DiskFormat) -> bytes:
+    """A header that begins with these fields, for an overlay over that file.
+
+    Raises:
+        Unfit: if its cluster has no room for the name.
+    """
+    data = name.encode()
+    several = ((_BACKING_FORMAT, layout.encode()), *extensions, (0, b""))
+    packed = (_EXTENSION.pack(kind, len(said)) + said.ljust(-(-len(said) // 8) * 8, b"\0") for kind, said in several)
+    fields = bytearray(start + b"".join(packed))
+    cluster = 1 << _V2.unpack_from(fields)[4]
+    if not 0 < len(data) <= _BACKING_NAME_MAX or len(fields) + len(data) > cluster:
+        raise Unfit(f"its header has no room for the name {name}", _CHECK)
+    _BACKING_FIELDS.pack_into(fields, _BACKING, len(fields), len(data))
+    return bytes(fields) + data
+
+
 def _check(file: IO[bytes], header: Header) -> None:
+    _check_fields(header)
+    for kind, _ in _extensions(file, header):
+        if kind in _UNFIT_EXTENSIONS:
+            raise Unfit(*_UNFIT_EXTENSIONS[kind])
+
+
+def _check_fields(header: Header) -> None:
     for unfit, reason, hint in _UNFIT:
         if unfit(header):
             raise Unfit(reason, hint)
-    for kind in _extensions(file, header):
-        if kind in _UNFIT_EXTENSIONS:
-            raise Unfit(*_UNFIT_EXTENSIONS[kind])
 
 
 def _read(file: IO[bytes]) -> Header:
@@ -228,7 +311,7 @@ def _read(file: IO[bytes]) -> Header:
 
 def _version_3(header: Header, start: bytes) -> Header:
     incompatible, _, _, order, length = _V3.unpack_from(start, _V2.size)
-    return msgspec.structs.replace(header, incompatible=incompatible, refcount_order=order, length=length)
+    return replace(header, incompatible=incompatible, refcount_order=order, length=length)
 
 
 def _backing_name(file: IO[bytes], header: Header) -> str:
@@ -236,8 +319,8 @@ def _backing_name(file: IO[bytes], header: Header) -> str:
     return one_line(file.read(min(header.backing_size, _BACKING_NAME_MAX))) or "without a name"
 
 
-def _extensions(file: IO[bytes], header: Header) -> Iterator[int]:
-    """The kinds of the header's extensions, which lie in the first cluster.
+def _extensions(file: IO[bytes], header: Header) -> Iterator[tuple[int, bytes]]:
+    """The kinds of the header's extensions, which lie in the first cluster, each with what it says.
 
     Raises:
         Unfit: if one of them leaves it.
@@ -249,10 +332,10 @@ def _extensions(file: IO[bytes], header: Header) -> Iterator[int]:
         kind, size = _EXTENSION.unpack_from(first, at)
         if not kind:
             return
-        at += _EXTENSION.size + size + -size % 8
+        begin, at = at + _EXTENSION.size, at + _EXTENSION.size + size + -size % 8
         if at > len(first):
             raise Unfit("an extension of its header has no end", _CHECK)
-        yield kind
+        yield kind, first[begin : begin + size]
 
 
 def _used(file: IO[bytes], header: Header) -> int:

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
@@ -55,10 +55,13 @@ def open_disk(path: Path) -> BufferedReader:
     return _open(path, _DISKS)
 
 
-def outside(path: Path, roots: Collection[Path]) -> Path | None:
-    """Where a file really lies, all links followed, if that is below none of the folders; else None."""
-    real = Path(os.path.realpath(path))
-    return None if any(real.is_relative_to(os.path.realpath(root)) for root in roots) else real
+def outside(path: Path, roots: Collection[Path], real_path: Callable[[Path], str] = os.path.realpath) -> Path | None:
+    """Where a file really lies, all links followed, if that is below none of the folders; else None.
+
+    `real_path` says what a path leads to.
+    """
+    real = Path(real_path(path))
+    return None if any(real.is_relative_to(real_path(root)) for root in roots) else real
 
 
 def blocker(path: Path, *, uid: int, gids: Collection[int], wanted: int = stat.S_IROTH) -> Path | None:

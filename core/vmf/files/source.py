@@ -36,13 +36,15 @@ Content: TypeAlias = bytes | Source | None
 """What lies at a path of a disc: a file's bytes, or where they come from; None: a folder."""
 
 
-def find(file: File, read: Read) -> Source:
+def find(file: File, read: Read, here: Read = open_file) -> Source:
     """A file that a job names; a link stands for the file that it leads to.
+
+    `read` opens it if it is on the host, `here` if it is of this computer.
 
     Raises:
         JobFault: if it is not there, is no plain file, or may not be read.
     """
-    opened = partial(_opened, file, read if file.on_host else open_file)
+    opened = partial(_opened, file, read if file.on_host else here)
     with opened() as stream:
         number = descriptor(stream)
         found = None if number is None else os.fstat(number)

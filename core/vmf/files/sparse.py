@@ -1,4 +1,4 @@
-"""Files with holes: copied and summed without reading what is not there."""
+"""Files with holes: made, copied and summed without reading what is not there."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ GRAIN = 2**16
 STREAMED = 2**20
 """What is read at once of what is no plain file, which may be slow."""
 _ZEROS = bytes(PIECE)
+_PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 
 
 class Extent(NamedTuple):
@@ -96,6 +97,18 @@ def copy(stream: IO[bytes], target: IO[bytes], report: Report) -> None:
                 _copy_piece(stream, target, start, min(PIECE, extent.end - start))
                 report(start, size)
     report(size, size)
+
+
+def punch(file: int, start: int, end: int) -> None:
+    """Give back the space between two bytes of a plain file that is open to write, where its file system can.
+
+    It reads as zeros then. The file's length, and so every reader's offset, stays.
+    """
+    import ctypes  # noqa: PLC0415  # slow to import, and most commands punch nothing
+
+    if start < end:
+        fallocate = ctypes.CDLL(None).fallocate
+        fallocate(file, _PUNCH_HOLE, ctypes.c_int64(start), ctypes.c_int64(end - start))
 
 
 def _seek(file: int, at: int, whence: int, *, otherwise: int) -> int:

@@ -86,8 +86,8 @@ COMMANDS: Final[tuple[Row[Process], ...]] = (
     ),
     Row(
         names=("xen_kernel",),
-        becomes="boot.kernel, xen.hardware",
-        sentence="`included`, or a kernel's file; `vmx` is `xen: {hardware: true}`; `any` (until 7.4), or none, is "
+        becomes="boot.kernel, xen.mode",
+        sentence="`included`, or a kernel's file; `vmx` is `xen: {mode: hvm}`; `any` (until 7.4), or none, is "
         "the host's default kernel.",
         say=machine.kernel,
     ),

@@ -186,7 +186,7 @@ def kernel(process: Process) -> Saying:
     word = process.get("xen_kernel")
     special = word.text.lower() if word else "any"
     if special in {"included", "vmx"}:
-        yield spec("xen.hardware", value=True) if special == "vmx" else spec("boot.kernel", "included")
+        yield spec("xen.mode", "hvm") if special == "vmx" else spec("boot.kernel", "included")
         yield from _in_disk(process)
         return
     root, initrd, parameters = (process.get(name) for name in ("xen_root", "xen_initrd", "xen_kernel_params"))

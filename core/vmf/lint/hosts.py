@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vmf.ads import At, needs, networks
-from vmf.model import Host, Job, NetworkType, Transport
+from vmf.ads import At, Need, block_needs, needs, networks
+from vmf.model import Host, Job, NetworkType
 from vmf.plugins import Plugins
 from vmf.rules import Check, Objection, Rule, Severity
 from vmf.spec.faults import shown, suggestion
@@ -92,7 +92,7 @@ def checks(plugins: Plugins, hosts: Sequence[Host]) -> tuple[Check[Any], ...]:
 
 def _missing(host: Host) -> Iterator[Objection]:
     """The files of this computer by which a hypervisor is reached; a plugin opens them when it connects."""
-    for field in ("key", "ca"):
+    for field in ("key", "certificate", "ca"):
         path = getattr(host.connection, field)
         if path and (problem := absence(path)):
             what = f"{shown(path.name)}: {problem}"
@@ -100,7 +100,7 @@ def _missing(host: Host) -> Iterator[Objection]:
 
 
 def _no_folder(host: Host) -> Iterator[Objection]:
-    if host.connection.transport is not Transport.LOCAL:
+    if host.elsewhere:
         return
     images: list[tuple[At, Path]] = [(("images", number), each.path) for number, each in enumerate(host.images or ())]
     for at, path in (*images, *((("folders", name), each.path) for name, each in host.folders.items())):
@@ -132,9 +132,10 @@ class _Site:
 
     def lacking(self, job: Job) -> Iterator[Objection]:
         hosts = self._candidates(job)
-        able = [self._able(host) for host in hosts]
-        for need in needs(job) if hosts and all(self._plugins.drives(host.type) for host in hosts) else ():
-            if not any(need.ability in each for each in able):
+        known = hosts and all(self._plugins.drives(host.type) for host in hosts)
+        lacks = [self._lacks(host, job) for host in hosts]
+        for need in lacks[0] if known else ():
+            if all(need in each for each in lacks):
                 what = f"it needs the ability {need.ability}, which no listed host has"
                 yield Objection(at=need.at, what=what, hint="leave it out, or list a host that can")
 
@@ -165,6 +166,10 @@ class _Site:
 
     def _candidates(self, job: Job) -> list[Host]:
         return [host for host in self._hosts if not job.hypervisors or host.type in job.hypervisors]
+
+    def _lacks(self, host: Host, job: Job) -> list[Need]:
+        asked = (*needs(job), *block_needs(job, host.type))
+        return [need for need in asked if need.ability not in self._able(host)]
 
     def _able(self, host: Host) -> Mapping[str, str]:
         return self._plugins.types[host.type].capabilities if host.type in self._plugins.types else {}

@@ -142,7 +142,7 @@ class _Tester:
         """Names of what no host has."""
         ours, theirs = self._sides(Ad(pair for each in trials for pair in each.there.items()))
         for each in self.asked:
-            if each.need and has(each.need.ability) not in theirs.ad:
+            if each.need and has(each.need.ability) not in theirs.ad and any(each in trial.failed for trial in trials):
                 yield f"{each.need}, which no host has"
         named = (pair for each in self.asked if not each.need for pair in looked_up(each.expression, ours, theirs))
         missing = {classad.fold(name): name for side, name in named if side is theirs and name not in side.ad}

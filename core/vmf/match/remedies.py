@@ -78,10 +78,19 @@ def treated(job: Job, chosen: Sequence[Remedy]) -> Job:
     """The job with all that was chosen done to it."""
     words = list(parts(None if job.requirements is None else classad.parse(job.requirements)))
     for each in chosen:
-        job = replace(without(job, each.drops) if each.drops else job, **each.fields)
+        job = replace(_without(job, each.drops), **each.fields)
         words = [each.instead if word == each.clause else word for word in words]
     asked = " && ".join(f"({classad.unparse(word)})" for word in words if word is not True)
     return replace(job, requirements=asked or None)
+
+
+def _without(job: Job, at: At) -> Job:
+    """The job without what a field says, which may be one of the block of a hypervisor type."""
+    type_, *keys = at or ("",)
+    if type_ not in job.block_needs:
+        return without(job, at) if at else job
+    left = {ability: field for ability, field in job.block_needs[str(type_)].items() if list(field) != keys}
+    return replace(job, block_needs={**job.block_needs, str(type_): left})
 
 
 def opened(offer: Offer, chosen: Sequence[Remedy]) -> Offer:

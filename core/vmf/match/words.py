@@ -146,7 +146,7 @@ def _bare(ad: Ad, name: str) -> str:
 def _foreign(host: Ad, job: Ad) -> str:
     """The job's files that lie outside the host's folders."""
     outside = re.compile(str(host["VM_Foreign_Files"]))
-    files = str(job["JobVMFiles"]).split("\n")
+    files = str(job["JobVMFiles" if host["VM_Local"] else "JobVMHostFiles"]).split("\n")
     return ", ".join(classad.unparse(each).strip('"') for each in files if outside.search(each))
 
 
@@ -176,6 +176,10 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
         f"one of the types {_bare(mine, 'JobVMTypes')} wanted, host is {_bare(theirs, 'VM_Type')}"
     ),
     "MAC address": lambda mine, _: f"a machine that runs has the MAC address {_bare(mine, 'JobVM_MACADDR')}",
+    "disk in place": lambda _, __: (
+        "the job writes to a disk of this computer in place, and the host is another one: let its access be snapshot, "
+        "or name one of the host's by `on_host`"
+    ),
     "network": lambda _, __: "the job wants a network, and the host has none for it",
     "network type": lambda mine, theirs: (
         f"network {_bare(mine, 'JobVMNetworkingType')} wanted, "

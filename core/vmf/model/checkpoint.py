@@ -76,7 +76,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     changed. Whoever goes on from here has the same discs in `Machine.cdroms`."""
     layers: Mapping[int, tuple[str, ...]] = {}
     """Number of a disk with an overlay, to the files that hold what the guest changed: each lies on the one before it,
-    the first on the disk itself."""
+    the first on the disk itself. The last has all that was changed since the snapshot before. Those below it may be one
+    by now, since they can be folded, or as many as there were snapshots, where they cannot while the guest runs."""
 
 
 class Restored(Struct, frozen=True, kw_only=True):

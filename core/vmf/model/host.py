@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
@@ -12,6 +12,9 @@ from vmf.model.image import File
 from vmf.model.parts import NetworkType
 from vmf.model.setback import Setback
 from vmf.model.terms import ADDRESS, BRIDGE, NAME, Attributes, Count, Expression, Labels, Line, Name, Port, Size
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 Users: TypeAlias = Annotated[tuple[Line, ...], Meta(max_length=1000)]
 """Login names: who is not among them is left out, so that an empty list is for nobody."""
@@ -69,10 +72,31 @@ class Connection(Struct, frozen=True, kw_only=True):
     port: Annotated[Port | None, Meta(description="The port; the transport's usual one if not given.")] = None
     user: Annotated[Name | None, Meta(description="The user there.")] = None
     key: Annotated[Path | None, Meta(description="The file with the private key.")] = None
+    certificate: Annotated[
+        Path | None, Meta(description="The file with this computer's certificate, whose private key is `key`.")
+    ] = None
     ca: Annotated[Path | None, Meta(description="The file with the certificates to trust.")] = None
     insecure: Annotated[
         bool, Meta(description="The consent to a transport that encrypts nothing, beyond this computer.")
     ] = False
+
+
+def exposed(connection: Connection) -> bool:
+    """Whether anybody on the way can read and change what goes over it; what a name leads to, nobody is asked."""
+    if connection.transport is not Transport.TCP or not connection.address or connection.address == "localhost":
+        return False
+    number = numeric(connection.address)
+    return number is None or not number.is_loopback
+
+
+def numeric(address: str) -> "IPv4Address | IPv6Address | None":
+    """An address of either kind that is written in numbers; None: it is a name."""
+    from ipaddress import ip_address  # noqa: PLC0415  # slow to import, and most specs are of jobs
+
+    try:
+        return ip_address(address)
+    except ValueError:
+        return None
 
 
 class Networks(Struct, frozen=True, kw_only=True):
@@ -236,6 +260,11 @@ class Host(Struct, frozen=True, kw_only=True):
         Mapping[str, Mapping[str, Any]],
         Meta(description="The block named after the type, in the words of that type's plugin."),
     ] = {}
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is another computer than this one, whose files have to travel there."""
+        return self.connection.transport is not Transport.LOCAL
 
 
 class Facts(Struct, frozen=True, kw_only=True):

@@ -156,6 +156,8 @@ class Job(Struct, frozen=True, kw_only=True):
         Mapping[str, Mapping[str, Any]],
         Meta(description="The blocks named after hypervisor types, each in the words of that type's plugin."),
     ] = {}
+    block_needs: Mapping[str, Mapping[str, tuple[str | int, ...]]] = {}
+    """By hypervisor type: each ability that its block needs of a host of that type, and the keys of the field."""
 
     @property
     def claim(self) -> Claim:

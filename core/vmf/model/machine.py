@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from msgspec import Meta, Struct
 
@@ -130,6 +130,8 @@ class Machine(Struct, frozen=True, kw_only=True):
     """False: a reboot ends the machine."""
     portable: bool = False
     """Whether snapshots are taken of it: its processor is then one that other hosts have."""
+    settings: Mapping[str, Any] = {}
+    """The job's block for the host's type, in the words of that type's plugin."""
     restored: Restored | None = None
     """What it goes on from; None: it begins."""
 

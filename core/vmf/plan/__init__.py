@@ -4,7 +4,20 @@
 `explain` tells both to a reader.
 """
 
-from vmf.blueprint import CDROM, FILES, INITRD, KERNEL, NO_TOKEN, RESULTS, SEED, blueprint, spare_drive
+from vmf.blueprint import (
+    CDROM,
+    FILES,
+    INITRD,
+    KERNEL,
+    NO_TOKEN,
+    RESULTS,
+    SEED,
+    blueprint,
+    booted,
+    brought,
+    disk_name,
+    spare_drive,
+)
 from vmf.plan.explain import Line, explain
 from vmf.plan.placing import Unplaced, place, placed, plan
 
@@ -19,6 +32,9 @@ __all__ = [
     "Line",
     "Unplaced",
     "blueprint",
+    "booted",
+    "brought",
+    "disk_name",
     "explain",
     "place",
     "placed",

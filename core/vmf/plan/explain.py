@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
+import msgspec
 from msgspec import Struct
 
-from vmf.blueprint import blueprint
-from vmf.model import Access, Clock, Disk, Forward, Job, Machine, MachineNic, NetworkType, Placement, ResultDisks
+from vmf.blueprint import blueprint, booted, brought, disk_name
+from vmf.model import Access, Clock, Disk, Forward, Image, Job, Machine, MachineNic, NetworkType, Placement, ResultDisks
 from vmf.units import format_count, format_size
 
 
@@ -22,8 +23,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
 def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ()) -> tuple[Line, ...]:
     """The plan of one job as lines for a reader."""
-    job, image, facts = placement.job, placement.job.bundle, placement.facts
-    boot = f"kernel {image.kernel}" if image.kernel else "the first disk"
+    job, facts, image = placement.job, placement.facts, booted(placement.job, placement.host)
     lines = [
         Line(what="host", how=placement.host.name, why="; ".join(placement.reasons)),
         Line(what="accelerator", how=machine.accelerator, why=facts.note or "the fastest that the host has proved"),
@@ -32,20 +32,28 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
             how=f"{format_size(machine.memory)}, {format_count(machine.cpus, 'cpu')}",
             why="the job says so",
         ),
-        Line(what="boot", how=boot, why=f"image {job.image.name}" if job.image else "the job says so"),
-        *_command_line(job),
+        _boot(job, image),
+        *_command_line(job, image),
         *_settings(job),
-        *(_disk(number, disk, machine) for number, disk in enumerate(image.disks)),
+        *(_disk(number, disk, placement, machine) for number, disk in enumerate(image.disks)),
         *_drives(job),
         *_network(job, machine),
         *_shares(machine),
         *_exchange(job),
-        *_idle_blocks(placement),
+        *_blocks(placement, machine),
     ]
     if amended:
         changes = "; ".join(_changes(blueprint(placement, machine.name), machine))
         lines.append(Line(what="amended", how=changes, why=f"plugins changed the machine: {', '.join(amended)}"))
     return tuple(lines)
+
+
+def _boot(job: Job, image: Image) -> Line:
+    """What is booted; a kernel that the job does not name is the host's."""
+    how = f"kernel {image.kernel}" if image.kernel else "the first disk"
+    if image.kernel != job.bundle.kernel:
+        return Line(what="boot", how=how, why="the host's kernel, for jobs that name none")
+    return Line(what="boot", how=how, why=f"image {job.image.name}" if job.image else "the job says so")
 
 
 def _settings(job: Job) -> Iterator[Line]:
@@ -67,13 +75,16 @@ _ACCESS = MappingProxyType({
 })  # fmt: skip
 
 
-def _disk(number: int, disk: Disk, machine: Machine) -> Line:
+def _disk(number: int, disk: Disk, placement: Placement, machine: Machine) -> Line:
     how, why = _ACCESS[disk.access]
+    travels = "; it is brought to the host" if disk_name(number) in brought(placement.job, placement.host) else ""
     growth = machine.disks[number].growth if number < len(machine.disks) else None
     limit = "" if growth is None else f", which may grow to {format_size(growth)}"
     bus = "" if disk.bus is None else f", {disk.bus}"
     device = "" if disk.device is None else f", as {disk.device}"
-    return Line(what=f"disk {number}", how=f"{how.format(disk.file)} ({disk.layout}{bus}{device}){limit}", why=why)
+    return Line(
+        what=f"disk {number}", how=f"{how.format(disk.file)} ({disk.layout}{bus}{device}){limit}", why=f"{why}{travels}"
+    )
 
 
 def _drives(job: Job) -> Iterator[Line]:
@@ -112,17 +123,20 @@ def _shares(machine: Machine) -> Iterator[Line]:
         yield Line(what=f"folder {share.name}", how=how, why="the job asks for it and the host allows it")
 
 
-def _command_line(job: Job) -> Iterator[Line]:
+def _command_line(job: Job, image: Image) -> Iterator[Line]:
     """What the kernel is told; one that is in a disk is told by the boot loader there."""
-    if job.bundle.kernel and job.bundle.kernel_parameters:
-        image = f"image {job.image.name}" if job.image and job.image.kernel_parameters else ""
-        whose = [each for each in (image, "the job" if job.boot.root or job.boot.parameters else "") if each]
+    if image.kernel and image.kernel_parameters:
+        named = f"image {job.image.name}" if job.image and job.image.kernel_parameters else ""
+        whose = [each for each in (named, "the job" if job.boot.root or job.boot.parameters else "") if each]
         why = f"the words of {' and '.join(whose)}"
-        yield Line(what="command line", how=job.bundle.kernel_parameters, why=why)
+        yield Line(what="command line", how=image.kernel_parameters, why=why)
 
 
-def _idle_blocks(placement: Placement) -> Iterator[Line]:
-    """The job's blocks that other hypervisors would read."""
+def _blocks(placement: Placement, machine: Machine) -> Iterator[Line]:
+    """The job's block for the hypervisor, and those that other ones would read."""
+    if machine.settings:
+        how = ", ".join(f"{name}: {msgspec.json.encode(value).decode()}" for name, value in machine.settings.items())
+        yield Line(what=f"block {placement.host.type}", how=how, why="the job says so")
     for name in sorted(placement.job.settings.keys() - {placement.host.type}):
         how = f"does not count on a host of type {placement.host.type}"
         yield Line(what=f"block {name}", how=how, why="a hypervisor reads the block of its own type only")

@@ -26,7 +26,7 @@ from vmf.state import CheckpointAsked, Checkpointed, CheckpointFailed, Event, Fo
 from vmf.store import Record
 
 LAYERS_MOST = 8
-"""Files that a disk of a checkpoint is made of; then all of them are copied again, as one."""
+"""Files that a disk of a checkpoint is made of; then all that its host has are copied again, if those are fewer."""
 _LASTING = frozenset({plan.CDROM, plan.FILES, plan.SEED})
 """Discs that stay as they are once they have been made."""
 _FRESH = frozenset({MEMORY, VOLUME, NVRAM, CONSOLE})
@@ -129,7 +129,8 @@ class Checkpointing:
             return CheckpointFailed(reason="its host could not be reached meanwhile")
         if self._begun:
             self._begun = False
-            self._update(replace(self._record(), tries=self._record().tries + 1))  # no number is used twice
+            # No number is used twice; and what a snapshot has frozen that nobody kept is in no layer but the host's.
+            self._update(replace(self._record(), tries=self._record().tries + 1, chained=None))
         making = Making(self._folder, self._record().tries, check=self._check_orders)
         try:
             making.begin()
@@ -188,9 +189,9 @@ class Checkpointing:
         for disc in sorted(ours):
             yield disc, earlier.get(disc, disc) if disc in _LASTING else disc
         for disk, frozen in snapshot.layers.items():
-            known = _below(disk, earlier)
+            known = _below(disk, earlier, most=max(LAYERS_MOST, len(frozen)))
             yield from known.items()
-            fresh = frozen[1:] if known else frozen  # the lowest of the host's holds just what those do
+            fresh = frozen[-1:] if known else frozen  # those below hold no more than the earlier checkpoint's do
             yield from ((checkpoints.layer(disk, len(known) + at), source) for at, source in enumerate(fresh))
 
     def _earlier(self) -> Mapping[str, tuple[Path, Part]]:
@@ -217,10 +218,10 @@ class Checkpointing:
         return {name: (place, part) for name, part in shared.parts.items()}
 
 
-def _below(disk: int, earlier: Mapping[str, tuple[Path, Part]]) -> Mapping[str, tuple[Path, Part]]:
-    """The layers of a disk that an earlier checkpoint has; none if they are too many."""
+def _below(disk: int, earlier: Mapping[str, tuple[Path, Part]], *, most: int) -> Mapping[str, tuple[Path, Part]]:
+    """The layers of a disk that an earlier checkpoint has; none if there would be more than `most` with another one."""
     names = tuple(takewhile(earlier.__contains__, map(partial(checkpoints.layer, disk), count())))
-    return {name: earlier[name] for name in names} if len(names) < LAYERS_MOST else {}
+    return {name: earlier[name] for name in names} if len(names) < most else {}
 
 
 def _manifest(record: Record, snapshot: Snapshot, at: float, parts: Mapping[str, Part]) -> Manifest:

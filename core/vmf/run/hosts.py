@@ -26,7 +26,6 @@ from vmf.model import (
     Image,
     Offer,
     Setback,
-    Transport,
     granted,
     permits,
     taken_of,
@@ -185,7 +184,7 @@ class Hosts:
 
     def _free_disk(self, host: Host) -> int | None:
         """What is free for the machines of a host that is this computer: they lie in the state folder."""
-        return shutil.disk_usage(self._store.home.root).free if host.connection.transport is Transport.LOCAL else None
+        return shutil.disk_usage(self._store.home.root).free if not host.elsewhere else None
 
     def _bury(self, host: Host) -> None:
         """Remove what a host that was said to be off has brought back with it."""

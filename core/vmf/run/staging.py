@@ -7,18 +7,23 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf import plan
 from vmf.disks import images
+from vmf.disks.reading import SliceReader
+from vmf.errors import HostFault, JobFault
 from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, volume
+from vmf.files.access import open_disk
 from vmf.files.beside import naming
 from vmf.files.faults import changed
 from vmf.files.source import Content, find
-from vmf.model import File, Home
+from vmf.model import File, Home, Job
 from vmf.plugins import Hypervisor
 from vmf.run.checksums import Checksums
 from vmf.run.progress import Progress
@@ -56,20 +61,20 @@ def furnish(
 
     Raises:
         JobFault: if a file is not what the job says, cannot be given to a guest, or must not be used.
+        HostFault: if the host's own kernel is not what it should be.
     """
-    job, image = record.job, record.job.bundle
+    job = record.job
     images.check_roots(job.vetted_files, hypervisor.host)
-    images.inspect_image(image, on_host=hypervisor.read)
-    images.verify_image(image, checksum=partial(checksums.of, check=progress.check), on_host=hypervisor.read)
-    whole = {name: file for name, file in ((plan.KERNEL, image.kernel), (plan.INITRD, image.initrd)) if file}
+    _inspect(hypervisor, job)
+    images.verify_image(job.bundle, checksum=partial(checksums.of, check=progress.check), on_host=hypervisor.read)
     if anew and job.cdrom and job.cdrom.iso:
         iso9660.inspect(find(job.cdrom.iso, hypervisor.read))
-        whole[plan.FILES] = job.cdrom.iso
     discs = dict(_discs(hypervisor, record, home.keys(record.id))) if anew else {}
     with _workshop(home.workshop(record.id)) as workshop:
         carrier = _Carrier(hypervisor, record.machine, workshop, progress)
-        for name, file in whole.items():
-            carrier.bring(name, file)
+        for name, file in plan.brought(job, hypervisor.host).items():
+            if anew or name != plan.FILES:
+                carrier.bring(name, file)
         for name, made in discs.items():
             carrier.make(name, made)
         if anew and job.run is not None:
@@ -81,6 +86,18 @@ def clear(home: Home, number: int) -> None:
     """Remove what was made for a job in its folder: discs that were never brought away, and its keys."""
     for folder in (home.workshop(number), home.keys(number), home.exchange(number)):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _inspect(hypervisor: Hypervisor, job: Job) -> None:
+    """Look at all that the machine is made of; what the job does not name is the host's to mend."""
+    images.inspect_image(job.bundle, on_host=hypervisor.read)
+    booted = plan.booted(job, hypervisor.host)
+    if booted.kernel != job.bundle.kernel:
+        try:
+            images.inspect_image(replace(booted, disks=()), on_host=hypervisor.read)
+        except JobFault as fault:
+            what = f"the kernel for jobs that name none: {fault.brief}"
+            raise HostFault(what, ability="default-kernel", hint=fault.hint) from fault
 
 
 @contextmanager
@@ -129,19 +146,18 @@ class _Carrier:
         Raises:
             JobFault: if it changed meanwhile.
         """
-        source, called = find(file, self._hypervisor.read), file.path.name
-        if file.on_host:
-            with source.open() as stream:
-                self.put(name, self._local(stream, name, called), called=called)
-        else:
-            self.put(name, file.path, called=called)
-        if find(file, self._hypervisor.read).stamp != source.stamp:
+        source, called = find(file, self._hypervisor.read, open_disk), file.path.name
+        with source.open() as whole:
+            stream = BufferedReader(SliceReader(whole, file.part)) if file.part else whole
+            self.put(name, self._local(stream, name, called), called=called)
+        (self._workshop / name).unlink(missing_ok=True)
+        if find(file, self._hypervisor.read, open_disk).stamp != source.stamp:
             raise changed(source.name)
 
     def _local(self, stream: IO[bytes], name: str, called: str) -> Path:
-        """A path, on this computer, of a file of the host: itself, if it lies here, or else a copy."""
+        """A path, on this computer, of what is to be put: the file itself, if it lies here, or else a copy."""
         number = sparse.descriptor(stream)
-        if number is not None:  # not by its own path: what the host let vmf open is what is put
+        if number is not None:  # not by its own path: what was opened is what is put
             return Path(f"/proc/{os.getpid()}/fd/{number}")
         path = self._workshop / name
         with path.open("xb") as target:

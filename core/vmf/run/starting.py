@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vmf import checkpoints, plan
-from vmf.ads import needs
+from vmf.ads import block_needs, needs
 from vmf.checkpoints import Manifest, Unusable
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.model import Gap, Handle, Machine, Power
@@ -123,8 +123,9 @@ class Starting:
     def _create(self, machine: Machine) -> Handle:
         """Have the machine made; what its host has shown so to be able to is not set aside any more."""
         handle = self._attempt.hypervisor.create(machine)
-        shown = {each.ability for each in needs(self._record().job)}
-        self._means.hosts.credit(self._attempt.placement.host, shown | _network(machine))
+        job, host = self._record().job, self._attempt.placement.host
+        shown = {each.ability for each in (*needs(job), *block_needs(job, host.type))}
+        self._means.hosts.credit(host, shown | _network(machine))
         return handle
 
     def _machine(self) -> Machine:

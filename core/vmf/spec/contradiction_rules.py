@@ -197,7 +197,8 @@ CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",
     why="An address means something only where the hypervisor is elsewhere, and there it is needed; keys belong to ssh "
-    "and tls, certificates to tls and a hypervisor's own interface.",
+    "and tls, users to ssh and a hypervisor's own interface, certificates to tls and that interface; a certificate and "
+    "its key prove something only together, to whom is known by `ca`.",
     mend="Give the fields of the transport, and no others.",
 )
 INSECURE = Rule(

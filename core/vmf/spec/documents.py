@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct, inspect
 
+from vmf.ads import needs
 from vmf.errors import Fault, SpecError
 from vmf.model import API_VERSION, MEBIBYTE, Host, Image, Job
 from vmf.rules import Check, Rule
@@ -36,7 +37,8 @@ _ELSEWHERE = MappingProxyType({
 _NUMBER = 1
 """Of today's version."""
 _METADATA = frozenset({"name", "labels"})
-_SETTINGS = "settings"
+_SETTINGS, _NEEDS = "settings", "block_needs"
+"""What is made of the blocks of hypervisor types; no block has these names."""
 _STAND_INS: Mapping[str, Any] = MappingProxyType({"name": "nameless", "memory": MEBIBYTE, "type": "unknown"})
 """For what a document has to give and does not, so that all else that it gives can be judged."""
 
@@ -103,7 +105,7 @@ def shape(kind: type[T], given: Fields = (), types: Mapping[str, type[Struct]] =
     """
     every = given or fields(kind)
     about = tuple(field for field in every if field.name in _METADATA)
-    spec = tuple(field for field in every if field.name not in {*_METADATA, _SETTINGS})
+    spec = tuple(field for field in every if field.name not in {*_METADATA, _SETTINGS, _NEEDS})
     blocks = _block(
         _required("apiVersion", inspect.StrType()),
         _required("kind", inspect.StrType()),
@@ -210,6 +212,9 @@ def _built(wanted: Shape[T], parts: Mapping[str, Mapping[str, Any]]) -> T:
     if wanted.types:
         blocks = {name: given.pop(name) for name in sorted(wanted.types & given.keys())}
         given[_SETTINGS] = msgspec.to_builtins(blocks, enc_hook=str)
+        if _NEEDS in wanted.kind.__struct_fields__:
+            asked = {name: {need.ability: need.at for need in needs(block)} for name, block in blocks.items()}
+            given[_NEEDS] = {name: found for name, found in asked.items() if found}
     missing = (field.name for field in fields(wanted.kind) if field.required and field.name not in given)
     return wanted.kind(**given, **{name: _STAND_INS[name] for name in missing})
 

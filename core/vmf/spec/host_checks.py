@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
-from vmf.model import Host, NetworkType, Transport
+from vmf.model import Host, NetworkType, Transport, exposed, numeric
 from vmf.rules import Check, Objection
 from vmf.spec import contradiction_rules as rules
 
-_KEYED = frozenset({Transport.SSH, Transport.TLS})
-_TRUSTING = frozenset({Transport.TLS, Transport.API})
+_ELSEWHERE = frozenset(Transport) - {Transport.LOCAL}
+_MEANT: Mapping[str, frozenset[Transport]] = MappingProxyType({
+    "address": _ELSEWHERE,
+    "port": _ELSEWHERE,
+    "user": frozenset({Transport.SSH, Transport.API}),
+    "key": frozenset({Transport.SSH, Transport.TLS}),
+    "certificate": frozenset({Transport.TLS}),
+    "ca": frozenset({Transport.TLS, Transport.API}),
+    "insecure": frozenset({Transport.TCP}),
+})  # fmt: skip
+"""Field of a connection to the transports with which it means something."""
+_TOGETHER = (("key", "certificate"), ("certificate", "key"), ("certificate", "ca"))
+"""What of a tls connection needs what else."""
 
 
 def _connection(host: Host) -> Iterator[Objection]:
     given = host.connection
-    local = given.transport is Transport.LOCAL
-    if not local and not given.address:
+    if given.transport is not Transport.LOCAL and not given.address:
         what = f"transport {given.transport} needs an address"
         yield Objection(at=("connection",), what=what, hint="add `address:`")
-    for field, meant in (
-        ("address", not local),
-        ("port", not local),
-        ("user", not local),
-        ("key", given.transport in _KEYED),
-        ("ca", given.transport in _TRUSTING),
-        ("insecure", given.transport is Transport.TCP),
-    ):
-        if getattr(given, field) and not meant:
+    for field, transports in _MEANT.items():
+        if getattr(given, field) and given.transport not in transports:
             what = f"it means nothing with transport {given.transport}"
             yield Objection(at=("connection", field), what=what, hint="leave it out, or change `transport:`")
+    for field, other in _TOGETHER:
+        if given.transport is Transport.TLS and getattr(given, field) and not getattr(given, other):
+            what = f"with transport tls it means nothing without `{other}:`"
+            yield Objection(at=("connection", field), what=what, hint=f"add `{other}:`, or leave it out")
+
+
+def _address(host: Host) -> Iterator[Objection]:
+    address = host.connection.address
+    if address and ":" in address and not numeric(address):
+        what = f"{address} is neither a name nor an IP address"
+        yield Objection(at=("connection", "address"), what=what, hint="a port has a field of its own: `port:`")
 
 
 def _insecure(host: Host) -> Iterator[Objection]:
-    given = host.connection
-    if given.transport is Transport.TCP and given.address and not given.insecure and not _loopback(given.address):
+    if exposed(host.connection) and not host.connection.insecure:
         what = "tcp neither encrypts nor proves who is who"
         yield Objection(at=("connection", "transport"), what=what, hint="use ssh or tls, or write `insecure: true`")
 
@@ -75,17 +89,9 @@ def _own_guest(host: Host) -> Iterator[Objection]:
             yield Objection(at=("guests", number), what="a host is no guest of itself", hint="name the other host")
 
 
-def _loopback(address: str) -> bool:
-    from ipaddress import ip_address  # noqa: PLC0415  # slow to import, and most specs are of jobs
-
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
-
-
 HOST_CHECKS: tuple[Check[Host], ...] = (
     Check(rule=rules.CONNECTION, kind=Host, judge=_connection),
+    Check(rule=rules.CONNECTION, kind=Host, judge=_address),
     Check(rule=rules.INSECURE, kind=Host, judge=_insecure),
     Check(rule=rules.NETWORKS, kind=Host, judge=_networks),
     Check(rule=rules.NETWORKS, kind=Host, judge=_unoffered),

@@ -26,6 +26,20 @@ def lacking(test: object, able: AbstractSet[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*passed_over, *(each for each in needed if each not in able))))
 
 
+def need(ability: str, offered: AbstractSet[str], missing: Mapping[str, str]) -> None:
+    """In a fixture of tests that try an ability: make no machine for them where they are passed over.
+
+    Args:
+        ability: what they try.
+        offered: what the host can.
+        missing: what it cannot although its plugin declares it, each with the reason.
+    """
+    import pytest  # noqa: PLC0415  # whoever only runs vmf has none
+
+    if ability not in offered:
+        pytest.skip(f"cannot be tried: {ability}: {missing.get(ability, 'it is not declared')}")
+
+
 def tied(test: object) -> tuple[str, ...]:
     """The abilities that a test tries; nothing: it tries what every hypervisor can."""
     return (*_tied(test, "tries"), *_tied(test, "requires"))

@@ -15,9 +15,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import plan
-from vmf.errors import VmfError
+from vmf.errors import Refused, VmfError
 from vmf.files import cdrom, disc, volume
-from vmf.model import MEBIBYTE, Handle, Image, Job, Machine, MachineState, Placement, Power, Restored, Results
+from vmf.model import (
+    MEBIBYTE,
+    Handle,
+    Host,
+    Image,
+    Job,
+    Machine,
+    MachineState,
+    Placement,
+    Power,
+    Restored,
+    Results,
+    Transport,
+)
 from vmf.plugins import Hypervisor, Plugins
 from vmf.result import Word
 
@@ -88,6 +101,11 @@ class Guests(Struct, frozen=True, kw_only=True):
     memory: int = 256 * MEBIBYTE
 
 
+def break_off(_done: int, _total: int) -> None:
+    """A `Report` that breaks the work off."""
+    raise Refused("broken off")
+
+
 class Ended(Struct, frozen=True, kw_only=True):
     """What was seen of a machine that ran to its end."""
 
@@ -115,13 +133,17 @@ class Bench:
     def __init__(self, hypervisor: Hypervisor, *, image: Image, guests: Guests, folder: Path) -> None:
         self.hypervisor = hypervisor
         found = hypervisor.probe(known=None, proof=None)
-        self.facts = replace(found, missing={**found.missing, **guests.lacks})
-        """What the host has; what the guest cannot try counts as missing."""
+        self.facts = replace(found, missing={**found.missing, **guests.lacks, **_untried(hypervisor.host)})
+        """What the host has; what the guest, or its spec, does not let anybody try counts as missing."""
         self._image = image
+        self._own = {str(disk.file.path) for disk in image.disks if disk.file.on_host}
+        """Disks that lie on the host already."""
         self._guests = guests
         self.seconds = guests.seconds
         self._folder = folder
         self._magics: dict[str, bytes] = {}
+        self._images: dict[str, Mapping[str, Path]] = {}
+        """Disks of this computer that were put into machines' folders, by the machines' names and theirs there."""
         self.made: dict[str, Machine] = {}
         """What was made, by its name."""
 
@@ -153,16 +175,17 @@ class Bench:
     def start(
         self, script: str, name: str = "", *, amend: Callable[[Machine], Machine] = lambda planned: planned
     ) -> Handle:
-        """Make a machine, amended, and let it boot by itself."""
+        """Make a machine, amended, and let it boot by itself; its disks are files of this computer."""
         name = name or self.new_name()
         self.put(name, script)
-        self.made[name] = amend(self.machine(name, script))
+        self.made[name] = self._with_disks(amend(self.machine(name, script)))
         return self.hypervisor.create(self.made[name])
 
     def restore(self, handle: Handle, taken: Taken) -> Handle:
         """Make a machine that goes on as another one did."""
         name, before = self.new_name(), self.made[handle.machine]
-        self._put(name, taken.files, self._magics[handle.machine])
+        self._put(name, {**taken.files, **self._images[handle.machine]}, self._magics[handle.machine])
+        self._images[name] = self._images[handle.machine]
         cdroms = tuple(replace(drive, file=taken.media.get(number)) for number, drive in enumerate(before.cdroms))
         self.made[name] = replace(before, name=name, cdroms=cdroms, restored=taken.restored)
         return self.hypervisor.create(self.made[name])
@@ -239,13 +262,33 @@ class Bench:
         self.hypervisor.close()
 
     def _put(self, name: str, files: Mapping[str, Path], magic: bytes) -> None:
-        booted = {plan.KERNEL: self._image.kernel, plan.INITRD: self._image.initrd}
-        given = {file: source.path for file, source in booted.items() if source is not None}
-        for file, path in {**files, **given}.items():
+        job = self._placement("").job
+        given = {file: source.path for file, source in plan.brought(job, self.hypervisor.host).items()}
+        for file, path in {**given, **files}.items():
             self.hypervisor.put(name, file, path)
         self._magics[name] = magic
+
+    def _with_disks(self, machine: Machine) -> Machine:
+        """The machine as the engine would plan it: a host elsewhere is brought the disks that do not lie there."""
+        disks = list(machine.disks)
+        brought: dict[str, Path] = {}
+        for number, disk in enumerate(disks):
+            if self.hypervisor.host.elsewhere and disk.file.startswith("/") and disk.file not in self._own:
+                name = plan.disk_name(number)
+                self.hypervisor.put(machine.name, name, Path(disk.file))
+                brought[name] = Path(disk.file)
+                disks[number] = replace(disk, file=name)
+        self._images[machine.name] = brought
+        return replace(machine, disks=tuple(disks))
 
     def _placement(self, script: str) -> Placement:
         results = Results(files=(MADE,), size=MEBIBYTE)
         job = Job(name="contract", image=self._image, memory=self._guests.memory, run=script, results=results)
         return Placement(job=job, host=self.hypervisor.host, facts=self.facts, reasons=())
+
+
+def _untried(host: Host) -> Mapping[str, str]:
+    """Abilities that nobody can try on a host as its spec is, each with the reason."""
+    used = host.connection.transport
+    others = {f"transport-{each}": f"the host is reached otherwise: {used}" for each in Transport if each is not used}
+    return others if host.boot and host.boot.kernel else {**others, "default-kernel": "the host's spec names none"}

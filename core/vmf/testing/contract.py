@@ -33,8 +33,9 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from vmf.errors import Refused
 from vmf.hookspecs import API
-from vmf.model import Ending, Handle, Host, Image, MachineState, Power, Stop
+from vmf.model import MEBIBYTE, Ending, Handle, Host, Image, MachineState, Power, Stop, Transport
 from vmf.plugins import Plugins
 from vmf.result import Said, Word
 from vmf.testing import (
@@ -45,8 +46,8 @@ from vmf.testing import (
     contract_networks,
     contract_suspends,
 )
-from vmf.testing.abilities import lacking, tried
-from vmf.testing.bench import MADE, READY, Bench, Ended, Guests
+from vmf.testing.abilities import lacking, tried, tries
+from vmf.testing.bench import MADE, READY, Bench, Ended, Guests, break_off
 
 __all__ = ["Guests", "HypervisorContract"]
 
@@ -289,6 +290,21 @@ class HypervisorContract(
         assert [bench.hypervisor.shut_down(handle, how) for how in Stop] == [ABSENT, ABSENT]
         assert bench.hypervisor.destroy(handle) == ABSENT
         assert bench.hypervisor.console(handle, 0) == b""
+
+    @tries(*(f"transport-{each}" for each in Transport if each is not Transport.LOCAL))
+    def test_what_is_on_its_way_to_a_host_is_told_and_can_be_broken_off(self, bench: Bench, tmp_path: Path) -> None:
+        """Whoever carries it is told how far it is; broken off, it can be put anew."""
+        source, name = tmp_path / "source", bench.new_name()
+        source.write_bytes(READY * MEBIBYTE)
+        told: list[tuple[int, int]] = []
+        with pytest.raises(Refused):
+            bench.hypervisor.put(name, "file", source, break_off)
+        assert bench.hypervisor.put(name, "file", source, lambda *done: told.append(done)) == "file"
+        assert told
+        assert told == sorted(told)
+        assert {total for _, total in told} == {source.stat().st_size}
+        assert bench.hypervisor.destroy(Handle(host=bench.hypervisor.host.name, machine=name)) == ABSENT
+        assert name not in bench.names()
 
     def test_a_folder_without_a_machine_is_listed_and_removed(
         self, bench: Bench, running: Handle, tmp_path: Path

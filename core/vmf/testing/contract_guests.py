@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from vmf.errors import JobFault
 from vmf.hookspecs import Terminal
 from vmf.model import Ending, Handle, MachineFacts, MachineState, Power, Stop, Suspend
-from vmf.testing.abilities import requires, tries
+from vmf.testing.abilities import need, requires, tries
 from vmf.testing.bench import Bench, Guests
 from vmf.testing.contract_disks import Furnished
 
@@ -41,8 +41,9 @@ class GuestsContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def ticking(cls, bench: Bench, guests: Guests) -> Handle:
+    def ticking(cls, bench: Bench, guests: Guests, offered: frozenset[str]) -> Handle:
         """A machine whose guest runs an agent, and has a clock that is wrong."""
+        need("guest-clock", offered, bench.facts.missing)
         return bench.run(guests.ticks, amend=lambda machine: replace(machine, agent=True))
 
     def test_facts_of_a_machine(self, bench: Bench, running: Handle) -> None:

@@ -13,7 +13,7 @@ from vmf.errors import HoldCode, JobFault
 from vmf.files import cdrom, disc, request, volume
 from vmf.model import MEBIBYTE, Handle, Machine, MachineCdrom, MachineState, Power, Stop, Suspend
 from vmf.result import Said
-from vmf.testing.abilities import requires, tries
+from vmf.testing.abilities import need, requires, tries
 from vmf.testing.bench import Bench, Guests
 from vmf.testing.contract_checkpoints import taken
 from vmf.testing.contract_guests import COPIED, MANY_BYTES
@@ -33,14 +33,16 @@ class MediaContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def reading(cls, bench: Bench, guests: Guests) -> Handle:
+    def reading(cls, bench: Bench, guests: Guests, offered: frozenset[str]) -> Handle:
         """A machine whose guest says what is on the disc in its second drive."""
+        need("media-change", offered, bench.facts.missing)
         return bench.run(guests.discs, amend=_with_an_empty_drive)
 
     @pytest.fixture(scope="class")
     @classmethod
-    def answering(cls, bench: Bench, guests: Guests) -> Handle:
+    def answering(cls, bench: Bench, guests: Guests, offered: frozenset[str]) -> Handle:
         """A machine whose guest has taken in a file by request; it runs no agent."""
+        need("media-change", offered, bench.facts.missing)
         return bench.run(guests.hangs, amend=_with_an_empty_drive)
 
     @tries("media-change")

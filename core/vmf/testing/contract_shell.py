@@ -18,16 +18,21 @@ from vmf.testing.contract import HypervisorContract
 
 HERE = Path(__file__).with_name("guests")
 TELLS, SERVES, CALLS, KEEPS = ((HERE / f"{name}.sh").read_text() for name in ("tells", "serves", "calls", "keeps"))
+FIRST = "$(ls /dev/vda /dev/xvda 2>/dev/null | head -n 1)"
+"""The first disk in the guest's shell, whatever the hypervisor's disks are called."""
 DISCS = """\
 echo vmf-ready; mkdir disc
-while :; do mount -r -t iso9660 /dev/sr1 disc && cat disc/word && umount disc; sleep 0.1; done 2>/dev/null
+while :; do
+  for drive in /dev/sr1 /dev/xvd?; do mount -r -t iso9660 $drive disc && { cat disc/word; umount disc; }; done
+  sleep 0.1
+done 2>/dev/null
 """
 GUESTS = Guests(
     ends="echo vmf-ready\nhead -c 70000 /dev/zero | tr '\\0' x\necho\necho made > made\nexit 7\n",
     hangs="echo vmf-ready\nwhile :; do sleep 1; done\n",
     ignores="pkill -f 'head -c 1 /dev/input' || killall head\necho vmf-ready\nwhile :; do sleep 1; done\n",
     reboots="echo vmf-ready\nsleep 0.1\nreboot -f\n",
-    fills="echo vmf-ready\ncat /dev/urandom >/dev/vda\n",
+    fills=f'echo vmf-ready\ncat /dev/urandom >"{FIRST}"\n',
     hears='echo vmf-ready\nread -r line </dev/console\necho "heard $line"\n',
     discs=DISCS,
     tells=TELLS,
@@ -50,7 +55,7 @@ TINY_LACKS: Mapping[str, str] = MappingProxyType({
     **dict.fromkeys(("static-mac", "port-forwards"), _NO_NETWORK),
     **dict.fromkeys(("guest-agent", "guest-files", "guest-clock"), _NO_AGENT),
     **dict.fromkeys((f"firmware-{each}" for each in Firmware), _NO_LOADER),
-    **dict.fromkeys(("kernel-included", "default-kernel"), _NO_LOADER),
+    "kernel-included": _NO_LOADER,
     **dict.fromkeys((f"disk-{each}" for each in (Bus.IDE, Bus.SATA)), "the tiny guest has no drivers for IDE and SATA"),
     "shares": "the tiny guest cannot mount folders of its host",
 })  # fmt: skip

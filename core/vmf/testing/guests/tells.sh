@@ -30,11 +30,11 @@ tell_share() {
   umount /tmp/share
 }
 
-once() { [ -e "/tmp/told/$2" ] || { touch "/tmp/told/$2" && "$@"; }; }
+once() { [ -e "/tmp/told/$1-$2" ] || { touch "/tmp/told/$1-$2" && "$@"; }; }
 
 while :; do
-  for disk in /sys/block/[sv]d*; do once tell_disk "${disk##*/}"; done
-  for disc in /sys/block/sr*; do once tell_disc "${disc##*/}"; done
+  for disk in /sys/block/[sv]d* /sys/block/xvd*; do once tell_disk "${disk##*/}"; done
+  for disc in /sys/block/sr* /sys/block/xvd*; do once tell_disc "${disc##*/}"; done
   for tag in /sys/bus/virtio/drivers/9pnet_virtio/virtio*/mount_tag; do
     [ ! -e "$tag" ] || once tell_share "$(tr -d '\0' <"$tag")"
   done
