@@ -45,6 +45,9 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "tells-halt": "a guest that has stopped all its processors is told from one that has nothing to do",
     "tells-panic": "a guest whose kernel panics is told from one that dies with its QEMU, while it is watched",
     "tells-reboot": "a guest that reboots is told from one that powers off, while it is watched",
+    "transport-ssh": "the host may be another computer, reached by ssh",
+    "transport-tcp": "the host may be another computer, reached by plain TCP",
+    "transport-tls": "the host may be another computer, reached by TLS",
     "vnc": "a machine may have a screen, reached by a socket",
     "whole-disks": "disks come back with all that is in them",
 })  # fmt: skip

@@ -101,7 +101,7 @@ def take(client: Client, folder: Folder, number: int, report: Report, *, program
 def _still(client: Client, folder: Folder, description: str, owned: Sequence[Own]) -> Snapshot:
     """The snapshot of a machine that nothing is written to any more."""
     return Snapshot(
-        platform=platforms.made_on(client, description),
+        platform=platforms.made_on(client, description, platforms.vendor()),
         stopped=0.0,
         said=_said(folder),
         memory=saving.file(folder),

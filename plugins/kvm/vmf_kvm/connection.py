@@ -29,7 +29,6 @@ from vmf.model import (
     Suspend,
 )
 from vmf_kvm import (
-    account,
     agent,
     checkpoints,
     daemon,
@@ -46,7 +45,6 @@ from vmf_kvm import (
     system,
     usable,
 )
-from vmf_kvm.account import Account
 from vmf_kvm.disks import in_place, written
 from vmf_kvm.domain import xml
 from vmf_kvm.faults import failings, ports, sentences
@@ -55,6 +53,8 @@ from vmf_kvm.place import CONSOLE, RESTORE, SOCKET_FOLDERS, WAKING, Place, Socke
 from vmf_kvm.server import Server
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.terminal import Terminal
+from vmf_libvirt import account
+from vmf_libvirt.account import Account
 from vmf_libvirt.client import Client
 from vmf_libvirt.described import memory
 from vmf_libvirt.errors import blaming_job
@@ -82,7 +82,9 @@ class Connection:
         HostLost: if the daemon does not come up.
     """
 
-    def __init__(self, folder: Path, kind: DaemonKind = DaemonKind.PRIVATE) -> None:
+    def __init__(self, folder: Path, kind: DaemonKind = DaemonKind.PRIVATE, *, roots: Collection[Path] = ()) -> None:
+        """For `roots`, see `usable.settled`."""
+        self._roots = roots
         self.daemon = DAEMONS[kind](folder, account.find())
         self.client = Client(self.daemon.link, self.daemon.prefix, hear=self._hear)
 
@@ -94,11 +96,15 @@ class Connection:
         """The machine's own folder."""
         return Folder(machines=self.daemon.machines, name=machine, account=self.daemon.account)
 
-    def create(self, machine: Machine, *, roots: Collection[Path] = ()) -> None:
-        """Define, start and bound the machine, each unless it has been done; for `roots`, see `usable.settled`."""
+    def put(self, machine: str, name: str, source: Path, report: Report) -> None:
+        """Copy a file into a machine's folder."""
+        self.folder(machine).put(name, source, report)
+
+    def create(self, machine: Machine) -> None:
+        """Define, start and bound the machine, each unless it has been done."""
         found = self.client.found(machine.name)
         if not found or not self._was_started(machine.name, *found):
-            self._make(usable.settled(machine, roots), is_defined=found is not None)
+            self._make(usable.settled(machine, self._roots), is_defined=found is not None)
         elif machine.restored and found == restoring.LOADED:
             restoring.go_on(self.client, self.folder(machine.name), machine.restored.memory)
         if self.daemon.cgroups:
@@ -248,7 +254,7 @@ class Connection:
 
     def _make(self, machine: Machine, *, is_defined: bool) -> None:
         if machine.restored:
-            platforms.check(self.client, machine.restored.platform, machine.accelerator)
+            platforms.check(self.client, machine.restored.platform, machine.accelerator, platforms.vendor())
         devices = usable.check_files(in_place(machine), self.daemon.account, written=written(machine))
         usable.check_shares(machine.shares, self.daemon.account)
         place = self._place(machine.name, devices=devices)

@@ -20,8 +20,8 @@ from vmf.errors import HostLost, SetupError
 from vmf.files import programs
 from vmf.files.access import blocker
 from vmf_kvm import unborn
-from vmf_kvm.account import Account
 from vmf_libvirt import client
+from vmf_libvirt.account import Account
 
 IDLE_SECONDS = 60
 START_SECONDS = 10.0

@@ -13,7 +13,10 @@ AGENT = "org.qemu.guest_agent.0"
 
 
 def serial(devices: ET.Element, machine: str, place: Place) -> None:
-    """The console: a socket for whoever types, and a log that grows with nobody there."""
+    """The console: a socket for whoever types, and a log that grows with nobody there; elsewhere, libvirt's stream."""
+    if place.sockets is None:
+        ET.SubElement(ET.SubElement(devices, "serial", type="pty"), "target", port="0")
+        return
     element = ET.SubElement(devices, "serial", type="unix")
     ET.SubElement(element, "source", mode="bind", path=place.socket(machine, Socket.CONSOLE))
     ET.SubElement(element, "log", file=place.console_log(), append="on")

@@ -7,11 +7,12 @@ from xml.etree import ElementTree as ET
 
 from vmf.model import Access, Bus, DiskFormat, Limits, Machine, MachineCdrom, MachineDisk, Slice
 from vmf_kvm import controllers, media
-from vmf_kvm.drives import Drive, overlay
+from vmf_kvm.drives import Drive
 from vmf_kvm.overlays import SECTOR, Overlay
 from vmf_kvm.pci import Board, Slots, seat
 from vmf_kvm.place import Place
 from vmf_libvirt.described import Layer
+from vmf_libvirt.naming import overlay
 
 _GROUP = "machine"
 """What the disks of a machine are throttled as, all together."""

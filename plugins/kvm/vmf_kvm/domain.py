@@ -40,16 +40,18 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
 OFFSETS: Mapping[Clock, str] = MappingProxyType({Clock.UTC: "utc", Clock.LOCAL: "localtime"})
 """What libvirt calls a hardware clock."""
 
-_NOWHERE = Place(folder=Path("/machine"), sockets=Path("/sockets"))
+ANYWHERE = Place(folder=Path("/machine"), sockets=Path("/sockets"))
+ELSEWHERE = Place(folder=Path("/machine"))
+"""Likewise, on another computer."""
 
 
-def check(machine: Machine) -> None:
+def check(machine: Machine, place: Place = ANYWHERE) -> None:
     """See that a machine is one that this hypervisor can make, wherever its host keeps its things.
 
     Raises:
         JobFault: if it is not.
     """
-    xml(machine, _NOWHERE)
+    xml(machine, place)
 
 
 def xml(machine: Machine, place: Place) -> str:

@@ -6,14 +6,15 @@ A CD-ROM is a SCSI one unless its job says otherwise, because Debian's cloud ker
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from itertools import count
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from vmf.errors import HoldCode, JobFault
 from vmf.model import PREFIXES, Access, Bus, DiskFormat, Machine, MachineCdrom, MachineDisk, bus_of
+from vmf_libvirt import naming
+from vmf_libvirt.naming import names
 
 Media: TypeAlias = MachineDisk | MachineCdrom
 
@@ -21,7 +22,6 @@ _BUSES = frozenset({Bus.VIRTIO, Bus.SCSI, Bus.SATA, Bus.IDE})
 _COUNTED = ("vd", "sd")
 """What Linux calls IDE disks is another matter altogether."""
 IDE_PLACES = 4
-_LETTERS = 26
 _ALWAYS_WRITABLE = frozenset({Bus.SATA, Bus.IDE})
 
 
@@ -40,10 +40,7 @@ class Drive(Struct, frozen=True, kw_only=True):
     @property
     def number(self) -> int:
         """Its place on its bus, from 0."""
-        place = 0
-        for letter in self.device[2:]:
-            place = _LETTERS * place + ord(letter) - ord("a") + 1
-        return place - 1
+        return naming.number(self.device[2:])
 
 
 def drives(machine: Machine) -> tuple[Drive, ...]:
@@ -55,7 +52,7 @@ def drives(machine: Machine) -> tuple[Drive, ...]:
     results = () if machine.results is None else (machine.results,)
     several: tuple[Media, ...] = (*machine.disks, *results, *machine.cdroms)
     asked = {each.device for each in several}
-    free = {prefix: (name for name in _names(prefix) if name not in asked) for prefix in PREFIXES.values()}
+    free = {prefix: (name for name in names(prefix) if name not in asked) for prefix in PREFIXES.values()}
     turns = _turns(machine, len(several))
     found = []
     for number, media in enumerate(several):
@@ -64,7 +61,7 @@ def drives(machine: Machine) -> tuple[Drive, ...]:
             media=media,
             bus=bus,
             device=media.device or next(free[PREFIXES[bus]]),
-            overlays=_overlays(machine, number) if _is_overlaid(media) else (),
+            overlays=naming.overlays(machine, number) if _is_overlaid(media) else (),
             boot=turns.get(number),
         )
         if bus is Bus.IDE and drive.number >= IDE_PLACES:
@@ -87,19 +84,8 @@ def renamed(machine: Machine) -> Mapping[str, str]:
     found = {}
     for prefix in _COUNTED:
         named = sorted((each for each in disks if each.device.startswith(prefix)), key=lambda drive: drive.number)
-        found.update({drive.device: name for drive, name in zip(named, _names(prefix), strict=False)})
+        found.update({drive.device: name for drive, name in zip(named, names(prefix), strict=False)})
     return {asked: name for asked, name in found.items() if asked != name}
-
-
-def overlay(number: int) -> str:
-    """The name of a disk's overlay in the machine's folder."""
-    return f"disk{number}"
-
-
-def _overlays(machine: Machine, number: int) -> tuple[str, ...]:
-    """Those of a disk, the topmost first; the lowest is called the same, restored or not."""
-    restored = machine.restored.layers.get(number, ()) if machine.restored else ()
-    return (*reversed(restored[1:]), overlay(number))
 
 
 def _is_overlaid(media: Media) -> bool:
@@ -117,16 +103,6 @@ def _turns(machine: Machine, total: int) -> Mapping[int, int]:
 def _bus(media: Media) -> Bus:
     bus = media.bus or bus_of(media.device) or Bus.VIRTIO
     return Bus.SCSI if isinstance(media, MachineCdrom) and bus is Bus.VIRTIO else bus  # there is no virtio CD-ROM
-
-
-def _names(prefix: str) -> Iterator[str]:
-    return (f"{prefix}{_letters(number)}" for number in count())
-
-
-def _letters(number: int) -> str:
-    """Count as Linux names disks: a … z, aa …."""
-    more, last = divmod(number, _LETTERS)
-    return (_letters(more - 1) if more else "") + chr(ord("a") + last)
 
 
 def _is_misnamed(media: Media, bus: Bus) -> bool:
@@ -187,11 +163,4 @@ def checked(media: Media) -> Bus:
 
 
 def _refusal(media: Media, what: str, hint: str) -> JobFault:
-    return JobFault(f"{_called(media)}: {what}", code=HoldCode.MACHINE_INVALID, hint=hint)
-
-
-def _called(media: Media) -> str:
-    """What the job's owner knows a drive by: that of `cdrom` is the only CD-ROM drive with a name of the job's."""
-    if isinstance(media, MachineDisk):
-        return media.file
-    return "cdrom" if media.device else "a CD-ROM drive"
+    return JobFault(f"{naming.called(media)}: {what}", code=HoldCode.MACHINE_INVALID, hint=hint)

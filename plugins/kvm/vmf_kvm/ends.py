@@ -53,10 +53,15 @@ def logged(logs: tuple[Path, *tuple[str, ...]], name: str) -> ShutoffReason | No
     return reasons.get(told[-1]) if told else None
 
 
+def told(event: str, details: str) -> MachineState | None:
+    """How a guest has ended of which QEMU tells this event, with details in JSON; None: libvirt knows more."""
+    found: dict[str, Any] = msgspec.json.decode(details) if details else {}
+    return HEARD.get((event, str(found.get("reason", ""))))
+
+
 def note(folder: Folder, event: str, details: str) -> None:
     """Keep what QEMU says of a guest's end, unless it has said something before."""
-    told: dict[str, Any] = msgspec.json.decode(details) if details else {}
-    state = HEARD.get((event, str(told.get("reason", ""))))
+    state = told(event, details)
     if state and not folder.has(ENDING):
         with contextlib.suppress(HostFault):  # then it stays what libvirt calls it
             folder.write(ENDING, io.BytesIO(msgspec.json.encode(state)), unreported)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.files.access import CODES
+from vmf.errors import HoldCode
 from vmf.model import Forward, MachineNic, NetworkType, NicModel
 from vmf_kvm import nics
 from vmf_libvirt.described import files as files_of
-from vmf_libvirt.errors import Failing, Sentence
+from vmf_libvirt.errors import ACCESSIBLE, Failing, Sentence
 
 _COPY = "get a good copy of the image, and state the format that it has"
-_ACCESS = "let the user who runs the guests read it, and write it if its `access` is in-place; or put it elsewhere"
 
 CONTENTS = (
     Sentence(words="Image is not in qcow2 format", code=HoldCode.IMAGE_INVALID, hint=_COPY),
@@ -31,7 +28,7 @@ CONTENTS = (
 )
 """What is in a file, or how much of it there is: QEMU looks into nothing but the machine's files."""
 ACCESS = (
-    Sentence(words="Permission denied", code=HoldCode.IMAGE_UNREADABLE, hint=_ACCESS),
+    Sentence(words="Permission denied", code=HoldCode.IMAGE_UNREADABLE, hint=ACCESSIBLE),
     Sentence(words="No such file or directory", code=HoldCode.IMAGE_MISSING, hint="check the image's paths"),
 )
 """Said of any file: of libvirt's log, of QEMU's own program, of the copies that vmf put into the machine's folder."""
@@ -75,20 +72,6 @@ NETWORKLESS = (
     "/dev/net/tun",
 )
 """What is said of a network or a bridge that a machine cannot be connected to."""
-_HINTS: Mapping[HoldCode, str] = MappingProxyType({
-    HoldCode.IMAGE_MISSING: "check the image's paths",
-    HoldCode.IMAGE_UNREADABLE: _ACCESS,
-    HoldCode.IMAGE_INVALID: "name a plain file",
-})  # fmt: skip
-
-
-def unopened(path: Path, error: OSError) -> JobFault | HostFault:
-    """What it means that a file of the job's could not be opened."""
-    brief = f"{path}: {error.strerror}"
-    code = CODES.get(error.errno)
-    if code is None:
-        return HostFault(brief, hint="check the disk that it lies on, and the host's mounts and limits")
-    return JobFault(brief, code=code, hint=_HINTS[code])
 
 
 def memory(hint: str) -> tuple[Sentence, ...]:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from vmf.disks.layered import Layered
 from vmf.disks.reading import Unfit
 from vmf.errors import HostFault
-from vmf.files import sparse
 from vmf.hookspecs import Report
 from vmf_kvm import snapshots
-from vmf_kvm.drives import overlay
 from vmf_kvm.flatten import whole
 from vmf_kvm.folder import Folder
 from vmf_libvirt.client import Client
-
-WHOLE = re.compile(r"whole([0-9]{1,3})")
-"""What a disk is called that is to come back whole."""
+from vmf_libvirt.fetched import WHOLE, layered
+from vmf_libvirt.naming import overlay
 
 
 def fetch(client: Client, folder: Folder, name: str, report: Report, *, program: str) -> IO[bytes]:
@@ -48,7 +41,7 @@ def _results(client: Client, folder: Folder, name: str) -> IO[bytes]:
     before = None
     while names := _layers(client, folder, name):
         try:
-            return _layered(folder, names)
+            return layered(folder, names)
         except FileNotFoundError:
             if names == before:
                 break
@@ -64,17 +57,6 @@ def _layers(client: Client, folder: Folder, name: str) -> tuple[str, ...]:
         # who writes to a disk without a file system, and syncs that, does not have QEMU write what is where
         client.monitor(folder.name, f"qemu-io {node} flush")
     return names
-
-
-def _layered(folder: Folder, names: Sequence[str]) -> IO[bytes]:
-    with ExitStack() as failing:
-        base, *overlays = [failing.enter_context(folder.open(name)) for name in names]
-        try:
-            opened = io.BufferedReader(Layered(base, overlays), sparse.GRAIN) if overlays else base
-        except Unfit as error:
-            raise HostFault(f"{folder.path / names[-1]}: {error}", hint=error.hint) from error
-        failing.pop_all()
-        return opened
 
 
 def _memory(file: IO[bytes], path: Path) -> IO[bytes]:

@@ -15,9 +15,9 @@ from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import open_disk
 from vmf.hookspecs import Report
-from vmf_kvm.faults import unopened
 from vmf_kvm.folder import Folder
 from vmf_libvirt.described import Layer, disks
+from vmf_libvirt.errors import unopened
 
 
 def beneath(description: str, overlay: Path) -> Layer | None:

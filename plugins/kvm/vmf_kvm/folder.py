@@ -25,8 +25,8 @@ from vmf.files.beside import appearing
 from vmf.hookspecs import Report
 from vmf.model import NAME
 from vmf.units import format_size
-from vmf_kvm.account import Account
-from vmf_kvm.faults import unopened
+from vmf_libvirt.account import Account
+from vmf_libvirt.errors import unopened
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

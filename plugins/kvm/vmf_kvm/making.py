@@ -47,6 +47,6 @@ def connect(client: Client, nic: MachineNic | None) -> None:
         for description in network.filters():
             networks.define_filter(client, description)
         if nic.type is NetworkType.NAT:
-            networks.adopt_network(client, network.NETWORK, network.network())
+            networks.adopt_nat(client)
     except LibvirtFault as error:
         raise HostFault(error.brief, ability=f"network-{nic.type}") from error

@@ -1,7 +1,6 @@
-"""vmf's own nat network, and what keeps the machines on it apart: made when the first machine wants them. Pure.
+"""Filters, which keep the machines on a network apart, and the kernel's word on who is there. Pure.
 
-They are the same on every host, so that a guest that moves finds its gateway; all users and machines of a host share
-them, and no job's end takes them away.
+They are the same on every host, and shared, as the network is (`vmf_libvirt.nat`).
 """
 
 from __future__ import annotations
@@ -10,17 +9,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
-NETWORK = "vmf"
-BRIDGE = "vmf0"
-GATEWAY, NETMASK = "10.118.0.1", "255.255.0.0"
-DNSMASQ = "http://libvirt.org/schemas/network/dnsmasq/1.0"
-GATEWAY_MAC = "52:54:00:76:6d:66"
-FIRST, LAST = "10.118.1.0", "10.118.255.254"
-"""The addresses that guests are given."""
+from vmf_libvirt.nat import GATEWAY, NETMASK
+
 OWN_MAC, APART = "vmf-own-mac", "vmf-apart"
 """Filters: frames leave a guest with its own MAC address only, and none goes to another guest by way of the gateway."""
 UUIDS: Mapping[str, str] = MappingProxyType({
-    NETWORK: "e159c5e8-f609-483c-96f9-e4a55be3d17d",
     OWN_MAC: "4bb0c1ff-ae4f-4b11-8952-d14782a81f71",
     APART: "3a1bc80c-f092-4beb-9fd6-3a0180dda767",
 })  # fmt: skip
@@ -28,21 +21,6 @@ UUIDS: Mapping[str, str] = MappingProxyType({
 BROADCAST = "255.255.255.255"
 FLAGS, MAC, INCOMPLETE = 2, 3, "0x0"
 """Columns of the kernel's table, and the flags of a row that waits for an answer."""
-
-
-def network() -> str:
-    """The network's XML. It spans no trees: with that, a guest would wait for its address for seconds."""
-    network = ET.Element("network")
-    ET.SubElement(network, "name").text = NETWORK
-    ET.SubElement(network, "uuid").text = UUIDS[NETWORK]
-    ET.SubElement(network, "forward", mode="nat")
-    ET.SubElement(network, "bridge", name=BRIDGE, stp="off", delay="0")
-    ET.SubElement(network, "mac", address=GATEWAY_MAC)
-    ip = ET.SubElement(network, "ip", address=GATEWAY, netmask=NETMASK)
-    ET.SubElement(ET.SubElement(ip, "dhcp"), "range", start=FIRST, end=LAST)
-    options = ET.SubElement(network, "dnsmasq:options", {"xmlns:dnsmasq": DNSMASQ})
-    ET.SubElement(options, "dnsmasq:option", value="no-ping")  # else it waits 3 s for an address to be another's
-    return ET.tostring(network, encoding="unicode")
 
 
 def filters() -> tuple[str, ...]:

@@ -16,9 +16,10 @@ from xml.etree import ElementTree as ET
 
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Address, Forward, MachineNic, NetworkType, NicModel, Protocol
-from vmf_kvm.network import APART, NETWORK, OWN_MAC
+from vmf_kvm.network import APART, OWN_MAC
 from vmf_kvm.pci import Board
 from vmf_libvirt.described import tree
+from vmf_libvirt.nat import NETWORK
 
 LOOPBACK = "127.0.0.1"
 UNPRIVILEGED = 1024

@@ -14,10 +14,9 @@ from vmf.errors import HoldCode, JobFault
 from vmf.files import programs
 from vmf.files.access import open_disk
 from vmf.model import DiskFormat, Slice
-from vmf_kvm.account import Account
-from vmf_kvm.faults import unopened
 from vmf_kvm.folder import Folder
-from vmf_libvirt.errors import LibvirtFault
+from vmf_libvirt.account import Account
+from vmf_libvirt.errors import LibvirtFault, unopened
 
 SECTOR = 512
 """Bytes of which disks are made; QEMU knows no part of one."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from msgspec import Struct
-
-from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.errors import HoldCode, JobFault
 from vmf.model import Platform
 from vmf_kvm.domain import KINDS
 from vmf_kvm.settings import TYPE
+from vmf_libvirt import ground
 from vmf_libvirt.client import Client
 from vmf_libvirt.described import machine_types, tree, version
+from vmf_libvirt.ground import Ground
 
 CPUINFO = Path("/proc/cpuinfo")
 ACCELERATORS: Mapping[str, str] = MappingProxyType({kind.type: name for name, kind in KINDS.items()})
@@ -22,53 +21,25 @@ EMULATED = frozenset({"tcg"})
 """The accelerators whose guests never meet their host's processors."""
 
 
-class Ground(Struct, frozen=True, kw_only=True):
-    """What a host has that guests' memory is made on."""
-
-    accelerator: str
-    version: str
-    """QEMU's."""
-    vendor: str
-    """Who made the processors that guests meet; empty: they are emulated."""
-    machines: Collection[str]
-    """The types of machine that QEMU knows, in its exact words."""
-
-
-_UNFIT: tuple[tuple[Callable[[Platform, Ground], bool], str], ...] = (
-    (lambda kept, _: kept.type != TYPE, "it was made by type {kept.type}"),
-    (lambda kept, here: kept.accelerator != here.accelerator, "it was made by {kept.accelerator}"),
-    (
-        lambda kept, here: kept.vendor != here.vendor,
-        "it was made on processors by {kept.vendor}, these are {here.vendor}",
-    ),
-    (
-        lambda kept, here: _numbers(kept.version) > _numbers(here.version),
-        "it was made by QEMU {kept.version}, this is {here.version}",
-    ),
-    (lambda kept, here: kept.machine not in here.machines, "this QEMU knows no machine of type {kept.machine}"),
-)
-
-
-def check(client: Client, kept: Platform, accelerator: str) -> None:
-    """See that a machine here, with this accelerator, can go on from memory that was made there.
+def check(client: Client, kept: Platform, accelerator: str, vendor: str) -> None:
+    """See that a machine with this accelerator, on a host with processors by `vendor`, can go on from such memory.
 
     Raises:
         HostFault: if it cannot.
     """
     here = Ground(
+        type=TYPE,
+        name="QEMU",
         accelerator=accelerator,
         version=version(client.versions()["qemu"]),
-        vendor=_met(accelerator),
+        vendor=_met(accelerator, vendor),
         machines=machine_types(client.capabilities()),
     )
-    for is_unfit, reason in _UNFIT:
-        if is_unfit(kept, here):
-            words = f"the guest's memory does not fit this host: {reason.format(kept=kept, here=here)}"
-            raise HostFault(words, hint="the job goes on upon a host like the one that it was on")
+    ground.check(kept, here)
 
 
-def made_on(client: Client, description: str) -> Platform:
-    """What the memory of a machine that runs here is made on, as libvirt describes it.
+def made_on(client: Client, description: str, vendor: str) -> Platform:
+    """What the memory of a machine is made on, as libvirt describes it; `vendor` made the processors of its host.
 
     Raises:
         JobFault: if its processor is that of its host.
@@ -88,7 +59,7 @@ def made_on(client: Client, description: str) -> Platform:
         version=version(client.versions()["qemu"]),
         machine=os.get("machine", ""),
         cpu=cpu,
-        vendor=_met(accelerator),
+        vendor=_met(accelerator, vendor),
     )
 
 
@@ -103,9 +74,5 @@ def said(name: str, cpuinfo: Path = CPUINFO) -> str:
         return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
-def _met(accelerator: str) -> str:
-    return "" if accelerator in EMULATED else vendor()
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"[0-9]{1,9}", version)))
+def _met(accelerator: str, vendor: str) -> str:
+    return "" if accelerator in EMULATED else vendor

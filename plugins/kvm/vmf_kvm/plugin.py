@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
+from vmf.errors import HoldCode, JobFault
 from vmf.hookspecs import API, HypervisorType, Report, hookimpl
 from vmf.model import (
     Facts,
@@ -23,12 +25,16 @@ from vmf.model import (
 )
 from vmf.rules import Check
 from vmf_kvm.abilities import ABILITIES
-from vmf_kvm.settings import TYPE, KvmHost, settings
+from vmf_kvm.settings import TYPE, DaemonKind, KvmHost, settings
 
 if TYPE_CHECKING:
     from vmf_kvm.connection import Connection
     from vmf_kvm.terminal import Terminal
+    from vmf_libvirt import consoles
+    from vmf_libvirt.remote import Remote
     from vmf_libvirt.subscription import Subscription
+
+    Connected: TypeAlias = Connection | Remote
 
 
 @hookimpl
@@ -38,145 +44,156 @@ def hypervisor() -> HypervisorType:
 
 
 @hookimpl
-def connect(host: Host, folder: Path) -> Connection:
-    """Find or start the host's own libvirt daemon, or find the system's."""
+def connect(host: Host, folder: Path) -> Connected:
+    """Find or start the host's own libvirt daemon, or find the system's, here or elsewhere."""
     from vmf_kvm.connection import Connection  # noqa: PLC0415  # libvirt is slow to import, and to read specs needs none
+    from vmf_kvm.elsewhere import opened  # noqa: PLC0415  # as above
 
-    return Connection(folder, settings(host).daemon)
+    if host.elsewhere:
+        return opened(host, folder)
+    return Connection(
+        folder, settings(host).daemon or DaemonKind.PRIVATE, roots=[root.path for root in host.images or ()]
+    )
 
 
 @hookimpl
-def probe(connection: Connection, host: Host, known: Facts | None, proof: Image | None) -> Facts:
+def probe(connection: Connected, host: Host, known: Facts | None, proof: Image | None) -> Facts:
     """Look at the host, and boot the proof where there is doubt."""
+    from vmf_kvm import elsewhere  # noqa: PLC0415  # as above
     from vmf_kvm import probe as probing  # noqa: PLC0415  # as above
+    from vmf_libvirt.remote import Remote  # noqa: PLC0415  # as above
 
-    return probing.probe(connection, known, proof, host=host, prove=_prove)
+    if isinstance(connection, Remote):
+        prove = partial(_prove, connection, connection.site.folder)
+        return elsewhere.probe(connection, known, proof, host=host, prove=prove)
+    prove = partial(_prove, connection, connection.daemon.folder)
+    return probing.probe(connection, known, proof, host=host, prove=prove)
 
 
 @hookimpl
-def put(connection: Connection, machine: str, name: str, source: Path, report: Report) -> str:
+def put(connection: Connected, machine: str, name: str, source: Path, report: Report) -> str:
     """Copy a file into the machine's folder."""
-    connection.folder(machine).put(name, source, report)
+    connection.put(machine, name, source, report)
     return name
 
 
 @hookimpl
-def read(connection: Connection, path: Path) -> IO[bytes]:
+def read(connection: Connected, path: Path) -> IO[bytes]:
     """Open a file of this computer."""
     return connection.read(path)
 
 
 @hookimpl
-def facts(connection: Connection, handle: Handle) -> MachineFacts:
+def facts(connection: Connected, handle: Handle) -> MachineFacts:
     """Ask libvirt and QEMU."""
     return connection.facts(handle.machine)
 
 
 @hookimpl
-def create(connection: Connection, host: Host, machine: Machine) -> Handle:
+def create(connection: Connected, host: Host, machine: Machine) -> Handle:
     """Define and start a domain."""
-    connection.create(machine, roots=[root.path for root in host.images or ()])
+    connection.create(machine)
     return Handle(host=host.name, machine=machine.name)
 
 
 @hookimpl
-def state(connection: Connection, handle: Handle) -> MachineState:
+def state(connection: Connected, handle: Handle) -> MachineState:
     """Ask libvirt."""
     return connection.state(handle.machine)
 
 
 @hookimpl
-def watch(connection: Connection, notify: Callable[[str], None]) -> Subscription:
+def watch(connection: Connected, notify: Callable[[str], None]) -> Subscription:
     """Pass on libvirt's lifecycle events."""
     return connection.watch(notify)
 
 
 @hookimpl
-def console(connection: Connection, handle: Handle, offset: int) -> bytes:
+def console(connection: Connected, handle: Handle, offset: int) -> bytes:
     """Read the log of the serial console."""
     return connection.console(handle.machine, offset)
 
 
 @hookimpl
-def change_media(connection: Connection, handle: Handle, drive: int, name: str) -> MachineState:
+def change_media(connection: Connected, handle: Handle, drive: int, name: str) -> MachineState:
     """Change the source of the drive."""
-    return connection.change_media(handle.machine, drive, name)
+    return _here(connection).change_media(handle.machine, drive, name)
 
 
 @hookimpl
-def open_console(connection: Connection, handle: Handle) -> Terminal:
-    """Connect to the socket of the serial console."""
+def open_console(connection: Connected, handle: Handle) -> Terminal | consoles.Terminal:
+    """Connect to the socket of the serial console, or take libvirt's stream of it."""
     return connection.open_console(handle.machine)
 
 
 @hookimpl
-def copy_in(connection: Connection, handle: Handle, source: IO[bytes], path: str) -> int:
+def copy_in(connection: Connected, handle: Handle, source: IO[bytes], path: str) -> int:
     """Write by the QEMU guest agent."""
-    return connection.copy_in(handle.machine, source, path)
+    return _here(connection).copy_in(handle.machine, source, path)
 
 
 @hookimpl
-def copy_out(connection: Connection, handle: Handle, path: str) -> IO[bytes]:
+def copy_out(connection: Connected, handle: Handle, path: str) -> IO[bytes]:
     """Read by the QEMU guest agent."""
-    return connection.copy_out(handle.machine, path)
+    return _here(connection).copy_out(handle.machine, path)
 
 
 @hookimpl
-def suspend(connection: Connection, handle: Handle, how: Suspend) -> MachineState:
+def suspend(connection: Connected, handle: Handle, how: Suspend) -> MachineState:
     """Pause the domain, or save it."""
     return connection.suspend(handle.machine, how)
 
 
 @hookimpl
-def resume(connection: Connection, handle: Handle) -> MachineState:
+def resume(connection: Connected, handle: Handle) -> MachineState:
     """Let the domain go on, or restore it."""
     return connection.resume(handle.machine)
 
 
 @hookimpl
-def checkpoint(connection: Connection, handle: Handle, number: int, report: Report) -> Snapshot:
+def checkpoint(connection: Connected, handle: Handle, number: int, report: Report) -> Snapshot:
     """Take an external snapshot of memory and disks."""
     return connection.checkpoint(handle.machine, number, report)
 
 
 @hookimpl
-def fold(connection: Connection, handle: Handle) -> MachineState:
+def fold(connection: Connected, handle: Handle) -> MachineState:
     """Commit the layers of snapshots."""
     return connection.fold(handle.machine)
 
 
 @hookimpl
-def examine(connection: Connection, handle: Handle) -> MachineState:
+def examine(connection: Connected, handle: Handle) -> MachineState:
     """Ask QEMU for the registers of all processors."""
-    return connection.examine(handle.machine)
+    return _here(connection).examine(handle.machine)
 
 
 @hookimpl
-def set_clock(connection: Connection, handle: Handle) -> MachineState:
+def set_clock(connection: Connected, handle: Handle) -> MachineState:
     """Tell the QEMU guest agent the time."""
-    return connection.set_clock(handle.machine)
+    return _here(connection).set_clock(handle.machine)
 
 
 @hookimpl
-def shut_down(connection: Connection, handle: Handle, how: Stop) -> MachineState:
+def shut_down(connection: Connected, handle: Handle, how: Stop) -> MachineState:
     """Press the ACPI power button, or end QEMU."""
     return connection.shut_down(handle.machine, how)
 
 
 @hookimpl
-def fetch(connection: Connection, handle: Handle, name: str, report: Report) -> IO[bytes]:
+def fetch(connection: Connected, handle: Handle, name: str, report: Report) -> IO[bytes]:
     """Open a file of the machine's folder, or make a whole disk."""
     return connection.fetch(handle.machine, name, report)
 
 
 @hookimpl
-def destroy(connection: Connection, handle: Handle) -> MachineState:
+def destroy(connection: Connected, handle: Handle) -> MachineState:
     """End QEMU; remove the domain and the machine's folder."""
     return connection.destroy(handle.machine)
 
 
 @hookimpl
-def machines(connection: Connection, host: Host) -> tuple[Handle, ...]:
+def machines(connection: Connected, host: Host) -> tuple[Handle, ...]:
     """List the domains that carry vmf's mark, and every folder."""
     return tuple(Handle(host=host.name, machine=name) for name in connection.machines())
 
@@ -185,9 +202,9 @@ def machines(connection: Connection, host: Host) -> tuple[Handle, ...]:
 def review(placement: Placement, machine: Machine) -> None:
     """Describe what this plugin is to make: what cannot be described cannot be made."""
     if placement.host.type == TYPE:
-        from vmf_kvm.domain import check  # noqa: PLC0415  # only a plan or a start asks
+        from vmf_kvm.domain import ANYWHERE, ELSEWHERE, check  # noqa: PLC0415  # only a plan or a start asks
 
-        check(machine)
+        check(machine, ELSEWHERE if placement.host.elsewhere else ANYWHERE)
 
 
 @hookimpl
@@ -198,7 +215,21 @@ def lint() -> tuple[Check[Any], ...]:
     return CHECKS
 
 
-def _prove(connection: Connection, image: Image) -> str:
+def _prove(connection: Connected, folder: Path, image: Image) -> str:
     from vmf_kvm.proof import prove  # noqa: PLC0415  # writes a CD: slow to import, and needed once per host
 
-    return prove(connection, image, accelerator="kvm")
+    return prove(connection, image, folder=folder, accelerator="kvm")
+
+
+def _here(connection: Connected) -> Connection:
+    """The connection to a host that is this computer.
+
+    Raises:
+        JobFault: if it is another one.
+    """
+    from vmf_kvm.connection import Connection  # noqa: PLC0415  # as above
+
+    if not isinstance(connection, Connection):
+        words, hint = "that cannot be done on another computer", "`vmf host ls` says what its hosts lack"
+        raise JobFault(words, code=HoldCode.REFUSED, hint=hint)
+    return connection

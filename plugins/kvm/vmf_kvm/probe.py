@@ -9,13 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from vmf.errors import HostLost, SetupError, VmfError
 from vmf.files import programs
 from vmf.model import Facts, Host, Image
 from vmf_kvm import platforms
-from vmf_kvm.account import Account
 from vmf_kvm.connection import Connection
 from vmf_kvm.settings import DaemonKind, settings
+from vmf_libvirt.account import Account
+from vmf_libvirt.client import Client
 from vmf_libvirt.described import version as dotted
 
 KVM = Path("/dev/kvm")
@@ -27,12 +30,28 @@ UNPROVED = "kvm is unproved: `vmf image build tiny` builds the guest that proves
 UNSETTLED = "unsettled"
 """The identity of facts that no guest has shown: never what a probe finds."""
 
-Prove: TypeAlias = Callable[[Connection, Image], str]
+BRIDGELESS = "the host's spec names no bridge: `networks: {types: [bridge], bridge: br0}`"
+
+Proving: TypeAlias = Callable[[Image], str]
 """Boots the image by KVM; returns what is wrong with KVM, empty if nothing; raises what kept it from finding out."""
 
 
+class Acceleration(Struct, frozen=True, kw_only=True):
+    """What runs the instructions of a host's guests."""
+
+    note: str
+    """Why it is not KVM; empty: it is."""
+    settled: bool = True
+    """Whether that holds until something has changed."""
+
+    @property
+    def accelerator(self) -> str:
+        """Its name."""
+        return "tcg" if self.note else "kvm"
+
+
 def probe(
-    connection: Connection, known: Facts | None, proof: Image | None, *, host: Host, prove: Prove, kvm: Path = KVM
+    connection: Connection, known: Facts | None, proof: Image | None, *, host: Host, prove: Proving, kvm: Path = KVM
 ) -> Facts:
     """The host's facts; `known` as it is while it holds. Where the proof could not be made, the next probe tries again.
 
@@ -50,24 +69,45 @@ def probe(
     identity = _identity(versions, (*hardware, *(f"no {each}: {why}" for each, why in missing.items())), proof)
     if known is not None and known.identity == identity:
         return known
-    try:
-        note = barrier or _unoffered(connection) or (UNPROVED if proof is None else _spelt(prove(connection, proof)))
-    except (HostLost, SetupError):
-        raise
-    except VmfError as error:
-        note, identity = f"kvm is unproved: {error.brief}", UNSETTLED
+    answer = Acceleration(note=barrier) if barrier else accelerated(connection.client, proof, prove)
     return Facts(
-        identity=identity,
+        identity=identity if answer.settled else UNSETTLED,
         memory=memory,
         cpus=cpus,
         arch=os.uname().machine,
-        accelerator="tcg" if note else "kvm",
-        note=note,
+        accelerator=answer.accelerator,
+        note=answer.note,
         version=versions["qemu"],
         vendor=vendor,
         versions=versions,
         missing=missing,
     )
+
+
+def accelerated(client: Client, proof: Image | None, prove: Proving) -> Acceleration:
+    """Whether KVM runs guests, if nothing is in the way that can be seen.
+
+    Raises:
+        HostLost: if the host was lost meanwhile.
+        SetupError: if this computer lacks what is needed.
+    """
+    if "<domain type='kvm'" not in client.capabilities():
+        return Acceleration(note="libvirt finds no kvm in this QEMU")
+    if proof is None:
+        return Acceleration(note=UNPROVED)
+    try:
+        reason = prove(proof)
+    except (HostLost, SetupError):
+        raise
+    except VmfError as error:
+        return Acceleration(note=f"kvm is unproved: {error.brief}", settled=False)
+    return Acceleration(note=f"kvm {reason}" if reason else "")
+
+
+def proved(proof: Image | None) -> str:
+    """What a proof holds for."""
+    made = proof.kernel.path.stat().st_mtime_ns if proof and proof.kernel else "unproved"
+    return f"proof {made}"
 
 
 def networkless(host: Host) -> Mapping[str, str]:
@@ -94,7 +134,7 @@ def _uninstalled(program: str) -> str:
 
 def _no_bridge(name: str | None) -> str:
     if name is None:
-        return "the host's spec names no bridge: `networks: {types: [bridge], bridge: br0}`"
+        return BRIDGELESS
     return "" if INTERFACES.joinpath(name, "bridge").is_dir() else f"this computer has no bridge {name}"
 
 
@@ -116,19 +156,9 @@ def closed(kvm: Path, account: Account) -> str:
     return f"{kvm}: user {account.name} may not open it (its mode is {mode:04o}); give it to group kvm with mode 0660"
 
 
-def _unoffered(connection: Connection) -> str:
-    offered = "<domain type='kvm'" in connection.client.capabilities()
-    return "" if offered else "libvirt finds no kvm in this QEMU"
-
-
-def _spelt(reason: str) -> str:
-    return f"kvm {reason}" if reason else ""
-
-
 def _identity(versions: dict[str, str], hardware: tuple[str, ...], proof: Image | None) -> str:
-    proved = proof.kernel.path.stat().st_mtime_ns if proof and proof.kernel else "unproved"
     parts = (os.uname().release, *(f"{name} {number}" for name, number in versions.items()), *hardware)
-    return "; ".join((*parts, f"proof {proved}"))
+    return "; ".join((*parts, proved(proof)))
 
 
 def _device(kvm: Path, barrier: str) -> str:

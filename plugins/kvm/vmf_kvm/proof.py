@@ -12,7 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
+from vmf.blueprint import disk_name
 from vmf.errors import HostFault
 from vmf.files import cdrom, disc, volume
 from vmf.hookspecs import unreported
@@ -30,6 +32,9 @@ from vmf.model import (
     Power,
 )
 from vmf_kvm.connection import Connection
+from vmf_libvirt.remote import Remote
+
+Connected: TypeAlias = Connection | Remote
 
 PROOF_SECONDS = 20.0
 MEMORY = 256 * MEBIBYTE
@@ -37,8 +42,10 @@ NAME = "proof"
 """Of the machine; engines call theirs by numbers."""
 
 
-def prove(connection: Connection, image: Image, *, accelerator: str, seconds: float = PROOF_SECONDS) -> str:
-    """Boot the image once; nothing is left of it.
+def prove(
+    connection: Connected, image: Image, *, folder: Path, accelerator: str, seconds: float = PROOF_SECONDS
+) -> str:
+    """Boot the image once; nothing is left of it. `folder` is the host's own on this computer.
 
     Returns:
         What is wrong with the accelerator, to be read after its name; empty if the guest booted, spoke and ended.
@@ -47,16 +54,16 @@ def prove(connection: Connection, image: Image, *, accelerator: str, seconds: fl
         JobFault, HostFault, HostLost: if no guest ran, or its end was not seen: nothing is shown of the accelerator.
     """
     magic = volume.magic(volume.new_nonce())
-    with _alone(connection) as scratch:
+    with _alone(connection, folder) as scratch:
         connection.create(_machine(connection, scratch, image, magic, accelerator))
         return _verdict(connection, magic, _await(connection, seconds), seconds)
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[Path]:
+def _alone(connection: Connected, folder: Path) -> Iterator[Path]:
     """Be the only one who proves on this host; what a killed one left behind is removed first. An empty folder."""
-    scratch = connection.daemon.folder / NAME
-    with (connection.daemon.folder / f"{NAME}.lock").open("w") as lock:
+    scratch = folder / NAME
+    with (folder / f"{NAME}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             connection.destroy(NAME)
@@ -68,15 +75,17 @@ def _alone(connection: Connection) -> Iterator[Path]:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _machine(connection: Connection, scratch: Path, image: Image, magic: bytes, accelerator: str) -> Machine:
+def _machine(connection: Connected, scratch: Path, image: Image, magic: bytes, accelerator: str) -> Machine:
     job = Job(name=NAME, image=image, memory=MEMORY, run="true\n")
     contract, results = scratch / "cdrom", scratch / "results"
     disc.write(contract, cdrom.contents(job, magic), label=cdrom.LABEL)
     volume.make(results, size=MEBIBYTE, magic=magic)
     booted = {"kernel": image.kernel, "initrd": image.initrd}
-    given = {**{name: file.path for name, file in booted.items() if file}, "cdrom": contract, "results": results}
-    for file, source in given.items():
-        connection.folder(NAME).put(file, source, unreported)
+    disks = {disk_name(number): disk for number, disk in enumerate(image.disks)}
+    given = {name: file.path for name, file in booted.items() if file}
+    given |= {name: disk.file.path for name, disk in disks.items()}
+    for file, source in {**given, "cdrom": contract, "results": results}.items():
+        connection.put(NAME, file, source, unreported)
     return Machine(
         name=NAME,
         memory=MEMORY,
@@ -85,14 +94,14 @@ def _machine(connection: Connection, scratch: Path, image: Image, magic: bytes, 
         kernel="kernel" if image.kernel else None,
         initrd="initrd" if image.initrd else None,
         kernel_parameters=image.kernel_parameters,
-        disks=tuple(MachineDisk(file=str(disk.file.path), format=disk.layout) for disk in image.disks),
+        disks=tuple(MachineDisk(file=name, format=disk.layout) for name, disk in disks.items()),
         cdroms=(MachineCdrom(file="cdrom"),),
         results=MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE),
         reboots=False,
     )
 
 
-def _await(connection: Connection, seconds: float) -> MachineState:
+def _await(connection: Connected, seconds: float) -> MachineState:
     """The machine's state when it is off, or after so many seconds."""
     deadline = time.monotonic() + seconds
     nudged = threading.Event()
@@ -109,14 +118,14 @@ def _await(connection: Connection, seconds: float) -> MachineState:
         watch.close()
 
 
-def _verdict(connection: Connection, magic: bytes, state: MachineState, seconds: float) -> str:
+def _verdict(connection: Connected, magic: bytes, state: MachineState, seconds: float) -> str:
     if state.power is Power.RUNNING:
         return f"hangs: a tiny guest had not ended after {seconds:.0f} s"
     if state.ending is Ending.CRASHED:
         return f"aborts: a tiny guest ended by itself too soon ({state.detail})"
     if state.ending is not Ending.SHUTDOWN:  # somebody paused, killed or removed it, or libvirt has forgotten
         raise HostFault(f"the end of a tiny guest was not seen: it is {state.power} ({state.detail})")
-    with connection.fetch(NAME, "results") as results:
+    with connection.fetch(NAME, "results", unreported) as results:
         if results.read(len(magic)) == magic:
             return "does not work: a tiny guest ended without a word"
     return ""

@@ -26,13 +26,13 @@ from vmf.hookspecs import unreported
 from vmf.model import Access, Machine, Restored
 from vmf_kvm import faults, snapshots
 from vmf_kvm.disks import room
-from vmf_kvm.drives import overlay
 from vmf_kvm.folder import Folder
 from vmf_kvm.place import RESTORE
 from vmf_libvirt import domains
 from vmf_libvirt.client import Client
 from vmf_libvirt.described import macs
 from vmf_libvirt.errors import LibvirtFault, blaming_job
+from vmf_libvirt.naming import overlay
 from vmf_libvirt.states import DomainState, PausedReason
 
 if TYPE_CHECKING:

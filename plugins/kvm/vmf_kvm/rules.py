@@ -1,4 +1,4 @@
-"""What can be wrong with a job that KVM is to run."""
+"""What can be wrong with a job that KVM is to run, and with a host of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
-from vmf.model import Job
+from vmf.model import Host, Job
 from vmf.rules import Check, Objection, Rule, Severity
+from vmf_kvm.settings import TYPE, settings
 
 NAME = Rule(
     id="KVM202",
@@ -32,6 +33,13 @@ PORT = Rule(
     "kvm makes such a machine.",
     mend="Choose another port, or leave `host_port` out: then vmf says which one it is.",
 )
+PLACE = Rule(
+    id="KVM204",
+    title="a word about a host that means nothing where it is",
+    why="A host elsewhere is reached by the libvirt daemon that is there, which keeps machines' files in the host's "
+    "`folder`. On this computer vmf may have a daemon of its own, and the files are below its state folder.",
+    mend="Leave it out.",
+)
 
 
 def _judge(name: str, job: Job) -> Iterator[Objection]:
@@ -42,8 +50,17 @@ def _judge(name: str, job: Job) -> Iterator[Objection]:
         yield from getattr(judging, name)(job)
 
 
+def _misplaced(host: Host) -> Iterator[Objection]:
+    """What a host's block says that belongs to hosts on the other side."""
+    if host.type == TYPE:
+        word, where = ("daemon", "on another computer") if host.elsewhere else ("folder", "on this computer")
+        if getattr(settings(host), word) is not None:
+            yield Objection(at=(TYPE, word), what=f"it means nothing for a host {where}", hint="leave it out")
+
+
 CHECKS: Final[tuple[Check[Any], ...]] = (
     Check(rule=DRIVE, kind=Job, judge=partial(_judge, "unattachable")),
     Check(rule=NAME, kind=Job, judge=partial(_judge, "misnamed")),
     Check(rule=PORT, kind=Job, judge=partial(_judge, "privileged")),
+    Check(rule=PLACE, kind=Host, judge=_misplaced),
 )

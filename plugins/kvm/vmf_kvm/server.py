@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from vmf_kvm.account import Account
+from vmf_libvirt.account import Account
 from vmf_libvirt.client import Link
 
 

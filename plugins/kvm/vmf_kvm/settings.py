@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from vmf.model import Host
-from vmf.model.terms import Line
+from vmf_libvirt.settings import FOLDER, Scripts
 
 TYPE = "kvm"
 
@@ -22,27 +22,24 @@ class DaemonKind(StrEnum):
     SYSTEM = "system"
 
 
-class KvmHost(Struct, frozen=True, kw_only=True):
+class KvmHost(Scripts, frozen=True, kw_only=True):
     """The block of a host; the script for its bridge is a file of the host."""
 
     daemon: Annotated[
-        DaemonKind,
+        DaemonKind | None,
         Meta(
             description="private: a libvirt daemon of vmf's own; "
-            "system: the computer's own, which has networks of type nat and bridge, and needs root."
+            "system: the computer's own, which has networks of type nat and bridge, and needs root. "
+            "Private if not given; that of a host elsewhere is always the computer's own."
         ),
-    ] = DaemonKind.PRIVATE
-    bridge_script: Annotated[
-        Path | None,
-        Meta(description="The script that joins machines to the bridge.", extra={"needs": "bridge-script"}),
     ] = None
-    xml_script: Annotated[
-        tuple[Line, ...],
+    folder: Annotated[
+        Path | None,
         Meta(
-            description="A program and its arguments: it edits the libvirt XML of every machine.",
-            extra={"needs": "xml-script"},
+            description="The folder on a host elsewhere, by its full path, in which machines' files lie; "
+            f"{FOLDER} if not given."
         ),
-    ] = ()
+    ] = None
 
 
 def settings(host: Host) -> KvmHost:

@@ -14,10 +14,10 @@ from typing import ClassVar
 from msgspec import Struct
 
 from vmf.errors import HostLost, SetupError
-from vmf_kvm.account import Account
 from vmf_kvm.daemon import blaming_setup, check_length, check_spelling, give, make_machines, make_passable
 from vmf_kvm.place import SOCKET_FOLDERS
 from vmf_libvirt import client
+from vmf_libvirt.account import Account
 
 URI = "qemu:///system"
 DEEPEST = "run/console/" + 16 * "x" + ".agent"

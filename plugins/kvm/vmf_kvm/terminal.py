@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import stat
 from contextlib import ExitStack
 from pathlib import Path
 
-from vmf.errors import HoldCode, JobFault
 from vmf_kvm.folder import Folder, beneath
+from vmf_libvirt import seat
 
 PIECE = 64 * 1024
 CONNECT_SECONDS = 5.0
@@ -32,7 +31,7 @@ class Terminal:
             try:
                 _connect(self._socket, path)
             except OSError as error:
-                raise _refusal(f"the console does not answer: {error.strerror or error}") from error
+                raise seat.refusal(f"the console does not answer: {error.strerror or error}") from error
             self._socket.settimeout(None)
             self._opened = opening.pop_all()
 
@@ -65,18 +64,8 @@ def _locked(folder: Folder) -> int:
         with beneath(folder.machines, folder.name) as found:
             locked = os.dup(found)
     except OSError as error:
-        raise _refusal(f"the machine is not there: {error.strerror}") from error
-    try:
-        fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(locked)
-        hint = "ask them to leave it with Ctrl-]; `vmf logs -f` shows meanwhile what the guest writes"
-        raise _refusal("somebody else is at the console", hint=hint) from None
-    return locked
-
-
-def _refusal(brief: str, *, hint: str = "`vmf ps` tells whether the machine still runs") -> JobFault:
-    return JobFault(brief, code=HoldCode.REFUSED, hint=hint)
+        raise seat.refusal(f"the machine is not there: {error.strerror}") from error
+    return seat.locked(locked)
 
 
 def _connect(ours: socket.socket, path: Path) -> None:

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from vmf.errors import HoldCode, HostFault, JobFault, Refused
 from vmf.files.access import blocker
 from vmf.model import Machine, MachineShare
-from vmf_kvm.account import Account
-from vmf_kvm.faults import unopened
+from vmf_libvirt.account import Account
+from vmf_libvirt.errors import unopened
 
 _WRITTEN = stat.S_IROTH | stat.S_IWOTH
 _LETTERS: Mapping[int, str] = MappingProxyType({stat.S_IROTH: "r", _WRITTEN: "rw"})

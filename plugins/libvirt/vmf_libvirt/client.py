@@ -1,4 +1,4 @@
-"""Speaking to a libvirt daemon. This module and `vmf_libvirt.domains` are the two that import libvirt.
+"""Speaking to a libvirt daemon: one connection, and what is asked of it.
 
 A `Client` is one connection that is opened anew when it breaks. libvirt wants one event loop per process, on a thread
 that never ends; `dial` starts it before the first connection.
@@ -11,7 +11,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import libvirt
 
@@ -27,6 +27,11 @@ from vmf_libvirt.subscription import Subscription
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_MISSES = 2
 """A daemon that is silent for (misses + 1) x seconds is taken for gone, and the calls that wait for it fail."""
+
+KIBIBYTE = 1024
+ACTIVE = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
+ITSELF = 0
+"""The number of the domain that the daemon itself runs in, on hypervisors that have such a one."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -152,6 +157,16 @@ class Client:
 
         return _asked(self._lines.get(), find, "libvirt went away meanwhile")
 
+    def blame(self, link: Link, error: libvirt.libvirtError, *, lost: bool) -> None:
+        """Say whose fault it is that something went wrong over a link that was used beside `call`.
+
+        A link that broke is no fault, unless `lost`: whoever asks again gets another one.
+        """
+        if _alive(link):
+            raise _fault(error) from error
+        if lost:
+            raise HostLost(f"libvirt went away meanwhile: {error.get_error_message()}") from error
+
     def on(self, machine: str, ask: Callable[[Domain], T]) -> T | None:
         """Ask something of a machine; None if there is no such machine."""
 
@@ -210,7 +225,7 @@ class Client:
 
         self.call(define)
 
-    def start(self, machine: str, was_started: Callable[[int, int], bool]) -> None:
+    def start(self, machine: str, was_started: Callable[[int, int], bool], *, paused: bool = False) -> None:
         """Start a defined machine, unless `was_started` says of its state and reason that this has been done.
 
         It is asked anew after a reconnect: the guest may have come to its end before the answer to the first start.
@@ -218,7 +233,7 @@ class Client:
 
         def start(domain: Domain) -> bool:
             if not was_started(*domains.state(domain)):
-                domains.start(domain)
+                domains.start(domain, paused=paused)
             return True
 
         if self.on(machine, start) is None:
@@ -251,6 +266,15 @@ class Client:
         """Have a guest go on that stands still in its memory."""
         self.on(machine, domains.resume)
 
+    def put_away(self, machine: str, file: str) -> None:
+        """Put a guest's memory into a file and end its machine; unlike `save`, of any driver of libvirt's."""
+        self.once(machine, functools.partial(domains.put_away, file=file))
+
+    def bring_back(self, file: str, *, paused: bool = False) -> None:
+        """Have the machine that a file with a guest's memory describes go on, or stand still with that."""
+        flags = libvirt.VIR_DOMAIN_SAVE_PAUSED if paused else 0
+        _asked(self._lines.get(), lambda link: link.restoreFlags(file, None, flags), "libvirt went away meanwhile")
+
     def restore(self, machine: str, file: str) -> None:
         """Have a machine, as it is defined, read its guest's memory from a file; the guest stands still then."""
         self.once(machine, functools.partial(domains.restore, file=file))
@@ -266,6 +290,16 @@ class Client:
     def versions(self) -> dict[str, int]:
         """The versions of the hypervisor and of the daemon's libvirt, as libvirt packs them: 9.1.2 is 9001002."""
         return self.call(lambda link: {link.getType().lower(): link.getVersion(), "libvirt": link.getLibVersion()})
+
+    def computer(self) -> tuple[int, int, str]:
+        """The memory that machines can have all together, in bytes, the processors, and their architecture."""
+
+        def look(link: Link) -> tuple[int, int, str]:
+            told: Any = link.getInfo()
+            guests = sum(int(each.info()[2]) for each in link.listAllDomains(ACTIVE) if each.ID() != ITSELF)
+            return int(link.getFreeMemory()) + guests * KIBIBYTE, int(told[2]), str(told[0])
+
+        return self.call(look)
 
     def capabilities(self) -> str:
         """The XML in which libvirt says what the host can do."""

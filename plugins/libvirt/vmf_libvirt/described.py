@@ -66,6 +66,12 @@ def machine_types(capabilities: str) -> frozenset[str]:
     return frozenset({*(each.text or "" for each in found), *(each.get("canonical", "") for each in found)})
 
 
+def exact_machine_type(capabilities: str, name: str) -> str:
+    """What a hypervisor calls a type of machine by now that it knows by a short name."""
+    found = (each for each in tree(capabilities).iterfind("guest/arch/machine") if each.text == name)
+    return next((each.get("canonical", name) for each in found), name)
+
+
 def files(description: str) -> tuple[str, ...]:
     """The files of its disks and drives, with what they lie on, and what it boots from."""
     booted = (tree(description).findtext(f"os/{name}", "") for name in ("kernel", "initrd"))

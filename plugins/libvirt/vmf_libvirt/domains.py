@@ -1,7 +1,7 @@
 """What is asked of one machine of libvirt's: functions on a domain, for `Client.on`.
 
-All but `agent`, `take` and `restore` come to the same whether they are done once or twice. This module and
-`vmf_libvirt.client` are the two that import libvirt. An error of libvirt's that is not spoken of here is the caller's.
+All but `agent`, `take`, `restore` and `put_away` come to the same whether they are done once or twice. An error of
+libvirt's that is not spoken of here is the caller's.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 @contextlib.contextmanager
-def despite(code: Code) -> Iterator[None]:
-    """Let an error of libvirt's with this code pass."""
+def despite(*codes: Code) -> Iterator[None]:
+    """Let an error of libvirt's with one of these codes pass."""
     try:
         yield
     except libvirt.libvirtError as error:
-        if error.get_error_code() != code:
+        if error.get_error_code() not in codes:
             raise
 
 
@@ -76,6 +76,19 @@ def state(domain: Domain) -> tuple[int, int]:
     """State and reason in libvirt's numbers."""
     state, reason = map(int, domain.state())
     return state, reason
+
+
+def standing(domain: Domain) -> tuple[int, int, bool]:
+    """The same, and whether there is a guest all the same: one that has ended may be kept as it was then."""
+    return *state(domain), bool(domain.isActive())
+
+
+def busy(domain: Domain) -> bool:
+    """Whether it is in the middle of something, such as of having its memory written."""
+    told: Any = (libvirt.VIR_DOMAIN_JOB_NONE,)
+    with despite(Code.OPERATION_INVALID):  # it does not run
+        told = domain.jobInfo()
+    return bool(told[0] != libvirt.VIR_DOMAIN_JOB_NONE)
 
 
 def disk_errors(domain: Domain) -> Mapping[str, int]:
@@ -94,10 +107,10 @@ def facts(domain: Domain) -> MachineFacts | None:
     return MachineFacts(cpu_seconds=nanoseconds / NANOSECONDS, memory=memory * KIBIBYTE)
 
 
-def start(domain: Domain) -> None:
-    """Start it, unless it runs."""
+def start(domain: Domain, *, paused: bool = False) -> None:
+    """Start it, unless it runs; its guest may stand still then."""
     try:
-        domain.create()
+        domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
     except libvirt.libvirtError:
         if not domain.isActive():
             raise
@@ -122,9 +135,10 @@ def cap(domain: Domain, *, memory: int) -> None:
 
 
 def ask_off(domain: Domain) -> None:
-    """Press its power button, if it runs."""
-    with _unless_off(domain), despite(Code.OPERATION_INVALID):  # a paused guest has nobody who would hear it
-        domain.shutdown()
+    """Press its power button, if it runs; a paused guest has nobody who would hear it."""
+    if state(domain)[0] != libvirt.VIR_DOMAIN_PAUSED:
+        with _unless_off(domain), despite(Code.OPERATION_INVALID):
+            domain.shutdown()
 
 
 def suspend(domain: Domain) -> None:
@@ -137,6 +151,11 @@ def save(domain: Domain, file: str) -> None:
     """Put its guest's memory into a file and end it, if it runs."""
     with _unless_off(domain):
         domain.saveFlags(file, None, libvirt.VIR_DOMAIN_SAVE_RUNNING)
+
+
+def put_away(domain: Domain, file: str) -> None:
+    """The same, in the way that all of libvirt's drivers have; it has to run."""
+    domain.save(file)
 
 
 def resume(domain: Domain) -> None:

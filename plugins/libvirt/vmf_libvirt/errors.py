@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
+from types import MappingProxyType
 
 from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.files.access import CODES
 
 
 class Code(IntEnum):
     """The codes of libvirt's `virErrorNumber` that decide something."""
 
+    INTERNAL_ERROR = 1
     NO_SUPPORT = 3
     INVALID_ARG = 8
+    OPERATION_FAILED = 9
     XML_ERROR = 27
     XML_DETAIL = 35
     NO_DOMAIN = 42
     NO_NETWORK = 43
+    NO_STORAGE_POOL = 49
+    NO_STORAGE_VOL = 50
     OPERATION_INVALID = 55
     CONFIG_UNSUPPORTED = 67
     NO_DOMAIN_METADATA = 80
@@ -28,6 +35,13 @@ class Code(IntEnum):
     XML_INVALID_SCHEMA = 92
 
 
+ACCESSIBLE = "let the user who runs the guests read it, and write it if its `access` is in-place; or put it elsewhere"
+"""What to do with a file that nobody may read who has to."""
+_HINTS: Mapping[HoldCode, str] = MappingProxyType({
+    HoldCode.IMAGE_MISSING: "check the image's paths",
+    HoldCode.IMAGE_UNREADABLE: ACCESSIBLE,
+    HoldCode.IMAGE_INVALID: "name a plain file",
+})  # fmt: skip
 INVALID = frozenset({Code.XML_ERROR, Code.XML_DETAIL, Code.CONFIG_UNSUPPORTED, Code.XML_INVALID_SCHEMA})
 """The machine itself cannot be, on this hypervisor."""
 
@@ -53,7 +67,9 @@ class Failing(Struct, frozen=True, kw_only=True):
 
     words: str
     ability: str
-    """What that is: a capability of the plugin."""
+    """What that is: a capability of the plugin; empty: there is none for it."""
+    brief: str = ""
+    """What is told in place of the line; empty: the line."""
 
 
 class LibvirtFault(HostFault):
@@ -66,6 +82,15 @@ class LibvirtFault(HostFault):
         self.lines = tuple(message.strip().splitlines()) or ("unknown error",)
         super().__init__(self.lines[-1])
         self.code = code
+
+
+def unopened(path: Path, error: OSError) -> JobFault | HostFault:
+    """What it means that a file of the job's could not be opened."""
+    brief = f"{path}: {error.strerror}"
+    code = CODES.get(error.errno)
+    if code is None:
+        return HostFault(brief, hint="check the disk that it lies on, and the host's mounts and limits")
+    return JobFault(brief, code=code, hint=_HINTS[code])
 
 
 @contextmanager
@@ -87,7 +112,7 @@ def blaming_job(sentences: Sequence[Sentence], failings: Sequence[Failing] = ())
         for failing in failings:
             for line in error.lines:
                 if failing.words in line:
-                    raise HostFault(line, ability=failing.ability) from error
+                    raise HostFault(failing.brief or line, ability=failing.ability) from error
         if error.code in INVALID:
             raise JobFault(f"the machine cannot be made: {error.brief}", code=HoldCode.MACHINE_INVALID) from error
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vmf_libvirt import nat
 from vmf_libvirt.client import Client
 from vmf_libvirt.domains import Domain
 from vmf_libvirt.errors import Code, LibvirtFault
@@ -23,25 +24,25 @@ def leases(client: Client, machine: str) -> Mapping[str, tuple[str, ...]]:
         return {}
 
 
-def adopt_network(client: Client, name: str, xml: str) -> None:
-    """Have a network of this name up; one that is there stays as it is.
+def adopt_nat(client: Client) -> None:
+    """Have vmf's nat network up; one of its name that is there stays as it is.
 
     Raises:
         LibvirtFault: if it cannot be made, or does not start.
     """
     try:
-        active = client.call(lambda link: link.networkLookupByName(name).isActive())
+        active = client.call(lambda link: link.networkLookupByName(nat.NETWORK).isActive())
     except LibvirtFault as error:
         if error.code != Code.NO_NETWORK:
             raise
-        client.call(lambda link: link.networkDefineXML(xml))  # has an id of its own: to define it twice is as once
+        client.call(lambda link: link.networkDefineXML(nat.network()))
         active = False
     if active:
         return
     try:
-        client.call(lambda link: link.networkLookupByName(name).create())
+        client.call(lambda link: link.networkLookupByName(nat.NETWORK).create())
     except LibvirtFault:
-        if not client.call(lambda link: link.networkLookupByName(name).isActive()):  # another process was first
+        if not client.call(lambda link: link.networkLookupByName(nat.NETWORK).isActive()):  # another process was first
             raise
 
 

@@ -15,12 +15,12 @@ from vmf.checkpoints import Making, Manifest
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, Refused
 from vmf.hookspecs import unreported
 from vmf.model import MEBIBYTE, DiskFormat, Ending, MachineState, Power, Restored, Suspend
-from vmf_kvm import account, checkpoints, folding, restoring
+from vmf_kvm import checkpoints, folding, restoring
 from vmf_kvm.connection import Connection
 from vmf_kvm.folder import Folder
 from vmf_kvm.place import RESTORE
 from vmf_kvm.snapshots import Own, owned
-from vmf_libvirt import domains
+from vmf_libvirt import account, domains
 from vmf_libvirt.described import Layer
 from vmf_libvirt.errors import Code, LibvirtFault
 

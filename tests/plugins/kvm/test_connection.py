@@ -5,10 +5,11 @@ from msgspec.structs import replace
 
 from vmf.errors import Refused
 from vmf.model import DiskFormat, Host, ImageRoot, Machine, MachineDisk, MachineFacts
-from vmf_kvm import account, connection, plugin
+from vmf_kvm import connection, plugin
 from vmf_kvm.nics import NAMESPACE
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.system import System
+from vmf_libvirt import account
 from vmf_libvirt.errors import Code, LibvirtFault
 from vmf_libvirt.states import DomainState
 
@@ -49,12 +50,18 @@ class Client:
 
 @pytest.fixture
 def connected(tmp_path, monkeypatch):
-    """Connects to a libvirt that is none, as the computer's own."""
+    """Connects to a libvirt that is none, as the computer's own; disks are to lie in the folder `images`."""
 
     def connect(client):
         monkeypatch.setitem(kinds, DaemonKind.SYSTEM, lambda folder, who: System(folder=folder, account=who))
         monkeypatch.setattr(connection, "Client", lambda *_, **__: client)
-        return connection.Connection(tmp_path, DaemonKind.SYSTEM)
+        host = Host(
+            name="h",
+            type="kvm",
+            images=(ImageRoot(path=tmp_path / "images"),),
+            settings={"kvm": {"daemon": "system"}},
+        )
+        return plugin.connect(host, tmp_path)
 
     kinds = dict(connection.DAEMONS)
     monkeypatch.setattr(connection, "DAEMONS", kinds)
@@ -95,6 +102,5 @@ def test_a_disk_that_has_come_to_lie_outside_the_hosts_folders_is_not_used(conne
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "disk").symlink_to("/etc/passwd")
     disk = MachineDisk(file=str(tmp_path / "images" / "disk"), format=DiskFormat.RAW)
-    host = Host(name="h", type="kvm", images=(ImageRoot(path=tmp_path / "images"),))
     with pytest.raises(Refused, match="it lies at /etc/passwd, outside"):
-        plugin.create(connected(Client(None)), host, replace(MACHINE, disks=(disk,)))
+        connected(Client(None)).create(replace(MACHINE, disks=(disk,)))

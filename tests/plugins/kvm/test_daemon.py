@@ -9,8 +9,9 @@ import pytest
 
 from vmf.errors import HostLost, SetupError
 from vmf.files import programs
-from vmf_kvm import account, daemon
+from vmf_kvm import daemon
 from vmf_kvm.daemon import PACKAGES, Daemon
+from vmf_libvirt import account
 
 CONNECT = """
 import sys

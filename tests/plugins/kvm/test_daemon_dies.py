@@ -12,7 +12,7 @@ import pytest
 
 from plugins.kvm.conftest import KvmHost
 from vmf.hookspecs import hookimpl
-from vmf.model import MEBIBYTE, Checkpoint, Home, Host, Job, Results, Suspend, Why
+from vmf.model import MEBIBYTE, Checkpoint, Home, Host, Job, Results, Suspend, Transport, Why
 from vmf.plugins import OTHERS, Plugins
 from vmf.run import Advanced, Console, Engine, Hosts, Remark
 from vmf.state import (
@@ -75,12 +75,13 @@ for _verb in VERBS:
 class Life:
     """One job on a host of type kvm of its own: what its engine told, while something befell the host's daemon."""
 
-    def __init__(self, root: Path, verbs, befall) -> None:
+    def __init__(self, root: Path, verbs, befall, host=HOST) -> None:
         self.fate = Fate(verbs, lambda: befall(self))
         self.plugins = Plugins.load()
         self.plugins.add(OTHERS, "fate", lambda: self.fate)
         self.store = Store(Home(root=root))
-        self.host = KvmHost(self.store.home.host(HOST.name))
+        self.spec = host
+        self.host = KvmHost(self.store.home.host(host.name))
         self.hosts = Hosts(self.plugins, self.store, proof=lambda: None)
         self.engine = Engine(
             store=self.store, plugins=self.plugins, hosts=self.hosts, tell=self._tell, adopt=lambda _: ()
@@ -90,7 +91,7 @@ class Life:
         self._console = b""
 
     def carry(self, job: Job, folder: Path):
-        return self.engine.carry(self.store.submit([(job, folder)], (HOST,)))[0]
+        return self.engine.carry(self.store.submit([(job, folder)], (self.spec,)))[0]
 
     def _tell(self, notice) -> None:
         if isinstance(notice, Remark):
@@ -109,7 +110,7 @@ class Life:
                 self._type(notice.record.handle)
 
     def _type(self, handle) -> None:
-        terminal = self.hosts.hypervisor(HOST).open_console(handle)
+        terminal = self.hosts.hypervisor(self.spec).open_console(handle)
         terminal.write(b"go\n")
         terminal.close()
 
@@ -121,12 +122,12 @@ class Life:
         os.kill(self.host.daemon_pid(), signal.SIGSTOP)
 
     def go_on(self) -> None:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, FileNotFoundError):  # it is no process of this computer's
             os.kill(self.host.daemon_pid(), signal.SIGCONT)
 
     def end(self) -> None:
         self.go_on()
-        hypervisor = self.hosts.hypervisor(HOST)
+        hypervisor = self.hosts.hypervisor(self.spec)
         for handle in hypervisor.machines():
             hypervisor.destroy(handle)
         self.hosts.close()
@@ -136,12 +137,13 @@ class Life:
 
 @pytest.fixture
 def live(image, tmp_path):
+    """Lives a whole life on a host, while something befalls it at some verbs; the life, and the job's record."""
     with tempfile.TemporaryDirectory(prefix="vmf", dir="/tmp") as root:
         Path(root).chmod(0o711)
         lives = []
 
-        def live(verbs, befall):
-            lives.append(Life(Path(root), verbs, befall))
+        def live(verbs, befall, host=HOST):
+            lives.append(Life(Path(root), verbs, befall, host))
             job = Job(
                 name="j",
                 image=image,
@@ -166,10 +168,21 @@ def test_a_guest_goes_on_whatever_befalls_the_daemon_at_each_step(live, verbs, b
     monkeypatch.setattr(client, "KEEPALIVE_SECONDS", 1)
     monkeypatch.setattr(client, "KEEPALIVE_MISSES", 1)
     monkeypatch.setattr(keeper, "OPEN_SECONDS", 2)
-    life, record = live(verbs, befall)
+    check_unscathed(*live(verbs, befall))
+
+
+def test_a_guest_elsewhere_goes_on_though_its_daemon_dies_at_each_step(live, bed):
+    def befall(_life):
+        bed.kill()
+        bed.start()
+
+    check_unscathed(*live(VERBS, befall, bed.host(Transport.TLS)))
+
+
+def check_unscathed(life, record):
     assert life.fate.left == set()
     assert (record.verdict.outcome, record.verdict.exit_code) == ("completed", 3)
     assert (record.results / "out.txt").read_text() == "done\n"
     assert (record.attempt, record.faults) == (1, ())
     assert not {SuspendFailed, ResumeFailed} & set(life.events)
-    assert life.hosts.hypervisor(HOST).machines() == ()
+    assert life.hosts.hypervisor(life.spec).machines() == ()

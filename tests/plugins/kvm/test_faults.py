@@ -12,9 +12,9 @@ from vmf.model import Access, DiskFormat, Forward, Machine, MachineCdrom, Machin
 from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.disks import in_place
 from vmf_kvm.domain import xml
-from vmf_kvm.faults import FAILINGS, described, failings, ports, sentences, unopened
+from vmf_kvm.faults import FAILINGS, described, failings, ports, sentences
 from vmf_kvm.place import Place
-from vmf_libvirt.errors import Code, LibvirtFault, blaming_job
+from vmf_libvirt.errors import Code, LibvirtFault, blaming_job, unopened
 
 MACHINE = Machine(
     name="m1",

@@ -17,11 +17,11 @@ from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import programs
 from vmf.hookspecs import unreported
 from vmf.model import Access, DiskFormat, Machine, MachineDisk, Slice
-from vmf_kvm import account
 from vmf_kvm.domain import xml
 from vmf_kvm.flatten import beneath, whole
 from vmf_kvm.folder import Folder
 from vmf_kvm.place import Place
+from vmf_libvirt import account
 from vmf_libvirt.described import Layer
 
 SIZE = 4 * 2**20

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf_kvm import account
 from vmf_kvm.folder import Folder, beneath
+from vmf_libvirt import account
 
 
 def nobody(_done, _total):

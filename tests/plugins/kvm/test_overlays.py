@@ -8,8 +8,8 @@ import pytest
 
 from vmf.errors import HoldCode, JobFault
 from vmf.model import DiskFormat, Slice
-from vmf_kvm.account import Account
 from vmf_kvm.overlays import Overlay, disk_size
+from vmf_libvirt.account import Account
 
 SIZE = 3 * 2**20
 STREAM = ("-o", "subformat=streamOptimized")

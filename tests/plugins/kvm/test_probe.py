@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
 from vmf.files import programs
 from vmf.model import File, Host, Image, Networks
-from vmf_kvm import account, platforms
+from vmf_kvm import platforms
 from vmf_kvm import probe as probing
-from vmf_kvm.account import Account
 from vmf_kvm.probe import UNPROVED, closed, networkless
+from vmf_libvirt import account
+from vmf_libvirt.account import Account
 
 KVM_OFFERED = "<guest><arch name='x86_64'><domain type='qemu'/><domain type='kvm'/></arch></guest>"
 HOST = Host(name="h", type="kvm")
@@ -51,15 +52,15 @@ def connection(capabilities=KVM_OFFERED, versions=None, machine=UEFI_OFFERED):
     return SimpleNamespace(client=client, daemon=SimpleNamespace(account=account.find()))
 
 
-def works(_connection, _image):
+def works(_image):
     return ""
 
 
-def hangs(_connection, _image):
+def hangs(_image):
     return "hangs: a tiny guest had not ended after 20 s"
 
 
-def never(_connection, _image):
+def never(_image):
     raise AssertionError("nothing is to be booted here")
 
 
@@ -78,7 +79,7 @@ def test_kvm_that_opens_and_hangs_is_not_used(kvm, proof):
     "fault", [HostFault("the disk is full"), JobFault("no such kernel", code=HoldCode.IMAGE_MISSING)]
 )
 def test_a_proof_that_could_not_be_made_is_tried_again(kvm, proof, fault):
-    def fails(_connection, _image):
+    def fails(_image):
         raise fault
 
     facts = probe(connection(), None, proof, prove=fails, kvm=kvm)
@@ -88,7 +89,7 @@ def test_a_proof_that_could_not_be_made_is_tried_again(kvm, proof, fault):
 
 @pytest.mark.parametrize("fault", [HostLost("nobody answers"), SetupError("libvirt is not installed")])
 def test_a_host_that_is_lost_or_not_set_up_is_not_a_host_without_kvm(kvm, proof, fault):
-    def fails(_connection, _image):
+    def fails(_image):
         raise fault
 
     with pytest.raises(type(fault), match=fault.brief):

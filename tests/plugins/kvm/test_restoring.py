@@ -5,9 +5,10 @@ import json
 import pytest
 
 from vmf.errors import HoldCode, JobFault
-from vmf_kvm import account, restoring, snapshots
+from vmf_kvm import restoring, snapshots
 from vmf_kvm.folder import Folder
 from vmf_kvm.place import RESTORE
+from vmf_libvirt import account
 from vmf_libvirt.errors import LibvirtFault
 
 CARD = "<domain><devices><interface><mac address='52:54:00:00:00:01'/></interface></devices></domain>"

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from vmf.spec import JobWords, load_jobs
+from vmf.model import Host, Job
+from vmf.spec import JobWords, load_hosts, load_jobs
 from vmf_kvm.rules import CHECKS
+from vmf_kvm.settings import KvmHost
 
 HEAD = "apiVersion: vmf/v1\nkind: Job\nmetadata: {name: j}\nspec:\n  memory: 1GiB\n"
 
@@ -17,7 +19,9 @@ def found(tmp_path):
     def found(*lines):
         (tmp_path / "j.yaml").write_text(HEAD + "".join(f"  {line}\n" for line in lines))
         (job,) = load_jobs([tmp_path / "j.yaml"], JobWords(images=tmp_path, settings={}), remark=pytest.fail)
-        return [(check.rule.id, each.at, each.what) for check in CHECKS for each in check.judge(job)]
+        return [
+            (check.rule.id, each.at, each.what) for check in CHECKS if check.kind is Job for each in check.judge(job)
+        ]
 
     return found
 
@@ -128,3 +132,23 @@ def test_a_port_on_which_qemu_cannot_listen(found):
     assert (rule, at) == ("KVM203", ("network", "forwards", 1, "host_port"))
     assert "port 81 of the host" in what
     assert found("type: [kvm, xen]", disk, f"network: {forwards}") == []
+
+
+@pytest.mark.parametrize(
+    ("connection", "block", "word"),
+    [
+        ("{transport: tls, address: h}", "{daemon: private}", "daemon"),
+        ("{transport: local}", "{folder: /srv/vmf}", "folder"),
+        ("{transport: tls, address: h}", "{folder: /srv/vmf}", ""),
+        ("{transport: local}", "{daemon: private}", ""),
+    ],
+)
+def test_a_word_that_means_nothing_where_the_host_is(tmp_path, connection, block, word):
+    path = tmp_path / "h.yaml"
+    path.write_text(
+        "apiVersion: vmf/v1\nkind: Host\nmetadata: {name: h}\n"
+        f"spec: {{type: kvm, connection: {connection}, kvm: {block}}}\n"
+    )
+    (host,) = load_hosts([path], settings={"kvm": KvmHost}, remark=pytest.fail)
+    (judge,) = (each.judge for each in CHECKS if each.kind is Host)
+    assert [each.at for each in judge(host)] == ([("kvm", word)] if word else [])

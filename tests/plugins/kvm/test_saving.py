@@ -14,9 +14,10 @@ import pytest
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.hookspecs import unreported
 from vmf.model import Ending, Forward, MachineNic, MachineState, NetworkType, Power, Stop, Suspend
-from vmf_kvm import account, saving, snapshots
+from vmf_kvm import saving, snapshots
 from vmf_kvm.folder import Folder
 from vmf_kvm.place import MEMORY, WAKING
+from vmf_libvirt import account
 
 COUNTS = "echo ready\nn=0; while :; do n=$((n+1)); echo count $n; sleep 0.1; done\n"
 WRITES = COUNTS.replace("echo count $n", "echo $n | dd of=/dev/vda conv=notrunc,fsync 2>/dev/null; echo count $n")

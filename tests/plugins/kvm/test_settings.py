@@ -28,7 +28,7 @@ def test_what_it_cannot_do_yet_is_an_ability_that_it_lacks(tmp_path, block, need
     assert not {ability for ability, _ in needed} & plugins.types["kvm"].capabilities.keys()
 
 
-@pytest.mark.parametrize(("block", "daemon"), [("{}", "private"), ("{daemon: system}", "system")])
+@pytest.mark.parametrize(("block", "daemon"), [("{}", None), ("{daemon: system}", "system")])
 def test_a_host_says_whose_daemon_it_uses(tmp_path, block, daemon):
     (tmp_path / "h.yaml").write_text(HOST % block)
     (host,) = load_hosts([tmp_path / "h.yaml"], settings={"kvm": KvmHost}, remark=pytest.fail)

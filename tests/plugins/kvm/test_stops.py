@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from vmf.model import Power
-from vmf_kvm import account, stops
+from vmf_kvm import stops
 from vmf_kvm.folder import Folder
+from vmf_libvirt import account
 
 MIB = 2**20
 LIMIT = 32 * MIB

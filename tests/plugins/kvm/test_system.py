@@ -5,9 +5,9 @@ import os
 import pytest
 
 from vmf.errors import HostLost, SetupError
-from vmf_kvm import account, system
+from vmf_kvm import system
 from vmf_kvm.place import Socket
-from vmf_libvirt import client
+from vmf_libvirt import account, client
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import socket
 import pytest
 
 from vmf.errors import JobFault
-from vmf_kvm import account
 from vmf_kvm.folder import Folder
 from vmf_kvm.terminal import Terminal
+from vmf_libvirt import account
 
 
 @pytest.fixture

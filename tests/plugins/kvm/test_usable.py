@@ -8,8 +8,8 @@ import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault, Refused
 from vmf.model import DiskFormat, Machine, MachineDisk, MachineShare
-from vmf_kvm.account import Account
 from vmf_kvm.usable import check_files, check_shares, settled
+from vmf_libvirt.account import Account
 
 ME = Account(name="me", uid=os.geteuid(), gid=os.getegid(), groups=(os.getegid(),))
 STRANGER = Account(name="libvirt-qemu", uid=4242, gid=4242, groups=(4242,))

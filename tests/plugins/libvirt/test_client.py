@@ -63,13 +63,13 @@ class Parted:
     def lookupByName(self, name):  # noqa: N802  # libvirt's name
         domain = self._link.lookupByName(name)
 
-        def create():
-            libvirt.virDomain.create(domain)
+        def create(flags):
+            libvirt.virDomain.createWithFlags(domain, flags)
             if self._ends:
                 domain.destroy()
             self._part()
 
-        domain.create = create
+        domain.createWithFlags = create
         return domain
 
     def _part(self):

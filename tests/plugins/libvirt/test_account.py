@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from vmf.errors import SetupError
-from vmf_kvm import account
+from vmf_libvirt import account
 
 
 def as_user(monkeypatch, uid, users=()):
