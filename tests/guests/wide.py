@@ -25,6 +25,7 @@ MODULES = (
     "virtio_pci", "virtio_blk", "virtio_scsi", "ahci", "ata_piix", "sd_mod", "sr_mod", "isofs",
     "vfat", "nls_cp437", "nls_ascii", "virtio_net", "e1000", "e1000e", "8139cp",
     "9p", "9pnet_virtio", "virtiofs", "virtio_console", "virtio_balloon", "evdev", "button", "pvpanic_mmio",
+    "xen_blkfront", "xen_netfront",
 )  # fmt: skip
 PROGRAMS = {"qemu-ga": "qemu-guest-agent", "dropbear": "dropbear-bin"}
 """Programs, and the packages that have them."""

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from vmf.model import File, Job
+from vmf.ads import At
+from vmf.files.access import open_file
+from vmf.model import File, Job, NetworkType
 from vmf.rules import Check, Objection, Rule, Severity
+from vmf_xen.initrds import modules
+from vmf_xen.packed import Damaged
+from vmf_xen.settings import Mode, mode
 
 ROOT = Rule(
     id="XEN201",
@@ -16,19 +21,28 @@ ROOT = Rule(
     mend="Write the device into `boot.root`, such as /dev/xvda1.",
     severity=Severity.WARNING,
 )
-KERNEL = Rule(
-    id="XEN202",
-    title="a kernel's file for full hardware virtualisation",
-    why="Such a machine starts as a real computer does, from its disk, so the kernel's file is not used.",
-    mend="Leave the kernel out, or `hardware: true`.",
+DRIVERS = Rule(
+    id="XEN204",
+    title="an initial RAM disk without Xen's drivers",
+    why="On Xen a guest's disks, and its network, are Xen's own devices. A guest whose initial RAM disk carries "
+    "modules, and not those, finds neither its root file system nor vmf's CD-ROM.",
+    mend="Make it again with xen-blkfront in it, and xen-netfront for a network; or let the machine be of mode hvm.",
     severity=Severity.WARNING,
 )
 VMX = Rule(
     id="XEN203",
     title="a kernel's file that is called vmx",
     why="In HTCondor's submit files `xen_kernel = vmx` is no file: it asks for full hardware virtualisation.",
-    mend="Write `hardware: true` in the block `xen`, and leave the kernel out; or rename the file.",
+    mend="Write `mode: hvm` in the block `xen`, and leave the kernel out; or rename the file.",
     severity=Severity.WARNING,
+)
+
+MACHINE = Rule(
+    id="XEN205",
+    title="a machine that Xen cannot make",
+    why="Xen's drives are xvda, … and, in mode hvm, hda to hdd; it attaches whole files, raw or qcow2, and has neither "
+    "firmware to choose nor shared folders, agents and screens. No host of type xen makes it.",
+    mend="Do what the hint says, or let a host of another type run the job.",
 )
 
 _ROOT: Final = "root="
@@ -40,16 +54,33 @@ def _rootless(job: Job) -> Iterator[Objection]:
         yield Objection(at=("boot", "kernel"), what=what, hint="add `root: /dev/xvda1`, or whatever its device is")
 
 
-def _unused_kernel(job: Job) -> Iterator[Objection]:
-    if _kernel(job) and job.settings.get("xen", {}).get("hardware"):
-        what = "a machine with full hardware virtualisation starts from its disk"
-        yield Objection(at=("boot", "kernel"), what=what, hint="leave the kernel out, or `hardware: true`")
+def _driverless(job: Job) -> Iterator[Objection]:
+    file = job.bundle.initrd
+    if file is None or file.on_host or "xen" not in job.types or mode(job) is Mode.HVM:
+        return
+    wanted = {"xen_blkfront"} if job.network.type is NetworkType.NONE else {"xen_blkfront", "xen_netfront"}
+    try:
+        with open_file(file.path) as initrd:
+            found = frozenset(modules(initrd))
+    except (Damaged, OSError):  # of a file that cannot be read others tell; and of what cannot be unpacked nobody
+        return
+    if found and (lacking := sorted(wanted - found)):
+        at: At = ("boot", "initrd") if job.boot.initrd else ("image",)
+        what = f"{file.path.name} carries modules, but not {' and '.join(lacking)}"
+        yield Objection(at=at, what=what, hint="make it anew with the drivers of a guest on Xen")
+
+
+def _unmade(job: Job) -> Iterator[Objection]:
+    if job.types == ("xen",):
+        from vmf_xen import judging  # noqa: PLC0415  # describes machines: slow to import, and few jobs name a type
+
+        yield from judging.unmade(job)
 
 
 def _vmx(job: Job) -> Iterator[Objection]:
     if (kernel := _kernel(job)) and kernel.path.name == "vmx":
         what = "vmx is no good name for a kernel: in HTCondor it asks for hardware virtualisation"
-        yield Objection(at=("boot", "kernel"), what=what, hint="write `hardware: true` in the block `xen` instead")
+        yield Objection(at=("boot", "kernel"), what=what, hint="write `mode: hvm` in the block `xen` instead")
 
 
 def _kernel(job: Job) -> File | None:
@@ -60,6 +91,7 @@ def _kernel(job: Job) -> File | None:
 
 CHECKS: Final[tuple[Check[Any], ...]] = (
     Check(rule=ROOT, kind=Job, judge=_rootless),
-    Check(rule=KERNEL, kind=Job, judge=_unused_kernel),
+    Check(rule=DRIVERS, kind=Job, judge=_driverless),
+    Check(rule=MACHINE, kind=Job, judge=_unmade),
     Check(rule=VMX, kind=Job, judge=_vmx),
 )

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from vmf.errors import SetupError
-from vmf.model import Host
+from vmf.errors import JobFault
+from vmf.hookspecs import OPTIONAL
+from vmf.model import Facts, Host, Job, Machine, MachineNic, NetworkType, Placement
 from vmf.plugins import Plugins
+from vmf_xen import plugin
+from vmf_xen.abilities import ABILITIES
+
+GIB = 2**30
+HOST = Host(name="x", type="xen")
+MACHINE = Machine(name="m", memory=GIB, cpus=1, accelerator="xen", kernel="kernel")
 
 
 @pytest.fixture
@@ -12,13 +20,33 @@ def plugins():
     return Plugins.load()
 
 
-def test_its_words_are_known_and_it_drives_no_host(plugins, tmp_path):
+def placement(job, host):
+    facts = Facts(identity="", memory=GIB, cpus=1, arch="x86_64", accelerator="xen")
+    return Placement(job=job, host=host, facts=facts, reasons=())
+
+
+def test_it_drives_hosts(plugins):
     (listed,) = (each for each in plugins.listed if each.name == "xen")
-    assert (listed.error, listed.drives) == ("", False)
-    assert "xen" in plugins.types
-    with pytest.raises(SetupError, match="host x: the plugin xen only knows the words of its specs"):
-        plugins.connect(Host(name="x", type="xen"), tmp_path)
+    assert (listed.error, listed.drives) == ("", True)
+    assert plugins.types["xen"].capabilities == ABILITIES
+
+
+def test_what_not_all_hypervisors_can_is_answered_exactly_where_it_is_declared():
+    for verb, abilities in OPTIONAL.items():
+        assert hasattr(plugin, verb) == bool(set(abilities) & ABILITIES.keys()), verb
 
 
 def test_its_rules_are_among_those_of_lint(plugins):
-    assert {"XEN201", "XEN203"} <= {each.rule.id for each in plugins.checks()}
+    assert {"XEN201", "XEN203", "XEN204", "XEN205"} <= {each.rule.id for each in plugins.checks()}
+
+
+def test_a_machine_that_xen_cannot_make_is_refused_before_anything_is_made():
+    alone = MachineNic(type=NetworkType.NAT, mac="52:54:00:00:00:01")
+    with pytest.raises(JobFault, match="keeps no machines apart"):
+        plugin.review(placement(Job(name="j", memory=GIB), HOST), replace(MACHINE, nic=alone))
+    plugin.review(placement(Job(name="j", memory=GIB), HOST), MACHINE)
+
+
+def test_what_is_for_another_type_is_that_types_to_judge():
+    elsewhere = Host(name="k", type="kvm")
+    plugin.review(placement(Job(name="j", memory=GIB), elsewhere), replace(MACHINE, vnc=True))

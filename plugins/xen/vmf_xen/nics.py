@@ -1,0 +1,67 @@
+"""A machine's network card as libvirt's XML. Pure.
+
+On Xen libvirt knows neither filters nor isolated ports, by which kvm keeps machines apart and has each send as itself
+only. So machines are on a network only where their host lets them meet, or where the script of a bridge sees to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from xml.etree import ElementTree as ET
+
+from vmf.errors import HoldCode, JobFault
+from vmf.model import MachineNic, NetworkType, NicModel
+from vmf_libvirt.nat import NETWORK
+from vmf_xen.settings import Mode
+
+MODELS: Mapping[Mode, tuple[NicModel, ...]] = MappingProxyType({
+    Mode.PV: (),
+    Mode.PVH: (),
+    Mode.HVM: (NicModel.E1000, NicModel.RTL8139),
+})  # fmt: skip
+"""The cards that a machine can be said to have; each has Xen's own, too, for guests with a driver for it."""
+
+
+def card(devices: ET.Element, nic: MachineNic | None, mode: Mode, script: Path | None) -> None:
+    """Add a machine's card, if it has one.
+
+    Raises:
+        JobFault: if it cannot be had on this hypervisor.
+    """
+    if nic is None:
+        return
+    check(nic, mode, script)
+    nat = nic.type is NetworkType.NAT
+    element = ET.SubElement(devices, "interface", type="network" if nat else "bridge")
+    ET.SubElement(element, "mac", address=nic.mac)
+    ET.SubElement(element, "source", {"network": NETWORK} if nat else {"bridge": nic.bridge or ""})
+    if not nat and script is not None:
+        ET.SubElement(element, "script", path=str(script))
+    if nic.model is not None:
+        ET.SubElement(element, "model", type=nic.model)
+
+
+def check(nic: MachineNic, mode: Mode, script: Path | None) -> None:
+    """See that a card can be had on this hypervisor.
+
+    Raises:
+        JobFault: if it cannot.
+    """
+    for what, hint in _wrong(nic, mode, script):
+        raise JobFault(what, code=HoldCode.MACHINE_INVALID, hint=hint)
+
+
+def _wrong(nic: MachineNic, mode: Mode, script: Path | None) -> Iterator[tuple[str, str]]:
+    if nic.type not in {NetworkType.NAT, NetworkType.BRIDGE}:
+        yield f"Xen has no network of type {nic.type}", "use nat or bridge, or leave the network out"
+    if not nic.together and (nic.type is NetworkType.NAT or script is None):
+        what = "Xen keeps no machines apart on a network, and the host does not let them meet"
+        yield what, "leave the network out, or ask the host's owner for `networks.together`"
+    if nic.model is not None and nic.model not in MODELS[mode]:
+        known = " or ".join(("leave `model` out", *(f"let it be {each}" for each in MODELS[mode])))
+        yield f"a machine of mode {mode} has no network card {nic.model}", known
+    for number in (each.host_port for each in nic.forwards if each.host_port is not None):
+        what = f"port {number} of the host is not forwarded to a machine on a network of type {nic.type}"
+        yield what, "leave `host_port` out: the machine is reached at its own address"

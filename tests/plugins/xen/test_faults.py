@@ -1,0 +1,118 @@
+"""What goes wrong on a real Xen, and around it: whose fault it is, and that nothing is lost or left."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+
+import pytest
+
+from dom0_shell import await_
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+COUNTS = """\
+while sleep 0.2; do n=$((n + 1)); echo "count $n"; done &
+read -r go </dev/console
+kill $!
+echo made >out.txt
+exit 3
+"""
+
+
+@contextmanager
+def adopted(shell, *words):
+    """An engine that carries the job; it is killed with the block, and leaves an orphan."""
+    with shell.start(*words) as engine:
+        yield engine
+        engine.send_signal(signal.SIGKILL)
+
+
+def test_a_job_is_carried_on_after_vmf_was_killed_in_staging_running_and_checkpointing(shell):
+    shell.write(COUNTS, checkpoint={"on_eviction": True})
+    with adopted(shell, "run", "j.yaml"):
+        shell.reaches("j", "starting")
+    with adopted(shell, "wait", "j"):
+        shell.says("j", "count 3")
+    with adopted(shell, "wait", "j"), shell.start("checkpoint", "j"):
+        shell.reaches("j", "checkpointing")
+    with shell.start("wait", "j") as engine:
+        shell.counts_on("j")
+        shell.tell("j", "go")
+        out, err = engine.communicate(timeout=300)
+    assert engine.returncode == 3, out + err
+    assert (shell.folder / "j.results/out.txt").read_text() == "made\n"
+    assert (shell.result()["outcome"], shell.result()["attempt"]) == ("completed", 1)
+    assert shell.left() == []
+
+
+def test_a_job_survives_its_hosts_libvirt_while_it_runs_and_while_it_is_saved(shell, dom0):
+    shell.write(COUNTS)
+    with shell.start("run", "j.yaml") as engine:
+        shell.says("j", "count 3")
+        dom0.restart_libvirtd()
+        shell.counts_on("j")
+        assert shell.vmf("suspend", "--hard", "j").returncode == 0
+        dom0.restart_libvirtd()
+        assert shell.vmf("resume", "j").returncode == 0
+        shell.counts_on("j")
+        shell.tell("j", "go")
+        out, err = engine.communicate(timeout=300)
+    assert engine.returncode == 3, out + err
+    assert (shell.folder / "j.results/out.txt").read_text() == "made\n"
+    assert shell.left() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "state"), [(("checkpoint",), "checkpointing"), (("suspend", "--hard"), "suspending")]
+)
+def test_a_guest_whose_hosts_libvirt_dies_while_its_memory_is_written_is_told(shell, dom0, words, state):
+    """Xen stops a guest for that, and libvirt alone cannot have it go on."""
+    shell.write(COUNTS, checkpoint={"on_eviction": True})
+    with shell.start("run", "j.yaml") as engine:
+        shell.says("j", "count 3")
+        with shell.start(*words, "j"):
+            shell.reaches("j", state)
+            await_(lambda: writes_memory(dom0), "the guest's memory is written")
+            dom0.restart_libvirtd()
+        out, err = engine.communicate(timeout=300)
+    assert engine.returncode == 75, out + err
+    assert "libvirt died" in shell.vmf("show", "j").stdout
+    assert shell.left() == []
+
+
+def writes_memory(dom0):
+    return dom0.run("pidof libxl-save-helper || true").strip()
+
+
+FAULTS = {
+    "kernel": ({"boot": {"kernel": {"on_host": "/etc/hosts"}}}, "job-fault", "is no Linux kernel"),
+    "none": ({"boot": {"kernel": {"on_host": "/etc/none"}}}, "job-fault", "there is no such file"),
+    "disk": ({"disks": [{"file": {"on_host": "/var/lib/images/none.raw"}}]}, "job-fault", "there is no such file"),
+    "read": ({"disks": [{"file": {"on_host": "/etc/none.raw"}, "access": "read"}]}, "job-fault", "no such file"),
+    "memory": ({"memory": "3GiB"}, "host-fault", "Xen has not as much free memory"),
+}
+"""What a job has that is wrong, the outcome that says whose fault it is, and words that say what."""
+
+
+def test_what_is_not_there_is_told_with_whose_fault_it_is(shell, dom0):
+    shell.reach(dom0, memory="8GiB", cpus=len(FAULTS))
+    for name, (spec, _, _) in FAULTS.items():
+        shell.write("exit 0", name, **spec)
+    shell.vmf("run", *(f"{name}.yaml" for name in FAULTS))
+    for name, (_, outcome, words) in FAULTS.items():
+        told = shell.result(name)
+        assert (told["outcome"], words in told["reason"]) == (outcome, True), told
+    assert shell.left() == []
+
+
+def test_a_host_without_power_is_lost_and_told(shell, dom0):
+    shell.write(COUNTS)
+    with shell.start("run", "j.yaml") as engine:
+        shell.says("j", "count 1")
+        dom0.kill()
+        while "asking again" not in engine.stdout.readline():
+            assert engine.poll() is None
+        assert "libvirt does not answer" in shell.vmf("show", "j").stdout
+        engine.send_signal(signal.SIGKILL)
+    assert "orphaned" in shell.row("j")
