@@ -113,6 +113,10 @@ class Place(ABC):
         if record and record.placement:
             self.kill(record)
 
+    def has_begun(self, _record: Record) -> bool:
+        """Whether the job's guest has come so far that something may be done to it."""
+        return True
+
     @abstractmethod
     def go_on(self, record: Record) -> bool:
         """Tell the job's guest to go on, unless that has been done; whether it hears yet."""
@@ -141,14 +145,17 @@ class Place(ABC):
 
         def heeding(orders: Orders, record: Record) -> StopAsked | Wish | None:
             act = due(self.life, record, self.history(record))
-            if act and act.state is record.state:
+            if act and act.state is record.state and (act.state is not State.RUNNING or self.has_begun(record)):
                 act.do(self, record, orders)
             return heed(orders, record)
 
         def waiting(attempt: Attempt, seconds: float) -> None:
             record = attempt._record()
-            is_ready = record.state is State.RUNNING and due(self.life, record, self.history(record)) is None
-            wait(attempt, seconds if not is_ready or self.go_on(record) else LOOK_SECONDS)
+            if record.state is State.RUNNING:
+                act = due(self.life, record, self.history(record))
+                is_heard = self.has_begun(record) if act else self.go_on(record)
+                seconds = seconds if is_heard else LOOK_SECONDS
+            wait(attempt, seconds)
 
         Orders.heed, Attempt.wait = heeding, waiting  # type: ignore[method-assign]
 
