@@ -1,4 +1,5 @@
 # make run    sets everything up, boots the hello guest, shows its output and where its results are
+# make run-xen  the same on a Xen of its own, which QEMU emulates
 # make test   sets everything up, passes the tests (make test-fast: without real guests and long trials)
 # make bench  prints what things cost, as ratios
 
@@ -9,6 +10,7 @@ BIN := $(VENV)/bin
 PLUGINS := plugins/libvirt plugins/kvm plugins/xen plugins/vmware
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 RESULTS := build/hello.results
+XEN_RESULTS := build/hello-xen.results
 PYTEST := $(BIN)/pytest -q -n 2 --dist worksteal
 
 # Exact versions, of what builds a package too; newer pips ask another variable for those.
@@ -21,14 +23,20 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Most targets lead to the package manager or to pip, and neither likes company.
 .NOTPARALLEL:
-.PHONY: run test test-fast lint bench guest system-run system-test clean
+.PHONY: run run-xen test test-fast lint bench guest xenbed system-run system-test clean
 
 run: system-run guest
 	@rm -rf $(RESULTS) && mkdir -p $(dir $(RESULTS))
 	@$(BIN)/vmf run --console --set results.folder=$(RESULTS) specs/hello.yaml
 	@echo "--- $(RESULTS):" && ls -l $(RESULTS) && cat $(RESULTS)/greeting.txt
 
-test: system-test lint guest
+run-xen: xenbed guest
+	@rm -rf $(XEN_RESULTS) && mkdir -p $(dir $(XEN_RESULTS))
+	@PYTHONPATH=tests $(BIN)/python -m xenbed build/dom0.yaml $(BIN)/vmf run --console --hosts build/dom0.yaml \
+	  --set results.folder=$(XEN_RESULTS) specs/hello-xen.yaml
+	@echo "--- $(XEN_RESULTS):" && ls -l $(XEN_RESULTS) && cat $(XEN_RESULTS)/greeting.txt
+
+test: system-test lint guest xenbed
 	VMF_TEST_TINY="$$($(BIN)/vmf image build tiny | sed -n 's/^tiny: //p')" $(PYTEST)
 
 test-fast: system-test $(VENV)/test.stamp
@@ -53,6 +61,10 @@ bench: system-test $(VENV)/test.stamp guest
 
 guest: $(VENV)/run.stamp
 	@$(BIN)/vmf image build tiny
+
+# Before the tests, lest the first that wants it waits longer than a test may.
+xenbed: system-test $(VENV)/test.stamp
+	@PYTHONPATH=tests $(BIN)/python -m xenbed
 
 system-run:
 	@$(SYSTEM_PACKAGES) run

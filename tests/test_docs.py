@@ -26,6 +26,8 @@ from vmf.testing.contract import HypervisorContract
 from vmf_kvm import daemon, proof
 from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import KvmHost
+from vmf_libvirt import consoles, fetched
+from vmf_xen.settings import XenHost, XenJob
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -53,6 +55,7 @@ NUMBERS = (
     ("hosts.md", proof.PROOF_SECONDS, "a deadline of 20 seconds", 20),
     ("hosts.md", daemon.SOCKET_PATH_MAX, "limited to 107 characters", 107),
     ("hosts.md", daemon.SOCKET_PATH_MAX - len(daemon.DEEPEST) - 1, "have 38 characters", 38),
+    ("xen.md", fetched.LAYERS_MOST, "When there are sixteen of them", 16),
 )
 """What the code says and what the page says."""
 
@@ -157,11 +160,15 @@ def test_a_spec_that_is_shown_can_be_read(tmp_path, images, text):
     file = tmp_path / "shown.image.yaml"
     file.write_text(text)
     if "kind: Host" in text:
-        assert spec.load_hosts([file], settings={"kvm": KvmHost, "qemu": NoSettings}, remark=pytest.fail)
+        assert spec.load_hosts(
+            [file], settings={"kvm": KvmHost, "xen": XenHost, "qemu": NoSettings}, remark=pytest.fail
+        )
     elif "kind: Image" in text:
         assert spec.load_image(file.name, beside=tmp_path, images=images)
     else:
-        words = spec.JobWords(images=images, appliance=lambda path: (Disk(file=File(path=path)),))
+        words = spec.JobWords(
+            images=images, settings={"xen": XenJob}, appliance=lambda path: (Disk(file=File(path=path)),)
+        )
         assert spec.load_jobs([file], words, remark=pytest.fail)
 
 
@@ -253,6 +260,10 @@ def test_the_plugins_that_are_shown_do_what_is_said(plugins, tmp_path):
 def test_numbers_are_those_of_the_code(page, number, words, said):
     assert number == said
     assert words in " ".join((DOCS / page).read_text().split())
+
+
+def test_the_line_where_a_console_has_a_gap_is_the_one_that_is_shown():
+    assert f"`{consoles.GAP.decode().strip()}`" in " ".join((DOCS / "xen.md").read_text().split())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)

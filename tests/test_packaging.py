@@ -29,7 +29,7 @@ TOGETHER = {
     "vmf": {"vmf"},
     "vmf-libvirt": {"vmf", "vmf-libvirt", "libvirt-python"},
     "vmf-kvm": {"vmf", "vmf-libvirt", "vmf-kvm", "libvirt-python"},
-    "vmf-xen": {"vmf", "vmf-xen"},
+    "vmf-xen": {"vmf", "vmf-libvirt", "vmf-xen", "libvirt-python"},
     "vmf-vmware": {"vmf", "vmf-vmware"},
 }
 """What comes with each distribution, of our own and of libvirt's."""
