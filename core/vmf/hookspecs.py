@@ -54,6 +54,9 @@ TELLS_HALT = "tells-halt"
 GUEST_CLOCK = "guest-clock"
 """The capability of putting a guest's clock right."""
 
+GAP = b"\n[vmf: what the guest wrote here may be missing]\n"
+"""What a console has where its guest may have spoken while nobody listened."""
+
 OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "change_media": ("media-change",),
     "open_console": ("console-writable",),
@@ -223,7 +226,10 @@ def watch(connection: Connection, host: Host, notify: Callable[[str], None]) -> 
 
 @hookspec(firstresult=True)
 def console(connection: Connection, host: Host, handle: Handle, offset: int) -> bytes:
-    """Return what the guest wrote to its serial console from byte `offset` on: at most 64 KiB, empty if no more."""
+    """Return what the guest wrote to its serial console from byte `offset` on: at most 64 KiB, empty if no more.
+
+    Where some of it may be missing, since its host keeps nothing for who comes late, there is a `GAP` instead.
+    """
     raise NotImplementedError
 
 

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from vmf.errors import HostFault
+from vmf.hookspecs import GAP
 from vmf.model import Ending, Forward, MachineNic, NetworkType, Power, Stop, Suspend
 from vmf.result import Said, Word
 
@@ -32,6 +33,25 @@ SOFT = [
 def counts_on(bench, handle):
     far = bench.counted(handle) + 3
     bench.until(partial(bench.counted, handle), lambda number: number >= far)
+
+
+@pytest.mark.parametrize(
+    ("console", "heard"),
+    [(b"count 1\r\ncount 2\ncou", 2), (b"count 1\ncount 2" + GAP + b"\ncount 25\ncount 26\n", 26), (GAP, 0)],
+)
+def test_who_counts_may_be_unheard_for_a_while(monkeypatch, bench, console, heard):
+    monkeypatch.setattr(bench, "console", lambda _handle: console)
+    assert bench.counted(None) == heard
+
+
+@pytest.mark.parametrize(
+    "console",
+    [b"count 2\n", b"count 1\ncount 3\n", b"count 1\n" + GAP + b"count 1\n", GAP + b"count 5\ncount 7\n"],
+)
+def test_who_counts_leaves_out_nothing_and_says_nothing_twice(monkeypatch, bench, console):
+    monkeypatch.setattr(bench, "console", lambda _handle: console)
+    with pytest.raises(AssertionError, match="no way to count"):
+        bench.counted(None)
 
 
 @pytest.fixture

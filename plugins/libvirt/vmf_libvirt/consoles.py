@@ -18,16 +18,16 @@ from typing import Any
 import libvirt
 
 from vmf.files.sparse import punch
+from vmf.hookspecs import GAP
 from vmf_libvirt import seat
 from vmf_libvirt.client import Client, Link
 from vmf_libvirt.errors import LibvirtFault
 
-GAP = b"\n[vmf: what the guest wrote here may be missing]\n"
 PIECE = 64 * 1024
 AGAIN = -2
 """What libvirt's library answers instead of bytes when there are none yet."""
 AGAIN_SECONDS = 1.0
-"""Between two tries to read a console that somebody else has."""
+"""Between two tries to read a console that somebody else has, or that is not there."""
 REST_SECONDS = 0.5
 """How long a guest whose machine has ended may have been silent before it has said all: its host tells late that the
 console has ended."""
@@ -47,7 +47,8 @@ class Consoles:
         self._prefix = prefix
         self._lock = threading.Lock()
         self._readers: dict[str, Reader] = {}
-        self._tried: dict[str, float] = {}
+        self._refused: dict[str, float] = {}
+        """When a console could not be had."""
 
     def begin(self, machine: str) -> None:
         """Read the console of a machine that has just been started: all of it is read."""
@@ -55,7 +56,7 @@ class Consoles:
 
     def read(self, machine: str, offset: int) -> bytes:
         """What is known of a console from a byte on, at most 64 KiB."""
-        if time.monotonic() > self._tried.get(machine, 0.0) + AGAIN_SECONDS:
+        if time.monotonic() > self._refused.get(machine, 0.0) + AGAIN_SECONDS:
             self._attach(machine, fresh=False)
         try:
             with self._file(machine).open("rb") as file:
@@ -109,15 +110,16 @@ class Consoles:
             self.let_go(machine)
 
     def _attach(self, machine: str, *, fresh: bool) -> None:
-        self._tried[machine] = time.monotonic()
         with self._lock:
             reader = self._readers.get(machine)
             if reader and not reader.ended.is_set():
                 if self._client.call(reader.reads_over):
                     return
                 reader.close()
-            with contextlib.suppress(LibvirtFault, FileNotFoundError):  # it does not run, is gone, or is read already
+            try:
                 self._readers[machine] = self._opened(machine, fresh=fresh)
+            except (LibvirtFault, FileNotFoundError):  # it does not run, is gone, or is read already
+                self._refused[machine] = time.monotonic()
 
     def _opened(self, machine: str, *, fresh: bool, force: bool = False) -> Reader:
         file = self._file(machine)

@@ -11,8 +11,9 @@ import libvirt
 import pytest
 
 from vmf.errors import HoldCode, JobFault
+from vmf.hookspecs import GAP
 from vmf_libvirt import consoles as module
-from vmf_libvirt.consoles import AGAIN, GAP, Consoles
+from vmf_libvirt.consoles import AGAIN, Consoles
 from vmf_libvirt.errors import LibvirtFault
 
 KIB = 1024
