@@ -11,7 +11,7 @@ PLUGINS := plugins/libvirt plugins/kvm plugins/xen plugins/vmware
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 RESULTS := build/hello.results
 XEN_RESULTS := build/hello-xen.results
-PYTEST := $(BIN)/pytest -q -n 2 --dist worksteal
+PYTEST := $(BIN)/pytest -q -n 2
 
 # Exact versions, of what builds a package too; newer pips ask another variable for those.
 export PIP_CONSTRAINT := constraints.txt

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from guests import wide as wide_guest
 from vmf.warehouse import tiny as tiny_guest
@@ -13,6 +14,25 @@ from vmf.warehouse import tiny as tiny_guest
 pytest.register_assert_rewrite("vmf.testing")
 
 THIRDPARTY = Path(__file__).with_name("thirdparty")
+XEN = "tests/plugins/xen/"
+"""The modules that emulate whole computers: one process has all of them, as two at once miss each other's deadlines."""
+
+
+class ByModule(LoadScopeScheduling):
+    """Gives processes whole modules, in whose fixtures real guests are."""
+
+    def _split_scope(self, nodeid):
+        return XEN if nodeid.startswith(XEN) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByModule(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest begins."""
+    items.sort(key=lambda item: not item.nodeid.startswith(XEN))
 
 
 @pytest.fixture(scope="session")
