@@ -23,6 +23,7 @@ import msgspec
 import pluggy
 
 from vmf.model import (
+    ALIVE,
     Facts,
     Handle,
     Host,
@@ -72,8 +73,8 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
 """The verbs that not all hypervisors can, each with the capabilities of which any one says so."""
 
 LEGAL: Mapping[str, AbstractSet[Power]] = MappingProxyType({
-    "change_media": {Power.RUNNING, Power.PAUSED},
-    "open_console": {Power.RUNNING, Power.PAUSED},
+    "change_media": ALIVE,
+    "open_console": ALIVE,
     "copy_in": {Power.RUNNING},
     "copy_out": {Power.RUNNING},
     "set_clock": {Power.RUNNING},

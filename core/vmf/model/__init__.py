@@ -34,6 +34,7 @@ from vmf.model.host import (
 from vmf.model.image import FORMATS, PREFIXES, Access, Bus, Disk, DiskFormat, File, Image, Slice, bus_of
 from vmf.model.job import Job
 from vmf.model.machine import (
+    ALIVE,
     Address,
     Ending,
     Handle,
@@ -87,6 +88,7 @@ from vmf.model.terms import (
 )
 
 __all__ = [
+    "ALIVE",
     "API_VERSION",
     "ATTRIBUTE",
     "FORMATS",

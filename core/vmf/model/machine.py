@@ -195,6 +195,10 @@ class Power(StrEnum):
     UNKNOWN = "unknown"
 
 
+ALIVE = frozenset({Power.RUNNING, Power.PAUSED})
+"""The states of a machine whose guest has its memory."""
+
+
 class Ending(StrEnum):
     """How a machine that is off came to be off."""
 

@@ -47,6 +47,7 @@ from vmf.files.beside import appearing
 from vmf.files.console import one_line
 from vmf.hookspecs import API, HypervisorType, Report, hookimpl
 from vmf.model import (
+    ALIVE,
     Address,
     Facts,
     Handle,
@@ -62,7 +63,7 @@ from vmf.model import (
 )
 from vmf.testing import samples, snapshots
 from vmf.testing.terminal import Terminal
-from vmf.testing.world import ALIVE, Nudges, World
+from vmf.testing.world import Nudges, World
 
 VERSION = "1"
 CONSOLE_MOST = 64 * 1024

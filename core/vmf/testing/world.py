@@ -22,13 +22,12 @@ from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
 from vmf.hookspecs import Report, unreported
-from vmf.model import Access, Ending, Machine, MachineState, Power, Snapshot, Stop, Suspend
+from vmf.model import ALIVE, Access, Ending, Machine, MachineState, Power, Snapshot, Stop, Suspend
 from vmf.testing import disc, snapshots
 from vmf.testing.snapshots import write_whole
 from vmf.units import format_size
 
 WATCH_SECONDS = 0.02
-ALIVE = frozenset({Power.RUNNING, Power.PAUSED})
 STILL: MappingProxyType[Suspend, str] = MappingProxyType({Suspend.SOFT: "paused", Suspend.HARD: "memory"})
 """The file that there is when a guest stands still; what asks for it is called the same, and `.asked`."""
 

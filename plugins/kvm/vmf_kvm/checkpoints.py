@@ -17,7 +17,7 @@ from vmf.disks import qcow2
 from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault
 from vmf.hookspecs import Report, unreported
-from vmf.model import DiskFormat, Power, Snapshot
+from vmf.model import ALIVE, DiskFormat, Power, Snapshot
 from vmf_kvm import folding, media, platforms, saving, snapshots
 from vmf_kvm.folder import Folder
 from vmf_kvm.overlays import Overlay, await_made
@@ -37,7 +37,7 @@ WRITTEN_MOST = 2
 LAYERS_MOST = 16
 """Files that hold what a guest has changed of a disk: if there are more already, they could not be folded. A machine
 that was restored begins with as many as its checkpoint had."""
-TAKEN = folding.ALIVE | {Power.SAVED}
+TAKEN = ALIVE | {Power.SAVED}
 SENTENCES = (
     Sentence(
         words="Migration is disabled when VirtFS export path",

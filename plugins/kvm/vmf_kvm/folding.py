@@ -15,7 +15,7 @@ from functools import partial
 from vmf.disks.flatten import QemuImg, Unmade, commit
 from vmf.disks.reading import Unfit
 from vmf.errors import HostFault
-from vmf.model import Power
+from vmf.model import ALIVE, Power
 from vmf_kvm import saving, snapshots
 from vmf_kvm.folder import Folder
 from vmf_kvm.snapshots import Own
@@ -29,7 +29,6 @@ MERGE_SECONDS = 600
 LATER = ("is read-only", "Cannot find device", "could not find image")
 """What is said of layers that cannot be merged now: their guest stands still since its snapshot; or they have been
 merged, and libvirt, which was killed meanwhile, does not know: it does when the next ones have been."""
-ALIVE = frozenset({Power.RUNNING, Power.PAUSED})
 
 
 def fold(client: Client, folder: Folder, program: str) -> None:

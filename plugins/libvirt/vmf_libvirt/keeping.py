@@ -19,7 +19,7 @@ from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.hookspecs import Report, unreported
-from vmf.model import Ending, Machine, MachineState, Platform, Power, Snapshot
+from vmf.model import ALIVE, Ending, Machine, MachineState, Platform, Power, Snapshot
 from vmf_libvirt import domains, fetched, laying
 from vmf_libvirt.errors import LibvirtFault
 from vmf_libvirt.naming import overlay
@@ -35,7 +35,6 @@ MOVED = "memory-moved"
 """The copy of either, or of a snapshot's, that is read where vmf has more to say of the machine than libvirt had."""
 THROWN_AWAY = MachineState(power=Power.OFF, ending=Ending.KILLED, detail="its memory was thrown away")
 RUNS = MachineState(power=Power.RUNNING, detail="its memory is being written")
-_ALIVE = frozenset({Power.RUNNING, Power.PAUSED})
 _SAVED = MachineState(power=Power.SAVED)
 _FORGOTTEN = (DomainState.SHUTOFF, ShutoffReason.UNKNOWN)
 """What libvirt says of a machine of whose guest it knows nothing any more."""
@@ -61,7 +60,7 @@ def state(site: Site, machine: str) -> MachineState:
                 return RUNS
             wake(site, machine)
         return state(site, machine)
-    if judged.power in _ALIVE and note.memory:
+    if judged.power in ALIVE and note.memory:
         return _settled(site, machine, judged)
     return judged
 
@@ -72,7 +71,7 @@ def save(site: Site, machine: str) -> None:
     Raises:
         HostFault: if the host cannot do it; it runs on then.
     """
-    if state(site, machine).power in _ALIVE:
+    if state(site, machine).power in ALIVE:
         with site.notes.held(machine):
             _put_away(site, machine, SAVED, goes_on=False)
 
@@ -122,7 +121,7 @@ def take(site: Site, machine: str, number: int, report: Report) -> Snapshot:
     power = state(site, machine).power
     if power is Power.SAVED:
         return _snapshot(site, machine, site.notes.read(machine))
-    if power not in _ALIVE:
+    if power not in ALIVE:
         raise JobFault(f"machine {machine} is {power}: nothing of it can be taken", code=HoldCode.REFUSED)
     report(0, 0)
     with site.notes.held(machine):
@@ -293,7 +292,7 @@ def _settled(site: Site, machine: str, judged: MachineState) -> MachineState:
         if site.client.on(machine, domains.busy):
             return RUNS
         found = site.client.on(machine, domains.standing)
-        if found is None or found[:2] == _STARTING or site.dialect.judge(*found).power not in _ALIVE:
+        if found is None or found[:2] == _STARTING or site.dialect.judge(*found).power not in ALIVE:
             return judged
         if not (site.dialect.pauses and site.notes.read(machine).waking and found[0] == DomainState.PAUSED):
             forget(site, machine)

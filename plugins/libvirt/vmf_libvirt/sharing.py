@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from vmf.errors import HoldCode, JobFault
-from vmf.model import Access, Machine, Power
+from vmf.model import ALIVE, Access, Machine
 from vmf_libvirt.site import Site
 
 LOCK = "disks.lock"
 """The file that is locked while a machine is started which uses disks of the host's."""
-_ALIVE = frozenset({Power.RUNNING, Power.PAUSED})
 _HINT = "one of the two writes to it in place: wait for the other's end, or use a copy"
 
 
@@ -32,7 +31,7 @@ def apart(site: Site, machine: Machine) -> Iterator[None]:
         for name in site.notes.names() - {machine.name}:
             other = site.notes.read(name).machine
             for file in _clashes(wanted, _disks(other) if other else {}):
-                if site.client.state(name).power in _ALIVE:
+                if site.client.state(name).power in ALIVE:
                     raise JobFault(f"{file} is used by another machine", code=HoldCode.DISK_IN_USE, hint=_HINT)
         yield
 
