@@ -2,7 +2,7 @@
 
 A hypervisor plugin is a module that implements the verbs and is named by an entry point of the group
 `vmf.hypervisors`, whose name is the type. Anything else registers in the group `vmf.plugins`: it may wrap a verb
-(`@hookimpl(wrapper=True)`), implement `amend`, observe through `event`, or add rules through `lint`.
+(`@hookimpl(wrapper=True)`), implement `amend` or `bid`, observe through `event`, or add rules through `lint`.
 
 Every verb is answered by the one plugin of the host's type and always returns a value; one of `OPTIONAL` is answered
 exactly by the plugins that declare its capability. Errors that a verb may raise:
@@ -24,6 +24,7 @@ import pluggy
 
 from vmf.model import (
     ALIVE,
+    Bid,
     Facts,
     Handle,
     Host,
@@ -362,6 +363,17 @@ def destroy(connection: Connection, host: Host, handle: Handle) -> MachineState:
 @hookspec(firstresult=True)
 def machines(connection: Connection, host: Host) -> tuple[Handle, ...]:
     """List every machine on the host that vmf made, and every folder of one."""
+    raise NotImplementedError
+
+
+@hookspec
+def bid(placement: Placement) -> Bid | None:
+    """Say what a host asks for a job; None leaves it to the plugin that comes next by its name, in the end to vmf.
+
+    vmf's own bid is `placement.bid`. Hosts that fit and have room are asked, those of the highest rank first, and the
+    others only if none of those bids; `vmf match` and `vmf estimate` ask all. Raises `Refused` for a host that does not
+    bid now: the job goes elsewhere, or waits. Whatever else it raises is logged once, and no answer.
+    """
     raise NotImplementedError
 
 

@@ -27,6 +27,7 @@ COMMANDS = MappingProxyType({
     "plan": "show what would be done, and why, making nothing",
     "lint": "find what is wrong with specs before anybody runs them",
     "match": "show which hosts a job fits, why not the others, and what to change",
+    "estimate": "show what each host asks for a job, and what that is made of",
     "schema": "print the JSON Schema of specs",
     "migrate": "rewrite specs of older versions, keeping their comments",
     "ps": "list jobs",

@@ -11,11 +11,11 @@ from msgspec import Struct
 from vmf.ads import job_ad
 from vmf.classad import World
 from vmf.cli.ads import show_ads
-from vmf.cli.checks import usable
+from vmf.cli.checks import bids, usable
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_long, add_specs
 from vmf.errors import Exit
-from vmf.match import Matches, Rejection, match
+from vmf.match import Matches, Rejection
 from vmf.match.analysis import Advice, Analysis, analyse
 from vmf.model import Job, Offer
 from vmf.run import world
@@ -27,8 +27,10 @@ class Fit(Struct, frozen=True, kw_only=True):
 
     host: str
     rank: float
-    machines: int
-    """How many machines it runs: of two that are liked alike, the one with fewer comes first."""
+    cost: float
+    """What it asks: of two that are liked alike, the one that asks less comes first."""
+    seconds: float
+    """What it would still have to do: of two that also ask alike, the one with less to do comes first."""
     reasons: tuple[str, ...]
 
 
@@ -62,7 +64,8 @@ def act(options: argparse.Namespace) -> int:
     finally:
         session.hosts.close()
     now = world()
-    answers = {job.name: _answer(job, offers, now) for job in jobs}
+    found = bids(jobs, offers, session.plugins)
+    answers = {job.name: _answer(job, offers, found[job.name], now) for job in jobs}
     if options.format == "json":
         print(msgspec.json.encode(answers).decode())
     else:
@@ -70,10 +73,15 @@ def act(options: argparse.Namespace) -> int:
     return Exit.NO_MATCH if any(answer.verdict == "hopeless" for answer in answers.values()) else 0
 
 
-def _answer(job: Job, offers: Sequence[Offer | Rejection], now: World) -> Answer:
-    matches = match(job, offers, world=now)
+def _answer(job: Job, offers: Sequence[Offer | Rejection], matches: Matches, now: World) -> Answer:
     fitting = (
-        Fit(host=each.offer.host.name, rank=each.rank, machines=each.offer.taken.machines, reasons=each.reasons)
+        Fit(
+            host=each.offer.host.name,
+            rank=each.rank,
+            cost=each.bid.cost,
+            seconds=each.bid.seconds,
+            reasons=each.reasons,
+        )
         for each in matches.fitting
     )
     return Answer(
@@ -92,8 +100,11 @@ def _lines(name: str, answer: Answer) -> Iterator[str]:
     hosts = format_count(len(answer.fitting) + len(answer.rejected), "host")
     yield f"{name}: {_SENTENCES[answer.verdict].format(fitting=len(answer.fitting), hosts=hosts)}"
     if answer.fitting:
-        rows = [(f"{each.rank:g}", str(each.machines), each.host, "; ".join(each.reasons)) for each in answer.fitting]
-        yield from (f"    {line}" for line in table(("RANK", "MACHINES", "HOST", "WHY"), rows))
+        rows = [
+            (f"{each.rank:g}", f"{each.cost:.3g}", f"{each.seconds:.1f}", each.host, "; ".join(each.reasons))
+            for each in answer.fitting
+        ]
+        yield from (f"    {line}" for line in table(("RANK", "COST", "SECONDS", "HOST", "WHY"), rows))
     if answer.rejected:
         yield "    out:"
         yield from (f"        {each.host}: {each.reason}" for each in answer.rejected)

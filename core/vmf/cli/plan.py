@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import cache
 
 import msgspec
 
@@ -12,7 +13,7 @@ from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit, JobFault
 from vmf.model import Placement
 from vmf.plan import Line, Unplaced
-from vmf.run import world
+from vmf.run import size_of, world
 from vmf.spec.faults import printable
 
 REFUSED = "refused"
@@ -31,7 +32,8 @@ def act(options: argparse.Namespace) -> int:
     jobs, hosts = session.read()
     check_shared(jobs)
     try:
-        planned = plan.plan(jobs, usable(session.hosts, hosts), world=world())
+        offers = usable(session.hosts, hosts)
+        planned = plan.plan(jobs, offers, world=world(), size=cache(size_of), ask=session.plugins.bids)
         lines = {each.job.name: _lines(session, each) for each in planned}
     finally:
         session.hosts.close()

@@ -18,8 +18,9 @@ from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
 from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KINDS, MANY, OWN_GROWTH, OWN_IMAGES, tree
 from vmf.classad import Ad, Node, World
+from vmf.match.bidding import Size, own_bid, unknown
 from vmf.match.words import NETWORKS, Side, expressed, lacking, sentence
-from vmf.model import Claim, Host, Job, NetworkType, Offer, Platform
+from vmf.model import Bid, Claim, Host, Job, NetworkType, Offer, Platform
 from vmf.units import format_size
 
 
@@ -42,7 +43,13 @@ class Match(Struct, frozen=True, kw_only=True):
 
     offer: Offer
     reasons: tuple[str, ...]
-    rank: float = 0.0
+    rank: float
+    bid: Bid
+
+    @property
+    def key(self) -> tuple[float, float, float, str]:
+        """Less for what is better: a higher rank, less that the host asks, less that it still has to do, its name."""
+        return (-self.rank, self.bid.cost, self.bid.seconds, self.offer.host.name)
 
 
 class Matches(Struct, frozen=True, kw_only=True):
@@ -66,33 +73,41 @@ class Room(Struct, frozen=True, kw_only=True):
     """The words for what is wanted of what there is in all, of which some is taken."""
 
 
-def match(job: Job, offers: Sequence[Offer | Rejection], *, world: World, kept: Platform | None = None) -> Matches:
+def match(
+    job: Job,
+    offers: Sequence[Offer | Rejection],
+    *,
+    world: World,
+    kept: Platform | None = None,
+    size: Size = unknown,
+) -> Matches:
     """Try a job against every host.
 
     A host that is out whatever the job wants comes as its rejection. A job that goes on from a checkpoint needs what
-    that was taken on, which is `kept`.
+    that was taken on, which is `kept`. `size` tells the bytes of files, which bids are made of.
     """
-    seeker = Seeker(job, world, kept)
+    seeker = Seeker(job, world, kept=kept, size=size)
     return ranked(each if isinstance(each, Rejection) else seeker.judge(each, host_ad(each)) for each in offers)
 
 
 def ranked(found: Iterable[Match | Rejection]) -> Matches:
-    """Hosts that fit in the order of the job's rank, then with the fewest machines, then of their names."""
+    """Hosts that fit in the order of the job's rank, then of their bids, then of their names."""
     fitting: list[Match] = []
     rejected: list[Rejection] = []
     for each in found:
         (fitting if isinstance(each, Match) else rejected).append(each)  # type: ignore[arg-type]  # told apart by type
-    fitting.sort(key=lambda each: (-each.rank, each.offer.taken.machines, each.offer.host.name))
+    fitting.sort(key=lambda each: each.key)
     return Matches(fitting=tuple(fitting), rejected=tuple(rejected))
 
 
 class Seeker:
     """A job that looks for a host: its ad and its clauses, made once."""
 
-    def __init__(self, job: Job, world: World, kept: Platform | None = None) -> None:
+    def __init__(self, job: Job, world: World, *, kept: Platform | None = None, size: Size = unknown) -> None:
         self.ad = job_ad(job, kept=kept)
         self.clauses = clauses(job, self.ad)
         self._job = job
+        self._size = size
         self._pair = classad.Match(self.ad, Ad(), world)
 
     def judge(self, offer: Offer, there: Ad) -> Match | Rejection:
@@ -100,7 +115,12 @@ class Seeker:
         self._pair.replace_right(there)
         if rejection := self._objection(offer, there) or self.lack(offer):
             return rejection
-        return Match(offer=offer, reasons=tuple(self._reasons(offer, there)), rank=_finite(self._pair.left_rank()))
+        return Match(
+            offer=offer,
+            reasons=tuple(self._reasons(offer, there)),
+            rank=_finite(self._pair.left_rank()),
+            bid=own_bid(self._job, offer, self._size),
+        )
 
     def failed(self, there: Ad) -> tuple[Clause, ...]:
         """The clauses of the job that a host with this ad fails."""

@@ -1,11 +1,11 @@
-"""Who gets which place: what hosts have room for, and the order in which a job wants them."""
+"""What hosts have room for, and what of that they have left."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -15,10 +15,6 @@ from vmf.classad import Ad, ListValue, Node, Value, World, evaluate, fold
 from vmf.classad.tree import Reference
 from vmf.match.columns import Columns
 from vmf.match.vectors import Mask
-
-_WINDOW: Final = 64
-"""How many hosts are looked at together for one with room; twice as many each time that none has."""
-_MOST_MACHINES: Final = 1 << 40
 
 Hosts: TypeAlias = NDArray[np.intp]
 
@@ -56,7 +52,7 @@ class Wish(Struct, frozen=True, eq=False):
 
 
 class Room:
-    """What hosts have left, and how full they are."""
+    """What hosts have left; `cost` is the name of the resource of which hosts that bid less have more."""
 
     def __init__(
         self, columns: Columns, resources: Sequence[Resource | Exclusive], cost: str | None, world: World
@@ -71,9 +67,9 @@ class Room:
             for host, ad in enumerate(columns.hosts):
                 for name in _strings(ad, each.taken, world):
                     self._holders[each.name, name].append(host)
-        machines = np.zeros(size, np.int64) if cost is None else _amounts(columns, cost, world)
-        self.preference = np.minimum(machines, _MOST_MACHINES) * size + np.arange(size)
-        """Smaller for hosts that jobs of equal rank prefer: those with fewer machines, then those that come first."""
+        priced = (left for each, left in zip(self._countable, self._left, strict=True) if each.name == cost)
+        self.free = next(priced, np.zeros(size, np.int64))
+        """What is left of that resource; of several hosts that a job ranks alike, it goes to the one with the most."""
 
     def wish(self, job: Ad) -> Wish:
         """What a job takes."""
@@ -103,50 +99,8 @@ class Room:
         """Put a machine on a host that has room for it."""
         for left, amount in zip(self._left, wish.amounts, strict=True):
             left[host] -= amount
-        self.preference[host] += len(self.preference)
         for name in wish.names:
             self._holders[name].append(host)
-
-
-class Queue:
-    """The hosts that one kind of job fits on, the ones it ranks highest first.
-
-    Room only shrinks: a host that is found full once is never looked at again.
-    """
-
-    def __init__(self, room: Room, wish: Wish, hosts: Hosts, ranks: NDArray[np.float64]) -> None:
-        self._room = room
-        self._wish = wish
-        order = np.argsort(-ranks)
-        self._hosts = hosts[order]
-        self._ranks = -ranks[order]
-        self._next = 0
-        self._best = self._hosts[:0]
-
-    def place(self) -> int:
-        """Take a place on the best host that has room, and say which it is; -1 if none has."""
-        while self._best.size or self._advance():
-            host = int(self._best[self._room.preference[self._best].argmin()])
-            if self._room.has(host, self._wish):
-                self._room.take(host, self._wish)
-                return host
-            self._best = self._best[self._room.fits(self._best, self._wish)]
-        return -1
-
-    def _advance(self) -> bool:
-        """Go on to the next hosts of one rank of which some have room, if there are any."""
-        window = _WINDOW
-        while self._next < len(self._hosts):
-            fits = self._room.fits(self._hosts[self._next : self._next + window], self._wish)
-            first = int(fits.argmax())
-            if fits[first]:
-                start = self._next + first
-                self._next = int(self._ranks.searchsorted(self._ranks[start], side="right"))
-                self._best = self._hosts[start : self._next]
-                return True
-            self._next += window
-            window *= 2
-        return False
 
 
 def _amounts(columns: Columns, name: str, world: World) -> NDArray[np.int64]:

@@ -12,5 +12,5 @@ RESOURCES: Final = (
     Resource(name="slot", want=1, room="VM_AvailNum"),
     Exclusive(name="MAC address", want="JobVM_MACADDR", taken="VM_All_Guest_Macs"),
 )
-COST: Final = "VM_Running"
-"""Of hosts that a job likes alike, the one with the fewest machines is taken."""
+COST: Final = "memory"
+"""Of hosts that a job ranks alike, the one with the most of this left asks the least: see `vmf.match.bidding`."""

@@ -10,6 +10,7 @@ that of their texts takes longer than to read a record.
 
 from __future__ import annotations
 
+from vmf.model.bid import Bid, Pace, Work
 from vmf.model.checkpoint import Gap, Kept, Platform, Restored, Snapshot, Why
 from vmf.model.home import Home
 from vmf.model.host import (
@@ -102,6 +103,7 @@ __all__ = [
     "Access",
     "Address",
     "Attributes",
+    "Bid",
     "Boot",
     "Bus",
     "Cdrom",
@@ -146,6 +148,7 @@ __all__ = [
     "NicModel",
     "Offer",
     "Outcome",
+    "Pace",
     "Placement",
     "Platform",
     "Power",
@@ -165,6 +168,7 @@ __all__ = [
     "Transport",
     "Verdict",
     "Why",
+    "Work",
     "bus_of",
     "exposed",
     "granted",

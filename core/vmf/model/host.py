@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from vmf.model.bid import Pace, Work
 from vmf.model.image import File
 from vmf.model.parts import NetworkType
 from vmf.model.setback import Setback
@@ -299,6 +300,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     """Bytes that are free where its machines lie; None: not known."""
     setbacks: Mapping[str, Setback] = {}
     """The abilities that it has failed at: not among `capabilities`, but they may be again."""
+    paces: Mapping[Work, Pace] = {}
+    """How fast it was seen to work; what it was never seen to do is not among it."""
 
 
 def permits(users: Users | None, user: str) -> bool:

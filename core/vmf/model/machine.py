@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from msgspec import Meta, Struct
 
+from vmf.model.bid import Bid
 from vmf.model.checkpoint import Restored
 from vmf.model.host import Facts, Host, Limits
 from vmf.model.image import Access, Bus, Disk, DiskFormat, Slice, bus_of
@@ -23,6 +24,8 @@ class Placement(Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...] = ()
     """What the host can, of what not all can."""
     reasons: tuple[str, ...]
+    bid: Bid | None = None
+    """What the host asks for it; None: nobody has said, as in what an older vmf has kept."""
 
     def suspend(self, wish: Suspend | None) -> Suspend:
         """How its machine is to be suspended: the host's word, else `wish`, else the job's, else what the host can."""

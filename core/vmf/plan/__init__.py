@@ -19,7 +19,7 @@ from vmf.blueprint import (
     spare_drive,
 )
 from vmf.plan.explain import Line, explain
-from vmf.plan.placing import Unplaced, place, placed, plan
+from vmf.plan.placing import Ask, Unplaced, auctioned, place, placed, plan
 
 __all__ = [
     "CDROM",
@@ -29,8 +29,10 @@ __all__ = [
     "NO_TOKEN",
     "RESULTS",
     "SEED",
+    "Ask",
     "Line",
     "Unplaced",
+    "auctioned",
     "blueprint",
     "booted",
     "brought",

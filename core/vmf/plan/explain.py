@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from vmf.blueprint import blueprint, booted, brought, disk_name
 from vmf.model import Access, Clock, Disk, Forward, Image, Job, Machine, MachineNic, NetworkType, Placement, ResultDisks
-from vmf.units import format_count, format_size
+from vmf.units import format_count, format_duration, format_size
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
     job, facts, image = placement.job, placement.facts, booted(placement.job, placement.host)
     lines = [
         Line(what="host", how=placement.host.name, why="; ".join(placement.reasons)),
+        *_bid(placement),
         Line(what="accelerator", how=machine.accelerator, why=facts.note or "the fastest that the host has proved"),
         Line(
             what="machine",
@@ -46,6 +47,13 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
         changes = "; ".join(_changes(blueprint(placement, machine.name), machine))
         lines.append(Line(what="amended", how=changes, why=f"plugins changed the machine: {', '.join(amended)}"))
     return tuple(lines)
+
+
+def _bid(placement: Placement) -> Iterator[Line]:
+    """What the host asks for the job."""
+    if bid := placement.bid:
+        how = f"cost {bid.cost:.3g}, then {format_duration(bid.seconds)}"
+        yield Line(what="bid", how=how, why="; ".join((*bid.cost_of, *bid.seconds_of)) or "a plugin says so")
 
 
 def _boot(job: Job, image: Image) -> Line:

@@ -15,11 +15,12 @@ from msgspec import Struct
 
 from vmf import hookspecs
 from vmf.ads import Need, needs
-from vmf.errors import SetupError, VmfError
+from vmf.errors import Refused, SetupError, VmfError
 from vmf.hookspecs import API, OPTIONAL, PROJECT, HypervisorType
-from vmf.model import Host, Machine, Placement
+from vmf.model import Bid, Host, Machine, Placement
+from vmf.plugins.answers import valid_bid, valid_machine
 from vmf.plugins.checks import guarded, letters_of
-from vmf.plugins.failures import BrokenPlugin, PluginFailed, translated
+from vmf.plugins.failures import BrokenPlugin, translated
 from vmf.plugins.hypervisor import Hypervisor
 from vmf.rules import Check
 from vmf.state import Event
@@ -56,6 +57,8 @@ class Plugins:
         self.types: dict[str, HypervisorType] = {}
         self.listed: list[Listed] = []
         self._drivers: set[str] = set()
+        self._silent: set[str] = set()
+        """The plugins whose bids have failed, which is said once."""
 
     @classmethod
     def load(cls) -> Plugins:
@@ -119,6 +122,29 @@ class Plugins:
             return ()
         return tuple(need for need in self.needs(host) if need.ability not in self.types[host.type].capabilities)
 
+    @property
+    def bids(self) -> Callable[[Placement], Bid | None] | None:
+        """What asks the plugins for a host's bid, None: they leave it at vmf's own; None if no plugin makes any.
+
+        It raises `Refused` if the host does not bid.
+        """
+        return self._bid if self._answering("bid") else None
+
+    def _bid(self, placement: Placement) -> Bid | None:
+        for name in sorted(self._answering("bid")):
+            try:
+                answers = self._ask(name, "bid", placement=placement)
+                if answers:
+                    return valid_bid(name, answers[0])
+            except Refused:
+                raise
+            except VmfError as error:
+                if name not in self._silent:  # jobs that wait are placed over and over
+                    log.error("plugin %s does not count: %s", name, error.brief)  # noqa: TRY400  # no traceback for users
+                    log.debug("the bid of plugin %s", name, exc_info=True)
+                self._silent.add(name)
+        return None
+
     def amend(self, placement: Placement, machine: Machine) -> tuple[Machine, tuple[str, ...]]:
         """Fold every plugin's amendment over a machine, in name order; the names of those that changed it.
 
@@ -129,7 +155,7 @@ class Plugins:
         changed = []
         for name in sorted(self._answering("amend")):
             answers = self._ask(name, "amend", placement=placement, machine=machine)
-            amended = _validated(name, machine, answers[0]) if answers else machine
+            amended = valid_machine(name, machine, answers[0]) if answers else machine
             if amended != machine:
                 changed.append(name)
             machine = amended
@@ -246,14 +272,3 @@ class Plugins:
 
 def _version(entry: EntryPoint) -> str:
     return entry.dist.version if entry.dist else ""
-
-
-def _validated(plugin: str, machine: Machine, amended: object) -> Machine:
-    """The amended machine, checked as strictly as one that was read; its name is how it is found again, so it stays."""
-    try:
-        valid = msgspec.convert(msgspec.to_builtins(amended), Machine)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise PluginFailed(f"plugin {plugin} amended the machine to something that cannot be: {error}") from error
-    if valid.name != machine.name:
-        raise PluginFailed(f"plugin {plugin} renamed machine {machine.name} to {valid.name}")
-    return valid

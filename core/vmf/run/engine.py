@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from math import inf
 from typing import Unpack
 
@@ -17,6 +18,7 @@ from vmf.match import match
 from vmf.model import Claim, Host, Offer, Placement, taken_of
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
+from vmf.run.bidding import remembered, size_of
 from vmf.run.checksums import Checksums
 from vmf.run.eventlog import EventLogs
 from vmf.run.hosts import Hosts
@@ -56,6 +58,7 @@ class Engine:
         self._adopt = adopt
         self._logs = EventLogs(store, tell=tell)
         self._checksums = Checksums(store)
+        self._size = cache(size_of)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._orders: dict[int, Orders] = {}
         self._owned: dict[int, Ownership] = {}
@@ -220,13 +223,17 @@ class Engine:
         offers = self._hosts.offers(hosts, patience=ASK_SECONDS)
         kept = record.kept[-1].platform if record.kept else None
 
+        ask = self._plugins.bids and remembered(self._plugins.bids)
+
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
             now = (
                 replace(each, taken=taken_of(each.host.name, taken)) if isinstance(each, Offer) else each
                 for each in offers
             )
-            return place(record.job, match(record.job, tuple(now), world=world(), kept=kept))
+            return place(record.job, match(record.job, tuple(now), world=world(), kept=kept, size=self._size), ask)
 
+        if ask:  # first, while nobody waits for the store, however long plugins think
+            choose(self._store.taken())
         placed = self._store.claim(record, choose)
         if isinstance(placed, Unplaced):
             return placed

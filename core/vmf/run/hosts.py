@@ -171,6 +171,7 @@ class Hosts:
             capabilities=tuple(sorted(self._plugins.types[host.type].capabilities.keys() - missing.keys())),
             free_disk=self._free_disk(host),
             setbacks=setbacks,
+            paces=self._store.paces(host.name),
         )
 
     def _set_aside(self, host: Host, facts: Facts) -> Mapping[str, Setback]:

@@ -166,6 +166,7 @@ class Life:
             if asked := self.orders.heed(self.record):
                 return asked
             state = self._attempt.look()
+            self._starting.listen()
             if state.power in GONE:
                 return ended(state)
             if due := self._vigil.look(state) or self.checkpointing.wanted(self._vigil.watched):

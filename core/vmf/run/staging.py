@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -23,8 +24,9 @@ from vmf.files.access import open_disk
 from vmf.files.beside import naming
 from vmf.files.faults import changed
 from vmf.files.source import Content, find
-from vmf.model import File, Home, Job
+from vmf.model import File, Home, Job, Pace
 from vmf.plugins import Hypervisor
+from vmf.run.bidding import size_of
 from vmf.run.checksums import Checksums
 from vmf.run.progress import Progress
 from vmf.store import Record
@@ -48,7 +50,7 @@ def furnish(
     checksums: Checksums,
     progress: Progress,
     anew: bool,
-) -> None:
+) -> Pace:
     """Inspect all that the job names, then put its files into its machine's folder.
 
     Args:
@@ -58,6 +60,9 @@ def furnish(
         checksums: tells those of the disks.
         progress: is told how far it is; what it raises breaks the work off.
         anew: False for a guest that goes on from a checkpoint, which brings its discs and its results volume.
+
+    Returns:
+        How fast the host took it.
 
     Raises:
         JobFault: if a file is not what the job says, cannot be given to a guest, or must not be used.
@@ -80,6 +85,7 @@ def furnish(
         if anew and job.run is not None:
             volume.make(workshop / plan.RESULTS, size=job.results.volume, magic=volume.magic(record.nonce))
             carrier.put(plan.RESULTS, workshop / plan.RESULTS, called="results volume")
+        return Pace(amount=carrier.brought, seconds=carrier.seconds)
 
 
 def clear(home: Home, number: int) -> None:
@@ -135,10 +141,16 @@ class _Carrier:
         self._machine = machine
         self._workshop = workshop
         self._progress = progress
+        self.brought = 0
+        """Bytes, without holes."""
+        self.seconds = 0.0
 
     def put(self, name: str, path: Path, *, called: str) -> None:
         """Bring a file of this computer."""
+        began = time.monotonic()
         self._hypervisor.put(self._machine, name, path, self._progress.of(called))
+        self.seconds += time.monotonic() - began
+        self.brought += size_of(File(path=path))
 
     def bring(self, name: str, file: File) -> None:
         """Bring a file as it is.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -11,8 +12,8 @@ from msgspec.structs import replace
 from vmf import checkpoints, plan
 from vmf.ads import block_needs, needs
 from vmf.checkpoints import Manifest, Unusable
-from vmf.errors import HoldCode, HostFault, HostLost, JobFault
-from vmf.model import Gap, Handle, Machine, Power
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
+from vmf.model import MEBIBYTE, Gap, Handle, Machine, Pace, Power, Work
 from vmf.run import restoring, stamps
 from vmf.run.attempt import Attempt
 from vmf.run.bases import Bases
@@ -23,6 +24,8 @@ from vmf.run.staging import furnish
 from vmf.state import Created, RestoreFailed
 from vmf.store import Record
 
+LEAST_STAGED = MEBIBYTE
+"""Bytes of which the bringing tells how fast a host takes them: what is less mostly waits."""
 FAULTS_MOST = 3
 """How often the last host that is left may fail to go on from a checkpoint before that is given up."""
 
@@ -47,6 +50,8 @@ class Starting:
         self._orders = orders
         self._update = update
         self._faults = 0
+        self._began = 0.0
+        """When the machine of a guest that has not spoken yet began to be made here; 0: it was not, or it has."""
 
     def start(self) -> Created | RestoreFailed:
         """Make the machine, unless it is there already.
@@ -71,6 +76,17 @@ class Starting:
         self._attempt.hypervisor.destroy(self._attempt.handle)
         return RestoreFailed(number=self._record().kept[-1].number, reason=reason)
 
+    def listen(self) -> None:
+        """Keep how long the guest took to say its first word, once it has."""
+        heard = self._attempt.console.heard
+        if self._began and heard:
+            self._keep(Work.START, Pace(amount=1, seconds=heard - self._began))
+            self._began = 0.0
+
+    def _keep(self, work: Work, pace: Pace) -> None:
+        with suppress(SetupError):  # it only helps to choose: a store that is full keeps no guest from running
+            self._means.store.keep_pace(self._attempt.placement.host.name, work, pace)
+
     def _check_disks(self) -> None:
         """Keep a machine that is not there yet from what a saved guest is to go on with."""
         saved = self._means.store.saved()
@@ -79,10 +95,12 @@ class Starting:
 
     def _made(self) -> Created:
         found = restoring.newest(self._means.store.home, self._record())
-        if self._attempt.hypervisor.state(self._attempt.handle).power is Power.ABSENT:
+        is_new = self._attempt.hypervisor.state(self._attempt.handle).power is Power.ABSENT
+        if is_new:
             self._furnish(found)
         if found is None:
             self._attempt.begin()
+            self._began = time.monotonic() if is_new else 0.0
             return Created(handle=self._create(self._machine()))
         handle = self._restored(found[1])
         self._attempt.go_on(checkpoints.words(found[0]))
@@ -98,7 +116,9 @@ class Starting:
         hypervisor, record, means = self._attempt.hypervisor, self._record(), self._means
         progress = Progress(record, check=self._orders.check, tell=means.tell)
         home, sums = means.store.home, means.checksums
-        furnish(hypervisor, record, home, checksums=sums, progress=progress, anew=found is None)
+        pace = furnish(hypervisor, record, home, checksums=sums, progress=progress, anew=found is None)
+        if pace.amount >= LEAST_STAGED:
+            self._keep(Work.STAGE, pace)
         if found:
             restoring.check_originals(record, found[1], self._attempt.read_file)
             restoring.bring(hypervisor, record, *found, progress)

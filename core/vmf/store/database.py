@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
-from vmf.model import Claim, Facts, Home, Host, Job, Placement, Setback, Suspend
+from vmf.model import Claim, Facts, Home, Host, Job, Pace, Placement, Setback, Suspend, Work
 from vmf.state import TAKES_ROOM, Event, HostDied, Placed, Readmitted, State, advance
 from vmf.store.folder import check_locks, using
 from vmf.store.ownership import Ownership, own
@@ -28,7 +28,7 @@ from vmf.store.record import Moment, Record, after
 Owned: TypeAlias = tuple[Record, Ownership]
 """A job that is ours to carry."""
 
-VERSION = 5
+VERSION = 6
 BUSY_SECONDS = 30.0
 
 _SCHEMA = f"""
@@ -60,6 +60,7 @@ CREATE TABLE IF NOT EXISTS setbacks (
     PRIMARY KEY (host, ability)
 );
 CREATE TABLE IF NOT EXISTS facts (host TEXT PRIMARY KEY, facts BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS paces (host TEXT NOT NULL, work TEXT NOT NULL, pace BLOB NOT NULL, PRIMARY KEY (host, work));
 CREATE TABLE IF NOT EXISTS checksums (file BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);
 PRAGMA user_version = {VERSION};
 """
@@ -209,10 +210,22 @@ class Store:
         return _decode(rows[0][0], Facts) if rows else None
 
     def keep_facts(self, host: str, facts: Facts) -> None:
-        """Keep what a probe found: the host is another one now, and nothing of it is set aside."""
+        """Keep what a probe found: the host is another one now, and nothing else that was seen of it counts."""
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (host, _encode(facts)))
             self._db.execute("DELETE FROM setbacks WHERE host = ?", (host,))
+            self._db.execute("DELETE FROM paces WHERE host = ?", (host,))
+
+    def paces(self, host: str) -> Mapping[Work, Pace]:
+        """How fast a host was seen to work."""
+        rows = self._rows("SELECT work, pace FROM paces WHERE host = ?", host)
+        return {Work(work): _decode(pace, Pace) for work, pace in rows}
+
+    def keep_pace(self, host: str, work: Work, pace: Pace) -> None:
+        """Keep how fast a host has just worked, beside what it did before."""
+        with self._transaction():
+            seen = pace.after(self.paces(host).get(work))
+            self._db.execute("INSERT OR REPLACE INTO paces VALUES (?, ?, ?)", (host, work, _encode(seen)))
 
     def setbacks(self, host: str) -> Mapping[str, Setback]:
         """What a host has failed at since it last did it: abilities, and `ITSELF` if that was all."""

@@ -1,0 +1,36 @@
+"""What bids are made of, beyond what the store knows: the sizes of files, and what plugins say."""
+
+from __future__ import annotations
+
+from vmf.errors import Refused
+from vmf.files.sparse import BLOCK
+from vmf.model import Bid, File, Placement
+from vmf.plan import Ask
+
+
+def size_of(file: File) -> int:
+    """The bytes that travel of a file of this computer, holes left out; 0 if it cannot be looked at."""
+    try:
+        found = file.path.stat()
+    except (OSError, ValueError):
+        return 0
+    return min(found.st_blocks * BLOCK, file.part.size if file.part else found.st_size)
+
+
+def remembered(ask: Ask) -> Ask:
+    """The same, asked once of each host; what was raised then is raised again."""
+    said: dict[str, Bid | Refused | None] = {}
+
+    def again(placement: Placement) -> Bid | None:
+        host = placement.host.name
+        if host not in said:
+            try:
+                said[host] = ask(placement)
+            except Refused as refusal:
+                said[host] = refusal
+        found = said[host]
+        if isinstance(found, Refused):
+            raise found
+        return found
+
+    return again
