@@ -28,9 +28,9 @@ def told(shell: Shell, *changes: str, code: int = 0) -> list[str]:
 def test_hosts_that_fit_are_ranked_with_their_reasons(shell: Shell) -> None:
     assert told(shell, "rank=TARGET.Rack") == [
         "j: fits 2 of 2 hosts",
-        "RANK  MACHINES  HOST  WHY",
-        "2     0         farm  memory 256 MiB of 4 GiB free; cpus 1 of 4 free; machines 0 of at most 2",
-        "1     0         barn  memory 256 MiB of 4 GiB free; cpus 1 of 1 free",
+        "RANK  COST    SECONDS  HOST  WHY",
+        "2     0.0625  0.0      farm  memory 256 MiB of 4 GiB free; cpus 1 of 4 free; machines 0 of at most 2",
+        "1     0.0625  0.0      barn  memory 256 MiB of 4 GiB free; cpus 1 of 1 free",
     ]
 
 
@@ -103,9 +103,9 @@ def test_as_json_it_is_one_object_for_each_job(shell: Shell) -> None:
     assert answers["k"]["analysis"]["advice"] == [{"changes": ["lower cpus to 4 (`--set cpus=4`)"], "hosts": ["farm"]}]
     fits = json.loads(shell.vmf("match", "j.yaml", "--format", "json", *HOSTS).stdout)["j"]
     assert (fits["verdict"], fits["analysis"]) == ("fits", None)
-    assert [(each["host"], each["rank"], each["machines"]) for each in fits["fitting"]] == [
-        ("barn", 0, 0),
-        ("farm", 0, 0),
+    assert [(each["host"], each["rank"], each["cost"], each["seconds"]) for each in fits["fitting"]] == [
+        ("barn", 0, 0.0625, 0),
+        ("farm", 0, 0.0625, 0),
     ]
 
 

@@ -80,8 +80,8 @@ def test_the_reasons_are_those_of_the_strictest_clauses():
     assert fits.reasons == ("memory 1 GiB of 4 GiB free", "cpus 2 of 4 free", "machines 0 of at most 3")
 
 
-def test_the_emptiest_host_comes_first_and_names_break_ties():
-    hosts = [offer("c"), offer("b", Claim(machines=1)), offer("a")]
+def test_the_host_with_most_memory_comes_first_and_names_break_ties():
+    hosts = [offer("c"), offer("b", Claim(memory=GIB)), offer("a")]
     assert [each.offer.host.name for each in match(JOB, hosts).fitting] == ["a", "c", "b"]
 
 

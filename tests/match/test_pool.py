@@ -3,11 +3,13 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 
 from match import tree
 from match.writer import ad
 from vmf.classad import ListValue, World, evaluate, parse
+from vmf.match import brokers
 from vmf.match.placing import Exclusive, Resource
 from vmf.match.pool import Pool
 
@@ -37,7 +39,6 @@ HOST = {
     "Room": [*NUMBERS, "4", "8", "9223372036854775807", *["2 * Base"] * 6],
     "Base": ["1", "2"],
     "Slots": ["1", "2", "3"],
-    "Busy": [*NUMBERS, "0", "0"],
     "Tier": ["1", "1", "2", "2.0", "true", 'real("INF")', 'real("-INF")', 'real("NaN")', '"a"', "-0.0", ""],
     "Arch": ['"x"', '"X"', '"y"'],
     "Has": ['{"aa", "Bb"}', '"aa"', "{}", '{1, "cc", undefined}', "{Arch}", "7", ""],
@@ -78,14 +79,13 @@ class Greedy:
         self.hosts = hosts
         self.room = [whole(host, "Room", math.floor) for host in hosts]
         self.slots = [whole(host, "Slots", math.floor) for host in hosts]
-        self.machines = [whole(host, "Busy", math.floor) for host in hosts]
         self.there = [(strings(host, "Has"), strings(host, "Disks")) for host in hosts]
 
-    def place(self, job):
+    def place(self, job, waits):
         want, brings = whole(job, "Want", math.ceil), (strings(job, "Brings"), strings(job, "Disk"))
         ranks = tree.ranks(job, self.hosts)
         fitting = [
-            (-ranks[host], self.machines[host], host)
+            (-ranks[host], -self.room[host], waits and waits[host], host)
             for host, fits in enumerate(tree.fits(job, self.hosts))
             if fits and self.room[host] >= want and self.slots[host] >= 1
             if not any(one & other for one, other in zip(brings, self.there[host], strict=True))
@@ -95,40 +95,69 @@ class Greedy:
         *_, host = min(fitting)
         self.room[host] -= want
         self.slots[host] -= 1
-        self.machines[host] += 1
         for one, other in zip(brings, self.there[host], strict=True):
             other.update(one)
         return host
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_jobs_are_placed_as_if_each_looked_at_every_host(seed):
+class Waits:
+    """For each job the seconds of each host; of those that jobs give the same few, so that some are alike."""
+
+    def __init__(self, choose, jobs, hosts):
+        kinds = [[choose.choice((0.0, 0.5, 2.0)) for _ in hosts] for _ in range(3)]
+        self.amounts = [choose.randrange(3) for _ in jobs]
+        self.of = [kinds[kind] for kind in self.amounts]
+
+    def seconds(self, job):
+        return np.array(self.of[job])
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+@pytest.mark.parametrize("most", [2, brokers.MOST])
+@pytest.mark.parametrize("seed", range(15))
+def test_jobs_are_placed_as_if_each_looked_at_every_host(monkeypatch, seed, most, waiting):
+    monkeypatch.setattr(brokers, "MOST", most)
     choose = random.Random(seed)  # noqa: S311  # a run is repeated by its seed
     hosts = [written(choose, HOST) for _ in range(12)]
     kinds = [written(choose, JOB) for _ in range(8)]
     jobs = [choose.choice(kinds) for _ in range(30)]
+    waits = Waits(choose, jobs, hosts) if waiting else None
     greedy = Greedy(hosts)
-    expected = [greedy.place(job) for job in jobs]
-    places = Pool(hosts, world=World()).place(jobs, RESOURCES, cost="Busy").tolist()
+    expected = [greedy.place(job, waits and waits.of[number]) for number, job in enumerate(jobs)]
+    places = list(Pool(hosts, world=World()).place(jobs, RESOURCES, cost="memory", waits=waits))
     assert places == expected
     assert max(places) >= 0
 
 
 def place(jobs, hosts, **options):
-    resources = (Resource(name="slots", want=1, room="Slots"),)
-    return (
-        Pool([ad(host) for host in hosts], world=World())
-        .place([ad(job) for job in jobs], resources, **options)
-        .tolist()
-    )
+    resources = (Resource(name="slots", want=1, room="Slots"), Resource(name="memory", want=1, room="Memory"))
+    pool = Pool([ad({"Memory": "9", **host}) for host in hosts], world=World())
+    return list(pool.place([ad(job) for job in jobs], resources, **options))
 
 
-def test_what_is_better_goes_first_then_what_is_emptier_then_what_comes_first():
+def test_what_is_better_goes_first_then_what_has_more_memory_then_what_comes_first():
     hosts = [
-        {"Slots": "2", "Tier": tier, "Busy": busy} for tier, busy in (("1", "0"), ("2", "1"), ("2", "0"), ("2", "0"))
+        {"Slots": "2", "Tier": tier, "Memory": free} for tier, free in (("1", "9"), ("2", "8"), ("2", "9"), ("2", "9"))
     ]
-    assert place([{"Rank": "TARGET.Tier"}] * 9, hosts, cost="Busy") == [2, 3, 1, 2, 3, 1, 0, 0, -1]
-    assert place([{"Rank": "TARGET.Tier"}] * 9, hosts) == [1, 2, 3, 1, 2, 3, 0, 0, -1]
+    assert place([{"Rank": "TARGET.Tier"}] * 9, hosts, cost="memory") == [2, 3, 1, 2, 3, 1, 0, 0, -1]
+    assert place([{"Rank": "TARGET.Tier"}] * 9, hosts) == [1, 1, 2, 2, 3, 3, 0, 0, -1]
+
+
+def test_where_hosts_are_asked_for_bids_those_of_the_best_rank_that_bid_compete_and_no_other_is_asked():
+    hosts = [{"Slots": "1", "Tier": tier} for tier in ("1", "3", "3", "2", "2")]
+    asked = []
+
+    def bid(job, host):
+        asked.append((job, host))
+        return None if host in {1, 2} and job == 0 else (5.0 - host, 1.0)
+
+    assert place([{"Rank": "TARGET.Tier"}] * 4, hosts, cost="memory", bid=bid) == [4, 2, 1, 3]
+    assert asked == [(0, 1), (0, 2), (0, 3), (0, 4), (1, 1), (1, 2), (2, 1), (3, 3)]
+
+
+def test_of_equal_costs_less_to_do_wins_then_who_comes_first():
+    bids = {0: (1.0, 2.0), 1: (1.0, 1.0), 2: (1.0, 1.0), 3: (2.0, 0.0)}
+    assert place([{}] * 5, [{"Slots": "1"}] * 4, bid=lambda _, host: bids[host]) == [1, 2, 0, 3, -1]
 
 
 def test_every_host_is_found_however_many_are_full():
@@ -151,4 +180,4 @@ def test_expressions_see_the_hosts_as_they_were_at_the_beginning():
 def test_no_jobs_no_hosts_and_no_resources():
     assert place([], [{"Slots": "1"}]) == []
     assert place([{}], []) == [-1]
-    assert Pool([ad({})], world=World()).place([ad({})] * 2, ()).tolist() == [0, 0]
+    assert list(Pool([ad({})], world=World()).place([ad({})] * 2, ())) == [0, 0]
