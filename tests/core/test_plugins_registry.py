@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from made_up import HANDLE, HOST, MACHINE, VERBS, answers, errors, hypervisor, loaded, module, raises, says, wrapper
 from vmf.errors import Refused, SetupError
 from vmf.hookspecs import API, hookimpl
-from vmf.model import Facts, Host, Image, Job, Placement
+from vmf.model import Bid, Facts, Host, Image, Job, Placement
 from vmf.plugins import HYPERVISORS, OTHERS, PluginFailed, Plugins
 from vmf.spec import JobWords, load_hosts, load_jobs
 from vmf.state import Completed
@@ -198,3 +198,44 @@ class TestTell:
         assert told == [("7", Completed())]
         assert "plugin a failed to observe Completed" in caplog.text
         assert "plugin c failed to observe Completed" in caplog.text
+
+
+def bidding(answer):
+    return module(bid=hookimpl(lambda: answer))
+
+
+class TestBid:
+    def test_where_no_plugin_bids_nobody_is_asked(self):
+        assert loaded(amending(cpus=3)).bids is None
+
+    def test_the_first_by_name_that_answers_wins(self):
+        plugins = loaded()
+        for name, answer in (("z", Bid(cost=1)), ("b", None), ("c", Bid(cost=2, seconds=3, cost_of=("a tariff",)))):
+            plugins.add(OTHERS, name, lambda answer=answer: bidding(answer))
+        assert plugins.bids(PLACEMENT) == Bid(cost=2, seconds=3, cost_of=("a tariff",))
+
+    def test_it_sees_what_vmf_would_bid(self):
+        dearer = module(bid=hookimpl(lambda placement: replace(placement.bid, cost=placement.bid.cost * 2)))
+        assert loaded(dearer).bids(replace(PLACEMENT, bid=Bid(cost=4, seconds=1))) == Bid(cost=8, seconds=1)
+
+    def test_it_can_refuse_to_bid(self):
+        refusing = module(bid=hookimpl(raises(Refused("too late in the day"))))
+        with pytest.raises(Refused, match="too late"):
+            loaded(refusing, bidding(Bid(cost=1))).bids(PLACEMENT)
+
+    @pytest.mark.parametrize(
+        ("plugin", "error"),
+        [
+            (module(bid=hookimpl(raises(KeyError("x")))), "plugin a failed in bid: KeyError: 'x'"),
+            (bidding(3.0), "plugin a made a bid that cannot be: Expected `object`, got `float`"),
+            (bidding(Bid(cost="dear")), "plugin a made a bid that cannot be: Expected `float`, got `str`"),
+            (bidding(Bid(cost=1, seconds=-1)), "plugin a made a bid that cannot be: Expected `float` >= 0"),
+            (bidding(Bid(cost=float("nan"))), "plugin a made a bid that cannot be"),
+            (bidding(Bid(cost=float("inf"))), "plugin a made a bid that cannot be"),
+        ],
+    )
+    def test_one_that_breaks_the_rules_is_logged_once_and_leaves_it_to_the_others(self, caplog, plugin, error):
+        plugins = loaded(plugin, bidding(Bid(cost=5)))
+        assert [plugins.bids(PLACEMENT) for _ in range(2)] == [Bid(cost=5)] * 2
+        assert caplog.text.count("plugin a does not count") == 1
+        assert error in caplog.text

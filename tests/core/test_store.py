@@ -30,7 +30,9 @@ from vmf.model import (
     NetworkType,
     Offer,
     Outcome,
+    Pace,
     Placement,
+    Work,
     taken_of,
 )
 from vmf.plan import Unplaced, blueprint, place
@@ -311,3 +313,20 @@ def test_room_is_given_back_when_the_guest_has_ended_and_not_before(store):
     assert store.taken() == {"farm": Claim(memory=2**28, cpus=1, machines=1)}
     store.apply(failed, Requeued())
     assert store.taken() == {}
+
+
+def test_how_fast_a_host_works_is_kept_for_all_and_forgotten_with_the_host_as_it_was(store, home):
+    assert store.paces("farm") == {}
+    store.keep_pace("farm", Work.START, Pace(amount=1, seconds=4))
+    store.keep_pace("farm", Work.START, Pace(amount=1, seconds=2))
+    store.keep_pace("farm", Work.STAGE, Pace(amount=100, seconds=1))
+    store.keep_pace("barn", Work.START, Pace(amount=1, seconds=9))
+    other = Store(home)
+    assert other.paces("farm") == {
+        Work.START: Pace(amount=1.75, seconds=5),
+        Work.STAGE: Pace(amount=100, seconds=1),
+    }
+    other.keep_facts("farm", FACTS)
+    other.close()
+    assert store.paces("farm") == {}
+    assert store.paces("barn") == {Work.START: Pace(amount=1, seconds=9)}
