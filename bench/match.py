@@ -1,5 +1,7 @@
 """What it costs to place jobs on hosts: pairs of a job and a host in a second, against HTCondor's C++ library.
 
+Brokers gather the bids of hosts that jobs like alike: what is compared at the top does not grow with the hosts.
+
 Ads are parsed beforehand; columns, clusters, ranks and room are in the time. `match.py memory` prints the peak memory
 of a process that parses and places.
 """
@@ -15,9 +17,13 @@ import time
 from collections import deque
 
 import classad2
+import numpy as np
 from msgspec import Struct
 
 from vmf.classad import Ad, World, parse_ad
+from vmf.match.brokers import FEW, Broker, Group
+from vmf.match.columns import Columns
+from vmf.match.placing import Room, Wish
 from vmf.match.pool import Pool
 from vmf.match.resources import COST, RESOURCES
 
@@ -103,10 +109,35 @@ def main() -> None:
             f"  {load.label}: {ours / theirs:,.1f} x classad2, target >= {load.target:,} "
             f"({seconds:.2f} s; {ours:,.0f} pairs/s against {theirs:,.0f})"
         )
+    _print_brokers()
     _print_growth([parse_ad(_job(LOADS[0], job)) for job in range(FEWER_JOBS)], hosts)
     measured = subprocess.run([sys.executable, __file__, "memory"], check=True, capture_output=True)
     peak = f"peak memory of parsing and placing {JOBS:,} jobs on {HOSTS:,} hosts"
     print(f"{peak}: {int(measured.stdout)} MiB, target <= {MEMORY_TARGET_MIB} MiB")
+
+
+def _print_brokers() -> None:
+    """What it takes to find the best bid of hosts that all bid alike, a job after the other."""
+    job = parse_ad("[ JobVMMemory = 1; RequestCpus = 0 ]")
+    for many in (HOSTS, HOSTS * 10):
+        columns = Columns([parse_ad("[ VM_Memory = 65536; VM_AvailNum = 10000 ]")] * many)
+        hosts, rooms = np.arange(many), [Room(columns, RESOURCES, COST, World()) for _ in range(2)]
+        wish = rooms[0].wish(job)
+        top = Broker(hosts, rooms[0], wish)
+        with_, without = _choosing(top, rooms[0], wish), _choosing(Group(hosts, rooms[1], wish), rooms[1], wish)
+        print(
+            f"  bids of {many:,} hosts: {len(top.heard)} compared at the top, target <= {FEW}; "
+            f"{with_ * 1e6:.0f} us for a job, {without * 1e6:.0f} us without brokers"
+        )
+
+
+def _choosing(best: Group | Broker, room: Room, wish: Wish) -> float:
+    """Seconds of a core for each of many jobs."""
+    began = time.process_time()
+    for _ in range(FEWER_JOBS):
+        _, host = best.best()
+        room.take(host, wish)
+    return (time.process_time() - began) / FEWER_JOBS
 
 
 def _print_growth(jobs: list[Ad], hosts: list[Ad]) -> None:

@@ -17,10 +17,10 @@ from vmf.classad import World
 from vmf.errors import Refused
 from vmf.hookspecs import GAP, NoSettings
 from vmf.match import match
-from vmf.model import Disk, Facts, File, Host, Image, Job, Machine, Offer
+from vmf.model import Bid, Disk, Facts, File, Host, Image, Job, Machine, Offer, Placement
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.result import Result
-from vmf.run import life
+from vmf.run import life, starting
 from vmf.testing import fake
 from vmf.testing.contract import HypervisorContract
 from vmf_kvm import daemon, proof
@@ -51,6 +51,7 @@ SPELT = {"spec.name": "metadata.name", "spec.labels": "metadata.labels", "spec.s
 
 NUMBERS = (
     ("running.md", life.GRACE_SECONDS, "after ten seconds", 10),
+    ("matching.md", starting.LEAST_STAGED, "Less than 1 MiB brought", 2**20),
     ("hosts.md", daemon.IDLE_SECONDS, "for 60 seconds", 60),
     ("hosts.md", proof.PROOF_SECONDS, "a deadline of 20 seconds", 20),
     ("hosts.md", daemon.SOCKET_PATH_MAX, "limited to 107 characters", 107),
@@ -241,16 +242,26 @@ def plugins():
 MACHINE = Machine(name="m", memory=2**28, cpus=1, accelerator="fake")
 
 
+def placed(**labels):
+    """A job on a host with these labels, for which vmf bids 0.25."""
+    facts = Facts(identity="", memory=2**30, cpus=1, arch="x", accelerator="a")
+    host = Host(name="here", type="fake", labels=labels)
+    return Placement(job=Job(name="j", memory=2**28), host=host, facts=facts, reasons=(), bid=Bid(cost=0.25))
+
+
 def test_the_plugins_that_are_shown_do_what_is_said(plugins, tmp_path):
-    assert [each.error for each in plugins.listed] == ["", "", "", ""]
+    assert [each.error for each in plugins.listed] == [""] * 5
     host = plugins.connect(Host(name="here", type="fake"), tmp_path)
     with pytest.raises(Refused, match="machine large wants more than 1 GiB"):
         host.create(Machine(name="large", memory=2**31, cpus=1, accelerator="fake"))
     handle = host.create(MACHINE)
     assert handle.machine == "m"
     host.destroy(handle)
+    assert plugins.bids(placed(rack="old")) == Bid(cost=0.75, cost_of=("rack 0.5",))
+    with pytest.raises(Refused, match="its power is for urgent jobs"):
+        plugins.bids(placed(power="dear"))
     machine, changed = plugins.amend(None, MACHINE)
-    assert (machine.kernel_parameters, changed) == ("site=here", ("shown-2",))
+    assert (machine.kernel_parameters, changed) == ("site=here", ("shown-3",))
     (check,) = plugins.checks()
     assert [each.what for each in check.judge(Job(name="j", memory=2**28))] == ["no project pays for it"]
     assert list(check.judge(Job(name="j", memory=2**28, labels={"project": "genome"}))) == []

@@ -116,6 +116,7 @@ class Waits:
 @pytest.mark.parametrize("most", [2, brokers.MOST])
 @pytest.mark.parametrize("seed", range(15))
 def test_jobs_are_placed_as_if_each_looked_at_every_host(monkeypatch, seed, most, waiting):
+    monkeypatch.setattr(brokers, "FEW", 2)
     monkeypatch.setattr(brokers, "MOST", most)
     choose = random.Random(seed)  # noqa: S311  # a run is repeated by its seed
     hosts = [written(choose, HOST) for _ in range(12)]
