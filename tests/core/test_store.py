@@ -265,15 +265,17 @@ def test_a_newer_store_is_refused(home):
 
 
 def test_an_older_store_goes_on(home):
-    """Of a version that kept no checksums."""
+    """Of a version that kept neither checksums nor how fast hosts work."""
     store = Store(home)
     facts = Facts(identity="i", memory=1, cpus=1, arch="a", accelerator="x")
     store.keep_facts("farm", facts)
-    store._db.executescript("DROP TABLE checksums; PRAGMA user_version = 1;")
+    store._db.executescript("DROP TABLE checksums; DROP TABLE paces; PRAGMA user_version = 1;")
     store.close()
     store = Store(home)
     assert store.facts("farm") == facts
     store.keep_checksum(b"disk", "now", "ab")
+    store.keep_pace("farm", Work.START, Pace(amount=1, seconds=2))
+    assert store.paces("farm") == {Work.START: Pace(amount=1, seconds=2)}
     assert [store.checksum(b"disk", stamp) for stamp in ("now", "then")] == ["ab", None]
     store.close()
 
