@@ -19,7 +19,7 @@ def hosts(shell: Shell) -> None:
 
 def test_hosts_are_listed_with_what_is_free_and_those_that_cannot_be_used_with_the_reason(shell: Shell) -> None:
     shell.job("hang")
-    with shell.start("run", "j.yaml") as process:
+    with shell.start("run", "j.yaml", "--set", 'requirements=TARGET.Name == "barn"') as process:
         shell.reaches("j", "running")
         done = shell.vmf(*LS)
         assert shell.vmf("rm", "j").returncode == 0
