@@ -1,4 +1,4 @@
-"""Descriptors of virtual disks: the texts that VMware opens disks by, each of which names the files with its data. Pure.
+"""Descriptors of virtual disks: the texts that VMware opens disks by, each of which names files with its data. Pure.
 
 vmf's own disks are flat: one file beside the descriptor has all of the disk's bytes. Of a descriptor that somebody
 brings along, no name is believed that leads out of its folder.
