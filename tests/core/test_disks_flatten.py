@@ -159,6 +159,8 @@ def test_an_image_becomes_one_of_another_format(base, tmp_path, form, part):
 
 
 def test_an_image_that_leads_to_another_file_becomes_nothing(changed, tmp_path):
-    with changed.open("rb") as file, (tmp_path / "new").open("w+b") as out, pytest.raises(Unfit):
-        tool = QemuImg(program="qemu-img", scratch=tempfile.TemporaryFile)
-        convert(tool, Base(file=file, format=DiskFormat.QCOW2), new=out, layout=DiskFormat.RAW)
+    tool = QemuImg(program="qemu-img", scratch=tempfile.TemporaryFile)
+    with changed.open("rb") as file, (tmp_path / "new").open("w+b") as out:
+        image = Base(file=file, format=DiskFormat.QCOW2)
+        with pytest.raises(Unfit):
+            convert(tool, image, new=out, layout=DiskFormat.RAW)
