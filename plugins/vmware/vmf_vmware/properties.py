@@ -1,0 +1,33 @@
+"""Which properties of which objects are asked for, as the API wants to be told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from vmf_vmware.data import Data, Ref, Value, data
+
+
+def wanted(objects: Sequence[Data], kind: str, paths: Sequence[str]) -> Data:
+    """The filter of these properties of objects of a kind; what is gone is told as missing."""
+    return data(
+        "PropertyFilterSpec",
+        objectSet=objects,
+        propSet=[data("PropertySpec", type=kind, pathSet=paths, all=False)],
+        reportMissingObjectsInResults=True,
+    )
+
+
+def single(ref: Ref) -> Data:
+    """One object."""
+    return data("ObjectSpec", obj=ref, skip=False)
+
+
+def viewed(view: Ref) -> Data:
+    """All that is in a view, without the view itself; what comes into it later, too."""
+    step = data("TraversalSpec", name="view", type=view.kind, path="view", skip=False)
+    return data("ObjectSpec", obj=view, skip=True, selectSet=[step])
+
+
+def found(objects: Iterable[Data]) -> dict[Ref, dict[str, Value]]:
+    """What an answer tells of objects, by the paths of the properties, as far as they are set."""
+    return {each["obj"]: {one["name"]: one["val"] for one in each.get("propSet", ())} for each in objects}
