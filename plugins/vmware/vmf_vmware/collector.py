@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from vmf.errors import HostFault, HostLost
 from vmf.hookspecs import Report
 from vmf_vmware import events, properties
-from vmf_vmware.data import Data, Ref, Value, data
+from vmf_vmware.data import Data, Kind, Ref, Value, data
 from vmf_vmware.faults import STALE, VimFault
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Collector:
         made = []
         try:
             views = content["viewManager"]
-            kinds = {"container": inventory.datacenter, "type": ["VirtualMachine"], "recursive": True}
+            kinds = {"container": inventory.datacenter, "type": [Kind("VirtualMachine")], "recursive": True}
             made.append(machines := session.call(views, "CreateContainerView", **kinds))
             made.append(tasks := session.call(views, "CreateListView"))
             self._filter(ear, properties.viewed(machines), "VirtualMachine", MACHINE)
@@ -218,9 +218,9 @@ class Collector:
             with self._changed:
                 self._list = self._ear = None
             with suppress(HostFault):  # it goes with the session at the latest
+                session.call(ear, "DestroyPropertyCollector")
                 for view in made:
                     session.call(view, "DestroyView")
-                session.call(ear, "DestroyPropertyCollector")
 
     def _filter(self, ear: Ref, objects: Data, kind: str, paths: Sequence[str]) -> None:
         self._session.call(ear, "CreateFilter", spec=properties.wanted([objects], kind, paths), partialUpdates=False)

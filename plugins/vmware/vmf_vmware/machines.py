@@ -46,7 +46,7 @@ class Machines:
     def __init__(self, session: Session, owner: str) -> None:
         """`owner` is the word that tells this user's machines from others'."""
         self._session = session
-        self._owner = owner
+        self.owner = owner
         self._lock = threading.Lock()
         self._refs: dict[str, Ref] = {}
         """Where machines were found; a reference may have become stale."""
@@ -58,11 +58,11 @@ class Machines:
 
     def called(self, name: str) -> str:
         """What a machine is called in the inventory."""
-        return self.prefix(self._owner) + name
+        return self.prefix(self.owner) + name
 
     def mark(self, name: str) -> tuple[Data, ...]:
         """What belongs into the `extraConfig` of a machine, by which it is found again."""
-        values = {OWNER: self._owner, MACHINE: name}
+        values = {OWNER: self.owner, MACHINE: name}
         return tuple(data("OptionValue", key=key, value=value) for key, value in values.items())
 
     def find(self, name: str) -> Ref | None:
@@ -76,7 +76,7 @@ class Machines:
 
     def names(self) -> tuple[str, ...]:
         """Every machine that carries this user's mark."""
-        return tuple(sorted(self._marked(self.prefix(self._owner), whole=False)))
+        return tuple(sorted(self._marked(self.prefix(self.owner), whole=False)))
 
     def on(self, name: str, ask: Callable[[Ref], T]) -> T | None:
         """Ask something of a machine; None if there is none. A reference that is stale is looked up again."""
@@ -185,14 +185,14 @@ class Machines:
 
         One whose configuration cannot be read now, as its host or its datastore is away, is known by its name alone.
         """
-        prefix = self.prefix(self._owner)
+        prefix = self.prefix(self.owner)
         every = self._session.listed(self._session.inventory.datacenter, "VirtualMachine", "name")
         names = {ref: str(each.get("name", "")) for ref, each in every.items()}
         fitting = {ref: name for ref, name in names.items() if (name == called if whole else name.startswith(called))}
         found = {}
         for ref, each in self._session.read_all(fitting.keys(), EXTRA).items():
             known = {one["key"]: one["value"] for one in each.get(EXTRA, ())}
-            if EXTRA not in each or known.get(OWNER) == self._owner:
+            if EXTRA not in each or known.get(OWNER) == self.owner:
                 found[str(known.get(MACHINE, fitting[ref].removeprefix(prefix)))] = ref
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from vmf_vmware.data import Data, Ref, Value, data
+from vmf_vmware.data import Data, Kind, Ref, Value, data
 
 
 def wanted(objects: Sequence[Data], kind: str, paths: Sequence[str]) -> Data:
@@ -12,7 +12,7 @@ def wanted(objects: Sequence[Data], kind: str, paths: Sequence[str]) -> Data:
     return data(
         "PropertyFilterSpec",
         objectSet=objects,
-        propSet=[data("PropertySpec", type=kind, pathSet=paths, all=False)],
+        propSet=[data("PropertySpec", type=Kind(kind), pathSet=paths, all=False)],
         reportMissingObjectsInResults=True,
     )
 
@@ -24,7 +24,7 @@ def single(ref: Ref) -> Data:
 
 def viewed(view: Ref) -> Data:
     """All that is in a view, without the view itself; what comes into it later, too."""
-    step = data("TraversalSpec", name="view", type=view.kind, path="view", skip=False)
+    step = data("TraversalSpec", name="view", type=Kind(view.kind), path="view", skip=False)
     return data("ObjectSpec", obj=view, skip=True, selectSet=[step])
 
 

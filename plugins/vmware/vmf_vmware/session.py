@@ -14,7 +14,7 @@ from vmf.model import Host
 from vmf_vmware import credentials, inventory, properties
 from vmf_vmware.collector import Collector
 from vmf_vmware.credentials import Credentials
-from vmf_vmware.data import Data, Ref, Value, data
+from vmf_vmware.data import Data, Kind, Ref, Value, data
 from vmf_vmware.faults import STALE, UNAUTHENTICATED, Dropped, VimFault
 from vmf_vmware.inventory import Inventory
 from vmf_vmware.machines import Machines
@@ -141,7 +141,7 @@ class Session:
     def listed(self, under: Ref, kind: str, *paths: str) -> dict[Ref, dict[str, Value]]:
         """Every object of a kind below another one, with its properties; one that goes meanwhile is left out."""
         manager = self.content["viewManager"]
-        view = self.look(manager, "CreateContainerView", container=under, type=[kind], recursive=True)
+        view = self.look(manager, "CreateContainerView", container=under, type=[Kind(kind)], recursive=True)
         try:
             return self._properties([properties.viewed(view)], kind, paths)
         finally:

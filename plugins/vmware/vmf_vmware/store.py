@@ -108,7 +108,7 @@ class Store:
 
     def list(self, folder: DatastorePath) -> dict[str, int]:
         """The files in a folder, each with its bytes; none if there is no such folder."""
-        spec = data("HostDatastoreBrowserSearchSpec", details=_DETAILS)
+        spec = data("HostDatastoreBrowserSearchSpec", details=_DETAILS, matchPattern=["*"])
         return {
             each["path"]: int(each.get("fileSize", 0)) for each in self._search(folder, spec) if not _is_folder(each)
         }
@@ -166,7 +166,7 @@ class Store:
     def free(self) -> tuple[int, int]:
         """The bytes of the host's datastore, and how many of them are free."""
         datastore = self._session.inventory.datastore
-        with suppress(VimFault):  # else it is told as it was a while ago
+        with suppress(HostFault):  # else it is told as it was a while ago
             self._session.call(datastore, "RefreshDatastore")
         found = self._session.read(datastore, "summary.capacity", "summary.freeSpace")
         return int(found["summary.capacity"]), int(found["summary.freeSpace"])

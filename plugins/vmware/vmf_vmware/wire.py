@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 from xml.parsers.expat import ExpatError
 
@@ -11,7 +11,7 @@ from pyVmomi import VmomiSupport, vmodl
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from vmf.errors import HostLost
-from vmf_vmware.data import Data, Ref, Value
+from vmf_vmware.data import Data, Kind, Ref, Value
 from vmf_vmware.faults import VimFault
 from vmf_vmware.tls import SECONDS, Server
 
@@ -29,7 +29,7 @@ _TYPES: Any = VmomiSupport
 _NAMESPACE: Final = "urn:vim25"
 _IDLE_SECONDS: Final = 30
 """So long a connection may lie idle: who uses an older one might find that the host has closed it."""
-_GARBLED: Final = (ExpatError, LookupError, TypeError, AttributeError)
+_GARBLED: Final = (ExpatError, LookupError, AttributeError)
 """What the library raises of an answer that it does not understand."""
 
 
@@ -82,6 +82,8 @@ class Wire:
         match value:
             case Ref():
                 return self._object(value)
+            case Kind():
+                return _TYPES.GetWsdlType(_NAMESPACE, value.name)
             case Data():
                 given = {name: self._theirs(each) for name, each in value.fields.items()}
                 try:
@@ -96,19 +98,10 @@ class Wire:
 
 def plain(value: Any) -> Value:  # noqa: ANN401  # the library makes its types as it is asked for them
     """An answer of the library's as plain data; what is not set is left out, and a fault is a `VimFault`."""
-    match value:
-        case VmomiSupport.ManagedObject():
-            return Ref(value._wsdlName, value._moId)  # noqa: SLF001  # the library has no other way
-        case vmodl.MethodFault():
-            return told(value)
-        case VmomiSupport.DataObject():
-            return _fields(value)
-        case list():
-            return tuple(map(plain, value))
-        case None | bool() | int() | float() | bytes() | datetime():
-            return value
-        case _:
-            return str(value)
+    for kind, turned in _TURNED:
+        if isinstance(value, kind):
+            return turned(value)
+    return value if value is None else str(value)  # an enumeration's word, or a type's
 
 
 def told(fault: Any) -> VimFault:  # noqa: ANN401  # as above
@@ -121,3 +114,18 @@ def _fields(value: Any) -> Data:  # noqa: ANN401  # as above
     names = (each.name for each in value._GetPropertyList())  # noqa: SLF001  # as above
     found = {name: plain(getattr(value, name)) for name in names}
     return Data(value._wsdlName, {name: each for name, each in found.items() if each is not None and each != ()})  # noqa: SLF001  # as above
+
+
+def _itself(value: Value) -> Value:
+    return value
+
+
+_TURNED: Final[tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], Value]], ...]] = (
+    (VmomiSupport.ManagedObject, lambda value: Ref(value._wsdlName, value._moId)),  # noqa: SLF001  # the library has no other way
+    (vmodl.MethodFault, told),
+    (VmomiSupport.DataObject, _fields),
+    (list, lambda value: tuple(map(plain, value))),
+    (datetime, lambda value: value.astimezone(UTC)),
+    ((bool, int, float, bytes), _itself),
+)
+"""What becomes of a type of the library's, or of Python's; the first that fits."""
