@@ -1,0 +1,127 @@
+"""Where a guest's memory is: in the machine, in the file of one that is suspended, or in that of a snapshot.
+
+A snapshot freezes the files that its disks consist of; what each of them held is made of that when it is asked for, see
+`fetched`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from vmf.blueprint import RESULTS
+from vmf.errors import HoldCode, HostFault, JobFault
+from vmf.hookspecs import Report
+from vmf.model import Power, Snapshot
+from vmf_vmware import naming
+from vmf_vmware.data import Data
+from vmf_vmware.machines import SUSPENDED
+from vmf_vmware.notes import Note
+from vmf_vmware.paths import DatastorePath, parse
+from vmf_vmware.site import Site
+
+_LAYOUT = "layoutEx.file"
+_DEVICES = "config.hardware.device"
+_SNAPSHOT = "snapshot.currentSnapshot"
+_MEMORY: Mapping[bool, tuple[str, ...]] = {True: ("suspend",), False: ("snapshotData",)}
+"""The types of the files with the state of a guest, by whether it is suspended."""
+
+
+def take(site: Site, machine: str, power: Power, number: int, report: Report) -> Snapshot:
+    """Take a snapshot of a machine; one that is suspended has been taken.
+
+    Raises:
+        JobFault: if it cannot be taken as it is.
+        HostFault: if it could not be done.
+    """
+    if power not in {Power.RUNNING, Power.SAVED}:
+        raise JobFault(f"machine {machine} is {power}: nothing of it can be taken", code=HoldCode.REFUSED)
+    report(0, 0)
+    with site.notes.held(machine):
+        note = site.notes.read(machine)
+        snapshot = _snapshot(note, machine, number)
+        if power is Power.SAVED:
+            return replace(snapshot, said=site.session.store.size(site.at(machine, naming.CONSOLE)) or 0)
+        began = time.monotonic()
+        site.session.machines.snapshot(machine, f"vmf-{number}", memory=True)
+        stopped = time.monotonic() - began
+        site.notes.keep(machine, replace(note, taken=_taken(site, note, machine, number, is_suspended=False)))
+        return replace(snapshot, stopped=stopped)
+
+
+def fold(site: Site, machine: str) -> None:
+    """Leave nothing of snapshots: what their layers hold is merged by the host."""
+    with site.notes.held(machine):
+        found = site.session.machines.look(machine, _SNAPSHOT)
+        if found and found.get(_SNAPSHOT):
+            site.session.machines.remove_snapshots(machine)
+        note = site.notes.read(machine)
+        if note.taken:
+            site.notes.keep(machine, replace(note, taken={}))
+
+
+def frozen(site: Site, machine: str, name: str) -> DatastorePath | None:
+    """The file on the host that a name of a snapshot stands for; of a disk, its descriptor."""
+    note = site.notes.read(machine)
+    found = note.taken.get(name)
+    if found is None and note.machine and site.session.machines.power(machine) == SUSPENDED:
+        found = _taken(site, note, machine, int(name.rpartition("-")[2]), is_suspended=True).get(name)
+    return parse(found) if found else None
+
+
+def disks(site: Site, machine: str) -> tuple[DatastorePath, ...]:
+    """The files that a machine's disks are now, in their order; the results volume's is the last."""
+    return tuple(parse(disk["backing"]["fileName"]) for disk in _disks(site, machine))
+
+
+def _snapshot(note: Note, machine: str, number: int) -> Snapshot:
+    """What is told of a snapshot of a machine."""
+    made = note.machine
+    if made is None or note.platform is None:
+        raise HostFault(f"nothing is known here of how machine {machine} was made")
+    layers = {}
+    for at in range(len(made.disks)):
+        if naming.own(made, at) is not None:
+            chain, name = note.chains.get(naming.overlay(at), ()), f"{naming.overlay(at)}-{number}"
+            layers[at] = chain if name in chain else (*chain, name)
+    return Snapshot(
+        platform=note.platform,
+        stopped=0.0,
+        memory=f"{naming.MEMORY}-{number}",
+        results=f"{RESULTS}-{number}" if made.results else "",
+        media={at: drive.file for at, drive in enumerate(made.cdroms) if drive.file},
+        layers=layers,
+    )
+
+
+def _taken(site: Site, note: Note, machine: str, number: int, *, is_suspended: bool) -> dict[str, str]:
+    """What the host has frozen, by the names by which it is fetched."""
+    made = note.machine
+    disks = len(made.disks) if made else 0
+    stems = [naming.overlay(at) for at in range(disks)] + ([RESULTS] if made and made.results else [])
+    backings = [disk["backing"] for disk in _disks(site, machine)]
+    files = backings if is_suspended else [backing.get("parent") or backing for backing in backings]
+    found = {f"{stem}-{number}": file["fileName"] for stem, file in zip(stems, files, strict=True)}
+    return {**found, f"{naming.MEMORY}-{number}": _memory(site, machine, is_suspended=is_suspended)}
+
+
+def _disks(site: Site, machine: str) -> tuple[Data, ...]:
+    """The machine's disks that vmf has given it, by their places."""
+    found = site.session.machines.look(machine, _DEVICES) or {}
+    return tuple(sorted((each for each in found.get(_DEVICES, ()) if each.type == "VirtualDisk"), key=_place))
+
+
+def _place(disk: Data) -> tuple[int, int]:
+    return disk["controllerKey"], disk["unitNumber"]
+
+
+def _memory(site: Site, machine: str, *, is_suspended: bool) -> str:
+    """The newest file with the state of the guest."""
+    found = site.session.machines.look(machine, _LAYOUT) or {}
+    wanted = _MEMORY[is_suspended]
+    files = [each for each in found.get(_LAYOUT, ()) if each["type"] in wanted]
+    if not files:
+        raise HostFault(f"the host does not say where the memory of machine {machine} is")
+    return str(max(files, key=lambda each: int(each["key"]))["name"])
