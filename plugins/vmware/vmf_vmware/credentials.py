@@ -17,6 +17,7 @@ from typing import Any
 from msgspec import Struct
 
 from vmf.errors import SetupError
+from vmf.files.access import open_file
 from vmf.model import Host
 
 PASSWORD = "VMF_VMWARE_PASSWORD"  # noqa: S105  # the name of a variable, not a password
@@ -79,22 +80,25 @@ def _in_file(path: Path, host: str) -> tuple[str, str]:
         words.read_string(_private(path), source=str(path))
     except (configparser.Error, UnicodeDecodeError) as error:
         hint = f"write `[{host}]`, then `user = …` and `password = …` on lines of their own"
-        at = getattr(error, "lineno", None) or "?"  # the message itself would show the line, password and all
-        raise SetupError(f"{path}: line {at} cannot be understood", hint=hint) from None
+        raise SetupError(f"{path}{_line(error)} cannot be understood", hint=hint) from None
     section = words[host] if words.has_section(host) else words.defaults()
     return section.get("user", ""), section.get("password", "")
+
+
+def _line(error: Exception) -> str:
+    """Where it is that something is wrong; the error's own words would show the line, password and all."""
+    lines = [getattr(error, "lineno", None), *(number for number, _ in getattr(error, "errors", ()))]
+    return next((f", line {number}," for number in lines if number), "")
 
 
 def _private(path: Path) -> str:
     """What is in a file that nobody but its owner, who is this user, can read or write."""
     try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_file(path)
     except OSError as error:
         raise SetupError(f"{path}: {error.strerror}", hint=f"{FILE} names it") from error
-    with open(number, "rb") as file:  # noqa: PTH123  # what was looked at is what is read
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode):
-            raise SetupError(f"{path} is no file", hint=f"{FILE} names it")
+    with file:
+        found = os.fstat(file.fileno())
         if found.st_mode & _OTHERS:
             raise SetupError(f"{path} has passwords in it, and others can read or change it", hint=f"chmod 600 {path}")
         if found.st_uid != os.geteuid():

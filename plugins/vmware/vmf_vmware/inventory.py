@@ -136,7 +136,7 @@ def _networks(session: Session, refs: Iterable[Ref], words: VmwareHost) -> tuple
         try:
             ref = _choose("network", f"networks.{type_}", wanted, names)
         except HostFault as fault:
-            lacking[type_.value] = fault.brief
+            lacking[type_.value] = f"{fault.brief}; {fault.hint}"
         else:
             found[type_.value] = Network(name=wanted, backing=_backing(session, ref, wanted))
     return found, lacking
@@ -155,15 +155,16 @@ def _choose(what: str, field: str, wanted: str | None, names: Mapping[Ref, str])
     """The one of this name, or the only one.
 
     Raises:
-        HostFault: if there is none, or several.
+        HostFault: if there is none, or several, with the names that there are.
     """
     fitting = [ref for ref, name in names.items() if wanted is None or wanted in {name, _plain(name)}]
     if len(fitting) == 1:
         return fitting[0]
-    called = f" {wanted}" if wanted else ""
-    count = "several are there" if fitting else "there is none" if not names else "it is not there"
-    hint = f"write one of them as `vmware.{field}` in the host's spec" if names else "see what the user may see there"
-    raise HostFault(f"which {what} is meant{called}? {count}: {_listed(names.values())}", hint=hint)
+    called = f"{what} {wanted}" if wanted else what
+    if not names:
+        raise HostFault(f"there is no {called}", hint="it may be that the user is not allowed to see it")
+    hint = f"there are: {_listed(names.values())}; write the one that is meant as `vmware.{field}` in the host's spec"
+    raise HostFault(f"there is {'more than one' if fitting else 'no'} {called}", hint=hint)
 
 
 def _listed(names: Iterable[str]) -> str:
