@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Most targets lead to the package manager or to pip, and neither likes company.
 .NOTPARALLEL:
-.PHONY: run run-xen test test-fast lint bench guest xenbed system-run system-test clean
+.PHONY: run run-xen test test-fast lint bench guest xenbed vcsim system-run system-test clean
 
 run: system-run guest
 	@rm -rf $(RESULTS) && mkdir -p $(dir $(RESULTS))
@@ -36,7 +36,7 @@ run-xen: xenbed guest
 	  --set results.folder=$(XEN_RESULTS) specs/hello-xen.yaml
 	@echo "--- $(XEN_RESULTS):" && ls -l $(XEN_RESULTS) && cat $(XEN_RESULTS)/greeting.txt
 
-test: system-test lint guest xenbed
+test: system-test lint guest xenbed vcsim
 	VMF_TEST_TINY="$$($(BIN)/vmf image build tiny | sed -n 's/^tiny: //p')" $(PYTEST)
 
 test-fast: system-test $(VENV)/test.stamp
@@ -65,6 +65,9 @@ guest: $(VENV)/run.stamp
 # Before the tests, lest the first that wants it waits longer than a test may.
 xenbed: system-test $(VENV)/test.stamp
 	@PYTHONPATH=tests $(BIN)/python -m xenbed
+
+vcsim: system-test $(VENV)/test.stamp
+	@PYTHONPATH=tests $(BIN)/python -m vcsim
 
 system-run:
 	@$(SYSTEM_PACKAGES) run
