@@ -63,6 +63,8 @@ class Seat(Struct, frozen=True, kw_only=True):
     """The backing of a card on each network."""
     lines: Mapping[str, str] = {}
     """More lines of the .vmx file."""
+    version: str | None = None
+    """The version of its hardware; None: the host's newest."""
     ends_reboots: bool = False
     """Whether the host can power a machine off in place of its reboot."""
 
@@ -77,6 +79,7 @@ def config(machine: Machine, seat: Seat) -> Data:
     return data(
         "VirtualMachineConfigSpec",
         name=seat.name,
+        version=seat.version,
         guestId=GUESTS[machine.kernel is not None],
         files=data("VirtualMachineFileInfo", vmPathName=str(seat.folder / f"{seat.name}.vmx")),
         firmware=FIRMWARES[machine.firmware],
@@ -223,7 +226,7 @@ _NOT_HERE: tuple[tuple[Callable[[Machine], object], str, str], ...] = (
         "leave `firmware` out, or boot from a disk",
     ),
     (
-        lambda machine: machine.kernel is None and not machine.disks and not any(each.file for each in machine.cdroms),
+        lambda machine: not (machine.kernel or machine.disks or any(each.file for each in machine.cdroms)),
         "nothing is there that the machine could start from",
         "name an image, a kernel or a disc",
     ),

@@ -46,6 +46,7 @@ class Site:
             mark=session.machines.mark(machine.name),
             networks={} if nic is None else {nic.type: session.inventory.network(nic.type).backing},
             lines=lines(machine, settings(self.host)),
+            version=machine.restored.platform.machine if machine.restored else None,
             ends_reboots=session.can_end_reboots,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from vmf.model import Ending, MachineState, Power
-from vmf_vmware.events import BEGINNINGS, Happened
+from vmf_vmware.events import Happened
 
 POWERS: Mapping[str | None, MachineState] = MappingProxyType({
     None: MachineState(power=Power.ABSENT),
@@ -17,8 +17,6 @@ POWERS: Mapping[str | None, MachineState] = MappingProxyType({
 REBOOTS = frozenset({"VmGuestRebootEvent", "VmResettingEvent"})
 """What is said when a guest starts again."""
 _OFF = "VmPoweredOffEvent"
-_ASKED = "VmGuestShutdownEvent"
-"""What is said when a guest has been asked to power off, by whomever."""
 KILLED = MachineState(power=Power.OFF, ending=Ending.KILLED, detail="it was powered off by force")
 REBOOTED = MachineState(
     power=Power.OFF, ending=Ending.REBOOTED, detail="its guest has rebooted, and was powered off for that"
@@ -34,31 +32,21 @@ def has_rebooted(happened: Sequence[Happened]) -> bool:
 
 def ending(happened: Sequence[Happened]) -> MachineState | None:
     """How a machine that is off ended, as its host says; None: it says nothing of that yet."""
-    for judge in _JUDGES:
-        for each in reversed(happened):
-            if state := judge(each, happened):
-                return state
-    return None
+    return next((state for judge in _JUDGES for each in reversed(happened) if (state := judge(each))), None)
 
 
-def _crashed(each: Happened, _happened: Sequence[Happened]) -> MachineState | None:
+def _crashed(each: Happened) -> MachineState | None:
     if each.kind.startswith("esx.problem.") or each.kind in {"VmDisconnectedEvent", "VmMessageErrorEvent"}:
         return MachineState(power=Power.OFF, ending=Ending.CRASHED, detail=each.message)
     return None
 
 
-def _off(each: Happened, happened: Sequence[Happened]) -> MachineState | None:
+def _off(each: Happened) -> MachineState | None:
     if each.kind != _OFF:
         return None
-    if not each.user or any(other.kind == _ASKED for other in happened):
-        return MachineState(power=Power.OFF, ending=Ending.SHUTDOWN, detail=each.message)
-    return MachineState(power=Power.OFF, ending=Ending.KILLED, detail=each.message)
+    ending = Ending.KILLED if each.user else Ending.SHUTDOWN
+    return MachineState(power=Power.OFF, ending=ending, detail=each.message)
 
 
-_JUDGES: tuple[Callable[[Happened, Sequence[Happened]], MachineState | None], ...] = (_crashed, _off)
+_JUDGES: tuple[Callable[[Happened], MachineState | None], ...] = (_crashed, _off)
 """In this order: VMware also says of a machine that crashes that it has been powered off."""
-
-
-def ended_since(happened: Sequence[Happened]) -> bool:
-    """Whether what has happened is of a life at all."""
-    return any(each.kind in BEGINNINGS for each in happened)
