@@ -7,8 +7,12 @@ from collections.abc import Callable
 
 from vmf.errors import HostFault
 from vmf.model import Platform
+from vmf_vmware.probe import vendor
 from vmf_vmware.settings import TYPE
 from vmf_vmware.site import Site
+
+_MODEL, _PROMISED, _MAKERS = "summary.hardware.cpuModel", "summary.currentEVCModeKey", "hardware.cpuPkg"
+"""Properties of a host: its processors' model, what its cluster promises of them, and each with its maker."""
 
 _UNFIT: tuple[tuple[Callable[[Platform, Platform], bool], str], ...] = (
     (lambda kept, here: kept.type != here.type, "it was made by type {kept.type}"),
@@ -30,16 +34,14 @@ def platform(site: Site, machine: str) -> Platform:
     session = site.session
     found = session.machines.look(machine, "config.version", "runtime.host") or {}
     host = found.get("runtime.host")
-    paths = ("summary.hardware.vendor", "summary.hardware.cpuModel", "summary.currentEVCModeKey")
-    known = session.read(host, *paths) if host else {}
-    vendor, model, promised = (known.get(path, "") for path in paths)
+    known = session.read(host, _MODEL, _PROMISED, _MAKERS) if host else {}
     return Platform(
         type=TYPE,
         accelerator=TYPE,
         version=session.about.get("version", ""),
         machine=found.get("config.version", ""),
-        cpu=promised or model,
-        vendor=vendor,
+        cpu=known.get(_PROMISED) or known.get(_MODEL, ""),
+        vendor=vendor([known]),
     )
 
 
