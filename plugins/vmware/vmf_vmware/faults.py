@@ -23,8 +23,6 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     passes: bool = False
     """Whether it may pass by itself, or by looking again what there is."""
-    is_lost: bool = False
-    """Whether the host cannot be asked at all."""
     code: HoldCode | None = None
     """What holds the job if it meets the making of its machine; None: it is the host's fault then, too."""
     what: str = ""
@@ -33,9 +31,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 FAULTS: Mapping[str, Verdict] = MappingProxyType({
-    UNAUTHENTICATED: Verdict(is_lost=True, what="it does not keep vmf logged in", hint="see the host's own log"),
+    UNAUTHENTICATED: Verdict(what="it does not keep vmf logged in", hint="see the host's own log"),
     "InvalidLogin": Verdict(
-        is_lost=True,
         what="it knows no such user with this password",
         hint="check the credentials: docs/vmware.md says where they come from",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Final, TypeVar
 
 from vmf.errors import HostFault, HostLost
@@ -30,6 +30,10 @@ BUSY: Final = frozenset({"TaskInProgress", "ConcurrentAccess"})
 T = TypeVar("T")
 
 
+class Expired(HostLost):
+    """The host no longer knows who is speaking."""
+
+
 class Session:
     """A session with a host, which any thread may use.
 
@@ -46,12 +50,16 @@ class Session:
         self._era = 0
         """How often it has logged in; what was asked before one login is not to cause another."""
         self._inventory: Inventory | None = None
-        self._wire = Wire(server)
-        self.content: Data = self._wire.ask(ROOT, "RetrieveServiceContent", {})
+        with closing(Wire(server)) as wire:
+            self.content: Data = wire.ask(ROOT, "RetrieveServiceContent", {})
         """The objects from which everything is found, see ServiceContent in the API."""
         self.about: Data = self.content["about"]
         self._wire = Wire(server, _numbers(self.about.get("apiVersion", "")))
-        self._log_in(0)
+        try:
+            self._log_in(0)
+        except BaseException:
+            self._wire.close()
+            raise
         self.collector = Collector(self, prefix=Machines.prefix(owner))
         self.store = Store(self)
         self.machines = Machines(self, owner)
@@ -92,11 +100,8 @@ class Session:
         If the connection breaks meanwhile it may have been done or not: `Dropped` says so.
         """
         era = self._era
-        try:
+        with suppress(Expired):
             return self._asked(ref, method, arguments)
-        except VimFault as fault:
-            if not fault.is_(UNAUTHENTICATED):
-                raise
         self._log_in(era)
         return self._asked(ref, method, arguments)
 
@@ -162,6 +167,8 @@ class Session:
         try:
             return self._wire.ask(ref, method, arguments)
         except VimFault as fault:
+            if fault.is_(UNAUTHENTICATED):
+                raise Expired(fault.brief, hint=fault.hint) from fault
             if fault.is_(STALE):
                 self._inventory = None  # it may be of that
             raise
@@ -182,8 +189,13 @@ class Session:
             if self._era != era:
                 return
             known = self._credentials
-            words = {"userName": known.user, "password": known.password}
-            self._wire.ask(self.content["sessionManager"], "Login", words)
+            self._wire.forget()
+            try:
+                words = {"userName": known.user, "password": known.password}
+                self._wire.ask(self.content["sessionManager"], "Login", words)
+            except VimFault as fault:
+                what = f"{self.server} does not let {known.user} in: {fault.brief}"
+                raise HostLost(what, hint=fault.hint) from fault
             self._era += 1
 
 
@@ -198,10 +210,7 @@ def opened(host: Host, owner: str) -> Session:
     found = server(host.connection, words.pin)
     known = credentials.find(host, os.environ)
     found.greet()
-    try:
-        return Session(found, known, words, owner=owner)
-    except VimFault as fault:
-        raise HostLost(f"{found} does not let {known.user} in: {fault.brief}", hint=fault.hint) from fault
+    return Session(found, known, words, owner=owner)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

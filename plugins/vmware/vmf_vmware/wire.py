@@ -58,6 +58,10 @@ class Wire:
         """What tells the host whose session it is, as a header of HTTP."""
         return str(self._stub.cookie).partition(";")[0]
 
+    def forget(self) -> None:
+        """Be nobody again: who is logged in cannot log in."""
+        self._stub.SetSessionId(None)
+
     def close(self) -> None:
         """Let go of the connections."""
         self._stub.DropConnections()
