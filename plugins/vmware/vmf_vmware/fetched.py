@@ -19,7 +19,7 @@ from vmf.files import sparse
 from vmf.files.beside import appearing
 from vmf.hookspecs import Report, unreported
 from vmf.model import DiskFormat, Machine, MachineDisk
-from vmf_vmware import descriptor, keeping, naming
+from vmf_vmware import descriptor, keeping, naming, packed
 from vmf_vmware.making import opened
 from vmf_vmware.paths import DatastorePath
 from vmf_vmware.site import Site
@@ -86,12 +86,10 @@ def _frozen(site: Site, machine: str, found: re.Match[str], report: Report) -> I
     """What a snapshot has frozen; of a disk, what was changed since the one before."""
     if found[1] is not None and site.notes.file(machine, found[0]).exists():
         return _kept(site, machine, found, report)
-    file = keeping.frozen(site, machine, found[0])
-    if file is None:
-        raise FileNotFoundError(found[0])
+    files = keeping.frozen(site, machine, found[0])
     if found[0].startswith(naming.MEMORY):
-        return site.session.store.open(file)
-    disk = _flat(site, machine, file, report)
+        return packed.pack({part: site.session.store.open(file) for part, file in files.items()})
+    disk = _flat(site, machine, files[""], report)
     if found[1] is None:
         return disk
     with disk:

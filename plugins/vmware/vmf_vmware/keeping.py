@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -25,8 +26,11 @@ from vmf_vmware.site import Site
 _LAYOUT = "layoutEx.file"
 _DEVICES = "config.hardware.device"
 _SNAPSHOT = "snapshot.currentSnapshot"
-_MEMORY: Mapping[bool, tuple[str, ...]] = {True: ("suspend",), False: ("snapshotData",)}
-"""The types of the files with the state of a guest, by whether it is suspended."""
+_KINDS: Mapping[bool, Mapping[str, str]] = MappingProxyType({
+    True: MappingProxyType({"state": "suspend", "memory": "suspendMemory"}),
+    False: MappingProxyType({"state": "snapshotData", "memory": "snapshotMemory"}),
+})  # fmt: skip
+"""The types of the files that a guest's memory consists of, by whether it is suspended; not both need be there."""
 
 
 def take(site: Site, machine: str, power: Power, number: int, report: Report) -> Snapshot:
@@ -62,13 +66,24 @@ def fold(site: Site, machine: str) -> None:
             site.notes.keep(machine, replace(note, taken={}))
 
 
-def frozen(site: Site, machine: str, name: str) -> DatastorePath | None:
-    """The file on the host that a name of a snapshot stands for; of a disk, its descriptor."""
+def frozen(site: Site, machine: str, name: str) -> dict[str, DatastorePath]:
+    """The files on the host that a name of a snapshot stands for, each with the rest of its own; of disks, descriptors.
+
+    Raises:
+        FileNotFoundError: if there are none.
+    """
     note = site.notes.read(machine)
-    found = note.taken.get(name)
-    if found is None and note.machine and site.session.machines.power(machine) == SUSPENDED:
-        found = _taken(site, note, machine, int(name.rpartition("-")[2]), is_suspended=True).get(name)
-    return parse(found) if found else None
+    taken = note.taken
+    if not _of(taken, name) and note.machine and site.session.machines.power(machine) == SUSPENDED:
+        taken = _taken(site, note, machine, int(name.rpartition("-")[2]), is_suspended=True)
+    if found := _of(taken, name):
+        return found
+    raise FileNotFoundError(name)
+
+
+def _of(taken: Mapping[str, str], name: str) -> dict[str, DatastorePath]:
+    files = {each: parse(file) for each, file in taken.items() if each == name or each.startswith(f"{name}-")}
+    return {each.removeprefix(name).removeprefix("-"): file for each, file in files.items()}
 
 
 def disks(site: Site, machine: str) -> tuple[DatastorePath, ...]:
@@ -104,7 +119,8 @@ def _taken(site: Site, note: Note, machine: str, number: int, *, is_suspended: b
     backings = [disk["backing"] for disk in _disks(site, machine)]
     files = backings if is_suspended else [backing.get("parent") or backing for backing in backings]
     found = {f"{stem}-{number}": file["fileName"] for stem, file in zip(stems, files, strict=True)}
-    return {**found, f"{naming.MEMORY}-{number}": _memory(site, machine, is_suspended=is_suspended)}
+    memory = _memory(site, machine, is_suspended=is_suspended)
+    return {**found, **{f"{naming.MEMORY}-{number}-{part}": file for part, file in memory.items()}}
 
 
 def _disks(site: Site, machine: str) -> tuple[Data, ...]:
@@ -117,11 +133,17 @@ def _place(disk: Data) -> tuple[int, int]:
     return disk["controllerKey"], disk["unitNumber"]
 
 
-def _memory(site: Site, machine: str, *, is_suspended: bool) -> str:
-    """The newest file with the state of the guest."""
-    found = site.session.machines.look(machine, _LAYOUT) or {}
-    wanted = _MEMORY[is_suspended]
-    files = [each for each in found.get(_LAYOUT, ()) if each["type"] in wanted]
-    if not files:
+def _memory(site: Site, machine: str, *, is_suspended: bool) -> dict[str, str]:
+    """The newest files that the guest's memory consists of."""
+    files = (site.session.machines.look(machine, _LAYOUT) or {}).get(_LAYOUT, ())
+    found = {}
+    for part, kind in _KINDS[is_suspended].items():
+        if several := [each for each in files if each["type"] == kind]:
+            found[part] = str(max(several, key=_key)["name"])
+    if "state" not in found:
         raise HostFault(f"the host does not say where the memory of machine {machine} is")
-    return str(max(files, key=lambda each: int(each["key"]))["name"])
+    return found
+
+
+def _key(file: Data) -> int:
+    return int(file["key"])

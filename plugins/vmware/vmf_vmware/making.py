@@ -168,5 +168,5 @@ def _hand_in(site: Site, machine: Machine, seat: Seat) -> None:
         except vmx.Unreadable as error:
             raise HostFault(f"{path}: {error}", hint="please report this") from error
     machines.unregister(machine.name)
-    store.write(path, vmx.write({**said, STATE: naming.STATE}))
+    store.write(path, vmx.write({**said, STATE: naming.STATES["state"]}))
     machines.register(machine.name, path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 
 from vmf.blueprint import INITRD, KERNEL, RESULTS
 from vmf.model import Access, Machine
@@ -14,8 +16,8 @@ BOOT = "boot.iso"
 """The disc that boots a kernel."""
 MEMORY = "memory"
 """What the engine calls the memory that a machine goes on from."""
-STATE = "memory.vmss"
-"""What VMware has that in."""
+STATES: Mapping[str, str] = MappingProxyType({"state": "memory.vmss", "memory": "memory.vmem"})
+"""What that consists of: what its devices hold, and the memory itself; and what VMware has each in."""
 _DISK = re.compile(r"image[0-9]{1,3}")
 _LAYER = re.compile(r"disk[0-9]{1,3}\.[0-9]{1,3}")
 
@@ -42,7 +44,7 @@ def kind(name: str) -> Kind:
 
 def stored(name: str) -> str:
     """What a file is called on the host that is put there under this name; of a disk, the descriptor."""
-    return {Kind.DISK: descriptor(name), Kind.MEMORY: STATE}.get(kind(name), f"{name}.iso")
+    return descriptor(name) if kind(name) is Kind.DISK else f"{name}.iso"
 
 
 def descriptor(stem: str) -> str:

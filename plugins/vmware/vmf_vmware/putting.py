@@ -19,7 +19,7 @@ from vmf.files.access import CODES, open_disk
 from vmf.files.beside import appearing
 from vmf.hookspecs import Report, unreported
 from vmf.model import DiskFormat
-from vmf_vmware import descriptor, naming
+from vmf_vmware import descriptor, naming, packed
 from vmf_vmware.naming import Kind
 from vmf_vmware.site import Site
 
@@ -73,6 +73,15 @@ def _put_file(site: Site, machine: str, name: str, file: IO[bytes], report: Repo
     site.session.store.store(site.at(machine, naming.stored(name)), file, report)
 
 
+def _put_memory(site: Site, machine: str, name: str, file: IO[bytes], report: Report) -> None:
+    try:
+        members = packed.unpack(file, naming.STATES)
+    except Unfit as error:
+        raise JobFault(f"{name}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
+    for member, stream in members.items():
+        site.session.store.store(site.at(machine, naming.STATES[member]), stream, report)
+
+
 def _put_disk(site: Site, machine: str, name: str, file: IO[bytes], report: Report) -> None:
     """Bring a disk, and keep here what stands for what it holds."""
     file.seek(0)
@@ -104,4 +113,4 @@ def _put_original(site: Site, machine: str, name: str, raw: IO[bytes], report: R
     _put_flat(site, machine, name, raw, report)
 
 
-_PUTS = {Kind.KEPT: _keep, Kind.DISK: _put_flat, Kind.MEMORY: _put_file, Kind.DISC: _put_file}
+_PUTS = {Kind.KEPT: _keep, Kind.DISK: _put_flat, Kind.MEMORY: _put_memory, Kind.DISC: _put_file}
