@@ -93,13 +93,7 @@ class Machines:
 
     def look(self, name: str, *paths: str) -> dict[str, Value] | None:
         """Properties of a machine by their paths, as far as they are set; None if there is no such machine."""
-
-        def read(ref: Ref) -> dict[str, Value]:
-            if found := self._session.read(ref, "name", *paths):
-                return found
-            raise VimFault((STALE,))
-
-        return self.on(name, read)
+        return self.on(name, lambda ref: self._session.read(ref, *paths))
 
     def create(self, name: str, config: Data) -> Ref:
         """Have a machine as a `VirtualMachineConfigSpec` says, with its mark; one that is there stays as it is."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from vmf_vmware.data import Data, Kind, Ref, Value, data
+from vmf_vmware.faults import VimFault
 
 
 def wanted(objects: Sequence[Data], kind: str, paths: Sequence[str]) -> Data:
@@ -31,3 +32,10 @@ def viewed(view: Ref) -> Data:
 def found(objects: Iterable[Data]) -> dict[Ref, dict[str, Value]]:
     """What an answer tells of objects, by the paths of the properties, as far as they are set."""
     return {each["obj"]: {one["name"]: one["val"] for one in each.get("propSet", ())} for each in objects}
+
+
+def missing(objects: Iterable[Data]) -> Iterator[VimFault]:
+    """Why properties that are set, or whole objects, could not be told."""
+    for each in objects:
+        for one in each.get("missingSet", ()):
+            yield one["fault"]

@@ -133,22 +133,25 @@ class Session:
         return ask()
 
     def read(self, ref: Ref, *paths: str) -> dict[str, Value]:
-        """Properties of an object by their paths, as far as they are set; its reference must not be stale."""
-        return self._properties([properties.single(ref)], ref.kind, paths).get(ref, {})
+        """Properties of an object by their paths, as far as they are set."""
+        answer = self._objects([properties.single(ref)], ref.kind, paths)
+        for fault in properties.missing(answer):
+            raise self._meant(fault)
+        return properties.found(answer).get(ref, {})
 
     def read_all(self, refs: Collection[Ref], *paths: str) -> dict[Ref, dict[str, Value]]:
         """The same of several objects of one kind, without those that are gone."""
         if not refs:
             return {}
         (kind,) = {ref.kind for ref in refs}
-        return self._properties([*map(properties.single, refs)], kind, paths)
+        return properties.found(self._objects([*map(properties.single, refs)], kind, paths))
 
     def listed(self, under: Ref, kind: str, *paths: str) -> dict[Ref, dict[str, Value]]:
         """Every object of a kind below another one, with its properties; one that goes meanwhile is left out."""
         manager = self.content["viewManager"]
         view = self.look(manager, "CreateContainerView", container=under, type=[Kind(kind)], recursive=True)
         try:
-            return self._properties([properties.viewed(view)], kind, paths)
+            return properties.found(self._objects([properties.viewed(view)], kind, paths))
         finally:
             with suppress(HostFault):  # it goes with the session at the latest
                 self.call(view, "DestroyView")
@@ -167,18 +170,31 @@ class Session:
         try:
             return self._wire.ask(ref, method, arguments)
         except VimFault as fault:
-            if fault.is_(UNAUTHENTICATED):
-                raise Expired(fault.brief, hint=fault.hint) from fault
-            if fault.is_(STALE):
-                self._inventory = None  # it may be of that
-            raise
+            raise self._meant(fault) from None
 
-    def _properties(self, objects: Sequence[Data], kind: str, paths: Sequence[str]) -> dict[Ref, dict[str, Value]]:
+    def _meant(self, fault: VimFault) -> HostFault:
+        """What a fault is to a session."""
+        if fault.is_(UNAUTHENTICATED):
+            return Expired(fault.brief, hint=fault.hint)
+        if fault.is_(STALE):
+            self._inventory = None  # it may be of that
+        return fault
+
+    def _objects(self, objects: Sequence[Data], kind: str, paths: Sequence[str]) -> list[Data]:
+        """What is told of objects; a server may also tell property by property that the session has expired."""
+        era = self._era
+        answer = self._retrieved(objects, kind, paths)
+        if any(fault.is_(UNAUTHENTICATED) for fault in properties.missing(answer)):
+            self._log_in(era)
+            answer = self._retrieved(objects, kind, paths)
+        return answer
+
+    def _retrieved(self, objects: Sequence[Data], kind: str, paths: Sequence[str]) -> list[Data]:
         collector, spec = self.content["propertyCollector"], properties.wanted(objects, kind, paths)
-        found: dict[Ref, dict[str, Value]] = {}
+        found: list[Data] = []
         answer = self.look(collector, "RetrievePropertiesEx", specSet=[spec], options=data("RetrieveOptions"))
         while answer is not None:
-            found |= properties.found(answer.get("objects", ()))
+            found += answer.get("objects", ())
             token = answer.get("token")
             answer = self.look(collector, "ContinueRetrievePropertiesEx", token=token) if token else None
         return found

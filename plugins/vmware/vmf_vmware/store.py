@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 from vmf.errors import HostFault, JobFault
 from vmf.files.access import CODES, open_file
 from vmf.hookspecs import Report, unreported
+from vmf.units import format_size
 from vmf_vmware.data import Value, data
 from vmf_vmware.faults import Dropped, VimFault
 from vmf_vmware.paths import DatastorePath
@@ -25,6 +27,7 @@ TRIES: Final = 3
 """So often a file is begun anew that does not arrive as it is."""
 READ_AT_ONCE: Final = 2**20
 KIBIBYTE: Final = 1024
+CAPACITY, FREE = "summary.capacity", "summary.freeSpace"
 GONE: Final = "FileNotFound"
 THERE: Final = "FileAlreadyExists"
 
@@ -68,19 +71,20 @@ class Store:
 
         What does not arrive whole is removed and begun anew; whatever else goes wrong, nothing is left.
         """
+        self._check_room(path, file.seek(0, os.SEEK_END))
         self.make(path.folder)
-        for is_last in (*(False,) * (TRIES - 1), True):
+        broken: Dropped | None = None
+        for _ in range(TRIES):
             try:
-                self._files.send(path, file, report)
-            except Dropped:
+                return self._files.send(path, file, report)
+            except Dropped as fault:
                 self._abandon(path)
-                if is_last:
-                    raise
+                broken = fault
             except BaseException:
                 self._abandon(path)
                 raise
-            else:
-                return
+        self._session.renew()  # a host that answers to that is not lost
+        raise HostFault(f"{path} does not arrive: {broken and broken.brief}") from broken
 
     def open(self, path: DatastorePath) -> IO[bytes]:
         """Open a file for reading; it can be sought. If the connection breaks it goes on where it was.
@@ -115,7 +119,8 @@ class Store:
 
     def folders(self, prefix: str) -> frozenset[str]:
         """The folders at the root of the host's datastore whose names begin so."""
-        spec = data("HostDatastoreBrowserSearchSpec", details=_DETAILS, matchPattern=[f"{prefix}*"])
+        kind = data("FolderFileQuery")
+        spec = data("HostDatastoreBrowserSearchSpec", query=[kind], details=_DETAILS, matchPattern=[f"{prefix}*"])
         return frozenset(each["path"] for each in self._search(self.at(), spec) if _is_folder(each))
 
     def make(self, folder: DatastorePath) -> None:
@@ -168,8 +173,8 @@ class Store:
         datastore = self._session.inventory.datastore
         with suppress(HostFault):  # else it is told as it was a while ago
             self._session.call(datastore, "RefreshDatastore")
-        found = self._session.read(datastore, "summary.capacity", "summary.freeSpace")
-        return int(found["summary.capacity"]), int(found["summary.freeSpace"])
+        found = self._session.read(datastore, CAPACITY, FREE)
+        return int(found[CAPACITY]), int(found[FREE])
 
     @property
     def _center(self) -> Value:
@@ -195,6 +200,15 @@ class Store:
         with _despite(GONE):
             found = session.run(browser, "SearchDatastore_Task", datastorePath=str(folder), searchSpec=spec)
             yield from found.get("file", ())
+
+    def _check_room(self, path: DatastorePath, size: int) -> None:
+        """See that so many bytes have room: a server that has none hangs up, as one that is gone does."""
+        inventory = self._session.inventory
+        if path.datastore == inventory.datastore_name:
+            free = int(self._session.read(inventory.datastore, FREE)[FREE])
+            if free < size:
+                what = f"{format_size(size)} of {path.name} do not fit: {format_size(free)} are free"
+                raise HostFault(f"the datastore {path.datastore} is full: {what}", hint="make room on it")
 
     def _abandon(self, path: DatastorePath) -> None:
         with suppress(HostFault):  # the machine's folder is removed at the latest

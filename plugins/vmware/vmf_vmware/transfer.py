@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPResponse, HTTPSConnection
 from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
@@ -76,7 +76,9 @@ class Transfer:
         size = file.seek(0, os.SEEK_END)
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
         with closing(self._session.server.connection()) as connection, self._session.server.telling():
-            self._ask(connection, "PUT", path, headers, _pieces(file, size, report))
+            connection.connect()
+            with suppress(OSError):  # whoever wants no more of it may have said why before hanging up
+                self._ask(connection, "PUT", path, headers, _pieces(file, size, report))
             answer = connection.getresponse()
             told = answer.read(_TOLD)
         if answer.status not in _MADE:
