@@ -67,7 +67,7 @@ def alone(folder):
 
 
 def compile_into(program, go):
-    """Build it; what was built of other sources is gone then.
+    """Build it.
 
     Raises:
         SetupError: with what the compiler says.
@@ -79,6 +79,4 @@ def compile_into(program, go):
     )
     if done.returncode:
         raise SetupError(f"vcsim cannot be built: {done.stderr}", hint=f"install {PACKAGES['go']}")
-    for old in program.parent.glob("vcsim-*"):
-        old.unlink()
     new.rename(program)

@@ -57,23 +57,20 @@ class Vcsim:
         assert said, self.log.read_text()
         self.port = int(said)
 
-    def fault(self, method, fault="", *, mode="task", count=1, status=503, seconds=0.0, cut=0):
-        """Make the next `count` calls of a method go wrong.
+    def fault(self, method, fault="", *, mode="task", count=1, **how):
+        """Make the next `count` calls of a method go wrong; 0: all.
 
         Args:
             method: as WSDL calls it (`PowerOnVM_Task`); of the datastore's files, `GET`, `PUT` or `HEAD`.
             fault: the name of the fault's type, such as `InvalidPowerState`.
-            mode: `task`: its task fails with the fault; `slow`: its task takes `seconds` longer; `soap`: it fails itself;
-                `http`: it is answered with `status`; `drop`: the connection breaks, of a PUT after `cut` bytes have come,
-                else after `cut` bytes of the answer; `lose`: it is done, and the connection breaks without an answer;
-                `delay`: it is done after `seconds`.
-            count: how many; 0 for all.
-            status: see `http`.
-            seconds: see `slow` and `delay`.
-            cut: see `drop`.
+            mode: `task`: its task fails with the fault; `slow`: its task takes `seconds` longer; `soap`: the call fails
+                with the fault; `http`: it is answered with `status`; `drop`: the connection breaks, of a PUT after
+                `bytes` have come, else after `bytes` of the answer; `lose`: it is done, and the connection breaks
+                without an answer; `delay`: it is done after `seconds`.
+            count: how many.
+            how: `seconds`, `status` and `bytes`, which are 0 otherwise.
         """
-        wish = {"method": method, "mode": mode, "fault": fault, "status": status, "seconds": seconds}
-        self._wish("POST", json.dumps({**wish, "bytes": cut, "count": count}))
+        self._wish("POST", json.dumps({"method": method, "mode": mode, "fault": fault, "count": count, **how}))
 
     def faults_clear(self):
         """Let nothing more go wrong."""
@@ -104,8 +101,9 @@ def running(program, folder, **how):
     Args:
         program: as `build` returns it.
         folder: where its files go.
-        how: `datastore`: the folder that is its datastore, else one in `folder`; `capacity`: of the datastore, `memory`:
-            of the host, both in bytes; `cpus`: of the host; `lifetime`: after which it ends by itself, such as `10m`.
+        how: `datastore`: the folder that is its datastore, else one in `folder`; `capacity`: of the datastore, and
+            `memory`: of the host, both in bytes; `cpus`: of the host; `lifetime`: after which it ends by itself, such
+            as `10m`.
     """
     vcsim = Vcsim(program, folder, **how)
     try:

@@ -119,10 +119,10 @@ func injected(w http.ResponseWriter, r *http.Request, method string, next http.H
 		} else {
 			next.ServeHTTP(&limited{ResponseWriter: w, left: wrong.Bytes}, r)
 		}
-		hangUp(w)
+		hangUp(w, r.Method != http.MethodPut && wrong.Bytes > 0)
 	case "lose":
 		next.ServeHTTP(httptest.NewRecorder(), r)
-		hangUp(w)
+		hangUp(w, false)
 	default:
 		next.ServeHTTP(w, r)
 	}
@@ -145,22 +145,24 @@ func (l *limited) Write(data []byte) (int, error) {
 	return l.ResponseWriter.Write(data)
 }
 
-// hangUp closes the connection, after what was written so far.
-func hangUp(w http.ResponseWriter) {
-	if flusher, ok := w.(http.Flusher); ok {
-		flusher.Flush()
+// hangUp closes the connection, after what was written so far has been sent if that is wanted.
+func hangUp(w http.ResponseWriter, sent bool) {
+	if sent {
+		w.(http.Flusher).Flush()
 	}
 	panic(http.ErrAbortHandler)
 }
 
-func soapFault(w http.ResponseWriter, name string) {
-	const answer = `<?xml version="1.0" encoding="UTF-8"?>
+const envelope = `<?xml version="1.0" encoding="UTF-8"?>
 <soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
-<soapenv:Body><soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>injected</faultstring><detail>
-<%[1]sFault xmlns="urn:vim25" xsi:type="%[1]s"></%[1]sFault></detail></soapenv:Fault></soapenv:Body></soapenv:Envelope>`
+<soapenv:Body>%s</soapenv:Body></soapenv:Envelope>`
+
+func soapFault(w http.ResponseWriter, name string) {
+	const told = `<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>%[1]s</faultstring><detail>
+<%[1]sFault xmlns="urn:vim25" xsi:type="%[1]s"></%[1]sFault></detail></soapenv:Fault>`
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
 	w.WriteHeader(http.StatusInternalServerError)
-	fmt.Fprintf(w, answer, name)
+	fmt.Fprintf(w, envelope, fmt.Sprintf(told, name))
 }
 
 // unpanicking makes a SOAP fault of the simulator's own mistakes.
@@ -171,7 +173,12 @@ type unpanicking struct {
 
 func (u unpanicking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
-		if mistake := recover(); mistake != nil {
+		mistake := recover()
+		switch {
+		case mistake == nil:
+		case u.method == "Fetch": // what is not set, a real one leaves out of the answer
+			fmt.Fprintf(w, envelope, `<FetchResponse xmlns="urn:vim25"></FetchResponse>`)
+		default:
 			log.Printf("%s: %v\n%s", u.method, mistake, debug.Stack())
 			soapFault(w, "SystemError")
 		}

@@ -252,7 +252,7 @@ func checkBacking(config *types.VirtualMachineConfigInfo, change *types.VirtualD
 		backing.Network = here.findNetwork(backing.DeviceName)
 		if card.MacAddress == "" {
 			card.AddressType = string(types.VirtualEthernetCardMacTypeGenerated)
-			card.MacAddress = fmt.Sprintf("00:0c:29:%02x:%02x:%02x", rand.Intn(256), rand.Intn(256), rand.Intn(256))
+			card.MacAddress = newMAC()
 		} else if card.AddressType == "" {
 			card.AddressType = string(types.VirtualEthernetCardMacTypeManual)
 		}
@@ -263,6 +263,10 @@ func checkBacking(config *types.VirtualMachineConfigInfo, change *types.VirtualD
 		}
 	}
 	return nil
+}
+
+func newMAC() string {
+	return fmt.Sprintf("00:0c:29:%02x:%02x:%02x", rand.Intn(256), rand.Intn(256), rand.Intn(256))
 }
 
 func checkDisk(config *types.VirtualMachineConfigInfo, disk *types.VirtualDisk, operation types.VirtualDeviceConfigSpecFileOperation, index int, registering bool) fault {

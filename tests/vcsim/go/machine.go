@@ -24,7 +24,9 @@ type Machine struct {
 	ending  sync.Mutex // held by whoever starts, stops or changes its process
 	process atomic.Pointer[process]
 	saved   string // the .vmss of its folder that it goes on from; empty if it is not suspended
-	last    int32  // snapshot's number
+	taken   []*Snapshot
+	current *Snapshot // what it is based on
+	last    int32     // snapshot's number
 }
 
 // Folder holds machines.
@@ -191,11 +193,10 @@ func (m *Machine) begin(ctx *simulator.Context, method string, work func(user st
 		return begin(m, method, func() (types.AnyType, fault) { return nil, busy })
 	}
 	task := begin(m, method, func() (types.AnyType, fault) {
-		defer m.doing.Unlock()
 		m.ending.Lock()
 		defer m.ending.Unlock()
 		return work(user)
-	})
+	}, m.doing.Unlock)
 	m.task.Store(&task)
 	return task
 }
@@ -325,14 +326,14 @@ func (m *Machine) UnregisterVM(ctx *simulator.Context, r *types.UnregisterVM) so
 		wrong := &types.InvalidPowerState{RequestedState: types.VirtualMachinePowerStatePoweredOff, ExistingState: state}
 		return &methods.UnregisterVMBody{Fault_: soapFaultOf(wrong)}
 	}
-	m.forget(userOf(ctx))
+	m.forget(userOf(ctx), m.taken)
 	return &methods.UnregisterVMBody{Res: new(types.UnregisterVMResponse)}
 }
 
 // forget takes it out of the inventory.
-func (m *Machine) forget(user string) {
+func (m *Machine) forget(user string, taken []*Snapshot) {
 	post(user, &types.VmRemovedEvent{VmEvent: m.event()})
-	for _, each := range m.snapshots() {
+	for _, each := range taken {
 		simulator.Map.Remove(each.Self)
 	}
 	simulator.Map.RemoveReference(here.host, &here.host.Vm, m.Self)
@@ -354,7 +355,7 @@ func (m *Machine) DestroyTask(ctx *simulator.Context, r *types.Destroy_Task) soa
 			_ = os.Remove(file)
 		}
 		_ = os.Remove(folderOf(m.config())) // which the system refuses while there is anything in it
-		m.forget(user)
+		m.forget(user, m.snapshots())
 		return nil, nil
 	})
 	return &methods.Destroy_TaskBody{Res: &types.Destroy_TaskResponse{Returnval: task}}

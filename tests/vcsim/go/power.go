@@ -57,6 +57,9 @@ func (m *Machine) start(config *types.VirtualMachineConfigInfo, memory string) f
 			return wrong
 		}
 	}
+	for _, disk := range disksOf(config) {
+		_ = used(fileOf(disk))
+	}
 	m.process.Store(p)
 	go m.attend(p)
 	return nil
@@ -70,7 +73,6 @@ func (m *Machine) attend(p *process) {
 	if !m.process.CompareAndSwap(p, nil) {
 		return
 	}
-	m.tidy()
 	if p.byGuest.Load() {
 		m.show(off, nil)
 		post("", &types.VmPoweredOffEvent{VmEvent: m.event()})
@@ -87,15 +89,6 @@ func (m *Machine) attend(p *process) {
 func (m *Machine) stop() {
 	if p := m.process.Swap(nil); p != nil {
 		p.end()
-		m.tidy()
-	}
-}
-
-func (m *Machine) tidy() {
-	for _, disk := range m.disks() {
-		for _, file := range chain(fileOf(disk)) {
-			tidy(file)
-		}
 	}
 }
 

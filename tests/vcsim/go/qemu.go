@@ -137,31 +137,52 @@ func diskWords(disk *types.VirtualDisk, id string, order int) ([]string, fault) 
 	if disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo).DiskMode == string(types.VirtualDiskModeIndependent_nonpersistent) {
 		return nil, &types.GenericVmConfigFault{Reason: "vcsim has no disks that forget"}
 	}
-	file := fileOf(disk)
-	for _, each := range chain(file) {
-		d, wrong := readDescriptor(each)
-		if wrong != nil {
-			return nil, wrong
-		}
-		for _, extent := range d.extents {
-			if _, err := os.Stat(extent.file); err != nil {
-				return nil, fileFault(extent.file, err)
-			}
-		}
+	block, wrong := blockOf(disk.Key, chain(fileOf(disk)))
+	if wrong != nil {
+		return nil, wrong
 	}
-	block, _ := json.Marshal(map[string]interface{}{
-		"driver": "vmdk", "node-name": node(disk), "cache": map[string]bool{"no-flush": true},
-		"file": map[string]string{"driver": "file", "filename": file},
-	})
+	text, _ := json.Marshal(block)
 	kind := map[bool]string{true: "ide-hd", false: "scsi-hd"}[disk.ControllerKey < 1000 || disk.ControllerKey >= 15000]
 	device := fmt.Sprintf("%s,id=%s,drive=%s,%s,bootindex=%d", kind, id, node(disk), socket(&disk.VirtualDevice), order)
-	return []string{"-blockdev", string(block), "-device", device}, nil
+	return []string{"-blockdev", string(text), "-device", device}, nil
 }
 
-// node is what QEMU calls a disk's contents; a snapshot's new child has another name.
-func node(disk *types.VirtualDisk) string {
-	return "node-" + diskUUID(fileOf(disk))[:23]
+// blockOf is what QEMU opens of a disk's chain: each link by a name that is known later.
+func blockOf(key int32, files []string) (map[string]interface{}, fault) {
+	d, wrong := readDescriptor(files[0])
+	if wrong != nil {
+		return nil, wrong
+	}
+	extent := d.extents[0]
+	if !exists(extent.file) {
+		return nil, fileFault(extent.file, os.ErrNotExist)
+	}
+	block := map[string]interface{}{
+		"driver": "raw", "node-name": nodeOf(key, files[0]), "cache": map[string]bool{"no-flush": true},
+		"file": map[string]string{"driver": "file", "filename": extent.file},
+	}
+	if extent.kind != "VMFSSPARSE" {
+		return block, nil
+	}
+	if len(files) < 2 {
+		return nil, fileFault(d.above(files[0]), os.ErrNotExist)
+	}
+	parent, wrong := readDescriptor(files[1])
+	if wrong != nil {
+		return nil, wrong
+	}
+	if parent.content != d.parent {
+		return nil, &types.GenericVmConfigFault{Reason: "The parent virtual disk has been modified since the child was created."}
+	}
+	block["driver"] = "qcow2"
+	block["backing"], wrong = blockOf(key, files[1:])
+	return block, wrong
 }
+
+// node is what QEMU calls the contents of a disk.
+func node(disk *types.VirtualDisk) string { return nodeOf(disk.Key, fileOf(disk)) }
+
+func nodeOf(key int32, file string) string { return fmt.Sprintf("n%d-%s", key, diskUUID(file)[:18]) }
 
 func driveWords(drive *types.VirtualCdrom, id string, order int) (words []string) {
 	kind := map[bool]string{true: "ide-cd", false: "scsi-cd"}[drive.ControllerKey < 1000 || drive.ControllerKey >= 15000]

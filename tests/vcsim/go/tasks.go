@@ -15,24 +15,32 @@ import (
 
 type fault = types.BaseMethodFault
 
-// begin starts a task and answers at once, as a vCenter does. An injected fault may take the work's place.
-func begin(on mo.Reference, method string, work func() (types.AnyType, fault)) types.ManagedObjectReference {
+// begin starts a task and answers at once, as a vCenter does. An injected fault may take the work's place; what is to be
+// done when the task ends is done, whatever it comes to, before that is told.
+func begin(on mo.Reference, method string, work func() (types.AnyType, fault), ends ...func()) types.ManagedObjectReference {
 	task := simulator.CreateTask(on, strings.TrimSuffix(method, "_Task"), nil)
 	task.Info.Name = method
-	if entity, ok := on.(mo.Entity); ok {
-		task.Info.EntityName = entity.Entity().Name
+	entity, ok := on.(mo.Entity)
+	if !ok { // a manager is none
+		entity = here.datacenter
 	}
+	task.Info.Entity, task.Info.EntityName = &entity.Entity().Self, entity.Entity().Name
 	go func() {
 		change(task,
 			types.PropertyChange{Name: "info.startTime", Val: time.Now()},
 			types.PropertyChange{Name: "info.state", Val: types.TaskInfoStateRunning})
 		injected := pick(method, "task", "slow")
 		time.Sleep(injected.delay())
+		var result types.AnyType
+		var failed fault
 		if injected != nil && injected.Mode == "task" {
-			finish(task, nil, injected.fault())
-			return
+			failed = injected.fault()
+		} else {
+			result, failed = attempt(method, work)
 		}
-		result, failed := attempt(method, work)
+		for _, each := range ends {
+			each()
+		}
 		finish(task, result, failed)
 	}()
 	return task.Self

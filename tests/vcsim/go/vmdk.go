@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math/rand"
 	"os"
@@ -17,14 +17,14 @@ import (
 )
 
 // A disk is a descriptor, NAME.vmdk, and an extent: NAME-flat.vmdk with its bytes, or, of a child, NAME-delta.vmdk with
-// what differs from its parent.
+// what differs from its parent. In truth that is a qcow2: with a .vmdk of its own, QEMU saves no memory.
 
 const (
-	sector    = 512
-	noParent  = 0xffffffff
-	grain     = 128  // sectors of a delta that are kept together
-	tableSize = 4096 // grains that one table of a delta knows
+	sector   = 512
+	noParent = 0xffffffff
 )
+
+var kinds = []string{"VMFS", "FLAT", "VMFSSPARSE"}
 
 type extent struct {
 	sectors    int64
@@ -70,7 +70,7 @@ func readDescriptor(file string) (descriptor, fault) {
 		sectors, _ := strconv.ParseInt(found[1], 10, 64)
 		d.extents = append(d.extents, extent{sectors, found[2], path.Join(path.Dir(file), path.Base(found[3]))})
 	}
-	if len(d.extents) == 0 {
+	if len(d.extents) != 1 || !contains(kinds, d.extents[0].kind) {
 		return descriptor{}, invalidDisk(file)
 	}
 	return d, nil
@@ -87,6 +87,16 @@ func (d descriptor) bytes() (size int64) {
 		size += each.sectors * sector
 	}
 	return size
+}
+
+// used marks a disk as one that is written to: whatever is based on what it was does not fit it any more.
+func used(file string) fault {
+	d, wrong := readDescriptor(file)
+	if wrong != nil {
+		return wrong
+	}
+	d.content = rand.Uint32() >> 1
+	return d.write(file)
 }
 
 // above is the file of its parent; empty if it has none.
@@ -117,13 +127,6 @@ func (d descriptor) write(file string) fault {
 		return fileFault(file, err)
 	}
 	return nil
-}
-
-// tidy takes away the zeros that QEMU leaves behind a descriptor that it has written to.
-func tidy(file string) {
-	if data, err := os.ReadFile(file); err == nil && bytes.HasSuffix(data, []byte{0}) {
-		_ = os.WriteFile(file, bytes.TrimRight(data, "\x00"), 0o644)
-	}
 }
 
 // chain is a disk's file and those of its parents.
@@ -178,29 +181,11 @@ func makeChild(file, parent string) fault {
 		return fileFault(parent, err)
 	}
 	delta, sectors := beside(file, "delta"), above.bytes()/sector
-	if err := os.WriteFile(delta, emptyDelta(sectors), 0o644); err != nil {
-		return fileFault(delta, err)
+	if wrong := imageTool(delta, "create", "-q", "-f", "qcow2", delta, fmt.Sprint(above.bytes())); wrong != nil {
+		return wrong
 	}
 	d := descriptor{above.content, above.content, "vmfsSparse", hint, []extent{{sectors, "VMFSSPARSE", delta}}}
 	return d.write(file)
-}
-
-// emptyDelta is a delta ("COWD") that has nothing yet: a header, a directory of tables, and empty tables.
-func emptyDelta(sectors int64) []byte {
-	tables := (sectors + grain*tableSize - 1) / (grain * tableSize)
-	const directory, perTable = 4, tableSize * 4 / sector
-	first := directory + (tables*4+sector-1)/sector
-	size := first + tables*perTable
-	data := make([]byte, size*sector)
-	copy(data, "COWD")
-	header := []uint32{1, 3, uint32(sectors), grain, directory, uint32(tables), uint32(size), 0, 255, 63}
-	for i, each := range header {
-		binary.LittleEndian.PutUint32(data[4+4*i:], each)
-	}
-	for i := int64(0); i < tables; i++ {
-		binary.LittleEndian.PutUint32(data[directory*sector+4*i:], uint32(first+i*perTable))
-	}
-	return data
 }
 
 // flatten copies a disk with all of its parents' contents into a new one.
@@ -212,10 +197,21 @@ func flatten(source, target string, thin bool) fault {
 	if wrong := makeFlat(target, d.bytes(), thin); wrong != nil {
 		return wrong
 	}
-	return imageTool(source, "convert", "-n", "-f", "vmdk", "-O", "raw", source, beside(target, "flat"))
+	opened, wrong := opened(source)
+	if wrong != nil {
+		return wrong
+	}
+	return imageTool(source, "convert", "-n", "-O", "raw", "--target-is-zero", opened, beside(target, "flat"))
 }
 
-// imageTool runs qemu-img on a disk.
+// opened is what qemu-img is told of a disk: its parents, too, which the host calls by names of its own.
+func opened(file string) (string, fault) {
+	block, wrong := blockOf(0, chain(file))
+	text, _ := json.Marshal(block)
+	return "json:" + string(text), wrong
+}
+
+// imageTool runs qemu-img for a disk.
 func imageTool(file string, words ...string) fault {
 	if said, err := exec.Command("qemu-img", words...).CombinedOutput(); err != nil {
 		return lockOr(file, string(said))
