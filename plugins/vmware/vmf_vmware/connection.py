@@ -142,7 +142,9 @@ class Connection:
 
     def destroy(self, machine: str) -> MachineState:
         """Remove the guest, its configuration, its files, and what is known of it; in this order."""
-        self.session.machines.destroy(machine)
+        if self.session.machines.power(machine) not in {None, OFF}:
+            self.session.machines.set_power(machine, OFF)
+        self.session.machines.unregister(machine)  # to destroy it would take disks along that are not its own
         self.session.store.remove(self.site.at(machine))
         self.site.notes.forget(machine)
         return MachineState(power=Power.ABSENT)

@@ -47,7 +47,7 @@ class Descriptor(Struct, frozen=True, kw_only=True):
     type: str
     extents: tuple[Extent, ...]
     parent: str = ""
-    """The file of the disk that it is a change of; empty: it stands alone."""
+    """The file of the disk that it is a change of, wherever that is; empty: it stands alone."""
     database: Mapping[str, str] = {}
 
     @property
@@ -107,9 +107,9 @@ def read(text: bytes) -> Descriptor:
             key, _, value = line.partition("=")
             said[key.strip().lower()] = value.strip().strip('"')
     parent = said.get("parentfilenamehint", "")
-    for name in (*(each.file for each in extents), *([parent] if parent else [])):
-        if not is_plain(name):
-            raise Unfit(f"it names a file that is not beside it: {name!r}")
+    for each in extents:
+        if not is_plain(each.file):
+            raise Unfit(f"it names a file that is not beside it: {each.file!r}")
     if not extents:
         raise Unfit("it names no file with the disk's data")
     if not parent and said.get("parentcid", ORPHAN).lower() != ORPHAN:

@@ -21,7 +21,7 @@ from vmf.hookspecs import Report, unreported
 from vmf.model import DiskFormat, Machine, MachineDisk
 from vmf_vmware import descriptor, keeping, naming, packed
 from vmf_vmware.making import opened
-from vmf_vmware.paths import DatastorePath
+from vmf_vmware.paths import DatastorePath, parse
 from vmf_vmware.site import Site
 
 COPY = "copy"
@@ -46,7 +46,7 @@ def fetch(site: Site, machine: str, name: str, report: Report) -> IO[bytes]:
 
 
 def _results(site: Site, machine: str, _found: re.Match[str], report: Report) -> IO[bytes]:
-    return _flat(site, machine, keeping.disks(site, machine)[-1], report)
+    return _flat(site, machine, _disk(site, machine, -1), report)
 
 
 def _changed(site: Site, machine: str, found: re.Match[str], report: Report) -> IO[bytes]:
@@ -143,9 +143,10 @@ def _flat(site: Site, machine: str, file: DatastorePath, report: Report) -> IO[b
 
 
 def _disk(site: Site, machine: str, number: int) -> DatastorePath:
+    """The file that a disk is now; the results volume's is the last."""
     if number >= len(_made(site, machine).disks):
         raise FileNotFoundError(naming.overlay(number))
-    return keeping.disks(site, machine)[number]
+    return parse(keeping.disks(site, machine)[number]["fileName"])
 
 
 def _made(site: Site, machine: str) -> Machine:

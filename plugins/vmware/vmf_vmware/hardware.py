@@ -6,16 +6,18 @@ console is the first serial port, whose file is on the datastore.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault
 from vmf.model import MEBIBYTE, Access, Bus, Clock, Firmware, Machine, MachineNic, NetworkType, NicModel
 from vmf_vmware import naming
 from vmf_vmware.data import Data, data
 from vmf_vmware.descriptor import FLAT
+from vmf_vmware.lines import block
 from vmf_vmware.paths import DatastorePath, parse
 
 MEMORY_STEP = 4
@@ -42,10 +44,12 @@ OURS: Mapping[str, str] = MappingProxyType({
 
 _SCSI, _IDE, _DISK, _CDROM, _CARD, _SERIAL = 1000, 200, 2000, 3000, 4000, 9000
 """The numbers from which devices of each kind are counted."""
+_FLAT = "VirtualDiskFlatVer2BackingInfo"
+_CHANNELS = frozenset({_IDE, _IDE + 1})
 _UNITS = tuple(unit for unit in range(16) if unit != 7)  # noqa: PLR2004  # the controller's own place
-_CONTROLLERS_MOST = 4
-_PLACES = 4
-"""CD-ROM drives of the two IDE channels, two on each."""
+SCSI_BUSES = 4
+IDE_PLACES = 4
+"""Those of the two IDE channels, two on each."""
 _SCSI_BUSES = frozenset({None, Bus.SCSI})
 _DISC_BUSES = frozenset({None, Bus.SCSI, Bus.IDE})
 """A drive whose job has its disks on SCSI is on IDE all the same: VMware has no discs' images there."""
@@ -65,6 +69,10 @@ class Seat(Struct, frozen=True, kw_only=True):
     """More lines of the .vmx file."""
     version: str | None = None
     """The version of its hardware; None: the host's newest."""
+    scsi: int = 0
+    """The first SCSI bus that is free."""
+    places: tuple[int, ...] = tuple(range(IDE_PLACES))
+    """The places of the IDE channels that are free."""
     ends_reboots: bool = False
     """Whether the host can power a machine off in place of its reboot."""
 
@@ -85,12 +93,26 @@ def config(machine: Machine, seat: Seat) -> Data:
         firmware=FIRMWARES[machine.firmware],
         bootOptions=_boot(machine),
         deviceChange=tuple(map(_added, devices(machine, seat))),
-        **common(machine, seat),
+        **_common(machine, seat),
     )
 
 
-def common(machine: Machine, seat: Seat) -> dict[str, object]:
-    """What counts for a machine that somebody else has described, too."""
+def added(machine: Machine, seat: Seat) -> Data:
+    """What a machine gets that somebody else has described.
+
+    Raises:
+        JobFault: if it has no room for that.
+    """
+    check(machine)
+    drives = len(machine.cdroms) + (machine.kernel is not None)
+    if drives > len(seat.places):
+        what = f"the machine in `vmware.folder` has room for {len(seat.places)} CD-ROM drives more, not for {drives}"
+        raise JobFault(what, code=HoldCode.MACHINE_INVALID, hint="take one of its drives away")
+    changes = tuple(map(_added, devices(machine, seat)))
+    return data("VirtualMachineConfigSpec", deviceChange=changes, **_common(machine, seat))
+
+
+def _common(machine: Machine, seat: Seat) -> dict[str, object]:
     lines = {**OURS, **seat.lines}
     return {
         "memoryMB": -(-machine.memory // (MEMORY_STEP * MEBIBYTE)) * MEMORY_STEP,
@@ -103,6 +125,23 @@ def common(machine: Machine, seat: Seat) -> dict[str, object]:
 def devices(machine: Machine, seat: Seat) -> tuple[Data, ...]:
     """Every device of a machine, each after what it is attached to."""
     return (*_disks(machine, seat), *discs(machine, seat), *_card(machine.nic, seat), serial(seat))
+
+
+def beside(seat: Seat, devices: Iterable[Data]) -> Seat:
+    """A seat with what the devices leave free that a machine has already.
+
+    Raises:
+        JobFault: if they leave no SCSI bus.
+    """
+    several = tuple(devices)
+    on_ide = [each for each in several if each.get("controllerKey") in _CHANNELS]
+    used = {2 * (each["controllerKey"] - _IDE) + each["unitNumber"] for each in on_ide}
+    buses = [each["busNumber"] for each in several if each["key"] in range(_SCSI, _SCSI + SCSI_BUSES)]
+    bus = max(buses, default=-1) + 1
+    if bus >= SCSI_BUSES:
+        what = "the machine in `vmware.folder` has all SCSI buses that there are"
+        raise JobFault(what, code=HoldCode.MACHINE_INVALID, hint="take one of them away")
+    return replace(seat, scsi=bus, places=tuple(place for place in range(IDE_PLACES) if place not in used))
 
 
 def check(machine: Machine) -> None:
@@ -133,27 +172,34 @@ def located(file: str) -> DatastorePath:
     return path.folder / naming.descriptor(path.name.removesuffix(FLAT))
 
 
-def disk_files(machine: Machine, seat: Seat) -> tuple[DatastorePath, ...]:
+def disk_files(machine: Machine, folder: DatastorePath) -> tuple[DatastorePath, ...]:
     """The descriptors of a machine's disks, in their order; the results volume's is the last."""
     several = []
     for number, disk in enumerate(machine.disks):
         stem = naming.own(machine, number)
-        several.append(located(disk.file) if stem is None else seat.folder / naming.descriptor(stem))
+        several.append(located(disk.file) if stem is None else folder / naming.descriptor(stem))
     if machine.results:
-        several.append(seat.folder / naming.stored(machine.results.file))
+        several.append(folder / naming.stored(machine.results.file))
     return tuple(several)
+
+
+def original(machine: Machine, number: int) -> DatastorePath | None:
+    """The disk on the host that a new machine's disk is to be a change of; None: it is none."""
+    disk = machine.disks[number]
+    is_linked = disk.file.startswith("/") and disk.access is Access.SNAPSHOT and not machine.restored
+    return located(disk.file) if is_linked else None
 
 
 def discs(machine: Machine, seat: Seat) -> Iterator[Data]:
     """The CD-ROM drives; the disc that boots a kernel is in the first one."""
     boot = (seat.folder / naming.BOOT,) if machine.kernel is not None else ()
     given = (None if drive.file is None else disc_file(drive.file, seat) for drive in machine.cdroms)
-    for number, file in enumerate((*boot, *given)):
+    for place, file in zip(seat.places, (*boot, *given), strict=False):
         yield data(
             "VirtualCdrom",
-            key=_CDROM + number,
-            controllerKey=_IDE + number // 2,
-            unitNumber=number % 2,
+            key=_CDROM + place,
+            controllerKey=_IDE + place // 2,
+            unitNumber=place % 2,
             backing=data("VirtualCdromRemotePassthroughBackingInfo", deviceName="", exclusive=False)
             if file is None
             else data("VirtualCdromIsoBackingInfo", fileName=str(file)),
@@ -178,16 +224,17 @@ def serial(seat: Seat) -> Data:
 
 
 def _disks(machine: Machine, seat: Seat) -> Iterator[Data]:
-    for number, file in enumerate(disk_files(machine, seat)):
-        bus, unit = divmod(number, len(_UNITS))
+    for number, file in enumerate(disk_files(machine, seat.folder)):
+        bus, unit = divmod(number + seat.scsi * len(_UNITS), len(_UNITS))
         if not unit:
             yield data("ParaVirtualSCSIController", key=_SCSI + bus, busNumber=bus, sharedBus="noSharing")
+        parent = original(machine, number) if number < len(machine.disks) else None
         yield data(
             "VirtualDisk",
             key=_DISK + 16 * bus + _UNITS[unit],
             controllerKey=_SCSI + bus,
             unitNumber=_UNITS[unit],
-            backing=data("VirtualDiskFlatVer2BackingInfo", fileName=str(file), diskMode="persistent"),
+            backing=data(_FLAT, fileName=str(file), diskMode="persistent", parent=_backing(parent)),
         )
 
 
@@ -211,8 +258,15 @@ def _boot(machine: Machine) -> Data:
     return data("VirtualMachineBootOptions", bootOrder=order)
 
 
+def _backing(file: DatastorePath | None) -> Data | None:
+    return None if file is None else data(_FLAT, fileName=str(file), diskMode="persistent")
+
+
 def _added(device: Data) -> Data:
-    return data("VirtualDeviceConfigSpec", operation="add", device=device)
+    """A new device; a disk that is a change of another one is made with it."""
+    is_made = device.type == "VirtualDisk" and device["backing"].get("parent") is not None
+    operation = "create" if is_made else None
+    return data("VirtualDeviceConfigSpec", operation="add", fileOperation=operation, device=device)
 
 
 def _connected(*, at_start: bool = True) -> Data:
@@ -226,9 +280,17 @@ _NOT_HERE: tuple[tuple[Callable[[Machine], object], str, str], ...] = (
         "leave `firmware` out, or boot from a disk",
     ),
     (
-        lambda machine: not (machine.kernel or machine.disks or any(each.file for each in machine.cdroms)),
+        lambda machine: (
+            not (machine.kernel or machine.disks or any(each.file for each in machine.cdroms))
+            and not block(machine).folder
+        ),
         "nothing is there that the machine could start from",
-        "name an image, a kernel or a disc",
+        "name an image, a kernel, a disc or `vmware.folder`",
+    ),
+    (
+        lambda machine: block(machine).folder and machine.portable,
+        "what the disks of `vmware.folder` hold is not kept, so that no checkpoint can be taken of it",
+        "leave `checkpoint` out, or name the disks by `disks`",
     ),
     (lambda machine: machine.clock is not Clock.UTC, "the hardware clock shows UTC on VMware", "leave `clock` out"),
     (lambda machine: machine.shares, "no folders are shared on VMware", "put the files on a disk or a CD-ROM"),
@@ -260,13 +322,13 @@ _NOT_HERE: tuple[tuple[Callable[[Machine], object], str, str], ...] = (
         "let it travel: write its path as a text",
     ),
     (
-        lambda machine: len(machine.cdroms) + (machine.kernel is not None) > _PLACES,
-        f"a machine has {_PLACES} CD-ROM drives at the most, one of which boots its kernel",
+        lambda machine: len(machine.cdroms) + (machine.kernel is not None) > IDE_PLACES,
+        f"a machine has {IDE_PLACES} CD-ROM drives at the most, one of which boots its kernel",
         "put the files on fewer discs",
     ),
     (
-        lambda machine: len(machine.disks) >= _CONTROLLERS_MOST * len(_UNITS),
-        f"a machine has {_CONTROLLERS_MOST * len(_UNITS)} disks at the most, the results volume among them",
+        lambda machine: len(machine.disks) >= SCSI_BUSES * len(_UNITS),
+        f"a machine has {SCSI_BUSES * len(_UNITS)} disks at the most, the results volume among them",
         "leave some out",
     ),
     (

@@ -7,7 +7,7 @@ A snapshot freezes the files that its disks consist of; what each of them held i
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from vmf.blueprint import RESULTS
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.hookspecs import Report
 from vmf.model import Power, Snapshot
-from vmf_vmware import naming
+from vmf_vmware import hardware, naming
 from vmf_vmware.data import Data
 from vmf_vmware.machines import SUSPENDED
 from vmf_vmware.notes import Note
@@ -86,9 +86,21 @@ def _of(taken: Mapping[str, str], name: str) -> dict[str, DatastorePath]:
     return {each.removeprefix(name).removeprefix("-"): file for each, file in files.items()}
 
 
-def disks(site: Site, machine: str) -> tuple[DatastorePath, ...]:
-    """The files that a machine's disks are now, in their order; the results volume's is the last."""
-    return tuple(parse(disk["backing"]["fileName"]) for disk in _disks(site, machine))
+def disks(site: Site, machine: str) -> tuple[Data, ...]:
+    """The backings that a machine's disks have now, in their order; the results volume's is the last.
+
+    Raises:
+        HostFault: if one has gone.
+    """
+    note = site.notes.read(machine)
+    wanted = map(str, hardware.disk_files(note.machine, site.at(machine))) if note.machine else ()
+    found = (site.session.machines.look(machine, _DEVICES) or {}).get(_DEVICES, ())
+    several = [disk["backing"] for disk in found if disk.type == "VirtualDisk"]
+    tops = {file: backing for backing in several for file in _chain(backing)}
+    try:
+        return tuple(tops[file] for file in wanted)
+    except KeyError as error:
+        raise HostFault(f"machine {machine} has no disk {error} any more") from None
 
 
 def _snapshot(note: Note, machine: str, number: int) -> Snapshot:
@@ -114,23 +126,21 @@ def _snapshot(note: Note, machine: str, number: int) -> Snapshot:
 def _taken(site: Site, note: Note, machine: str, number: int, *, is_suspended: bool) -> dict[str, str]:
     """What the host has frozen, by the names by which it is fetched."""
     made = note.machine
-    disks = len(made.disks) if made else 0
-    stems = [naming.overlay(at) for at in range(disks)] + ([RESULTS] if made and made.results else [])
-    backings = [disk["backing"] for disk in _disks(site, machine)]
+    stems = [*map(naming.overlay, range(len(made.disks)))] if made else []
+    if made and made.results:
+        stems.append(RESULTS)
+    backings = disks(site, machine)
     files = backings if is_suspended else [backing.get("parent") or backing for backing in backings]
     found = {f"{stem}-{number}": file["fileName"] for stem, file in zip(stems, files, strict=True)}
     memory = _memory(site, machine, is_suspended=is_suspended)
     return {**found, **{f"{naming.MEMORY}-{number}-{part}": file for part, file in memory.items()}}
 
 
-def _disks(site: Site, machine: str) -> tuple[Data, ...]:
-    """The machine's disks that vmf has given it, by their places."""
-    found = site.session.machines.look(machine, _DEVICES) or {}
-    return tuple(sorted((each for each in found.get(_DEVICES, ()) if each.type == "VirtualDisk"), key=_place))
-
-
-def _place(disk: Data) -> tuple[int, int]:
-    return disk["controllerKey"], disk["unitNumber"]
+def _chain(backing: Data | None) -> Iterator[str]:
+    """The files that a disk consists of, the topmost first."""
+    while backing is not None:
+        yield str(backing["fileName"])
+        backing = backing.get("parent")
 
 
 def _memory(site: Site, machine: str, *, is_suspended: bool) -> dict[str, str]:

@@ -21,7 +21,7 @@ from vmf.files import sparse
 from vmf.files.beside import appearing
 from vmf.hookspecs import unreported
 from vmf.model import Machine
-from vmf_vmware import bootdisc, ground, hardware, naming, vmx
+from vmf_vmware import adopting, bootdisc, ground, hardware, naming, vmx
 from vmf_vmware.faults import blaming_job
 from vmf_vmware.hardware import Seat
 from vmf_vmware.notes import Note
@@ -43,9 +43,14 @@ def make(site: Site, machine: Machine) -> None:
     hardware.check(machine)
     seat = site.seat(machine)
     with blaming_job():
+        source = adopting.folder(site, machine)
         if site.session.machines.power(machine.name) is None:
             _lay(site, machine, seat)
+            if source and site.session.store.size(seat.folder / f"{seat.name}.vmx") is None:
+                adopting.lay(site, machine.name, source, seat)
             _define(site, machine, seat)
+        if source:
+            adopting.furnish(site, machine, seat)
         note = site.notes.keep(machine.name, replace(site.notes.read(machine.name), machine=machine))
         here = ground.platform(site, machine.name)
         if machine.restored:
@@ -87,7 +92,7 @@ def _lay(site: Site, machine: Machine, seat: Seat) -> None:
             _check_format(note, disk.file, disk.format)
         if machine.restored and machine.restored.layers.get(number):
             _relay(site, machine, number)
-        elif naming.own(machine, number) == naming.overlay(number):
+        elif naming.own(machine, number) == naming.overlay(number) and hardware.original(machine, number) is None:
             source = hardware.located(disk.file) if disk.file.startswith("/") else _brought(site, machine, number)
             site.session.store.copy_disk(source, seat.folder / naming.descriptor(naming.overlay(number)))
     if machine.kernel is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -64,9 +65,32 @@ def _keep(site: Site, machine: str, name: str, file: IO[bytes], report: Report) 
         sparse.copy(file, copy, report)
 
 
-def _put_flat(site: Site, machine: str, name: str, file: IO[bytes], report: Report) -> None:
+def put_flat(site: Site, machine: str, name: str, file: IO[bytes], report: Report) -> None:
+    """Bring a flat disk with its descriptor."""
     site.session.store.store(site.at(machine, naming.flat(name)), file, report)
     describe(site, machine, name, file.seek(0, os.SEEK_END))
+
+
+@contextmanager
+def flattened(site: Site, machine: str, name: str, file: IO[bytes], layout: DiskFormat) -> Iterator[IO[bytes]]:
+    """A disk as a raw one, made of an image of this format if it is another.
+
+    Raises:
+        JobFault: if it is not what it is taken for, or must not be used.
+        HostFault: if it cannot be made.
+    """
+    with ExitStack() as stack:
+        raw = file
+        try:
+            if layout is not DiskFormat.RAW:
+                raw = stack.enter_context(site.scratch(machine))
+                convert(site.qemu_img(machine), Base(file=file, format=layout), new=raw, layout=DiskFormat.RAW)
+            images.check(raw, DiskFormat.RAW)
+        except Unfit as error:
+            raise JobFault(f"{name}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
+        except Unmade as error:
+            raise HostFault(f"{name} cannot be made a flat disk: {error}") from error
+        yield raw
 
 
 def _put_file(site: Site, machine: str, name: str, file: IO[bytes], report: Report) -> None:
@@ -87,30 +111,13 @@ def _put_disk(site: Site, machine: str, name: str, file: IO[bytes], report: Repo
     file.seek(0)
     start = file.read(max(map(len, MAGICS)))
     layout = next((layout for magic, layout in MAGICS.items() if start.startswith(magic)), DiskFormat.RAW)
-    if layout is DiskFormat.RAW:
-        _put_original(site, machine, name, file, report)
-    else:
-        with site.scratch(machine) as raw:
-            try:
-                convert(site.qemu_img(machine), Base(file=file, format=layout), new=raw, layout=DiskFormat.RAW)
-            except Unfit as error:
-                raise JobFault(f"{name}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
-            except Unmade as error:
-                raise HostFault(f"{name} cannot be made a flat disk: {error}") from error
-            _put_original(site, machine, name, raw, report)
+    with flattened(site, machine, name, file, layout) as raw:
+        with appearing(site.notes.file(machine, f"{name}.digests")) as digests:
+            digests.write(differing.digests(raw, unreported))
+        put_flat(site, machine, name, raw, report)
     with site.notes.held(machine):
         note = site.notes.read(machine)
         site.notes.keep(machine, replace(note, formats={**note.formats, name: layout}))
 
 
-def _put_original(site: Site, machine: str, name: str, raw: IO[bytes], report: Report) -> None:
-    try:
-        images.check(raw, DiskFormat.RAW)
-    except Unfit as error:
-        raise JobFault(f"{name}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
-    with appearing(site.notes.file(machine, f"{name}.digests")) as file:
-        file.write(differing.digests(raw, unreported))
-    _put_flat(site, machine, name, raw, report)
-
-
-_PUTS = {Kind.KEPT: _keep, Kind.DISK: _put_flat, Kind.MEMORY: _put_memory, Kind.DISC: _put_file}
+_PUTS = {Kind.KEPT: _keep, Kind.DISK: put_flat, Kind.MEMORY: _put_memory, Kind.DISC: _put_file}

@@ -53,7 +53,6 @@ def test_a_change_of_a_disk_names_that():
         (b'"disk-000001-delta.vmdk"', b'".."'),
         (b'"disk-000001-delta.vmdk"', b'"[store2] a.vmdk"'),
         (b'"disk-000001-delta.vmdk"', b""),
-        (b'Hint="disk.vmdk"', b'Hint="/vmfs/volumes/store1/other.vmdk"'),
         (b'parentFileNameHint="disk.vmdk"\n', b""),
         (b"RW 2048 VMFSSPARSE", b"RX 2048 VMFSSPARSE"),
         (b"# Disk DescriptorFile", b"KDMV"),
