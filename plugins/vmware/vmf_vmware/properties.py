@@ -30,8 +30,8 @@ def viewed(view: Ref) -> Data:
 
 
 def found(objects: Iterable[Data]) -> dict[Ref, dict[str, Value]]:
-    """What an answer tells of objects, by the paths of the properties, as far as they are set."""
-    return {each["obj"]: {one["name"]: one["val"] for one in each.get("propSet", ())} for each in objects}
+    """What an answer tells of objects, by the paths of the properties, as far as they are set; empty lists have no value."""
+    return {each["obj"]: {one["name"]: one.get("val", ()) for one in each.get("propSet", ())} for each in objects}
 
 
 def missing(objects: Iterable[Data]) -> Iterator[VimFault]:
