@@ -30,7 +30,7 @@ def viewed(view: Ref) -> Data:
 
 
 def found(objects: Iterable[Data]) -> dict[Ref, dict[str, Value]]:
-    """What an answer tells of objects, by the paths of the properties, as far as they are set; empty lists have no value."""
+    """What an answer tells of objects, by the paths of properties that are set; empty lists come without a value."""
     return {each["obj"]: {one["name"]: one.get("val", ()) for one in each.get("propSet", ())} for each in objects}
 
 
