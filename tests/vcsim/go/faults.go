@@ -68,13 +68,23 @@ func (i *injection) delay() time.Duration {
 	return time.Duration(i.Seconds * float64(time.Second))
 }
 
-// fault is an empty one of the type that is asked for.
+// fault is one of the type that is asked for, with what such a fault must have.
 func (i *injection) fault() fault {
+	switch i.Fault {
+	case "InvalidPowerState":
+		return &types.InvalidPowerState{RequestedState: on, ExistingState: off}
+	case "TaskInProgress":
+		return &types.TaskInProgress{Task: types.ManagedObjectReference{Type: "Task", Value: "task-0"}}
+	}
 	kind, known := types.TypeFunc()(i.Fault)
 	if !known {
 		return &types.SystemError{Reason: "no such fault: " + i.Fault}
 	}
-	return reflect.New(kind).Interface().(fault)
+	made := reflect.New(kind)
+	if object := made.Elem().FieldByName("Object"); object.IsValid() {
+		object.Set(reflect.ValueOf(here.datacenter.Self))
+	}
+	return made.Interface().(fault)
 }
 
 // front is what answers: the tests' own wishes, files of the datastore, and the API.

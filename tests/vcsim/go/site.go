@@ -38,9 +38,9 @@ func furnish(folder string, capacity, memory int64, cpus int) site {
 	folderOfMachines := simulator.Map.Get(s.datacenter.VmFolder).(*simulator.Folder)
 	simulator.Map.Put(&Folder{Folder: *folderOfMachines})
 	content := simulator.Map.Get(types.ManagedObjectReference{Type: "ServiceInstance", Value: "ServiceInstance"}).(*simulator.ServiceInstance).Content
-	files, disks := &FileManager{}, &VirtualDiskManager{}
-	files.Self, disks.Self = *content.FileManager, *content.VirtualDiskManager
-	// The simulator's own FileManager stays where its other parts look for it: nobody calls those.
+	collector, files, disks := &PropertyCollector{}, &FileManager{}, &VirtualDiskManager{}
+	collector.Self, files.Self, disks.Self = content.PropertyCollector, *content.FileManager, *content.VirtualDiskManager
+	simulator.Map.Put(collector)
 	simulator.Map.Put(files)
 	simulator.Map.Put(disks)
 	return s
