@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import IO, Final, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files.access import open_file
 from vmf.hookspecs import unreported
 from vmf.model import DiskFormat, Machine
-from vmf_vmware import descriptor, foreign, hardware, putting, vmx
+from vmf_vmware import descriptor, drives, foreign, hardware, putting, vmx
 from vmf_vmware.foreign import Foreign
 from vmf_vmware.hardware import Seat
 from vmf_vmware.lines import block
@@ -138,7 +139,9 @@ def furnish(site: Site, machine: Machine, seat: Seat) -> None:
     """Give a machine that has been registered what vmf gives every machine, unless it has that."""
     found = (site.session.machines.look(machine.name, DEVICES) or {}).get(DEVICES, ())
     if not any(device.type == "VirtualSerialPort" for device in found):
-        site.session.machines.reconfigure(machine.name, hardware.added(machine, hardware.beside(seat, found)))
+        site.session.machines.reconfigure(
+            machine.name, hardware.added(machine, replace(seat, taken=drives.taken(found)))
+        )
 
 
 def _description(taken: Foreign, seat: Seat) -> bytes:

@@ -16,7 +16,7 @@ from vmf.blueprint import RESULTS
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.hookspecs import Report
 from vmf.model import Power, Snapshot
-from vmf_vmware import hardware, naming
+from vmf_vmware import drives, naming
 from vmf_vmware.data import Data
 from vmf_vmware.machines import SUSPENDED
 from vmf_vmware.notes import Note
@@ -93,7 +93,7 @@ def disks(site: Site, machine: str) -> tuple[Data, ...]:
         HostFault: if one has gone.
     """
     note = site.notes.read(machine)
-    wanted = map(str, hardware.disk_files(note.machine, site.at(machine))) if note.machine else ()
+    wanted = map(str, drives.files(note.machine, site.at(machine))) if note.machine else ()
     found = (site.session.machines.look(machine, _DEVICES) or {}).get(_DEVICES, ())
     several = [disk["backing"] for disk in found if disk.type == "VirtualDisk"]
     tops = {file: backing for backing in several for file in _chain(backing)}

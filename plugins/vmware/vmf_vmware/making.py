@@ -21,7 +21,7 @@ from vmf.files import sparse
 from vmf.files.beside import appearing
 from vmf.hookspecs import unreported
 from vmf.model import Machine
-from vmf_vmware import adopting, bootdisc, ground, hardware, naming, vmx
+from vmf_vmware import adopting, bootdisc, drives, ground, hardware, naming, vmx
 from vmf_vmware.faults import blaming_job
 from vmf_vmware.hardware import Seat
 from vmf_vmware.notes import Note
@@ -92,8 +92,8 @@ def _lay(site: Site, machine: Machine, seat: Seat) -> None:
             _check_format(note, disk.file, disk.format)
         if machine.restored and machine.restored.layers.get(number):
             _relay(site, machine, number)
-        elif naming.own(machine, number) == naming.overlay(number) and hardware.original(machine, number) is None:
-            source = hardware.located(disk.file) if disk.file.startswith("/") else _brought(site, machine, number)
+        elif naming.own(machine, number) == naming.overlay(number) and drives.original(machine, number) is None:
+            source = drives.located(disk.file) if disk.file.startswith("/") else _brought(site, machine, number)
             site.session.store.copy_disk(source, seat.folder / naming.descriptor(naming.overlay(number)))
     if machine.kernel is not None:
         _write_boot_disc(site, machine)

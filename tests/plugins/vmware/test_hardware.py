@@ -27,7 +27,8 @@ from vmf.model import (
     Slice,
 )
 from vmf_vmware.data import data
-from vmf_vmware.hardware import Seat, check, config, located
+from vmf_vmware.drives import located
+from vmf_vmware.hardware import Seat, check, config
 from vmf_vmware.paths import DatastorePath
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -73,10 +74,19 @@ BOX = Machine(
     nic=NIC,
 )
 MANY = replace(BOX, disks=tuple(replace(BROUGHT, file=f"image{number}") for number in range(16)), nic=None, cdroms=())
+OLD = replace(
+    BOX,
+    firmware=None,
+    nic=None,
+    disks=(replace(BROUGHT, bus=Bus.IDE), replace(BROUGHT, file="image1", bus=Bus.SATA)),
+    cdroms=(MachineCdrom(file="cdrom", bus=Bus.IDE), MachineCdrom(file="files", bus=Bus.SATA)),
+    results=replace(RESULTS, bus=Bus.IDE),
+)
 MACHINES = {
     "hello": (HELLO, SEAT),
     "box": (BOX, SEAT),
     "many": (MANY, SEAT),
+    "old": (OLD, SEAT),
     "newer": (HELLO, replace(SEAT, ends_reboots=True, lines={"guestinfo.word": 'it "is"', "rtc.diffFromUTC": "1"})),
     "restored": (
         replace(HELLO, restored=Restored(platform=PLATFORM, memory="memory", layers={0: ("disk0.0",)})),
@@ -104,14 +114,14 @@ def described(name):
         ({"shares": (MachineShare(name="a", folder="/a"),)}, "folders"),
         ({"agent": True}, "agent"),
         ({"vnc": True}, "screen"),
-        ({"disks": (replace(BROUGHT, bus=Bus.VIRTIO),)}, "SCSI"),
-        ({"cdroms": (MachineCdrom(bus=Bus.SATA),)}, "IDE"),
+        ({"disks": (replace(BROUGHT, bus=Bus.VIRTIO),)}, "virtio"),
+        ({"cdroms": (MachineCdrom(bus=Bus.XEN),)}, "xen"),
         ({"disks": (replace(BROUGHT, device="sda"),)}, "counts its drives"),
         ({"cdroms": (MachineCdrom(device="hdc"),)}, "counts its drives"),
         ({"disks": (replace(BROUGHT, access=Access.READ),)}, "can be written"),
         ({"disks": (replace(LIES, part=Slice(offset=0, size=512)),)}, "whole file"),
-        ({"cdroms": (CD,) * 4}, "CD-ROM drives"),
-        ({"disks": (BROUGHT,) * 60}, "60 disks"),
+        ({"cdroms": (CD,) * 4}, "room for another CD-ROM drive on ide"),
+        ({"disks": (BROUGHT,) * 60}, "room for another disk on scsi"),
         ({"nic": replace(NIC, model=NicModel.RTL8139)}, "vmxnet3"),
         ({"nic": replace(NIC, forwards=(Forward(port=22),))}, "forwarded"),
         ({"nic": replace(NIC, type=NetworkType.USER)}, "nat or bridge"),
