@@ -1,6 +1,7 @@
 """`python -m vcsim`: build it, so that no test has to wait for it.
 
-`python -m vcsim FILE COMMAND …`: run a command while one of its own runs; FILE then says how vmf reaches it.
+`python -m vcsim FILE COMMAND …`: run a command while one of its own runs; FILE then says how vmf reaches it, and the
+environment who may log in.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ kind: Host
 metadata: {{name: vcsim}}
 spec:
   type: vmware
-  connection: {{transport: api, address: {one.address}, port: {one.port}, user: {one.user}, ca: "{one.ca}"}}
+  connection: {{transport: api, address: {one.address}, port: {one.port}, ca: "{one.ca}"}}
+  vmware: {{networks: {{nat: nat, bridge: bridge}}}}
 """
 
 
@@ -32,8 +34,8 @@ def main(file=None, *command):
         return 0
     with tempfile.TemporaryDirectory() as folder, vcsim.running(program, Path(folder)) as one:
         Path(file).write_text(HOST.format(one=one))
-        password = {"VMF_VMWARE_PASSWORD": one.password}
-        return subprocess.run(command, check=False, env={**os.environ, **password}).returncode
+        known = {"VMF_VMWARE_USER": one.user, "VMF_VMWARE_PASSWORD": one.password}
+        return subprocess.run(command, check=False, env={**os.environ, **known}).returncode
 
 
 try:
