@@ -237,3 +237,8 @@ def has_ended(pid):
     """Whether a process has; whoever started it may not have taken notice."""
     stat = Path(f"/proc/{pid}/stat")
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_it_ends_by_itself_when_it_has_lived_long_enough(vsphere_program, tmp_path):
+    with vcsim.running(vsphere_program, tmp_path, lifetime="10ms") as one:
+        until(lambda: has_ended(one.pid))

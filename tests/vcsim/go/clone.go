@@ -46,8 +46,8 @@ func (m *Machine) CloneVMTask(ctx *simulator.Context, r *types.CloneVM_Task) soa
 	return &methods.CloneVM_TaskBody{Res: &types.CloneVM_TaskResponse{Returnval: task}}
 }
 
-// original is the configuration that is cloned: a linked clone is of a snapshot, a full one of a machine that is off, too.
-func (m *Machine) original(spec *types.VirtualMachineCloneSpec) (*types.VirtualMachineConfigInfo, fault) {
+// original is the configuration that is cloned: a snapshot's, or, not for a linked clone, that of a machine that is off.
+func (m *Machine) original(spec *types.VirtualMachineCloneSpec) (*Config, fault) {
 	if spec.PowerOn || spec.Template {
 		return nil, &types.NotSupported{}
 	}
@@ -77,7 +77,7 @@ func linked(spec *types.VirtualMachineCloneSpec) bool {
 }
 
 // cloned is a configuration like another one, with disks, identity and, unless they were given, MACs of its own.
-func cloned(original *types.VirtualMachineConfigInfo, r *types.CloneVM_Task, vmx string) (*types.VirtualMachineConfigInfo, fault) {
+func cloned(original *Config, r *types.CloneVM_Task, vmx string) (*Config, fault) {
 	config := copyOf(original)
 	fresh := blank(vmx)
 	config.Name, config.Files, config.Uuid, config.InstanceUuid = r.Name, fresh.Files, uuid.NewString(), uuid.NewString()

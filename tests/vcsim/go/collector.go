@@ -19,7 +19,7 @@ func (c *PropertyCollector) CreatePropertyCollector(ctx *simulator.Context, r *t
 // DestroyPropertyCollector ends it, and whoever waits for what it hears.
 func (c *PropertyCollector) DestroyPropertyCollector(ctx *simulator.Context, r *types.DestroyPropertyCollector) soap.HasFault {
 	c.CancelWaitForUpdates(&types.CancelWaitForUpdates{This: r.This})
-	for _, each := range append([]types.ManagedObjectReference(nil), c.Filter...) {
+	for _, each := range append([]Ref(nil), c.Filter...) {
 		filter := ctx.Session.Get(each).(*simulator.PropertyFilter)
 		filter.DestroyPropertyFilter(ctx, &types.DestroyPropertyFilter{This: each})
 	}

@@ -44,8 +44,8 @@ func newDatastore(s site, folder string, capacity int64) *Datastore {
 	store.Info = &types.VmfsDatastoreInfo{DatastoreInfo: info, Vmfs: vmfs}
 	store.Summary.Url, store.Summary.Type, store.Summary.Capacity = info.Url, "VMFS", capacity
 	browser := &HostDatastoreBrowser{}
-	browser.Self = types.ManagedObjectReference{Type: "HostDatastoreBrowser", Value: "datastoreBrowser-" + storeName}
-	browser.Datastore = []types.ManagedObjectReference{store.Self}
+	browser.Self = Ref{Type: "HostDatastoreBrowser", Value: "datastoreBrowser-" + storeName}
+	browser.Datastore = []Ref{store.Self}
 	store.Browser = simulator.Map.Put(browser).Reference()
 	store.measure()
 	simulator.Map.Put(store)

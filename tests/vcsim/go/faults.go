@@ -74,7 +74,7 @@ func (i *injection) fault() fault {
 	case "InvalidPowerState":
 		return &types.InvalidPowerState{RequestedState: on, ExistingState: off}
 	case "TaskInProgress":
-		return &types.TaskInProgress{Task: types.ManagedObjectReference{Type: "Task", Value: "task-0"}}
+		return &types.TaskInProgress{Task: Ref{Type: "Task", Value: "task-0"}}
 	}
 	kind, known := types.TypeFunc()(i.Fault)
 	if !known {

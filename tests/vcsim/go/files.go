@@ -16,7 +16,7 @@ import (
 type FileManager struct{ mo.FileManager }
 
 // located is the file that a path means; a vCenter wants to know the datacenter, too.
-func located(datacenter *types.ManagedObjectReference, name string) (string, fault) {
+func located(datacenter *Ref, name string) (string, fault) {
 	if datacenter == nil || *datacenter != here.datacenter.Self {
 		return "", &types.InvalidArgument{InvalidProperty: "datacenter"}
 	}
@@ -99,7 +99,7 @@ func (f *FileManager) MoveDatastoreFileTask(r *types.MoveDatastoreFile_Task) soa
 }
 
 // pair is where something comes from and goes to. An unset datacenter of the target is the source's.
-func pair(from *types.ManagedObjectReference, source string, to *types.ManagedObjectReference, target string, force *bool) (string, string, fault) {
+func pair(from *Ref, source string, to *Ref, target string, force *bool) (string, string, fault) {
 	if to == nil {
 		to = from
 	}

@@ -3,11 +3,9 @@ package main
 import (
 	"log"
 	"os"
-	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -20,7 +18,7 @@ import (
 type Machine struct {
 	mo.VirtualMachine
 	doing   sync.Mutex // held by its one task
-	task    atomic.Pointer[types.ManagedObjectReference]
+	task    atomic.Pointer[Ref]
 	ending  sync.Mutex // held by whoever starts, stops or changes its process
 	process atomic.Pointer[process]
 	saved   string // the .vmss of its folder that it goes on from; empty if it is not suspended
@@ -29,161 +27,8 @@ type Machine struct {
 	last    int32     // snapshot's number
 }
 
-// Folder holds machines.
-type Folder struct{ simulator.Folder }
-
-// CreateFolder makes one inside.
-func (f *Folder) CreateFolder(ctx *simulator.Context, r *types.CreateFolder) soap.HasFault {
-	if found := simulator.Map.FindByName(r.Name, f.ChildEntity); found != nil {
-		duplicate := &types.DuplicateName{Name: r.Name, Object: found.Reference()}
-		return &methods.CreateFolderBody{Fault_: soapFaultOf(duplicate)}
-	}
-	made := &Folder{}
-	made.Name, made.ChildType = r.Name, f.ChildType
-	simulator.Map.NewEntity(made)
-	f.ChildEntity = append(f.ChildEntity, made.Self)
-	simulator.Map.PutEntity(f, made)
-	return &methods.CreateFolderBody{Res: &types.CreateFolderResponse{Returnval: made.Self}}
-}
-
-// CreateVMTask makes a machine, powered off, with its folder and its disks.
-func (f *Folder) CreateVMTask(ctx *simulator.Context, r *types.CreateVM_Task) soap.HasFault {
-	user := userOf(ctx)
-	task := begin(f, "CreateVM_Task", func() (types.AnyType, fault) {
-		return f.create(user, &r.Config)
-	})
-	return &methods.CreateVM_TaskBody{Res: &types.CreateVM_TaskResponse{Returnval: task}}
-}
-
-func (f *Folder) create(user string, spec *types.VirtualMachineConfigSpec) (types.AnyType, fault) {
-	if spec.Name == "" || spec.Files == nil || spec.Files.VmPathName == "" {
-		return nil, &types.InvalidVmConfig{Property: "configSpec.files.vmPathName"}
-	}
-	vmx, wrong := place(spec.Name, spec.Files.VmPathName)
-	if wrong == nil {
-		wrong = f.free(spec.Name)
-	}
-	if wrong != nil {
-		return nil, wrong
-	}
-	folder := path.Dir(vmx)
-	isNew := !exists(folder)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fileFault(folder, err)
-	}
-	config := blank(vmx)
-	if wrong := configure(config, spec, false); wrong != nil {
-		if isNew {
-			_ = os.RemoveAll(folder)
-		}
-		return nil, wrong
-	}
-	m := f.adopt(config)
-	post(user, &types.VmBeingCreatedEvent{VmEvent: m.event()}, &types.VmCreatedEvent{VmEvent: m.event()})
-	return m.Self, nil
-}
-
-// place is where a new machine's .vmx goes: a path may name it, or its folder, or only the datastore.
-func place(name, wanted string) (string, fault) {
-	vmx, wrong := here.store.file(wanted)
-	switch {
-	case wrong != nil:
-		return "", wrong
-	case vmx == here.store.folder:
-		vmx = path.Join(vmx, name, name+".vmx")
-	case path.Ext(vmx) != ".vmx":
-		vmx = path.Join(vmx, name+".vmx")
-	}
-	if exists(vmx) {
-		return "", fileFault(vmx, os.ErrExist)
-	}
-	return vmx, nil
-}
-
-// free is a fault if a name is taken.
-func (f *Folder) free(name string) fault {
-	if found := simulator.Map.FindByName(name, f.ChildEntity); found != nil {
-		return &types.DuplicateName{Name: name, Object: found.Reference()}
-	}
-	return nil
-}
-
-// RegisterVMTask takes a machine in that has a .vmx.
-func (f *Folder) RegisterVMTask(ctx *simulator.Context, r *types.RegisterVM_Task) soap.HasFault {
-	user := userOf(ctx)
-	task := begin(f, "RegisterVM_Task", func() (types.AnyType, fault) {
-		return f.register(user, r)
-	})
-	return &methods.RegisterVM_TaskBody{Res: &types.RegisterVM_TaskResponse{Returnval: task}}
-}
-
-func (f *Folder) register(user string, r *types.RegisterVM_Task) (types.AnyType, fault) {
-	vmx, wrong := here.store.file(r.Path)
-	if wrong != nil {
-		return nil, wrong
-	}
-	if r.Pool == nil {
-		return nil, &types.InvalidArgument{InvalidProperty: "pool"}
-	}
-	for _, each := range simulator.Map.All("VirtualMachine") {
-		if vmxOf(each.(*Machine).config()) == vmx {
-			return nil, &types.AlreadyExists{Name: r.Path}
-		}
-	}
-	text, wrong := readDictionary(vmx)
-	if wrong != nil {
-		return nil, wrong
-	}
-	saved := text.take("checkpoint.vmState")
-	spec := readVmx(text, path.Dir(vmx))
-	if r.Name != "" {
-		spec.Name = r.Name
-	}
-	if wrong := f.free(spec.Name); wrong != nil {
-		return nil, wrong
-	}
-	config := blank(vmx)
-	if wrong := configure(config, &spec, true); wrong != nil {
-		return nil, wrong
-	}
-	m := f.adopt(config)
-	m.readSnapshots()
-	if saved != "" {
-		m.saved = path.Base(saved)
-		m.show(types.VirtualMachinePowerStateSuspended, nil)
-		m.publish(config)
-	}
-	post(user, &types.VmRegisteredEvent{VmEvent: m.event()})
-	return m.Self, nil
-}
-
-// adopt puts a machine into the inventory.
-func (f *Folder) adopt(config *types.VirtualMachineConfigInfo) *Machine {
-	m := &Machine{}
-	m.Self.Type = "VirtualMachine"
-	m.Name, m.Config = config.Name, config
-	m.ResourcePool = &here.pool.Self
-	m.EnvironmentBrowser = *here.cluster.EnvironmentBrowser
-	m.Runtime = types.VirtualMachineRuntimeInfo{
-		Host: &here.host.Self, ConnectionState: types.VirtualMachineConnectionStateConnected,
-		PowerState: types.VirtualMachinePowerStatePoweredOff, ConsolidationNeeded: types.NewBool(false),
-	}
-	m.Summary.Runtime = m.Runtime
-	m.Summary.OverallStatus = types.ManagedEntityStatusGreen
-	m.Summary.QuickStats.GuestHeartbeatStatus = types.ManagedEntityStatusGray
-	simulator.Map.NewEntity(m)
-	m.Summary.Vm = &m.Self
-	simulator.Map.AppendReference(f, &f.ChildEntity, m.Self)
-	m.publish(config)
-	simulator.Map.PutEntity(f, m)
-	simulator.Map.AppendReference(here.host, &here.host.Vm, m.Self)
-	simulator.Map.AppendReference(here.pool, &here.pool.Vm, m.Self)
-	simulator.Map.AppendReference(here.store, &here.store.Vm, m.Self)
-	return m
-}
-
 // begin starts the machine's one task: while it has one, another fails.
-func (m *Machine) begin(ctx *simulator.Context, method string, work func(user string) (types.AnyType, fault)) types.ManagedObjectReference {
+func (m *Machine) begin(ctx *simulator.Context, method string, work func(user string) (types.AnyType, fault)) Ref {
 	user := userOf(ctx)
 	if !m.doing.TryLock() {
 		busy := new(types.TaskInProgress)
@@ -203,7 +48,7 @@ func (m *Machine) begin(ctx *simulator.Context, method string, work func(user st
 
 func (m *Machine) running() *process { return m.process.Load() }
 
-func (m *Machine) config() (config *types.VirtualMachineConfigInfo) {
+func (m *Machine) config() (config *Config) {
 	simulator.Map.WithLock(m, func() { config = m.Config })
 	return config
 }
@@ -216,17 +61,18 @@ func (m *Machine) powerState() (state types.VirtualMachinePowerState) {
 }
 
 // publish makes a configuration the machine's, for all to see, and writes it down.
-func (m *Machine) publish(config *types.VirtualMachineConfigInfo) {
+func (m *Machine) publish(config *Config) {
 	summary := types.VirtualMachineConfigSummary{
 		Name: config.Name, VmPathName: config.Files.VmPathName, MemorySizeMB: config.Hardware.MemoryMB,
 		NumCpu: config.Hardware.NumCPU, Uuid: config.Uuid, InstanceUuid: config.InstanceUuid, GuestId: config.GuestId,
 		GuestFullName: config.GuestFullName, Annotation: config.Annotation, NumVirtualDisks: int32(len(disksOf(config))),
 	}
-	var networks []types.ManagedObjectReference
+	var networks []Ref
 	for _, each := range config.Hardware.Device {
 		if card, ok := each.(types.BaseVirtualEthernetCard); ok {
 			summary.NumEthernetCards++
-			networks = append(networks, *card.GetVirtualEthernetCard().Backing.(*types.VirtualEthernetCardNetworkBackingInfo).Network)
+			backing := card.GetVirtualEthernetCard().Backing.(*types.VirtualEthernetCardNetworkBackingInfo)
+			networks = append(networks, *backing.Network)
 		}
 	}
 	change(m,
@@ -234,7 +80,7 @@ func (m *Machine) publish(config *types.VirtualMachineConfigInfo) {
 		types.PropertyChange{Name: "config", Val: config},
 		types.PropertyChange{Name: "summary.config", Val: summary},
 		types.PropertyChange{Name: "network", Val: networks},
-		types.PropertyChange{Name: "datastore", Val: []types.ManagedObjectReference{here.store.Self}},
+		types.PropertyChange{Name: "datastore", Val: []Ref{here.store.Self}},
 		types.PropertyChange{Name: "guest", Val: m.guest(config)},
 	)
 	text := written(config, folderOf(config))
@@ -246,7 +92,7 @@ func (m *Machine) publish(config *types.VirtualMachineConfigInfo) {
 }
 
 // guest is what VMware Tools tell: the guest has none, unless the tests say so.
-func (m *Machine) guest(config *types.VirtualMachineConfigInfo) types.GuestInfo {
+func (m *Machine) guest(config *Config) types.GuestInfo {
 	info := types.GuestInfo{
 		ToolsStatus:        types.VirtualMachineToolsStatusToolsNotInstalled,
 		ToolsRunningStatus: string(types.VirtualMachineToolsRunningStatusGuestToolsNotRunning),
@@ -262,13 +108,15 @@ func (m *Machine) guest(config *types.VirtualMachineConfigInfo) types.GuestInfo 
 
 // event is what every event tells of a machine.
 func (m *Machine) event() types.VmEvent {
-	argument := func(name string) types.EntityEventArgument { return types.EntityEventArgument{Name: name} }
-	return types.VmEvent{Event: types.Event{
-		Datacenter:      &types.DatacenterEventArgument{Datacenter: here.datacenter.Self, EntityEventArgument: argument(here.datacenter.Name)},
-		ComputeResource: &types.ComputeResourceEventArgument{ComputeResource: here.cluster.Self, EntityEventArgument: argument(here.cluster.Name)},
-		Host:            &types.HostEventArgument{Host: here.host.Self, EntityEventArgument: argument(here.host.Name)},
-		Vm:              &types.VmEventArgument{Vm: m.Self, EntityEventArgument: argument(m.Name)},
+	event := types.VmEvent{Event: types.Event{
+		Datacenter:      &types.DatacenterEventArgument{Datacenter: here.datacenter.Self},
+		ComputeResource: &types.ComputeResourceEventArgument{ComputeResource: here.cluster.Self},
+		Host:            &types.HostEventArgument{Host: here.host.Self},
+		Vm:              &types.VmEventArgument{Vm: m.Self},
 	}}
+	event.Datacenter.Name, event.ComputeResource.Name = here.datacenter.Name, here.cluster.Name
+	event.Host.Name, event.Vm.Name = here.host.Name, m.Name
+	return event
 }
 
 // ReconfigVMTask changes it. While it is powered on, that goes for options and for what is in its CD-ROM drives.
@@ -360,93 +208,3 @@ func (m *Machine) DestroyTask(ctx *simulator.Context, r *types.Destroy_Task) soa
 	})
 	return &methods.Destroy_TaskBody{Res: &types.Destroy_TaskResponse{Returnval: task}}
 }
-
-// RefreshStorageInfo renews what layoutEx tells.
-func (m *Machine) RefreshStorageInfo(ctx *simulator.Context, r *types.RefreshStorageInfo) soap.HasFault {
-	go m.layOut(m.config())
-	return &methods.RefreshStorageInfoBody{Res: new(types.RefreshStorageInfoResponse)}
-}
-
-// ownFiles are those that layoutEx tells of, but parents of its disks that are elsewhere.
-func (m *Machine) ownFiles() (files []string) {
-	config := m.config()
-	mine := map[string]bool{}
-	for _, disk := range disksOf(config) {
-		mine[path.Dir(fileOf(disk))] = true
-	}
-	for _, each := range m.layout(config).File {
-		file, _ := here.store.file(each.Name)
-		if path.Dir(file) == folderOf(config) || isTop(file, config) {
-			files = append(files, file)
-		}
-	}
-	return files
-}
-
-// isTop tells if a file is a disk that the machine writes to, or one of its extents.
-func isTop(file string, config *types.VirtualMachineConfigInfo) bool {
-	for _, disk := range disksOf(config) {
-		if file == fileOf(disk) || isExtent(file, fileOf(disk)) {
-			return true
-		}
-	}
-	return false
-}
-
-// layout is which files the machine is made of.
-func (m *Machine) layout(config *types.VirtualMachineConfigInfo) *types.VirtualMachineFileLayoutEx {
-	l := &types.VirtualMachineFileLayoutEx{Timestamp: time.Now()}
-	folder := folderOf(config)
-	add := func(file string, kind types.VirtualMachineFileLayoutExFileType) int32 {
-		about, err := os.Stat(file)
-		if err != nil {
-			return -1
-		}
-		key := int32(len(l.File))
-		l.File = append(l.File, types.VirtualMachineFileLayoutExFileInfo{
-			Key: key, Name: here.store.name(file), Type: string(kind), Size: about.Size(), UniqueSize: about.Size(),
-		})
-		return key
-	}
-	stem := strings.TrimSuffix(vmxOf(config), ".vmx")
-	add(stem+".vmx", types.VirtualMachineFileLayoutExFileTypeConfig)
-	add(path.Join(folder, config.Name+".nvram"), types.VirtualMachineFileLayoutExFileTypeNvram)
-	add(stem+".vmsd", types.VirtualMachineFileLayoutExFileTypeSnapshotList)
-	if m.saved != "" {
-		add(path.Join(folder, m.saved), types.VirtualMachineFileLayoutExFileTypeSuspend)
-		add(memoryOf(path.Join(folder, m.saved)), types.VirtualMachineFileLayoutExFileTypeSuspendMemory)
-	}
-	l.Disk = layoutOfDisks(config, add)
-	for _, each := range m.snapshots() {
-		part := types.VirtualMachineFileLayoutExSnapshotLayout{Key: each.Self, Disk: layoutOfDisks(&each.Config, add)}
-		part.DataKey = add(each.file(), types.VirtualMachineFileLayoutExFileTypeSnapshotData)
-		part.MemoryKey = add(memoryOf(each.file()), types.VirtualMachineFileLayoutExFileTypeSnapshotMemory)
-		l.Snapshot = append(l.Snapshot, part)
-	}
-	return l
-}
-
-func layoutOfDisks(config *types.VirtualMachineConfigInfo, add func(string, types.VirtualMachineFileLayoutExFileType) int32) (all []types.VirtualMachineFileLayoutExDiskLayout) {
-	for _, disk := range disksOf(config) {
-		part := types.VirtualMachineFileLayoutExDiskLayout{Key: disk.Key}
-		for _, file := range chain(fileOf(disk)) {
-			unit := types.VirtualMachineFileLayoutExDiskUnit{
-				FileKey: []int32{add(file, types.VirtualMachineFileLayoutExFileTypeDiskDescriptor)},
-			}
-			d, _ := readDescriptor(file)
-			for _, each := range d.extents {
-				unit.FileKey = append(unit.FileKey, add(each.file, types.VirtualMachineFileLayoutExFileTypeDiskExtent))
-			}
-			part.Chain = append([]types.VirtualMachineFileLayoutExDiskUnit{unit}, part.Chain...)
-		}
-		all = append(all, part)
-	}
-	return all
-}
-
-func (m *Machine) layOut(config *types.VirtualMachineConfigInfo) {
-	change(m, types.PropertyChange{Name: "layoutEx", Val: m.layout(config)})
-}
-
-// memoryOf is the file of memory that belongs to a .vmss or .vmsn.
-func memoryOf(file string) string { return strings.TrimSuffix(file, path.Ext(file)) + ".vmem" }

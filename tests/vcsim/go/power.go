@@ -39,7 +39,7 @@ func (m *Machine) show(state types.VirtualMachinePowerState, booted *time.Time) 
 }
 
 // start runs a configuration in a process, from its beginning or from where a file of memory left off.
-func (m *Machine) start(config *types.VirtualMachineConfigInfo, memory string) fault {
+func (m *Machine) start(config *Config, memory string) fault {
 	words, wrong := commandLine(config)
 	if wrong != nil {
 		return wrong
@@ -80,9 +80,14 @@ func (m *Machine) attend(p *process) {
 	}
 	log.Printf("%s: QEMU has ended: %s", m.config().Name, p.said.String())
 	m.show(off, nil)
-	event := &types.EventEx{EventTypeId: "vcsim.vmx.died", Severity: "error", Message: "The virtual machine's process has ended."}
+	m.tell("", "vcsim.vmx.died", "error", "The virtual machine's process has ended.")
+}
+
+// tell posts an event that has no type of its own.
+func (m *Machine) tell(user, kind, severity, message string) {
+	event := &types.EventEx{EventTypeId: kind, Severity: severity, Message: message}
 	event.Event = m.event().Event
-	post("", event)
+	post(user, event)
 }
 
 // stop ends its process, if it has one.
@@ -120,10 +125,10 @@ func (m *Machine) PowerOnVMTask(ctx *simulator.Context, r *types.PowerOnVM_Task)
 }
 
 // affordable is a fault if the host cannot give what is reserved for a machine, or has too few processors.
-func affordable(config *types.VirtualMachineConfigInfo) fault {
+func affordable(config *Config) fault {
 	if cpus := here.host.Summary.Hardware.NumCpuThreads; int32(cpus) < config.Hardware.NumCPU {
-		reason := fmt.Sprintf("The virtual machine requires %d CPUs to operate, but the host hardware only provides %d.", config.Hardware.NumCPU, cpus)
-		return &types.GenericVmConfigFault{Reason: reason}
+		const reason = "The virtual machine requires %d CPUs to operate, but the host hardware only provides %d."
+		return refused(fmt.Sprintf(reason, config.Hardware.NumCPU, cpus))
 	}
 	left := here.host.Summary.Hardware.MemorySize
 	for _, each := range simulator.Map.All("VirtualMachine") {
@@ -138,7 +143,7 @@ func affordable(config *types.VirtualMachineConfigInfo) fault {
 }
 
 // reserved is how much memory is kept for a machine, in bytes.
-func reserved(config *types.VirtualMachineConfigInfo) int64 {
+func reserved(config *Config) int64 {
 	if kept := config.MemoryAllocation.Reservation; kept != nil {
 		return *kept << 20
 	}
@@ -235,7 +240,7 @@ func (m *Machine) ResetVMTask(ctx *simulator.Context, r *types.ResetVM_Task) soa
 
 // ShutdownGuest asks the guest to power off.
 func (m *Machine) ShutdownGuest(ctx *simulator.Context, r *types.ShutdownGuest) soap.HasFault {
-	if wrong := m.ofTools(ctx, "system_powerdown", func(e types.VmEvent) types.BaseEvent { return &types.VmGuestShutdownEvent{VmEvent: e} }); wrong != nil {
+	if wrong := m.ofTools(ctx, "system_powerdown", &types.VmGuestShutdownEvent{VmEvent: m.event()}); wrong != nil {
 		return &methods.ShutdownGuestBody{Fault_: soapFaultOf(wrong)}
 	}
 	return &methods.ShutdownGuestBody{Res: new(types.ShutdownGuestResponse)}
@@ -243,7 +248,7 @@ func (m *Machine) ShutdownGuest(ctx *simulator.Context, r *types.ShutdownGuest) 
 
 // RebootGuest asks the guest to start anew.
 func (m *Machine) RebootGuest(ctx *simulator.Context, r *types.RebootGuest) soap.HasFault {
-	if wrong := m.ofTools(ctx, "system_reset", func(e types.VmEvent) types.BaseEvent { return &types.VmGuestRebootEvent{VmEvent: e} }); wrong != nil {
+	if wrong := m.ofTools(ctx, "system_reset", &types.VmGuestRebootEvent{VmEvent: m.event()}); wrong != nil {
 		return &methods.RebootGuestBody{Fault_: soapFaultOf(wrong)}
 	}
 	return &methods.RebootGuestBody{Res: new(types.RebootGuestResponse)}
@@ -255,7 +260,7 @@ func (m *Machine) StandbyGuest(ctx *simulator.Context, r *types.StandbyGuest) so
 }
 
 // ofTools asks the guest by its Tools.
-func (m *Machine) ofTools(ctx *simulator.Context, order string, event func(types.VmEvent) types.BaseEvent) fault {
+func (m *Machine) ofTools(ctx *simulator.Context, order string, event types.BaseEvent) fault {
 	p := m.running()
 	switch {
 	case p == nil:
@@ -265,7 +270,7 @@ func (m *Machine) ofTools(ctx *simulator.Context, order string, event func(types
 	}
 	user := userOf(ctx)
 	go func() {
-		post(user, event(m.event()))
+		post(user, event)
 		_, _ = p.ask(order, nil)
 	}()
 	return nil

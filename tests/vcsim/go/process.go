@@ -112,11 +112,11 @@ func (p *process) ask(order string, arguments interface{}) (json.RawMessage, fau
 	case answer := <-p.answers:
 		if answer.Error != nil {
 			log.Printf("QEMU refuses %s: %s", order, answer.Error.Desc)
-			return nil, &types.GenericVmConfigFault{Reason: answer.Error.Desc}
+			return nil, refused(answer.Error.Desc)
 		}
 		return answer.Return, nil
 	case <-p.ended:
-		return nil, &types.GenericVmConfigFault{Reason: "The virtual machine has ended: " + strings.TrimSpace(p.said.String())}
+		return nil, refused("QEMU has ended: " + strings.TrimSpace(p.said.String()))
 	}
 }
 

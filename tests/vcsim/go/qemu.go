@@ -13,7 +13,7 @@ const firmware = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 const firmwareSettings = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
 // commandLine is QEMU's, for a machine of that configuration.
-func commandLine(config *types.VirtualMachineConfigInfo) ([]string, fault) {
+func commandLine(config *Config) ([]string, fault) {
 	words := []string{
 		"-name", "vcsim", "-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-S",
 		"-machine", "pc,accel=tcg", "-cpu", "max", "-rtc", "base=utc",
@@ -38,7 +38,7 @@ func commandLine(config *types.VirtualMachineConfigInfo) ([]string, fault) {
 }
 
 // firmwareWords are those of a BIOS, none, or of EFI, which keeps its settings in the machine's .nvram.
-func firmwareWords(config *types.VirtualMachineConfigInfo) ([]string, fault) {
+func firmwareWords(config *Config) ([]string, fault) {
 	if config.Firmware != string(types.GuestOsDescriptorFirmwareTypeEfi) {
 		return nil, nil
 	}
@@ -67,7 +67,7 @@ func commas(text string) string {
 }
 
 // bootOrder numbers devices: those that the configuration lists, then disks, then CD-ROM drives.
-func bootOrder(config *types.VirtualMachineConfigInfo) map[int32]int {
+func bootOrder(config *Config) map[int32]int {
 	order := map[int32]int{}
 	put := func(key int32) {
 		if _, listed := order[key]; !listed {
@@ -96,7 +96,7 @@ func bootOrder(config *types.VirtualMachineConfigInfo) map[int32]int {
 	return order
 }
 
-func deviceWords(config *types.VirtualMachineConfigInfo, each types.BaseVirtualDevice, order map[int32]int) ([]string, fault) {
+func deviceWords(config *Config, each types.BaseVirtualDevice, order map[int32]int) ([]string, fault) {
 	device := each.GetVirtualDevice()
 	id := fmt.Sprintf("device%d", device.Key)
 	switch full := each.(type) {
@@ -115,7 +115,7 @@ func deviceWords(config *types.VirtualMachineConfigInfo, each types.BaseVirtualD
 	case *types.VirtualSerialPort:
 		return portWords(config, full, id), nil
 	case *types.VirtualNVMEController:
-		return nil, &types.GenericVmConfigFault{Reason: "vcsim has no NVMe controllers"}
+		return nil, refused("vcsim has no NVMe controllers")
 	}
 	return nil, nil
 }
@@ -135,7 +135,7 @@ func socket(device *types.VirtualDevice) string {
 
 func diskWords(disk *types.VirtualDisk, id string, order int) ([]string, fault) {
 	if disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo).DiskMode == string(types.VirtualDiskModeIndependent_nonpersistent) {
-		return nil, &types.GenericVmConfigFault{Reason: "vcsim has no disks that forget"}
+		return nil, refused("vcsim has no disks that forget")
 	}
 	block, wrong := blockOf(disk.Key, chain(fileOf(disk)))
 	if wrong != nil {
@@ -172,7 +172,7 @@ func blockOf(key int32, files []string) (map[string]interface{}, fault) {
 		return nil, wrong
 	}
 	if parent.content != d.parent {
-		return nil, &types.GenericVmConfigFault{Reason: "The parent virtual disk has been modified since the child was created."}
+		return nil, refused("The parent virtual disk has been modified since the child was created.")
 	}
 	block["driver"] = "qcow2"
 	block["backing"], wrong = blockOf(key, files[1:])
@@ -217,7 +217,7 @@ func cardWords(each types.BaseVirtualEthernetCard, id string) []string {
 }
 
 // portWords are a serial port's; what the guest says is added to its file, or, if the options say so, written anew.
-func portWords(config *types.VirtualMachineConfigInfo, port *types.VirtualSerialPort, id string) []string {
+func portWords(config *Config, port *types.VirtualSerialPort, id string) []string {
 	backing, ok := port.Backing.(*types.VirtualSerialPortFileBackingInfo)
 	line := "null,id=line-" + id
 	if ok {

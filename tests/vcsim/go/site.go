@@ -5,6 +5,7 @@ import (
 	"log"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -37,7 +38,7 @@ func furnish(folder string, capacity, memory int64, cpus int) site {
 	}
 	folderOfMachines := simulator.Map.Get(s.datacenter.VmFolder).(*simulator.Folder)
 	simulator.Map.Put(&Folder{Folder: *folderOfMachines})
-	content := simulator.Map.Get(types.ManagedObjectReference{Type: "ServiceInstance", Value: "ServiceInstance"}).(*simulator.ServiceInstance).Content
+	content := simulator.Map.Get(vim25.ServiceInstance).(*simulator.ServiceInstance).Content
 	collector, files, disks := &PropertyCollector{}, &FileManager{}, &VirtualDiskManager{}
 	collector.Self, files.Self, disks.Self = content.PropertyCollector, *content.FileManager, *content.VirtualDiskManager
 	simulator.Map.Put(collector)
@@ -79,7 +80,7 @@ func (s site) network(name string) {
 }
 
 // findNetwork is the network of that name, nil if there is none.
-func (s site) findNetwork(name string) *types.ManagedObjectReference {
+func (s site) findNetwork(name string) *Ref {
 	found := simulator.Map.FindByName(name, s.datacenter.Network)
 	if found == nil {
 		return nil

@@ -13,11 +13,19 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-type fault = types.BaseMethodFault
+// What the API calls by long names is everywhere here.
+type (
+	fault  = types.BaseMethodFault
+	Config = types.VirtualMachineConfigInfo
+	Ref    = types.ManagedObjectReference
+)
 
-// begin starts a task and answers at once, as a vCenter does. An injected fault may take the work's place; what is to be
-// done when the task ends is done, whatever it comes to, before that is told.
-func begin(on mo.Reference, method string, work func() (types.AnyType, fault), ends ...func()) types.ManagedObjectReference {
+// work is what a task does: its result, or why it failed.
+type work func() (types.AnyType, fault)
+
+// begin starts a task and answers at once, as a vCenter does. An injected fault may take the work's place. `ends` are
+// called when the task ends, whatever it comes to, before that is told.
+func begin(on mo.Reference, method string, work work, ends ...func()) Ref {
 	task := simulator.CreateTask(on, strings.TrimSuffix(method, "_Task"), nil)
 	task.Info.Name = method
 	entity, ok := on.(mo.Entity)
@@ -47,7 +55,7 @@ func begin(on mo.Reference, method string, work func() (types.AnyType, fault), e
 }
 
 // attempt does the work; a mistake of ours is the task's fault, not the end of everybody's machines.
-func attempt(method string, work func() (types.AnyType, fault)) (result types.AnyType, failed fault) {
+func attempt(method string, work work) (result types.AnyType, failed fault) {
 	defer func() {
 		if mistake := recover(); mistake != nil {
 			log.Printf("%s: %v\n%s", method, mistake, debug.Stack())
@@ -71,6 +79,9 @@ func finish(task *simulator.Task, result types.AnyType, failed fault) {
 		types.PropertyChange{Name: "info.error", Val: told},
 		types.PropertyChange{Name: "info.state", Val: state})
 }
+
+// refused is the fault of a configuration that cannot be had.
+func refused(reason string) fault { return &types.GenericVmConfigFault{Reason: reason} }
 
 // message is what a fault says to people.
 func message(failed fault) string {

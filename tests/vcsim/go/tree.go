@@ -20,7 +20,7 @@ func (m *Machine) keep(all []*Snapshot, current *Snapshot) {
 		}
 	}
 	m.current = current
-	children := map[*Snapshot][]types.ManagedObjectReference{}
+	children := map[*Snapshot][]Ref{}
 	for _, s := range all {
 		children[s.parent] = append(children[s.parent], s.Self)
 	}

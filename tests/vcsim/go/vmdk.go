@@ -78,7 +78,7 @@ func readDescriptor(file string) (descriptor, fault) {
 
 func invalidDisk(file string) fault {
 	reason := "Unsupported or invalid disk type for '" + here.store.name(file) + "'. Ensure that the disk has been imported."
-	return &types.GenericVmConfigFault{Reason: reason}
+	return refused(reason)
 }
 
 // bytes is how large the guest sees it.
@@ -221,10 +221,10 @@ func imageTool(file string, words ...string) fault {
 
 // lockOr is the fault of what QEMU says of a disk.
 func lockOr(file, said string) fault {
-	if strings.Contains(said, "lock") {
+	if strings.Contains(said, `" lock`) {
 		return &types.FileLocked{FileFault: types.FileFault{File: here.store.name(file)}}
 	}
-	return &types.GenericVmConfigFault{Reason: strings.TrimSpace(said)}
+	return refused(strings.TrimSpace(said))
 }
 
 // removeDisk deletes a disk, and none of its parents.
