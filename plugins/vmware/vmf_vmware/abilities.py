@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 ABILITIES: Mapping[str, str] = MappingProxyType({
-    "cdroms": "a machine may have CD-ROMs beside the one with its script, three in all if vmf boots its kernel",
+    "cdroms": "a machine may have CD-ROMs beside the one with its script",
     "checkpoint": "memory and disks of a guest can be kept, so that it goes on from there",
     "default-kernel": "a host may have a kernel for jobs that name none",
     "disk-ide": "disks and CD-ROMs may be IDE ones, four in all",

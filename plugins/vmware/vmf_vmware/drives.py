@@ -1,7 +1,7 @@
 """Where the disks and CD-ROM drives of a machine are attached, and which files they are. Pure.
 
 Disks are on paravirtual SCSI controllers if nothing else is said, CD-ROM drives on the two IDE channels that every
-machine of VMware's has: there are no images of discs on SCSI.
+machine of VMware's has, or on SATA where those are full: there are no images of discs on SCSI.
 """
 
 from __future__ import annotations
@@ -100,21 +100,30 @@ def drives(machine: Machine, taken: Taken) -> Drives:
         JobFault: if there is no such place, or no room.
     """
     free = {bus: family.places(taken.get(bus, frozenset())) for bus, family in FAMILIES.items()}
-
-    def spot(bus: Bus, what: str) -> Spot:
-        if bus not in free:
-            hint = "write `bus: scsi`, ide or sata, or leave `bus` out"
-            raise JobFault(f"no {what} is on {bus} on VMware", code=HoldCode.MACHINE_INVALID, hint=hint)
-        place = next(free[bus], None)
-        if place is None:
-            what = f"there is no room for another {what} on {bus}"
-            raise JobFault(what, code=HoldCode.MACHINE_INVALID, hint="attach some to another bus, or leave some out")
-        return Spot(family=bus, bus=place[0], unit=place[1])
-
-    boot = (spot(Bus.IDE, "CD-ROM drive"),) if machine.kernel is not None else ()
-    discs = tuple(spot(_bus(drive), "CD-ROM drive") for drive in machine.cdroms)
     several = (*machine.disks, *((machine.results,) if machine.results else ()))
-    return Drives(disks=tuple(spot(disk.bus or Bus.SCSI, "disk") for disk in several), discs=(*boot, *discs))
+    disks = tuple(_spot(free, (disk.bus or Bus.SCSI,), "disk") for disk in several)
+    boot = (_spot(free, (Bus.IDE,), "CD-ROM drive"),) if machine.kernel is not None else ()
+    discs = tuple(_spot(free, _wanted(drive), "CD-ROM drive") for drive in machine.cdroms)
+    return Drives(disks=disks, discs=(*boot, *discs))
+
+
+def _spot(free: Mapping[Bus, Iterator[tuple[int, int]]], wanted: Iterable[Bus], what: str) -> Spot:
+    """The next place on the first bus that has one."""
+    several = tuple(wanted)
+    known = [bus for bus in several if bus in free]
+    for bus in known:
+        if place := next(free[bus], None):
+            return Spot(family=bus, bus=place[0], unit=place[1])
+    if not known:
+        hint = "write `bus: scsi`, ide or sata, or leave `bus` out"
+        raise JobFault(f"no {what} is on {several[0]} on VMware", code=HoldCode.MACHINE_INVALID, hint=hint)
+    hint = "attach some to another bus, or leave some out"
+    raise JobFault(f"there is no room for another {what}", code=HoldCode.MACHINE_INVALID, hint=hint)
+
+
+def _wanted(drive: MachineCdrom) -> tuple[Bus, ...]:
+    """Where a CD-ROM drive may be; one whose job has its disks on SCSI says nothing of that."""
+    return (Bus.IDE, Bus.SATA) if drive.bus is None or drive.bus is Bus.SCSI else (drive.bus,)
 
 
 def taken(devices: Iterable[Data]) -> Taken:
@@ -206,10 +215,6 @@ def located(file: str) -> DatastorePath:
         hint = f"name the file with the disk's data, such as /vmfs/volumes/store1/a/a{FLAT}, and `format: raw`"
         raise JobFault(what, code=HoldCode.MACHINE_INVALID, hint=hint)
     return path.folder / naming.descriptor(path.name.removesuffix(FLAT))
-
-
-def _bus(drive: MachineCdrom) -> Bus:
-    return Bus.IDE if drive.bus in {None, Bus.SCSI} else drive.bus or Bus.IDE
 
 
 def _disc(drive: MachineCdrom, folder: DatastorePath) -> DatastorePath | None:
