@@ -26,6 +26,8 @@ WAIT_SECONDS: Final = 20
 CLOSE_SECONDS: Final = 1.0
 PAUSES: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between one try to listen and the next; the last one stays."""
+ASKING_SECONDS: Final = 0.5
+"""The most of them while somebody waits for a task."""
 STATE, PROGRESS, RESULT, ERROR = TASK = ("info.state", "info.progress", "info.result", "info.error")
 FAILED: Final = "error"
 ENDS: Final = frozenset({"success", FAILED})
@@ -189,7 +191,7 @@ class Collector:
                 log.info("the host cannot be listened to: %s", fault.brief)
             self._nudge("")  # what happens meanwhile is not told
             self._ask()
-            self._closed.wait(PAUSES[min(tries, len(PAUSES) - 1)])
+            self._closed.wait(min(PAUSES[min(tries, len(PAUSES) - 1)], ASKING_SECONDS if self._tasks else PAUSES[-1]))
             tries += 1
 
     @contextmanager
@@ -244,6 +246,8 @@ class Collector:
             self._learn({ref: changes})
         elif ref.kind == "VirtualMachine":
             self._names[ref] = name = changes.get("name") or self._names.get(ref, "")
+            if update["kind"] == "leave":
+                del self._names[ref]
             self._nudge_of(name)
         else:
             self._hear_events([each for value in changes.values() for each in _several(value)])

@@ -74,3 +74,15 @@ def session(request, vsphere, vsphere_host):
     yield session
     vsphere.faults_clear()
     session.close()
+
+
+@pytest.fixture
+def own_session(vsphere_program, tmp_path, vsphere_host, monkeypatch):
+    """A vCenter that a test may kill, and a session with it."""
+    own = vcsim.Vcsim(vsphere_program, tmp_path)
+    monkeypatch.setenv("VMF_VMWARE_PASSWORD", own.password)
+    session = opened(vsphere_host(port=own.port, ca=own.ca), "abcd")
+    yield own, session
+    session.close()
+    if own._process.poll() is None:
+        own.kill()
