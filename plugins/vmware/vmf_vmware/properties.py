@@ -8,13 +8,13 @@ from vmf_vmware.data import Data, Kind, Ref, Value, data
 from vmf_vmware.faults import VimFault
 
 
-def wanted(objects: Sequence[Data], kind: str, paths: Sequence[str]) -> Data:
-    """The filter of these properties of objects of a kind; what is gone is told as missing."""
+def wanted(objects: Sequence[Data], kind: str, paths: Sequence[str], *, may_be_gone: bool = True) -> Data:
+    """The filter of these properties of objects of a kind; one that is gone is left out, or a fault."""
     return data(
         "PropertyFilterSpec",
         objectSet=objects,
         propSet=[data("PropertySpec", type=Kind(kind), pathSet=paths, all=False)],
-        reportMissingObjectsInResults=True,
+        reportMissingObjectsInResults=may_be_gone,
     )
 
 

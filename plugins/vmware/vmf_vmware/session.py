@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing, suppress
 from typing import Final, TypeVar
 
@@ -129,12 +129,16 @@ class Session:
             except VimFault as fault:
                 if not fault.verdict.passes or (busy and fault.name not in BUSY):
                     raise
-            self._closed.wait(seconds)
+            self.pause(seconds)
         return ask()
+
+    def pause(self, seconds: float) -> None:
+        """Wait for so long, or until the session is closed."""
+        self._closed.wait(seconds)
 
     def read(self, ref: Ref, *paths: str) -> dict[str, Value]:
         """Properties of an object by their paths, as far as they are set."""
-        answer = self._objects([properties.single(ref)], ref.kind, paths)
+        answer = self._objects(properties.wanted([properties.single(ref)], ref.kind, paths, may_be_gone=False))
         for fault in properties.missing(answer):
             raise self._meant(fault)
         return properties.found(answer).get(ref, {})
@@ -144,14 +148,14 @@ class Session:
         if not refs:
             return {}
         (kind,) = {ref.kind for ref in refs}
-        return properties.found(self._objects([*map(properties.single, refs)], kind, paths))
+        return properties.found(self._objects(properties.wanted([*map(properties.single, refs)], kind, paths)))
 
     def listed(self, under: Ref, kind: str, *paths: str) -> dict[Ref, dict[str, Value]]:
         """Every object of a kind below another one, with its properties; one that goes meanwhile is left out."""
         manager = self.content["viewManager"]
         view = self.look(manager, "CreateContainerView", container=under, type=[Kind(kind)], recursive=True)
         try:
-            return properties.found(self._objects([properties.viewed(view)], kind, paths))
+            return properties.found(self._objects(properties.wanted([properties.viewed(view)], kind, paths)))
         finally:
             with suppress(HostFault):  # it goes with the session at the latest
                 self.call(view, "DestroyView")
@@ -180,17 +184,17 @@ class Session:
             self._inventory = None  # it may be of that
         return fault
 
-    def _objects(self, objects: Sequence[Data], kind: str, paths: Sequence[str]) -> list[Data]:
+    def _objects(self, spec: Data) -> list[Data]:
         """What is told of objects; a server may also tell property by property that the session has expired."""
         era = self._era
-        answer = self._retrieved(objects, kind, paths)
+        answer = self._retrieved(spec)
         if any(fault.is_(UNAUTHENTICATED) for fault in properties.missing(answer)):
             self._log_in(era)
-            answer = self._retrieved(objects, kind, paths)
+            answer = self._retrieved(spec)
         return answer
 
-    def _retrieved(self, objects: Sequence[Data], kind: str, paths: Sequence[str]) -> list[Data]:
-        collector, spec = self.content["propertyCollector"], properties.wanted(objects, kind, paths)
+    def _retrieved(self, spec: Data) -> list[Data]:
+        collector = self.content["propertyCollector"]
         found: list[Data] = []
         answer = self.look(collector, "RetrievePropertiesEx", specSet=[spec], options=data("RetrieveOptions"))
         while answer is not None:

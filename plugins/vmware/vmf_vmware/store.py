@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TRIES: Final = 3
 """So often a file is begun anew that does not arrive as it is."""
+SETTLING: Final = (0.05, 0.2, 1.0)
+"""Seconds in which the host notices that nothing more comes."""
 READ_AT_ONCE: Final = 2**20
 KIBIBYTE: Final = 1024
 CAPACITY, FREE = "summary.capacity", "summary.freeSpace"
@@ -211,8 +213,13 @@ class Store:
                 raise HostFault(f"the datastore {path.datastore} is full: {what}", hint="make room on it")
 
     def _abandon(self, path: DatastorePath) -> None:
+        """Remove what has come of a file; what was on its way then may come a moment later."""
         with suppress(HostFault):  # the machine's folder is removed at the latest
-            self.remove(path)
+            for seconds in SETTLING:
+                self.remove(path)
+                self._session.pause(seconds)
+                if self.size(path) is None:
+                    return
 
 
 _DETAILS: Final = data("FileQueryFlags", fileType=True, fileSize=True, modification=False, fileOwner=False)
