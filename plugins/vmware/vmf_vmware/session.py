@@ -25,6 +25,8 @@ from vmf_vmware.wire import REBOOTS, ROOT, Wire
 
 PAUSES: Final = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)
 """Seconds before what may pass by itself is tried again."""
+CLOSE_SECONDS: Final = 3.0
+"""So long a host may take to say goodbye."""
 BUSY: Final = frozenset({"TaskInProgress", "ConcurrentAccess"})
 """What another task is in the way of."""
 T = TypeVar("T")
@@ -65,12 +67,11 @@ class Session:
         self.machines = Machines(self, owner)
 
     def close(self) -> None:
-        """Let go of the host; its machines stay."""
+        """Let go of the host, waiting for none that hangs; its machines stay."""
         self._closed.set()
-        self.collector.close()
-        with suppress(HostFault):  # whoever it does not answer is let go of anyway
-            self._wire.ask(self.content["sessionManager"], "Logout", {})
-        self._wire.close()
+        parting = threading.Thread(target=self._part, name="vsphere-parting", daemon=True)
+        parting.start()
+        parting.join(CLOSE_SECONDS)
 
     @property
     def can_end_reboots(self) -> bool:
@@ -169,6 +170,12 @@ class Session:
         """See that the session is alive, and log in if it is not."""
         if "currentSession" not in self.read(self.content["sessionManager"], "currentSession"):
             self._log_in(self._era)
+
+    def _part(self) -> None:
+        self.collector.close()
+        with suppress(HostFault):  # whoever it does not answer is let go of anyway
+            self._wire.ask(self.content["sessionManager"], "Logout", {})
+        self._wire.close()
 
     def _asked(self, ref: Ref, method: str, arguments: Mapping[str, Value]) -> Value:
         try:

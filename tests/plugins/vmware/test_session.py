@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 import threading
+from time import monotonic
 
 import pytest
 
@@ -148,6 +149,13 @@ def test_a_server_that_is_gone_is_lost_at_once(vsphere_program, tmp_path, vspher
     with pytest.raises(HostLost):
         names(session)
     session.close()
+
+
+def test_a_host_that_hangs_keeps_nobody_from_leaving(vsphere, session):
+    vsphere.fault("Logout", mode="delay", seconds=20.0)
+    before = monotonic()
+    session.close()
+    assert monotonic() - before < 10
 
 
 def test_what_the_api_has_no_word_for_is_a_mistake_of_vmfs(session):
