@@ -25,10 +25,11 @@ It says what a vCenter says, as far as that is documented; a real ESXi is the ju
   where they are. A .vmx is kept for each. The key `vcsim.tools = TRUE` gives a guest VMware Tools: without,
   ShutdownGuest is ToolsUnavailable.
 - Disks are .vmdk descriptors with a flat extent (`vmfs`, also as uploaded) or, of children, a sparse one
-  (`vmfsSparse`); a disk in one file is refused when it is powered on, as by ESXi. `fileOperation: create` with
-  `backing.parent` makes a child. Controllers: pvscsi, LSI Logic (a pvscsi in truth), LSI Logic SAS, SATA, IDE; no
-  NVMe. independent_nonpersistent is refused. Cards: vmxnet3, e1000, e1000e. A serial port's file is added to, unless
-  the option `answer.msg.serial.file.open` is `Replace`.
+  (`vmfsSparse`, in truth a qcow2); a parent that has been written to since does not fit them any more. A disk in one
+  file is refused when it is powered on, as by ESXi. `fileOperation: create` with `backing.parent` makes a child.
+  Controllers: pvscsi, LSI Logic (a pvscsi in truth), LSI Logic SAS, SATA, IDE; no NVMe. independent_nonpersistent is
+  refused. Cards: vmxnet3, e1000, e1000e. A serial port's file is added to, unless the option
+  `answer.msg.serial.file.open` is `Replace`.
 - Boots by BIOS, or OVMF for `efi`: what bootOptions.bootOrder lists, then disks, then CD-ROM drives.
 - SuspendVM writes NAME-HEX.vmss and, with the memory, NAME-HEX.vmem; `checkpoint.vmState` in the .vmx names it, also
   to RegisterVM, and PowerOn goes on from it and deletes it.
@@ -40,7 +41,8 @@ It says what a vCenter says, as far as that is documented; a real ESXi is the ju
   VmGuestRebootEvent, both with an empty user. When a process is killed: `vcsim.vmx.died` (EventEx), and poweredOff.
   QueryEvents answers in no order, as the documentation says: sort by key.
 - A collector of one's own (CreatePropertyCollector) hears all; the session's first one is shared with other sessions,
-  by a mistake of the simulator. RetrieveProperties of a session that has expired answers with a missingSet.
+  by a mistake of the simulator. RetrieveProperties of a session that has expired answers with a missingSet, and who
+  waits for updates then goes on waiting.
 
 It dies with the thread that started it, and so do its machines."""
 

@@ -45,8 +45,8 @@ class Visitor:
         self.bed.faults_clear()
         for machine in self.folder.childEntity:
             if machine.runtime.powerState == "poweredOn":
-                done(machine.PowerOff())
-            done(machine.Destroy_Task())
+                at_last(machine.PowerOff)
+            at_last(machine.Destroy_Task)
         for path in self.bed.datastore.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         Disconnect(self._instance)
@@ -121,6 +121,15 @@ def done(task):
     if task.info.error:
         raise task.info.error
     return task.info.result
+
+
+def at_last(begin):
+    """What a task comes to that waits for another one of the machine."""
+    while True:
+        try:
+            return done(begin())
+        except vim.fault.TaskInProgress as busy:
+            until(lambda task=busy.task: task.info.completeTime)
 
 
 def until(condition):

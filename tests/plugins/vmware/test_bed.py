@@ -112,6 +112,18 @@ def test_a_suspended_machine_goes_on_where_it_was(visitor):
     assert not list(visitor.bed.datastore.glob("one/*.vm[es][ms]"))
 
 
+def test_a_suspended_machine_that_is_powered_off_starts_anew(visitor):
+    one = visitor.make(sectors.COUNTS)
+    done(one.PowerOn())
+    visitor.until_said(b"ABC")
+    done(one.Suspend())
+    before = len(visitor.said())
+    done(one.PowerOff())
+    assert not list(visitor.bed.datastore.glob("one/*.vm[es][ms]"))
+    done(one.PowerOn())
+    until(lambda: visitor.said()[before : before + 3] == b"ABC")
+
+
 def test_a_machine_is_what_its_vmx_says(visitor):
     visitor.make(sectors.COUNTS).UnregisterVM()
     vmx = visitor.bed.datastore / "one/one.vmx"

@@ -98,7 +98,10 @@ def test_an_independent_disk_is_left_out_of_snapshots(visitor):
 def test_a_machine_whose_files_were_copied_goes_on_elsewhere(visitor, counting):
     keep(counting, memory=True)
     done(counting.PowerOff())
-    shutil.copytree(visitor.bed.datastore / "one", visitor.bed.datastore / "two")
+    folder = shutil.copytree(visitor.bed.datastore / "one", visitor.bed.datastore / "two")
+    (folder / "disk0.vmdk").rename(folder / "base.vmdk")
+    told = folder / "one.vmsd"
+    told.write_text(told.read_text().replace("disk0.vmdk", "base.vmdk"))
     done(counting.Destroy_Task())
     two = visitor.register("[store1] two/one.vmx", "two")
     assert [each.name for each in two.snapshot.rootSnapshotList] == ["then"]
@@ -107,7 +110,7 @@ def test_a_machine_whose_files_were_copied_goes_on_elsewhere(visitor, counting):
     assert two.runtime.powerState == "poweredOn"
     until(lambda: len(visitor.said("two")) > before)
     assert visitor.said("two")[before] > ord("A"), "it has started anew"
-    assert top(two).startswith("[store1] two/disk0-")
+    assert disk_of(two).backing.parent.fileName == "[store1] two/base.vmdk"
 
 
 def test_a_linked_clone_is_based_on_the_snapshot(visitor):
