@@ -15,7 +15,7 @@ from vmf.errors import HoldCode, JobFault
 from vmf.files.access import open_file
 from vmf.hookspecs import unreported
 from vmf.model import DiskFormat, Machine
-from vmf_vmware import descriptor, drives, foreign, hardware, putting, vmx
+from vmf_vmware import descriptor, drives, foreign, hardware, putting, relaying, vmx
 from vmf_vmware.foreign import Foreign
 from vmf_vmware.hardware import Seat
 from vmf_vmware.lines import block
@@ -112,7 +112,7 @@ def folder(site: Site, machine: Machine) -> Folder | None:
     return _Here(site, words.folder.path)
 
 
-def lay(site: Site, machine: str, source: Folder, seat: Seat) -> None:
+def lay(site: Site, machine: Machine, source: Folder, seat: Seat) -> None:
     """Have there what the machine needs of its folder, and what describes it, which is written last.
 
     Raises:
@@ -126,12 +126,20 @@ def lay(site: Site, machine: str, source: Folder, seat: Seat) -> None:
         except vmx.Unreadable as error:
             what = f"`vmware.folder`: its .vmx file cannot be read: {error}"
             raise JobFault(what, code=HoldCode.IMAGE_INVALID, hint="get a good copy of the machine") from error
-    taken = foreign.taken(said, names)
-    for target, name in taken.disks.items():
-        source.bring(name, machine, seat.folder / target)
+    taken = foreign.taken(said, names, seat.name)
+    restored = machine.restored is not None
+    for number, (target, name) in enumerate(taken.disks.items()):
+        if restored:
+            relaying.foreign(site, machine, number)
+        else:
+            source.bring(name, machine.name, seat.folder / target)
     for target, name in taken.files.items():
+        if restored and site.session.store.size(seat.folder / target) is not None:
+            continue
         with source.open(name) as file:
             site.session.store.store(seat.folder / target, file, unreported)
+    note = site.notes.read(machine.name)
+    site.notes.keep(machine.name, replace(note, foreign=len(taken.disks)))
     site.session.store.write(seat.folder / f"{seat.name}.vmx", _description(taken, seat))
 
 

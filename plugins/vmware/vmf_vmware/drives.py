@@ -141,9 +141,10 @@ def taken(devices: Iterable[Data]) -> Taken:
 
 
 def controllers(spots: Iterable[Spot]) -> Iterator[Data]:
-    """The controllers that have to be made, each once."""
-    for bus, number in dict.fromkeys((each.family, each.bus) for each in spots):
-        family = FAMILIES[bus]
+    """The controllers that have to be made, each once, in an order that a machine's memory finds again."""
+    several = {FAMILIES[each.family].controllers + each.bus: each for each in spots}
+    for _, spot in sorted(several.items()):
+        family, number = FAMILIES[spot.family], spot.bus
         if family.type:
             yield data(family.type, key=family.controllers + number, busNumber=number, sharedBus=family.shared)
 

@@ -20,14 +20,14 @@ from vmf.files.beside import appearing
 from vmf.hookspecs import Report, unreported
 from vmf.model import DiskFormat, Machine, MachineDisk
 from vmf_vmware import descriptor, keeping, naming, packed
-from vmf_vmware.making import opened
 from vmf_vmware.paths import DatastorePath, parse
+from vmf_vmware.relaying import opened
 from vmf_vmware.site import Site
 
 COPY = "copy"
 """What the stems of disks begin with that the host has made of others, for reading only."""
 _NUMBER = r"([0-9]{1,3})"
-_FROZEN = re.compile(rf"(?:disk{_NUMBER}|{RESULTS}|{naming.MEMORY})-[0-9]+")
+_FROZEN = re.compile(rf"(?:disk{_NUMBER}|{RESULTS}|{naming.MEMORY}|{naming.NVRAM})-[0-9]+")
 
 
 def fetch(site: Site, machine: str, name: str, report: Report) -> IO[bytes]:
@@ -46,16 +46,16 @@ def fetch(site: Site, machine: str, name: str, report: Report) -> IO[bytes]:
 
 
 def _results(site: Site, machine: str, _found: re.Match[str], report: Report) -> IO[bytes]:
-    return _flat(site, machine, _disk(site, machine, -1), report)
+    return _flat(site, machine, _disk(site, machine, RESULTS), report)
 
 
 def _changed(site: Site, machine: str, found: re.Match[str], report: Report) -> IO[bytes]:
     """What a guest has changed of a disk, as an overlay of the original."""
     number, made = int(found[1]), _made(site, machine)
-    with ExitStack() as failing, _flat(site, machine, _disk(site, machine, number), report) as disk:
+    with ExitStack() as failing, _flat(site, machine, _disk(site, machine, naming.overlay(number)), report) as disk:
         overlay = failing.enter_context(site.scratch(machine))
         grains = differing.changed(disk, _originally(site, made, number), bytearray(), report)
-        _write(overlay, grains, made.disks[number], disk)
+        _write(overlay, grains, _original(made, number), disk)
         failing.pop_all()
     overlay.seek(0)
     return overlay
@@ -64,7 +64,7 @@ def _changed(site: Site, machine: str, found: re.Match[str], report: Report) -> 
 def _whole(site: Site, machine: str, found: re.Match[str], report: Report) -> IO[bytes]:
     """A disk with all that is in it, as a qcow2 that needs no other file."""
     with ExitStack() as failing, site.scratch(machine) as raw:
-        with _flat(site, machine, _disk(site, machine, int(found[1])), report) as disk:
+        with _flat(site, machine, _disk(site, machine, naming.overlay(int(found[1]))), report) as disk:
             sparse.copy(disk, raw, report)
         raw.flush()
         whole = failing.enter_context(site.scratch(machine))
@@ -89,6 +89,8 @@ def _frozen(site: Site, machine: str, found: re.Match[str], report: Report) -> I
     files = keeping.frozen(site, machine, found[0])
     if found[0].startswith(naming.MEMORY):
         return packed.pack({part: site.session.store.open(file) for part, file in files.items()})
+    if found[0].startswith(naming.NVRAM):
+        return site.session.store.open(files[""])
     disk = _flat(site, machine, files[""], report)
     if found[1] is None:
         return disk
@@ -105,7 +107,7 @@ def _freeze(site: Site, machine: str, number: int, name: str, disk: IO[bytes], r
     after = bytearray()
     with appearing(site.notes.file(machine, name)) as overlay:
         known = _originally(site, made, number) if before is None else before
-        _write(overlay, differing.changed(disk, known, after, report), made.disks[number], disk)
+        _write(overlay, differing.changed(disk, known, after, report), _original(made, number), disk)
     with appearing(site.notes.file(machine, f"{name}.digests")) as file:
         file.write(after)
     with site.notes.held(machine):
@@ -118,8 +120,17 @@ def _write(overlay: IO[bytes], grains: Iterable[tuple[int, bytes]], original: Ma
     differing.write(overlay, grains, size=size, name=original.file, layout=original.format)
 
 
+def _original(made: Machine, number: int) -> MachineDisk:
+    """What a disk's changes lie on; those of a folder that VMware kept lie on nothing, and hold all of it."""
+    several = len(made.disks)
+    nothing = MachineDisk(file=naming.foreign(number - several), format=DiskFormat.RAW)
+    return made.disks[number] if number < several else nothing
+
+
 def _originally(site: Site, made: Machine, number: int) -> bytes:
     """What stands for all that a disk held before its guest had it."""
+    if number >= len(made.disks):
+        return b""
     disk = made.disks[number]
     if not disk.file.startswith("/"):
         return site.notes.file(made.name, f"{disk.file}.digests").read_bytes()
@@ -142,11 +153,12 @@ def _flat(site: Site, machine: str, file: DatastorePath, report: Report) -> IO[b
     return store.open(site.at(machine, naming.flat(stem)))
 
 
-def _disk(site: Site, machine: str, number: int) -> DatastorePath:
-    """The file that a disk is now; the results volume's is the last."""
-    if number >= len(_made(site, machine).disks):
-        raise FileNotFoundError(naming.overlay(number))
-    return parse(keeping.disks(site, machine)[number]["fileName"])
+def _disk(site: Site, machine: str, stem: str) -> DatastorePath:
+    """The file that a disk is now, or the results volume."""
+    backing = keeping.disks(site, machine).get(stem)
+    if backing is None:
+        raise FileNotFoundError(stem)
+    return parse(backing["fileName"])
 
 
 def _made(site: Site, machine: str) -> Machine:

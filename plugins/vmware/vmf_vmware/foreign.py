@@ -13,13 +13,11 @@ from typing import Final
 from msgspec import Struct
 
 from vmf.errors import HoldCode, JobFault
-from vmf_vmware import descriptor
+from vmf_vmware import descriptor, naming
 from vmf_vmware.lines import is_lent
 
 SUFFIXES: Final = (".vmx", ".vmtx")
 """How the names of such files end, of a machine or a template."""
-NVRAM: Final = "vmx.nvram"
-"""What its firmware keeps."""
 _DRIVE: Final = re.compile(r"((?:scsi|sata|ide|nvme)[0-9]:[0-9]{1,2})\.[a-z]+")
 _KEPT: Final = re.compile(
     r"config\.version|virtualhw\.version|guestos|firmware|uefi\.secureboot\.enabled|bios\.bootorder"
@@ -56,8 +54,13 @@ def described(names: Iterable[str]) -> str:
     return several[0]
 
 
-def taken(said: Mapping[str, str], present: Container[str]) -> Foreign:
-    """What counts of what a .vmx file says, by keys in small letters; `present` are the files beside it.
+def taken(said: Mapping[str, str], present: Container[str], called: str) -> Foreign:
+    """What counts of what a .vmx file says.
+
+    Args:
+        said: its lines, by keys in small letters.
+        present: the files beside it.
+        called: what the new machine is called in the inventory.
 
     Raises:
         JobFault: if it needs a file that is not beside it, or is suspended.
@@ -73,13 +76,12 @@ def taken(said: Mapping[str, str], present: Container[str]) -> Foreign:
             continue
         is_disk = type_ in _DISKS
         _check(file, drive, present, is_disk=is_disk)
-        name = f"vmx{len(disks)}.vmdk" if is_disk else f"vmx{len(files)}.iso"
+        name = naming.descriptor(naming.foreign(len(disks))) if is_disk else f"{naming.foreign(len(files))}.iso"
         (disks if is_disk else files)[name] = file
         lines |= {f"{drive}.present": "TRUE", f"{drive}.filename": name, f"{drive}.devicetype": type_ or "disk"}
     if (nvram := said.get("nvram", "")) and descriptor.is_plain(nvram) and nvram in present:
-        files[NVRAM] = lines["nvram"] = nvram
-        lines["nvram"] = NVRAM
-    return Foreign(lines=lines, disks=disks, files=files)
+        files[naming.firmware(called)] = nvram
+    return Foreign(lines={**lines, "nvram": naming.firmware(called)}, disks=disks, files=files)
 
 
 def _check(file: str, drive: str, present: Container[str], *, is_disk: bool) -> None:

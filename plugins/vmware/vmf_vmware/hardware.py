@@ -192,11 +192,6 @@ _NOT_HERE: tuple[tuple[Callable[[Machine], object], str, str], ...] = (
         "nothing is there that the machine could start from",
         "name an image, a kernel, a disc or `vmware.folder`",
     ),
-    (
-        lambda machine: block(machine).folder and machine.portable,
-        "what the disks of `vmware.folder` hold is not kept, so that no checkpoint can be taken of it",
-        "leave `checkpoint` out, or name the disks by `disks`",
-    ),
     (lambda machine: machine.clock is not Clock.UTC, "the hardware clock shows UTC on VMware", "leave `clock` out"),
     (lambda machine: machine.shares, "no folders are shared on VMware", "put the files on a disk or a CD-ROM"),
     (lambda machine: machine.agent, "the QEMU guest agent is not reached on VMware", "leave `agent` out"),

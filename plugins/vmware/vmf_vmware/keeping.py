@@ -86,21 +86,34 @@ def _of(taken: Mapping[str, str], name: str) -> dict[str, DatastorePath]:
     return {each.removeprefix(name).removeprefix("-"): file for each, file in files.items()}
 
 
-def disks(site: Site, machine: str) -> tuple[Data, ...]:
-    """The backings that a machine's disks have now, in their order; the results volume's is the last.
+def disks(site: Site, machine: str) -> dict[str, Data]:
+    """The backings that a machine's disks have now, by what is told of them by: `disk0`, … and `results`.
 
     Raises:
         HostFault: if one has gone.
     """
     note = site.notes.read(machine)
-    wanted = map(str, drives.files(note.machine, site.at(machine))) if note.machine else ()
     found = (site.session.machines.look(machine, _DEVICES) or {}).get(_DEVICES, ())
-    several = [disk["backing"] for disk in found if disk.type == "VirtualDisk"]
+    several = [disk["backing"] for disk in found if disk.type == drives.DISK]
     tops = {file: backing for backing in several for file in _chain(backing)}
     try:
-        return tuple(tops[file] for file in wanted)
+        return {stem: tops[str(file)] for stem, file in _files(site, note, machine).items()}
     except KeyError as error:
         raise HostFault(f"machine {machine} has no disk {error} any more") from None
+
+
+def _files(site: Site, note: Note, machine: str) -> dict[str, DatastorePath]:
+    """The descriptors that a machine's disks began with."""
+    made, folder = note.machine, site.at(machine)
+    if made is None:
+        return {}
+    files = drives.files(made, folder)
+    own = {naming.overlay(number): files[number] for number in range(len(made.disks))}
+    others = {
+        naming.overlay(len(own) + number): folder / naming.descriptor(naming.foreign(number))
+        for number in range(note.foreign)
+    }
+    return own | others | ({RESULTS: files[-1]} if made.results else {})
 
 
 def _snapshot(note: Note, machine: str, number: int) -> Snapshot:
@@ -109,8 +122,8 @@ def _snapshot(note: Note, machine: str, number: int) -> Snapshot:
     if made is None or note.platform is None:
         raise HostFault(f"nothing is known here of how machine {machine} was made")
     layers = {}
-    for at in range(len(made.disks)):
-        if naming.own(made, at) is not None:
+    for at in range(len(made.disks) + note.foreign):
+        if at >= len(made.disks) or naming.own(made, at) is not None:
             chain, name = note.chains.get(naming.overlay(at), ()), f"{naming.overlay(at)}-{number}"
             layers[at] = chain if name in chain else (*chain, name)
     return Snapshot(
@@ -119,21 +132,23 @@ def _snapshot(note: Note, machine: str, number: int) -> Snapshot:
         memory=f"{naming.MEMORY}-{number}",
         results=f"{RESULTS}-{number}" if made.results else "",
         media={at: drive.file for at, drive in enumerate(made.cdroms) if drive.file},
+        nvram=f"{naming.NVRAM}-{number}" if note.has_nvram else "",
         layers=layers,
     )
 
 
 def _taken(site: Site, note: Note, machine: str, number: int, *, is_suspended: bool) -> dict[str, str]:
     """What the host has frozen, by the names by which it is fetched."""
-    made = note.machine
-    stems = [*map(naming.overlay, range(len(made.disks)))] if made else []
-    if made and made.results:
-        stems.append(RESULTS)
-    backings = disks(site, machine)
-    files = backings if is_suspended else [backing.get("parent") or backing for backing in backings]
-    found = {f"{stem}-{number}": file["fileName"] for stem, file in zip(stems, files, strict=True)}
-    memory = _memory(site, machine, is_suspended=is_suspended)
-    return {**found, **{f"{naming.MEMORY}-{number}-{part}": file for part, file in memory.items()}}
+    found = {}
+    for stem, backing in disks(site, machine).items():
+        file = backing if is_suspended else backing.get("parent") or backing
+        found[f"{stem}-{number}"] = file["fileName"]
+    for part, file in _memory(site, machine, is_suspended=is_suspended).items():
+        found[f"{naming.MEMORY}-{number}-{part}"] = file
+    if note.has_nvram:
+        name = naming.firmware(site.session.machines.called(machine))
+        found[f"{naming.NVRAM}-{number}"] = str(site.at(machine, name))
+    return found
 
 
 def _chain(backing: Data | None) -> Iterator[str]:

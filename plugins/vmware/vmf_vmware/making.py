@@ -5,30 +5,23 @@ Each step looks whether it has been done, so that whoever comes after one who wa
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from msgspec.structs import replace
 
-from vmf.disks import differing
-from vmf.disks.layered import Layered
-from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.files import sparse
-from vmf.files.beside import appearing
 from vmf.hookspecs import unreported
 from vmf.model import Machine
-from vmf_vmware import adopting, bootdisc, drives, ground, hardware, naming, vmx
+from vmf_vmware import adopting, bootdisc, drives, ground, hardware, naming, relaying, vmx
 from vmf_vmware.faults import blaming_job
 from vmf_vmware.hardware import Seat
 from vmf_vmware.notes import Note
 from vmf_vmware.paths import DatastorePath, parse
-from vmf_vmware.putting import describe
 from vmf_vmware.site import Site
 
+_FIRMWARE = "config.firmware"
 STATE = "checkpoint.vmState"
 """The line that names the file with the memory of a machine that is suspended."""
 
@@ -47,11 +40,13 @@ def make(site: Site, machine: Machine) -> None:
         if site.session.machines.power(machine.name) is None:
             _lay(site, machine, seat)
             if source and site.session.store.size(seat.folder / f"{seat.name}.vmx") is None:
-                adopting.lay(site, machine.name, source, seat)
+                adopting.lay(site, machine, source, seat)
             _define(site, machine, seat)
         if source:
             adopting.furnish(site, machine, seat)
-        note = site.notes.keep(machine.name, replace(site.notes.read(machine.name), machine=machine))
+        has_nvram = site.session.machines.look(machine.name, _FIRMWARE) == {_FIRMWARE: "efi"}
+        known = replace(site.notes.read(machine.name), machine=machine, has_nvram=has_nvram)
+        note = site.notes.keep(machine.name, known)
         here = ground.platform(site, machine.name)
         if machine.restored:
             ground.check(machine.restored.platform, here)
@@ -71,18 +66,6 @@ def has_run(site: Site, machine: str) -> bool:
     return site.notes.read(machine).started or site.session.store.size(site.at(machine, naming.CONSOLE)) is not None
 
 
-def opened(site: Site, machine: Machine, number: int) -> IO[bytes]:
-    """The original of a disk, on the host.
-
-    Raises:
-        FileNotFoundError: if it is not there any more.
-    """
-    disk = machine.disks[number]
-    if disk.file.startswith("/"):
-        return site.session.store.open(parse(disk.file))
-    return site.session.store.open(site.at(machine.name, naming.flat(disk.file)))
-
-
 def _lay(site: Site, machine: Machine, seat: Seat) -> None:
     """Have the disks there, and the disc that boots the kernel."""
     site.session.store.make(seat.folder)
@@ -91,7 +74,7 @@ def _lay(site: Site, machine: Machine, seat: Seat) -> None:
         if not disk.file.startswith("/"):
             _check_format(note, disk.file, disk.format)
         if machine.restored and machine.restored.layers.get(number):
-            _relay(site, machine, number)
+            relaying.relay(site, machine, number)
         elif naming.own(machine, number) == naming.overlay(number) and drives.original(machine, number) is None:
             source = drives.located(disk.file) if disk.file.startswith("/") else _brought(site, machine, number)
             site.session.store.copy_disk(source, seat.folder / naming.descriptor(naming.overlay(number)))
@@ -110,25 +93,6 @@ def _check_format(note: Note, file: str, stated: str) -> None:
         raise JobFault(what, code=HoldCode.IMAGE_INVALID, hint=f"state `format: {found}`")
 
 
-def _relay(site: Site, machine: Machine, number: int) -> None:
-    """Bring a disk as it was when the snapshot was taken: what was below, with all layers."""
-    stem = naming.overlay(number)
-    layers = tuple(machine.restored.layers[number]) if machine.restored else ()
-    with ExitStack() as stack:
-        base = stack.enter_context(opened(site, machine, number))
-        files = [stack.enter_context(_kept(site, machine.name, name)) for name in layers]
-        try:
-            disk = io.BufferedReader(Layered(base, files), sparse.GRAIN)
-        except Unfit as error:
-            raise JobFault(f"{layers[-1]}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
-        with appearing(site.notes.file(machine.name, f"{layers[-1]}.digests")) as file:
-            file.write(differing.digests(disk, unreported))
-        site.session.store.store(site.at(machine.name, naming.flat(stem)), disk, unreported)
-        describe(site, machine.name, stem, disk.seek(0, os.SEEK_END))
-    note = site.notes.read(machine.name)
-    site.notes.keep(machine.name, replace(note, chains={**note.chains, stem: layers}))
-
-
 def _write_boot_disc(site: Site, machine: Machine) -> None:
     with ExitStack() as stack:
         kernel = stack.enter_context(_read(site, machine.name, machine.kernel or ""))
@@ -141,15 +105,8 @@ def _write_boot_disc(site: Site, machine: Machine) -> None:
 @contextmanager
 def _read(site: Site, machine: str, file: str) -> Iterator[BinaryIO]:
     """A file of this computer that was put, or one of the host."""
-    with site.session.store.open(parse(file)) if file.startswith("/") else _kept(site, machine, file) as stream:
+    with site.session.store.open(parse(file)) if file.startswith("/") else relaying.kept(site, machine, file) as stream:
         yield cast("BinaryIO", stream)
-
-
-def _kept(site: Site, machine: str, name: str) -> IO[bytes]:
-    try:
-        return site.notes.file(machine, name).open("rb")
-    except FileNotFoundError:
-        raise HostFault(f"machine {machine} has no file {name}: it was not put here") from None
 
 
 def _define(site: Site, machine: Machine, seat: Seat) -> None:

@@ -18,6 +18,8 @@ MEMORY = "memory"
 """What the engine calls the memory that a machine goes on from."""
 STATES: Mapping[str, str] = MappingProxyType({"state": "memory.vmss", "memory": "memory.vmem"})
 """What that consists of: what its devices hold, and the memory itself; and what VMware has each in."""
+NVRAM = "nvram"
+"""What the engine calls what the firmware keeps."""
 _DISK = re.compile(r"image[0-9]{1,3}")
 _LAYER = re.compile(r"disk[0-9]{1,3}\.[0-9]{1,3}")
 
@@ -30,6 +32,7 @@ class Kind(Enum):
     DISK = "disk"
     """A disk, which is flat on the host, with a descriptor beside it."""
     MEMORY = "memory"
+    NVRAM = "nvram"
     DISC = "disc"
 
 
@@ -39,7 +42,7 @@ def kind(name: str) -> Kind:
         return Kind.KEPT
     if name == RESULTS or _DISK.fullmatch(name):
         return Kind.DISK
-    return Kind.MEMORY if name == MEMORY else Kind.DISC
+    return {MEMORY: Kind.MEMORY, NVRAM: Kind.NVRAM}.get(name, Kind.DISC)
 
 
 def stored(name: str) -> str:
@@ -60,6 +63,16 @@ def flat(stem: str) -> str:
 def overlay(number: int) -> str:
     """What is told of a disk's changes by."""
     return f"disk{number}"
+
+
+def foreign(number: int) -> str:
+    """The stem of a disk of a folder that VMware kept, counted by itself."""
+    return f"vmx{number}"
+
+
+def firmware(called: str) -> str:
+    """What VMware has in a file of what a machine's firmware keeps, by what that is called in the inventory."""
+    return f"{called}.nvram"
 
 
 def own(machine: Machine, number: int) -> str | None:

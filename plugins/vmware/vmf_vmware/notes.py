@@ -30,6 +30,10 @@ class Note(Struct, frozen=True, kw_only=True):
     """What its memory is made on."""
     formats: Mapping[str, DiskFormat] = {}
     """What the disks were that were put, by their names."""
+    foreign: int = 0
+    """How many disks it has of a folder that VMware kept; they are counted on from the job's."""
+    has_nvram: bool = False
+    """Whether its firmware keeps something that goes along with its memory: UEFI does."""
     started: bool = False
     """Whether its guest has run, or may have."""
     forced: bool = False

@@ -106,6 +106,11 @@ def _put_memory(site: Site, machine: str, name: str, file: IO[bytes], report: Re
         site.session.store.store(site.at(machine, naming.STATES[member]), stream, report)
 
 
+def _put_nvram(site: Site, machine: str, _name: str, file: IO[bytes], report: Report) -> None:
+    name = naming.firmware(site.session.machines.called(machine))
+    site.session.store.store(site.at(machine, name), file, report)
+
+
 def _put_disk(site: Site, machine: str, name: str, file: IO[bytes], report: Report) -> None:
     """Bring a disk, and keep here what stands for what it holds."""
     file.seek(0)
@@ -120,4 +125,4 @@ def _put_disk(site: Site, machine: str, name: str, file: IO[bytes], report: Repo
         site.notes.keep(machine, replace(note, formats={**note.formats, name: layout}))
 
 
-_PUTS = {Kind.KEPT: _keep, Kind.DISK: put_flat, Kind.MEMORY: _put_memory, Kind.DISC: _put_file}
+_PUTS = {Kind.KEPT: _keep, Kind.DISK: put_flat, Kind.MEMORY: _put_memory, Kind.NVRAM: _put_nvram, Kind.DISC: _put_file}

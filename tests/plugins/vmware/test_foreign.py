@@ -42,7 +42,7 @@ BESIDE = {"own.vmx", "own.vmdk", "own-flat.vmdk", "own.nvram", "tools.iso"}
 
 
 def taken(text=VMX, beside=frozenset(BESIDE)):
-    return foreign.taken(vmx.read(text), beside)
+    return foreign.taken(vmx.read(text), beside, "vmf-a-m")
 
 
 def test_what_describes_the_computer_counts_and_nothing_else():
@@ -52,7 +52,7 @@ def test_what_describes_the_computer_counts_and_nothing_else():
         "virtualhw.version": "13",
         "guestos": "windows9srv-64",
         "firmware": "efi",
-        "nvram": "vmx.nvram",
+        "nvram": "vmf-a-m.nvram",
         "scsi0.present": "TRUE",
         "scsi0.virtualdev": "lsisas1068",
         "scsi0:0.present": "TRUE",
@@ -65,7 +65,7 @@ def test_what_describes_the_computer_counts_and_nothing_else():
         "guestinfo.word": "kept",
     }
     assert found.disks == {"vmx0.vmdk": "own.vmdk"}
-    assert found.files == {"vmx0.iso": "tools.iso", "vmx.nvram": "own.nvram"}
+    assert found.files == {"vmx0.iso": "tools.iso", "vmf-a-m.nvram": "own.nvram"}
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,30 @@ sched.cpu.shares = "high"
 """
 
 
+DESCRIPTOR = """\
+# Disk DescriptorFile
+version=1
+CID=fffffffe
+parentCID=ffffffff
+createType="vmfs"
+RW 2048 VMFS "{name}-flat.vmdk"
+ddb.adapterType = "lsilogic"
+ddb.virtualHWVersion = "13"
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A machine as VMware keeps it, with one disk and one disc."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "own.vmx").write_text(VMX.replace('ide0:0.present = "TRUE"', 'ide0:0.present = "FALSE"'))
+    (folder / "own.vmdk").write_text(DESCRIPTOR.format(name="own"))
+    (folder / "own-flat.vmdk").write_bytes(b"own disk\n".ljust(2**20, b"\0"))
+    (folder / "own.iso").write_bytes(b"own disc\n".ljust(2**20, b"\0"))
+    return folder
+
+
 @pytest.fixture
 def shell(vsphere, tiny, tmp_path):
     """A user whose host is the module's vSphere."""
@@ -65,6 +89,12 @@ def ran(shell, *words, code=0):
     done = shell.vmf("run", *words)
     assert done.returncode == code, done.stdout + done.stderr
     return done
+
+
+def booted(shell):
+    """How a machine of its own starts the tiny guest."""
+    tiny = shell.home / "images/tiny"
+    return {"kernel": str(tiny / "vmlinuz"), "initrd": str(tiny / "initrd.img"), "parameters": "console=ttyS0 quiet panic=-1"}
 
 
 def counted(shell, name="j"):
@@ -113,12 +143,15 @@ def test_a_suspended_job_takes_nothing_and_goes_on(shell):
     assert shell.left() == []
 
 
-def test_a_job_goes_on_upon_another_host_where_it_stood(shell, vsphere_program, tmp_path):
+@pytest.mark.parametrize("brought", [False, True])
+def test_a_job_goes_on_upon_another_host_where_it_stood(shell, vsphere_program, tmp_path, own, brought):
+    """Of an image, and of a machine as VMware keeps it, whose own disk goes along."""
     folder = tmp_path / "other"
     folder.mkdir()
+    words = {"image": None, "boot": booted(shell), "vmware": {"folder": str(own)}} if brought else {}
     with vcsim.running(vsphere_program, folder) as other:
         shell.reach(other, "other")
-        shell.write(COUNTS, checkpoint={"on_eviction": True})
+        shell.write(COUNTS, checkpoint={"on_eviction": True}, **words)
         with shell.start("run", "j.yaml") as engine:
             shell.says("j", "count 5")
             first = shell.records("j")[0].handle.host
@@ -178,28 +211,6 @@ sync
 for each in /dev/sr?; do mount -r -t iso9660 $each disc && { cat disc/word >>out.txt; umount disc; }; done
 exit 0
 """
-DESCRIPTOR = """\
-# Disk DescriptorFile
-version=1
-CID=fffffffe
-parentCID=ffffffff
-createType="vmfs"
-RW 2048 VMFS "{name}-flat.vmdk"
-ddb.adapterType = "lsilogic"
-ddb.virtualHWVersion = "13"
-"""
-
-
-@pytest.fixture
-def own(tmp_path):
-    """A machine as VMware keeps it, with one disk and one disc."""
-    folder = tmp_path / "own"
-    folder.mkdir()
-    (folder / "own.vmx").write_text(VMX.replace('ide0:0.present = "TRUE"', 'ide0:0.present = "FALSE"'))
-    (folder / "own.vmdk").write_text(DESCRIPTOR.format(name="own"))
-    (folder / "own-flat.vmdk").write_bytes(b"own disk\n".ljust(2**20, b"\0"))
-    (folder / "own.iso").write_bytes(b"own disc\n".ljust(2**20, b"\0"))
-    return folder
 
 
 OWN = "{ head -n 1 /dev/sda; head -c 8 /dev/sr?; grep MemTotal /proc/meminfo; nproc; } >out.txt; echo x >/dev/sda"
@@ -212,9 +223,7 @@ def test_a_machine_as_vmware_keeps_it_does_the_job(shell, vsphere, own, travels)
         own = Path(shutil.copytree(own, vsphere.datastore / "own"))
     before = {each.name: each.read_bytes() for each in own.iterdir()}
     folder = str(own) if travels else {"on_host": "/vmfs/volumes/store1/own"}
-    tiny = shell.home / "images/tiny"
-    boot = {"kernel": str(tiny / "vmlinuz"), "initrd": str(tiny / "initrd.img"), "parameters": "quiet panic=-1"}
-    shell.write(OWN, image=None, boot=boot, cpus=2, vmware={"folder": folder, "vmx": {"guestinfo.a": "b"}})
+    shell.write(OWN, image=None, boot=booted(shell), cpus=2, vmware={"folder": folder, "vmx": {"guestinfo.a": "b"}})
     ran(shell, "j.yaml")
     said = (shell.folder / "j.results/out.txt").read_text()
     assert "own disk" in said

@@ -125,7 +125,6 @@ def test_a_line_that_may_lead_to_what_is_not_the_jobs(read, key):
         ("disks: [{file: win/win-flat.vmdk, format: raw, access: read}]", "can be written"),
         ("disks: [{file: win/win-flat.vmdk, format: raw, bus: virtio}]", "virtio"),
         ("disks: [{file: win/win-flat.vmdk, format: raw}]\n  vnc: true", "screen"),
-        ("vmware: {folder: win}\n  checkpoint: {on_eviction: true}", "checkpoint"),
     ],
 )
 def test_a_machine_that_vmware_cannot_make(found, words, told):
