@@ -64,6 +64,13 @@ def test_one_that_was_made_without_the_answer_coming_back_is_adopted(vsphere, ma
     assert machines.find("m") == made
 
 
+def test_one_that_another_process_makes_at_the_same_moment_is_adopted(machines, make, monkeypatch):
+    made, found, looks = make(), machines.find, iter([None])
+    monkeypatch.setattr(machines, "find", lambda name: next(looks, found(name)))
+    elsewhere = data("VirtualMachineFileInfo", vmPathName="[store1] elsewhere/m.vmx")
+    assert make(files=elsewhere) == made
+
+
 def test_those_of_others_are_not_there_whatever_they_are_called(session, machines, make, vsphere_host):
     make("mine")
     other = opened(vsphere_host(), "other")
