@@ -16,6 +16,7 @@ SECONDS = 30
 """For what a guest of one sector does, and for a task."""
 Devices = vim.vm.device
 Backing = Devices.VirtualDisk.FlatVer2BackingInfo
+CARD = Devices.VirtualVmxnet3(key=-4, backing=Devices.VirtualEthernetCard.NetworkBackingInfo(deviceName="nat"))
 CONTROLLER = Devices.ParaVirtualSCSIController(key=-1, busNumber=0, sharedBus="noSharing")
 
 
@@ -65,6 +66,7 @@ class Visitor:
             name=name, memoryMB=16, numCPUs=1, files=vim.vm.FileInfo(vmPathName=f"[store1] {name}/{name}.vmx"),
             extraConfig=[vim.option.OptionValue(key="vmf.owner", value="me")],
             deviceChange=[
+                Devices.VirtualDeviceSpec(operation="add", device=CARD),
                 Devices.VirtualDeviceSpec(operation="add", device=CONTROLLER),
                 Devices.VirtualDeviceSpec(operation="add", device=disk, fileOperation="create"),
                 Devices.VirtualDeviceSpec(

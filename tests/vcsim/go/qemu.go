@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"sort"
 
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -27,7 +28,12 @@ func commandLine(config *Config) ([]string, fault) {
 	}
 	words = append(words, settings...)
 	order := bootOrder(config)
-	for _, each := range config.Hardware.Device {
+	// Memory goes on only where each device is in its old slot, and those are given in this order.
+	devices := append([]types.BaseVirtualDevice(nil), config.Hardware.Device...)
+	sort.Slice(devices, func(i, j int) bool {
+		return devices[i].GetVirtualDevice().Key < devices[j].GetVirtualDevice().Key
+	})
+	for _, each := range devices {
 		more, wrong := deviceWords(config, each, order)
 		if wrong != nil {
 			return nil, wrong
