@@ -25,6 +25,8 @@ FOLDERS = (
     "/usr/share/syslinux",
 )
 """Where distributions have the boot loader's files."""
+_MAGIC_AT, _MAGIC = 0x202, b"HdrS"
+"""Where in a kernel stands that it is one that a boot loader of a PC starts."""
 LINE_MOST = 2047
 """Bytes of a command line that Linux takes on x86."""
 _PIECE = 2**20
@@ -67,9 +69,13 @@ def write(
         folders: where the boot loader's files are looked for.
 
     Raises:
-        JobFault: if the command line cannot be one of Linux.
+        JobFault: if that, or the kernel, is not one that is booted so.
         HostFault: if this computer has no isolinux, or the disc cannot be made.
     """
+    kernel.seek(_MAGIC_AT)
+    if kernel.read(len(_MAGIC)) != _MAGIC:
+        hint = "name a vmlinuz as distributions pack it; an unpacked vmlinux is none"
+        raise JobFault("the kernel is no bzImage, which VMware's BIOS boots", code=HoldCode.IMAGE_INVALID, hint=hint)
     folders = tuple(folders)
     contents: dict[str, BinaryIO] = {
         LOADER: BytesIO(_found(LOADER, folders)),

@@ -51,11 +51,11 @@ def connect(host: Host, folder: Path) -> Connection:
 
 
 @hookimpl
-def probe(connection: Connection, known: Facts | None) -> Facts:
+def probe(connection: Connection, host: Host, known: Facts | None) -> Facts:
     """Look at the host."""
     from vmf_vmware import probe as probing  # noqa: PLC0415  # as above
 
-    return probing.probe(connection.session, known)
+    return probing.probe(connection.session, known, together=host.networks.together)
 
 
 @hookimpl

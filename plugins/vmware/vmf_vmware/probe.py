@@ -31,12 +31,17 @@ _HOST: Final = (
     "runtime.connectionState",
     "runtime.inMaintenanceMode",
 )
+APART: Final = (
+    "vSphere does not keep machines on a network apart: `networks: {together: true}` lets them reach each other"
+)
 _TRY: Final = "vmf-probe-{}"
 """The folder that is made to see whether one can be, and removed at once."""
 
 
-def probe(session: Session, known: Facts | None) -> Facts:
+def probe(session: Session, known: Facts | None, *, together: bool = True) -> Facts:
     """Look at a host; what is known of it holds for as long as nothing of it has changed.
+
+    `together` says whether its machines may reach each other.
 
     Raises:
         HostFault: if no machine can be made there: by its licence, for want of space, or of any ESXi host in it.
@@ -50,7 +55,7 @@ def probe(session: Session, known: Facts | None) -> Facts:
         "api": session.about["apiVersion"],
         "vmf-vmware": version("vmf-vmware"),
     }
-    missing = _missing(session)
+    missing = _missing(session, together=together)
     memory = sum(int(each["hardware.memorySize"]) for each in found)
     cpus = sum(int(each["hardware.cpuInfo.numCpuThreads"]) for each in found)
     identity = f"{versions} {memory} {cpus} {missing}"
@@ -108,9 +113,10 @@ def _hosts(session: Session) -> list[dict[str, Value]]:
     return working
 
 
-def _missing(session: Session) -> dict[str, str]:
+def _missing(session: Session, *, together: bool) -> dict[str, str]:
     """The abilities that the host has not, each with the reason."""
-    return {f"network-{type_}": reason for type_, reason in session.inventory.lacking.items()}
+    apart = {} if together else dict.fromkeys(session.inventory.networks, APART)
+    return {f"network-{type_}": reason for type_, reason in {**session.inventory.lacking, **apart}.items()}
 
 
 def vendor(found: Iterable[Mapping[str, Any]]) -> str:

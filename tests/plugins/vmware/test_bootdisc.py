@@ -10,6 +10,7 @@ from vmf.errors import HostFault, JobFault
 from vmf_vmware import bootdisc
 
 SECONDS = 90
+KERNEL = bytes(0x202) + b"HdrS"
 WORDS = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on cryptomgr.notests noreplace-smp"
 
 
@@ -40,7 +41,7 @@ def test_a_kernel_takes_so_many_words_only():
 
 def test_a_computer_without_a_boot_loader_is_told_what_to_install(tmp_path):
     with pytest.raises(HostFault, match=r"isolinux\.bin is not on this computer") as caught:
-        bootdisc.write(io.BytesIO(), io.BytesIO(b"x"), None, "", folders=[str(tmp_path)])
+        bootdisc.write(io.BytesIO(), io.BytesIO(KERNEL), None, "", folders=[str(tmp_path)])
     assert "syslinux-common" in caught.value.hint
 
 
@@ -50,5 +51,11 @@ def test_its_boot_loader_is_found_in_any_of_the_folders(tmp_path):
         found = next(Path(each) / name for each in bootdisc.FOLDERS if (Path(each) / name).is_file())
         (folder / name).write_bytes(found.read_bytes())
     disc = io.BytesIO()
-    bootdisc.write(disc, io.BytesIO(b"x"), None, "", folders=[str(tmp_path / "a"), str(tmp_path / "b")])
+    bootdisc.write(disc, io.BytesIO(KERNEL), None, "", folders=[str(tmp_path / "a"), str(tmp_path / "b")])
     assert b"EL TORITO SPECIFICATION" in disc.getvalue()
+
+
+@pytest.mark.parametrize("kernel", [b"\x7fELF".ljust(1024, b"\0"), b"", KERNEL[:-1]])
+def test_a_kernel_that_no_boot_loader_starts_holds_its_job(kernel):
+    with pytest.raises(JobFault, match="no bzImage"):
+        bootdisc.write(io.BytesIO(), io.BytesIO(kernel), None, "")

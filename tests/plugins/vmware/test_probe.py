@@ -45,6 +45,13 @@ def test_a_network_that_is_not_there_is_missing_with_the_reason(vsphere_host, pa
     session.close()
 
 
+def test_machines_have_a_network_only_where_they_may_meet(session):
+    missing = probe(session, None, together=False).missing
+    assert {name: "together: true" in reason for name, reason in missing.items()} == {
+        "network-nat": True, "network-bridge": True,
+    }  # fmt: skip
+
+
 def test_a_licence_that_forbids_writes_is_said_to(vsphere, session):
     vsphere.fault("MakeDirectory", "RestrictedVersion", mode="soap")
     with pytest.raises(HostFault, match="this licence forbids writes"):
