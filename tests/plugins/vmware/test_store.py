@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import ssl
 import threading
 
 import pytest
@@ -149,16 +150,45 @@ def test_a_file_is_read_from_anywhere(store, at, source):
     assert store.read(at("a"), 7, 5) == content[7:12]
 
 
+class Cut:
+    """A stream that breaks after so many bytes: it ends, or raises."""
+
+    def __init__(self, stream, count, error):
+        self._stream, self._left, self._error = stream, count, error
+
+    def read(self, size):
+        if self._error and not self._left:
+            raise self._error
+        piece = self._stream.read(min(size, self._left))
+        self._left -= len(piece)
+        return piece
+
+    def close(self):
+        self._stream.close()
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError(104, "reset"), ssl.SSLEOFError(8, "EOF occurred")])
 @pytest.mark.parametrize("cut", [0, 1, 300_000])
-def test_a_stream_goes_on_where_it_was_when_its_connection_broke(vsphere, store, at, source, cut):
+def test_a_stream_goes_on_where_it_was_when_its_connection_broke(store, at, source, monkeypatch, cut, error):
     store.put(at("a"), source, unreported)
+    rest, starts = store._files.rest, []
+
+    def breaking(path, start):
+        starts.append(start)
+        stream = rest(path, start)
+        return Cut(stream, cut, error) if len(starts) == 1 else stream
+
+    monkeypatch.setattr(store._files, "rest", breaking)
     with store.open(at("a")) as file:
-        start = file.read(10)
-        file.seek(1_100_000)  # what is read ahead does not come as far
-        vsphere.fault("GET", mode="drop", cut=cut)
-        rest = file.read()
-    content = source.read_bytes()
-    assert (start, rest) == (content[:10], content[1_100_000:])
+        file.seek(1_000_000)
+        assert file.read() == source.read_bytes()[1_000_000:]
+    assert starts == [1_000_000, 1_000_000 + cut]
+
+
+def test_a_connection_that_breaks_before_the_answer_is_made_again(vsphere, store, at, source):
+    store.put(at("a"), source, unreported)
+    vsphere.fault("GET", mode="drop")
+    assert store.open(at("a")).read() == source.read_bytes()
 
 
 def test_a_stream_that_does_not_go_on_is_lost(vsphere, store, at, source):
