@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
 
 import vcsim
 from qemu import qemu_img
+from vmf_vmware import vmx
 from vsphere_shell import VsphereShell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -94,7 +97,11 @@ def ran(shell, *words, code=0):
 def booted(shell):
     """How a machine of its own starts the tiny guest."""
     tiny = shell.home / "images/tiny"
-    return {"kernel": str(tiny / "vmlinuz"), "initrd": str(tiny / "initrd.img"), "parameters": "console=ttyS0 quiet panic=-1"}
+    return {
+        "kernel": str(tiny / "vmlinuz"),
+        "initrd": str(tiny / "initrd.img"),
+        "parameters": "console=ttyS0 quiet panic=-1",
+    }
 
 
 def counted(shell, name="j"):
@@ -231,6 +238,77 @@ def test_a_machine_as_vmware_keeps_it_does_the_job(shell, vsphere, own, travels)
     assert said.splitlines()[-1] == "2"
     assert int(re.search(r"MemTotal: +([0-9]+)", said)[1]) < 256 * 1024
     assert {each.name: each.read_bytes() for each in own.iterdir()} == before
+    assert shell.left() == []
+
+
+OVF = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1"
+  xmlns:rasd="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData">
+  <References><File ovf:href="box.vmdk" ovf:id="file"/></References>
+  <DiskSection><Info>Disks</Info><Disk ovf:diskId="disk" ovf:fileRef="file" ovf:capacity="1"
+    ovf:format="http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized"/></DiskSection>
+  <VirtualSystem ovf:id="box"><Info>A machine</Info>
+    <VirtualHardwareSection><Info>Its hardware</Info>
+      <Item><rasd:InstanceID>3</rasd:InstanceID><rasd:ResourceType>6</rasd:ResourceType></Item>
+      <Item><rasd:AddressOnParent>0</rasd:AddressOnParent><rasd:HostResource>ovf:/disk/disk</rasd:HostResource>
+        <rasd:InstanceID>8</rasd:InstanceID><rasd:Parent>3</rasd:Parent><rasd:ResourceType>17</rasd:ResourceType></Item>
+    </VirtualHardwareSection>
+  </VirtualSystem>
+</Envelope>
+"""
+
+
+def test_an_appliance_does_the_job(shell):
+    (shell.folder / "raw").write_bytes(b"appliance\n".ljust(2**20, b"\0"))
+    options = ("-o", "subformat=streamOptimized")
+    qemu_img("convert", "-f", "raw", "-O", "vmdk", *options, shell.folder / "raw", shell.folder / "box.vmdk")
+    with tarfile.open(shell.folder / "box.ova", "w") as archive:
+        member = tarfile.TarInfo("box.ovf")
+        member.size = len(OVF)
+        archive.addfile(member, io.BytesIO(OVF.encode()))
+        archive.add(shell.folder / "box.vmdk", "box.vmdk")
+    shell.write("head -n 1 /dev/sda >out.txt", image="box.ova", boot=booted(shell))
+    ran(shell, "j.yaml")
+    assert (shell.folder / "j.results/out.txt").read_text() == "appliance\n"
+    assert shell.left() == []
+
+
+def test_a_template_does_the_job(shell, vsphere, own):
+    (own / "own.vmx").rename(own / "own.vmtx")
+    there = Path(shutil.copytree(own, vsphere.datastore / "template"))
+    folder = {"on_host": "/vmfs/volumes/store1/template"}
+    shell.write("head -n 1 /dev/sda >out.txt", image=None, boot=booted(shell), vmware={"folder": folder})
+    ran(shell, "j.yaml")
+    assert (shell.folder / "j.results/out.txt").read_text() == "own disk\n"
+    assert (there / "own-flat.vmdk").read_bytes() == (own / "own-flat.vmdk").read_bytes()
+    assert shell.left() == []
+
+
+def test_a_machine_has_the_card_and_the_lines_that_its_job_and_its_site_name(shell, vsphere):
+    """As the host itself has written them down; nobody meets another one but where the host's owner lets them."""
+    (shell.folder / "site.vmx").write_text('guestinfo.site = "here"\nguestinfo.whose = "the site"\n')
+    lines = {"guestinfo.whose": "the job", "guestinfo.job": 'a "word"'}
+    network = {"type": "bridge", "mac": "02:00:00:00:00:07", "model": "e1000"}
+    shell.write("echo vmf-ready; while :; do sleep 1; done", network=network, vmware={"vmx": lines})
+    shell.reach(vsphere, block={"vmx_file": str(shell.folder / "site.vmx")})
+    refused = ran(shell, "j.yaml", code=72)
+    assert "together: true" in refused.stdout + refused.stderr
+    shell.vmf("rm", "j")
+    shell.reach(vsphere, block={"vmx_file": str(shell.folder / "site.vmx")}, networks={"together": True})
+    with shell.start("run", "j.yaml"):
+        shell.says("j", "vmf-ready")
+        (written,) = shell.place("j").glob("*.vmx")
+        said = vmx.read(written.read_bytes())
+        shell.vmf("rm", "--force", "j")
+    assert {key: said[key] for key in ("ethernet0.address", "ethernet0.virtualdev", "ethernet0.networkname")} == {
+        "ethernet0.address": "02:00:00:00:00:07",
+        "ethernet0.virtualdev": "e1000",
+        "ethernet0.networkname": "bridge",
+    }
+    assert said["guestinfo.site"] == "here"
+    assert said["guestinfo.whose"] == "the site"
+    assert said["guestinfo.job"] == 'a "word"'
     assert shell.left() == []
 
 
