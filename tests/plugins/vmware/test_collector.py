@@ -78,6 +78,14 @@ def listening(session):
         assert session.collector._changed.wait_for(lambda: session.collector._list, SOON)
 
 
+def waiting(session):
+    """Wait until somebody waits for a task."""
+    listening(session)
+    deadline = monotonic() + SOON
+    while not session.collector._tasks:
+        assert monotonic() < deadline
+
+
 def test_a_machine_that_changes_is_told_by_its_own_name(session, vm, heard):
     session.machines.set_power(vm, ON)
     heard.wait_for(vm)
@@ -163,17 +171,22 @@ def test_what_another_task_is_in_the_way_of_is_tried_again(vsphere, session, vm)
     assert session.machines.power(vm) == ON
 
 
-def test_what_a_report_raises_breaks_it_off(vsphere, session, vm):
+def test_what_a_report_raises_breaks_it_off(vsphere, session, vm, monkeypatch):
     class Enough(Exception):
         pass
 
     def report(_done, _of):
         raise Enough
 
+    call, asked = session.call, []
+    monkeypatch.setattr(
+        session, "call", lambda ref, method, **more: (asked.append(method), call(ref, method, **more))[1]
+    )
     vsphere.fault("PowerOnVM_Task", mode="slow", seconds=0.5)
     with pytest.raises(Enough):
         session.run(session.machines.find(vm), "PowerOnVM_Task", report)
     assert session.collector._tasks == {}
+    assert "CancelTask" in asked
 
 
 def test_a_task_ends_although_its_session_expires_meanwhile(vsphere, session, vm):
@@ -182,7 +195,7 @@ def test_a_task_ends_although_its_session_expires_meanwhile(vsphere, session, vm
     done = Queue()
     thread = threading.Thread(target=lambda: done.put(session.collector.wait(task, unreported)))
     thread.start()
-    listening(session)
+    waiting(session)
     vsphere.expire_sessions()
     assert done.get(timeout=SOON) is None
     thread.join()
@@ -246,7 +259,7 @@ def test_who_waits_for_a_host_that_goes_is_told_that_it_is_lost(own_session):
 
     thread = threading.Thread(target=wait)
     thread.start()
-    listening(session)
+    waiting(session)
     own.kill()
     assert isinstance(told.get(timeout=SOON), HostLost)
     thread.join()
@@ -266,7 +279,7 @@ def test_who_waits_for_a_connection_that_is_closed_is_told_so(vsphere, vsphere_h
 
     thread = threading.Thread(target=wait)
     thread.start()
-    listening(other)
+    waiting(other)
     other.close()
     assert isinstance(told.get(timeout=SOON), HostLost)
     thread.join()
