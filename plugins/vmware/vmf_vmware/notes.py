@@ -98,6 +98,7 @@ class Notes(Struct, frozen=True, kw_only=True):
 
 def owner(folder: Path) -> str:
     """The word that tells the machines of this folder's user from others' on the same host."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / OWNER
     with contextlib.suppress(FileExistsError), creating(path) as file:
         file.write(secrets.token_hex(4).encode())

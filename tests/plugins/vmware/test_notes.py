@@ -47,8 +47,6 @@ def test_of_several_one_at_a_time_is_at_it(tmp_path):
 
 
 def test_the_word_of_a_user_stays_and_is_nobody_elses(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
     words = [owner(tmp_path / name) for name in ("a", "a", "b")]
     assert words[0] == words[1] != words[2]
     assert all(word.isalnum() for word in words)
