@@ -1,5 +1,6 @@
 # make run    sets everything up, boots the hello guest, shows its output and where its results are
 # make run-xen  the same on a Xen of its own, which QEMU emulates
+# make run-vmware  the same on a simulated vSphere, whose machines are QEMU processes
 # make test   sets everything up, passes the tests (make test-fast: without real guests and long trials)
 # make bench  prints what things cost, as ratios
 
@@ -11,6 +12,7 @@ PLUGINS := plugins/libvirt plugins/kvm plugins/xen plugins/vmware
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 RESULTS := build/hello.results
 XEN_RESULTS := build/hello-xen.results
+VMWARE_RESULTS := build/hello-vmware.results
 PYTEST := $(BIN)/pytest -q -n 2
 
 # Exact versions, of what builds a package too; newer pips ask another variable for those.
@@ -23,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Most targets lead to the package manager or to pip, and neither likes company.
 .NOTPARALLEL:
-.PHONY: run run-xen test test-fast lint bench guest xenbed system-run system-test clean
+.PHONY: run run-xen run-vmware test test-fast lint bench guest xenbed vcsim system-run system-test clean
 
 run: system-run guest
 	@rm -rf $(RESULTS) && mkdir -p $(dir $(RESULTS))
@@ -36,7 +38,13 @@ run-xen: xenbed guest
 	  --set results.folder=$(XEN_RESULTS) specs/hello-xen.yaml
 	@echo "--- $(XEN_RESULTS):" && ls -l $(XEN_RESULTS) && cat $(XEN_RESULTS)/greeting.txt
 
-test: system-test lint guest xenbed
+run-vmware: vcsim guest
+	@rm -rf $(VMWARE_RESULTS) && mkdir -p $(dir $(VMWARE_RESULTS))
+	@PYTHONPATH=tests $(BIN)/python -m vcsim build/vsphere.yaml $(BIN)/vmf run --console --hosts build/vsphere.yaml \
+	  --set results.folder=$(VMWARE_RESULTS) specs/hello-vmware.yaml
+	@echo "--- $(VMWARE_RESULTS):" && ls -l $(VMWARE_RESULTS) && cat $(VMWARE_RESULTS)/greeting.txt
+
+test: system-test lint guest xenbed vcsim
 	VMF_TEST_TINY="$$($(BIN)/vmf image build tiny | sed -n 's/^tiny: //p')" $(PYTEST)
 
 test-fast: system-test $(VENV)/test.stamp
@@ -65,6 +73,9 @@ guest: $(VENV)/run.stamp
 # Before the tests, lest the first that wants it waits longer than a test may.
 xenbed: system-test $(VENV)/test.stamp
 	@PYTHONPATH=tests $(BIN)/python -m xenbed
+
+vcsim: system-test $(VENV)/test.stamp
+	@PYTHONPATH=tests $(BIN)/python -m vcsim
 
 system-run:
 	@$(SYSTEM_PACKAGES) run

@@ -27,6 +27,7 @@ from vmf_kvm import daemon, proof
 from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import KvmHost
 from vmf_libvirt import fetched
+from vmf_vmware.settings import VmwareHost, VmwareJob
 from vmf_xen.settings import XenHost, XenJob
 
 ROOT = Path(__file__).parents[1]
@@ -162,13 +163,17 @@ def test_a_spec_that_is_shown_can_be_read(tmp_path, images, text):
     file.write_text(text)
     if "kind: Host" in text:
         assert spec.load_hosts(
-            [file], settings={"kvm": KvmHost, "xen": XenHost, "qemu": NoSettings}, remark=pytest.fail
+            [file],
+            settings={"kvm": KvmHost, "xen": XenHost, "vmware": VmwareHost, "qemu": NoSettings},
+            remark=pytest.fail,
         )
     elif "kind: Image" in text:
         assert spec.load_image(file.name, beside=tmp_path, images=images)
     else:
         words = spec.JobWords(
-            images=images, settings={"xen": XenJob}, appliance=lambda path: (Disk(file=File(path=path)),)
+            images=images,
+            settings={"xen": XenJob, "vmware": VmwareJob},
+            appliance=lambda path: (Disk(file=File(path=path)),),
         )
         assert spec.load_jobs([file], words, remark=pytest.fail)
 

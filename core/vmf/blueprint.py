@@ -6,7 +6,8 @@ the machine that the job becomes on a host without a policy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -16,7 +17,9 @@ from vmf.model import (
     Bus,
     Disk,
     DiskFormat,
+    Facts,
     File,
+    Folder,
     Forward,
     Host,
     Image,
@@ -26,6 +29,7 @@ from vmf.model import (
     MachineDisk,
     MachineNic,
     MachineShare,
+    Networks,
     NetworkType,
     Placement,
     Protocol,
@@ -77,6 +81,20 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
         portable=job.checkpoint is not None,
         settings=job.settings.get(host.type, {}),
     )
+
+
+def unplaced(job: Job, *, type_: str, network: NetworkType, abilities: Iterable[str]) -> Machine:
+    """What the job becomes on a host of a type that allows everything; its ports are judged by themselves."""
+    host = Host(
+        name="any",
+        type=type_,
+        networks=Networks(default=network, together=True),
+        folders={share.name: Folder(path=Path("/"), write=True) for share in job.shares},
+    )
+    facts = Facts(identity="any", memory=job.memory, cpus=job.cpus, arch="x86_64", accelerator="tcg")
+    place = Placement(job=job, host=host, facts=facts, capabilities=tuple(abilities), reasons=())
+    made = blueprint(place, job.name)
+    return replace(made, nic=made.nic and replace(made.nic, forwards=()))
 
 
 def booted(job: Job, host: Host) -> Image:

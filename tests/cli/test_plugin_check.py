@@ -183,7 +183,7 @@ def test_tests_of_something_else_prove_nothing(shell: Shell) -> None:
     ("words", "said"),
     [
         (("nothing",), "no plugin that is installed drives hosts of type 'nothing'"),
-        (("vmware",), "no plugin that is installed drives hosts of type 'vmware'"),
+        (("words",), "no plugin that is installed drives hosts of type 'words'"),
         (("fake", "--tests", "nowhere"), "nowhere: there is no such file or folder"),
         (("fake",), "`vmf image build tiny` builds it"),
         (("kvm", "--hosts", "hosts.yaml"), "--hosts has 0 hosts of type kvm"),

@@ -10,7 +10,7 @@ import pytest
 
 from qemu import qemu_img
 from vmf.disks import qcow2
-from vmf.disks.flatten import Base, QemuImg, Unmade, flatten
+from vmf.disks.flatten import Base, QemuImg, Unmade, convert, flatten
 from vmf.disks.reading import Unfit
 from vmf.model import DiskFormat, Slice
 
@@ -141,3 +141,26 @@ def test_one_that_is_killed_is_told(base, changed, tmp_path):
     killed.chmod(0o755)
     with base.open("rb") as file, pytest.raises(Unmade, match="code -9"):
         made_whole(changed, Base(file=file, format=DiskFormat.RAW), tmp_path / "whole", program=killed)
+
+
+@pytest.mark.parametrize("part", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_an_image_becomes_one_of_another_format(base, tmp_path, form, part):
+    format_, options = FORMS[form]
+    image, new = tmp_path / "image", tmp_path / "new"
+    qemu_img("convert", "-O", form, *options, base, image)
+    stretch = Slice(offset=1536, size=image.stat().st_size) if part else None
+    if part:
+        image.write_bytes(b"x" * 1536 + image.read_bytes())
+    tool = QemuImg(program="qemu-img", scratch=tempfile.TemporaryFile)
+    with image.open("rb") as file, new.open("w+b") as out:
+        convert(tool, Base(file=file, format=format_, part=stretch), new=out, layout=DiskFormat.RAW)
+    assert new.read_bytes() == base.read_bytes()
+
+
+def test_an_image_that_leads_to_another_file_becomes_nothing(changed, tmp_path):
+    tool = QemuImg(program="qemu-img", scratch=tempfile.TemporaryFile)
+    with changed.open("rb") as file, (tmp_path / "new").open("w+b") as out:
+        image = Base(file=file, format=DiskFormat.QCOW2)
+        with pytest.raises(Unfit):
+            convert(tool, image, new=out, layout=DiskFormat.RAW)

@@ -205,6 +205,18 @@ def test_what_could_be_an_option_or_a_word_of_a_shell_is_no_address(spec, addres
         spec(f'{{type: fake, connection: {{transport: ssh, address: "{address}"}}}}')
 
 
+@pytest.mark.parametrize("user", ["ana", "ana@vsphere.local", r"CORP\ana", "svc-vmf", "ana.b_c"])
+def test_a_user_there_may_be_one_of_a_domain(spec, user):
+    (host,) = spec(f"{{type: fake, connection: {{transport: ssh, address: h, user: '{user}'}}}}")
+    assert host.connection.user == user
+
+
+@pytest.mark.parametrize("user", ["-lroot", "a b", "a;id", "$(id)", "ana:word", "a/b", "ana\n", ""])
+def test_what_could_be_an_option_or_a_word_of_a_shell_is_no_user(spec, user):
+    with pytest.raises(SpecError, match=r"spec\.connection\.user"):
+        spec(f'{{type: fake, connection: {{transport: ssh, address: h, user: "{user}"}}}}')
+
+
 @pytest.mark.parametrize("words", ["images: [{{path: {}}}]", "folders: {{x: {{path: {}}}}}"])
 def test_paths_of_a_hosts_policy_are_full_ones_of_the_host(spec, words):
     (host,) = spec(f"{{type: fake, {words.format('/srv//x/../images/.')}}}")

@@ -25,6 +25,7 @@ MODULES = (
     "virtio_pci", "virtio_blk", "virtio_scsi", "ahci", "ata_piix", "sd_mod", "sr_mod", "isofs",
     "vfat", "nls_cp437", "nls_ascii", "virtio_net", "e1000", "e1000e", "8139cp",
     "9p", "9pnet_virtio", "virtiofs", "virtio_console", "virtio_balloon", "evdev", "button", "pvpanic_mmio",
+    "vmw_pvscsi", "vmxnet3",
     "xen_blkfront", "xen_netfront",
 )  # fmt: skip
 PROGRAMS = {"qemu-ga": "qemu-guest-agent", "dropbear": "dropbear-bin"}
@@ -63,7 +64,7 @@ def beside(packages, files):
     """
     kernel = files["vmlinuz"]
     disk = boot_disk(packages, kernel=kernel, initrd=initrd(packages, MODULES), parameters=PARAMETERS)
-    return {**files, "vmlinuz": uncompressed(kernel), "boot.raw": disk}
+    return {**files, "vmlinuz": uncompressed(kernel), "bzImage": kernel, "boot.raw": disk}
 
 
 def uncompressed(kernel):

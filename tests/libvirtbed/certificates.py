@@ -19,7 +19,7 @@ CN = {name}
 """
 AUTHORITY = "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign"
 EITHER = "keyUsage = critical, digitalSignature, keyEncipherment\nextendedKeyUsage = {}\n"
-SERVER = EITHER.format("serverAuth") + "subjectAltName = IP:127.0.0.1"
+SERVER = EITHER.format("serverAuth") + "subjectAltName = IP:{}"
 CLIENT = EITHER.format("clientAuth")
 
 
@@ -35,9 +35,9 @@ def authority(folder: Path, name: str) -> Pair:
     return _make(folder, name, AUTHORITY)
 
 
-def server(folder: Path, name: str, *, by: Pair) -> Pair:
-    """Make the certificate of a server on this computer."""
-    return _make(folder, name, SERVER, "-CA", str(by.certificate), "-CAkey", str(by.key))
+def server(folder: Path, name: str, *, by: Pair, address: str = "127.0.0.1") -> Pair:
+    """Make the certificate of a server at an address of this computer."""
+    return _make(folder, name, SERVER.format(address), "-CA", str(by.certificate), "-CAkey", str(by.key))
 
 
 def client(folder: Path, name: str, *, by: Pair) -> Pair:

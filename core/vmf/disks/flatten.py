@@ -81,16 +81,22 @@ def flatten(
     except Unfit as error:
         raise UnfitBase(f"what it lies on: {error}", error.hint) from error
     with _stating(overlay, base, qemu_img.scratch, report) as (chain, files):
-        process = subprocess.Popen(
-            programs.dying_with_us(qemu_img.program, "convert", "-O", layout, f"json:{json.dumps(chain)}", _named(new)),
-            pass_fds=[each.fileno() for each in (*files, new)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            **qemu_img.process,
-        )
-        words = _await(process, lambda: report(os.fstat(new.fileno()).st_blocks * sparse.BLOCK, 0))
-    _check(process, words)
+        _convert(qemu_img, chain, files, new=new, layout=layout, report=report)
+
+
+def convert(qemu_img: QemuImg, image: Base, *, new: IO[bytes], layout: DiskFormat, report: Report = unreported) -> None:
+    """Make a disk of another format of an image that stands alone; otherwise as `flatten`.
+
+    Raises:
+        Unfit: if the image is not what it is stated to be, or must not be used.
+        Unmade: if qemu-img fails, such as for want of room.
+    """
+    images.check(images.within(image.file, image.part), image.format)
+    inner: dict[str, Any] = _opening(image.file)
+    if image.part:
+        inner = {"driver": "raw", "file": inner, "offset": image.part.offset, "size": image.part.size}
+    chain = {"driver": image.format, "file": inner, **({} if image.format is DiskFormat.RAW else {"backing": None})}
+    _convert(qemu_img, chain, (image.file,), new=new, layout=layout, report=report)
 
 
 def commit(qemu_img: QemuImg, top: IO[bytes], bottom: IO[bytes], layout: DiskFormat) -> None:
@@ -121,6 +127,27 @@ def commit(qemu_img: QemuImg, top: IO[bytes], bottom: IO[bytes], layout: DiskFor
             **qemu_img.process,
         )
         _check(process, process.communicate()[1])
+
+
+def _convert(
+    qemu_img: QemuImg,
+    chain: Mapping[str, Any],
+    files: tuple[IO[bytes], ...],
+    *,
+    new: IO[bytes],
+    layout: DiskFormat,
+    report: Report,
+) -> None:
+    process = subprocess.Popen(
+        programs.dying_with_us(qemu_img.program, "convert", "-O", layout, f"json:{json.dumps(chain)}", _named(new)),
+        pass_fds=[each.fileno() for each in (*files, new)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        **qemu_img.process,
+    )
+    words = _await(process, lambda: report(os.fstat(new.fileno()).st_blocks * sparse.BLOCK, 0))
+    _check(process, words)
 
 
 def _check(process: subprocess.Popen[bytes], words: bytes) -> None:

@@ -12,7 +12,20 @@ from vmf.model.bid import Pace, Work
 from vmf.model.image import File
 from vmf.model.parts import NetworkType
 from vmf.model.setback import Setback
-from vmf.model.terms import ADDRESS, BRIDGE, NAME, Attributes, Count, Expression, Labels, Line, Name, Port, Size
+from vmf.model.terms import (
+    ACCOUNT,
+    ADDRESS,
+    BRIDGE,
+    NAME,
+    Attributes,
+    Count,
+    Expression,
+    Labels,
+    Line,
+    Name,
+    Port,
+    Size,
+)
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
@@ -71,7 +84,10 @@ class Connection(Struct, frozen=True, kw_only=True):
         Annotated[str, Meta(pattern=ADDRESS)] | None, Meta(description="The host's name or IP address.")
     ] = None
     port: Annotated[Port | None, Meta(description="The port; the transport's usual one if not given.")] = None
-    user: Annotated[Name | None, Meta(description="The user there.")] = None
+    user: Annotated[
+        Annotated[str, Meta(pattern=ACCOUNT)] | None,
+        Meta(description="The user there, maybe one of a domain: ana@corp.example."),
+    ] = None
     key: Annotated[Path | None, Meta(description="The file with the private key.")] = None
     certificate: Annotated[
         Path | None, Meta(description="The file with this computer's certificate, whose private key is `key`.")

@@ -18,6 +18,8 @@ LINE = r"^[^\x00-\x1f]*$"
 TEXT = r"^[^\x00]*$"
 SHA256 = r"^[0-9a-f]{64}$"
 BRIDGE = r"^[A-Za-z0-9._-]{1,15}$"
+ACCOUNT = r"^[A-Za-z0-9][A-Za-z0-9._@\\-]{0,127}(?!\n)$"
+"""A user of a host, who may be one of a domain."""
 LOGIN = r"^[a-z_][a-z0-9_-]{0,31}$"
 MAC = r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$"
 

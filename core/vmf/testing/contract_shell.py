@@ -18,7 +18,7 @@ from vmf.testing.contract import HypervisorContract
 
 HERE = Path(__file__).with_name("guests")
 TELLS, SERVES, CALLS, KEEPS = ((HERE / f"{name}.sh").read_text() for name in ("tells", "serves", "calls", "keeps"))
-FIRST = "$(ls /dev/vda /dev/xvda 2>/dev/null | head -n 1)"
+FIRST = "$(ls /dev/sda /dev/vda /dev/xvda 2>/dev/null | tail -n 1)"
 """The first disk in the guest's shell, whatever the hypervisor's disks are called."""
 DISCS = """\
 echo vmf-ready; mkdir disc

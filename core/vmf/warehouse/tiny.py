@@ -15,7 +15,7 @@ KERNELS = ("linux-image-cloud-amd64", "linux-image-virtual", "linux-image-generi
 
 MODULES = (
     "virtio_pci", "virtio_blk", "virtio_scsi", "ahci", "ata_piix", "sd_mod", "sr_mod", "isofs", "evdev", "button",
-    "pvpanic_mmio", "xen_blkfront", "xen_netfront",
+    "pvpanic_mmio", "vmw_pvscsi", "xen_blkfront", "xen_netfront",
 )  # fmt: skip
 """What the guest contract takes on any hypervisor: disks, the CD-ROM, the power button; and a word when it panics."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from vmf.blueprint import unplaced
 from vmf.errors import JobFault
 from vmf.model import Job, Machine, NetworkType
 from vmf.rules import Objection
@@ -44,4 +45,4 @@ def privileged(job: Job) -> Iterator[Objection]:
 
 def _machine(job: Job) -> Machine:
     # a card of type user takes no slot that a disk could have
-    return judging.machine(job, type_=TYPE, network=NetworkType.USER, abilities=ABILITIES)
+    return unplaced(job, type_=TYPE, network=NetworkType.USER, abilities=ABILITIES)

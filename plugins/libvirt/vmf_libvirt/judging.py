@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
-from msgspec.structs import replace
-
 from vmf.ads import At
-from vmf.blueprint import FILES, blueprint
+from vmf.blueprint import FILES
 from vmf.errors import JobFault
-from vmf.model import Facts, Folder, Host, Job, Machine, MachineCdrom, MachineDisk, Networks, NetworkType, Placement
+from vmf.model import Job, Machine, MachineCdrom, MachineDisk
 from vmf.rules import Objection
 
 Media: TypeAlias = MachineDisk | MachineCdrom
-
-
-def machine(job: Job, *, type_: str, network: NetworkType, abilities: Iterable[str]) -> Machine:
-    """What the job becomes on a host that allows everything; its ports are judged by themselves."""
-    host = Host(
-        name="any",
-        type=type_,
-        networks=Networks(default=network, together=True),
-        folders={share.name: Folder(path=Path("/"), write=True) for share in job.shares},
-    )
-    facts = Facts(identity="any", memory=job.memory, cpus=job.cpus, arch="x86_64", accelerator="tcg")
-    place = Placement(job=job, host=host, facts=facts, capabilities=tuple(abilities), reasons=())
-    made = blueprint(place, job.name)
-    return replace(made, nic=made.nic and replace(made.nic, forwards=()))
 
 
 def unmade(

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 Value: TypeAlias = Any
-"""None, a number, a text, a date, a `Ref`, a `Data`, or a tuple of those."""
+"""None, a number, a text, a date, a `Ref`, a `Kind`, a `Data`, or a tuple of those."""
 
 
 class Ref(Struct, frozen=True):
@@ -17,6 +17,12 @@ class Ref(Struct, frozen=True):
     kind: str
     """Its type as the API calls it: VirtualMachine."""
     id: str
+
+
+class Kind(Struct, frozen=True):
+    """A type of objects, where one is meant by its name in the API."""
+
+    name: str
 
 
 class Data(Struct, frozen=True):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
-from itertools import islice, product
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from vmf.model import Job
 from vmf.rules import Check, Objection, Rule, Severity
-from vmf_vmware.settings import VmwareJob
+from vmf_vmware import lines
+from vmf_vmware.settings import TYPE, VmwareJob
 
 ORIGINAL = Rule(
     id="VMW201",
@@ -50,16 +49,24 @@ UNTYPED = Rule(
     mend="Write `type: vmware`, or leave `type:` out.",
 )
 
+LENT = Rule(
+    id="VMW206",
+    title="a .vmx line that is not for jobs",
+    why="It may lead to the host's files, to its devices or to somebody else's machine: no host of type vmware takes "
+    "it from a job.",
+    mend="Have who runs the host add it to the file that `vmx_file` of the host's spec names.",
+)
+MACHINE = Rule(
+    id="VMW207",
+    title="a machine that VMware cannot make",
+    why="Disks are on SCSI, SATA or IDE, and are written by one machine at a time; CD-ROMs are on IDE or SATA; there "
+    "are neither shared folders, agents, screens nor forwarded ports. No host of type vmware makes it.",
+    mend="Do what the hint says, or let a host of another type run the job.",
+)
+
 ENTRIES_MOST: Final = 10_000
 """So many files of a folder are looked at."""
 _FOLDER: Final = ("vmware", "folder")
-_FIELDS: Final[Mapping[str, str]] = MappingProxyType({
-    r"memsize": "memory",
-    r"numvcpus": "cpus",
-    r"displayname": "metadata.name",
-    r"ethernet[0-9]+\..*": "network",
-})  # fmt: skip
-"""Patterns of the keys that vmf writes, whose case does not count, and the fields that they are made of."""
 
 
 def _original(_job: Job, block: VmwareJob) -> Iterator[Objection]:
@@ -99,9 +106,23 @@ def _links(_job: Job, block: VmwareJob) -> Iterator[Objection]:
 
 
 def _ours(_job: Job, block: VmwareJob) -> Iterator[Objection]:
-    for key, (pattern, field) in product(block.vmx, _FIELDS.items()):
-        if re.fullmatch(pattern, key, re.IGNORECASE):
-            yield Objection(at=("vmware", "vmx", key), what="vmf writes this line itself", hint=f"use `{field}`")
+    for key in block.vmx:
+        if (made_of := lines.field(key)) is not None:
+            yield Objection(at=("vmware", "vmx", key), what="vmf writes this line itself", hint=f"use `{made_of}`")
+
+
+def _lent(_job: Job, block: VmwareJob) -> Iterator[Objection]:
+    for key in block.vmx:
+        if lines.field(key) is None and not lines.is_lent(key):
+            what = "this line may lead to the host's files or devices"
+            yield Objection(at=("vmware", "vmx", key), what=what, hint="ask who runs the host to add it for all")
+
+
+def _unmade(job: Job) -> Iterator[Objection]:
+    if job.types == (TYPE,):
+        from vmf_vmware import judging  # noqa: PLC0415  # describes machines: slow to import, and few jobs name a type
+
+        yield from judging.unmade(job)
 
 
 def _untyped(job: Job, block: VmwareJob) -> Iterator[Objection]:
@@ -134,4 +155,6 @@ CHECKS: Final[tuple[Check[Any], ...]] = (
     Check(rule=LINK, kind=Job, judge=_of_block(_links)),
     Check(rule=OURS, kind=Job, judge=_of_block(_ours)),
     Check(rule=UNTYPED, kind=Job, judge=_of_block(_untyped)),
+    Check(rule=LENT, kind=Job, judge=_of_block(_lent)),
+    Check(rule=MACHINE, kind=Job, judge=_unmade),
 )

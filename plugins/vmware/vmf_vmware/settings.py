@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
-from vmf.model import File
+from vmf.model import File, Host
 from vmf.model.terms import Line
 
+TYPE = "vmware"
 VMX_KEY = r"^[A-Za-z.][A-Za-z0-9_.:-]{0,127}$"
 FINGERPRINT = r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$"
 
@@ -53,3 +55,8 @@ class VmwareHost(Struct, frozen=True, kw_only=True):
     vmx_file: Annotated[
         Path | None, Meta(description="A file of this computer with more .vmx lines for every machine.")
     ] = None
+
+
+def settings(host: Host) -> VmwareHost:
+    """The block of a host that has been read."""
+    return msgspec.convert(host.settings.get(TYPE, {}), VmwareHost, dec_hook=lambda wanted, text: wanted(text))

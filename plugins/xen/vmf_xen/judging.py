@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from vmf.blueprint import unplaced
 from vmf.model import Job, NetworkType
 from vmf.rules import Objection
 from vmf_libvirt import judging
@@ -17,5 +18,5 @@ from vmf_xen.settings import TYPE, mode
 def unmade(job: Job) -> Iterator[Objection]:
     """What a job has of drives that Xen has not; if of none, what its machine has of whatever else."""
     chosen = mode(job)
-    machine = judging.machine(job, type_=TYPE, network=NetworkType.NAT, abilities=ABILITIES)
+    machine = unplaced(job, type_=TYPE, network=NetworkType.NAT, abilities=ABILITIES)
     return judging.unmade(job, machine, partial(checked, mode=chosen), partial(check, mode=chosen))

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+import vcsim
+from vmf.model import Connection, Host, Transport
 from vmf.spec import JobWords, load_jobs
-from vmf_vmware.settings import VmwareJob
+from vmf_vmware.session import opened
+from vmf_vmware.settings import TYPE, VmwareJob
 
 HEAD = "apiVersion: vmf/v1\nkind: Job\nmetadata: {name: j}\nspec:\n  memory: 1GiB\n"
 
@@ -29,3 +32,57 @@ def read(tmp_path):
         return job
 
     return read
+
+
+@pytest.fixture(scope="session")
+def vsphere_program():
+    """A vSphere API for tests, built."""
+    return vcsim.build()
+
+
+@pytest.fixture(scope="module")
+def vsphere(vsphere_program, tmp_path_factory):
+    """A vCenter with one ESXi host, for the tests of a module."""
+    with vcsim.running(vsphere_program, tmp_path_factory.mktemp("vsphere")) as vsphere:
+        yield vsphere
+
+
+@pytest.fixture(scope="module")
+def vsphere_host(vsphere):
+    """Makes a host that leads there, of what is otherwise with its connection, and of its block."""
+
+    def host(block=None, **connection):
+        usual = {"transport": Transport.API, "address": vsphere.address, "port": vsphere.port, "ca": vsphere.ca}
+        words = {"networks": {"nat": "nat", "bridge": "bridge"}} if block is None else block
+        made = Connection(**usual | {"user": vsphere.user} | connection)
+        return Host(name="lab", type=TYPE, connection=made, settings={TYPE: words})
+
+    return host
+
+
+@pytest.fixture
+def password(vsphere, monkeypatch):
+    """The password, where vmf looks for it."""
+    monkeypatch.setenv("VMF_VMWARE_PASSWORD", vsphere.password)
+
+
+@pytest.fixture
+def session(request, vsphere, vsphere_host):
+    """A session with it; nothing goes wrong any more at its end."""
+    request.getfixturevalue("password")
+    session = opened(vsphere_host(), "abcd")
+    yield session
+    vsphere.faults_clear()
+    session.close()
+
+
+@pytest.fixture
+def own_session(vsphere_program, tmp_path, vsphere_host, monkeypatch):
+    """A vCenter that a test may kill, and a session with it."""
+    own = vcsim.Vcsim(vsphere_program, tmp_path)
+    monkeypatch.setenv("VMF_VMWARE_PASSWORD", own.password)
+    session = opened(vsphere_host(port=own.port, ca=own.ca), "abcd")
+    yield own, session
+    session.close()
+    if own._process.poll() is None:
+        own.kill()

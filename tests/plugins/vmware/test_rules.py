@@ -89,9 +89,49 @@ def test_a_line_that_vmf_writes(read, key, field):
     assert (objection.at, objection.hint) == (("vmware", "vmx", key), f"use `{field}`")
 
 
-@pytest.mark.parametrize("key", ["guestinfo.memsize", "ethernet", "memsizes", "scsi0:0.fileName", "memory.maxsize"])
+LENT = [
+    "guestinfo.memsize",
+    "guestinfo.a.file",
+    "cpuid.1.eax",
+    "monitor_control.x",
+    "disk.EnableUUID",
+    "tools.syncTime",
+]
+LEADING = [
+    "scsi0:0.fileName", "serial1.fileName", "sched.swap.dir", "RemoteDisplay.vnc.port", "log.fileName", "vmf.owner",
+    "nvram", "checkpoint.vmState", "sharedFolder0.hostPath", "pciPassthru0.id", "svga.fileName", "bios440.filename",
+    "isolation.device.connectable.disable", "workingDir", "memory.maxsize", "memsizes", "ethernet",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", LENT)
 def test_other_lines_are_the_user_s(found, key):
     assert found("type: vmware", f"vmware: {{folder: win, vmx: {{{key}: x}}}}") == []
+
+
+@pytest.mark.parametrize("key", LEADING)
+def test_a_line_that_may_lead_to_what_is_not_the_jobs(read, key):
+    job = read("type: vmware", f"vmware: {{folder: win, vmx: {{{key}: x}}}}")
+    (objection,) = (each for check in rules.CHECKS for each in check.judge(job))
+    assert objection.at == ("vmware", "vmx", key)
+    assert "files or devices" in objection.what
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("disks: [{file: {on_host: /vmfs/volumes/a/b.vmdk}}]", "-flat.vmdk"),
+        ("disks: [{file: {on_host: /a-flat.vmdk}, format: raw}]", "no path of a datastore"),
+        ("disks: [{file: win/win-flat.vmdk, format: raw, access: read}]", "can be written"),
+        ("disks: [{file: win/win-flat.vmdk, format: raw, bus: virtio}]", "virtio"),
+        ("disks: [{file: win/win-flat.vmdk, format: raw}]\n  vnc: true", "screen"),
+    ],
+)
+def test_a_machine_that_vmware_cannot_make(found, words, told):
+    ((rule, _, what),) = found("type: vmware", words)
+    assert rule == "VMW207"
+    assert told in what
+    assert "VMW207" not in {rule for rule, *_ in found("type: [kvm, vmware]", words)}
 
 
 @pytest.mark.parametrize("lines", [["type: kvm", WHOLE], ["type: [kvm, vmware]", WHOLE]])

@@ -1,5 +1,5 @@
 # The contract suite's guest that counts on its first disk, past its own cache.
-disk=$(ls /dev/vda /dev/xvda 2>/dev/null | head -n 1) n=0
+disk=$(ls /dev/sda /dev/vda /dev/xvda 2>/dev/null | tail -n 1) n=0
 put() { dd of=$disk conv=notrunc,fsync "$@" 2>/dev/null; }
 { echo 0; head -c 700000 /dev/urandom; } | put
 echo vmf-ready
