@@ -145,6 +145,14 @@ def test_an_overlay_grows_to_the_jobs_limit_or_its_share_of_the_hosts_whichever_
     assert [disk.growth for disk in machine.disks] == [growth, growth]
 
 
+def test_a_disk_that_is_written_in_place_is_promised_to_be_nobody_elses_no_further_than_vmf_knows():
+    """Not every hypervisor locks files, and no other computer tells which links it has."""
+    image = replace(IMAGE, disks=(replace(IMAGE.disks[0], access=Access.IN_PLACE),))
+    placement = replace(PLACE, job=replace(JOB, image=image))
+    why = "the job says so; no other job of yours that names this path can use it meanwhile"
+    assert lines(placement)["disk 0"][1] == why
+
+
 def test_only_overlays_have_a_limit():
     disks = tuple(replace(IMAGE.disks[0], access=access) for access in (Access.READ, Access.IN_PLACE))
     assert [disk.growth for disk in made(disks=disks).disks] == [2**30 - JOB.results.size, None, None]

@@ -71,7 +71,10 @@ def _settings(job: Job) -> Iterator[Line]:
 _ACCESS = MappingProxyType({
     Access.SNAPSHOT: ("overlay over {}", "originals stay as they are"),
     Access.READ: ("{}, which the guest cannot write", "the job says so"),
-    Access.IN_PLACE: ("{}, which the guest changes itself", "the job says so; nobody else can use it meanwhile"),
+    Access.IN_PLACE: (
+        "{}, which the guest changes itself",
+        "the job says so; no other job of yours that names this path can use it meanwhile",
+    ),
 })  # fmt: skip
 
 
