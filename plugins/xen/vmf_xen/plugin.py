@@ -161,9 +161,11 @@ def machines(connection: Remote, host: Host) -> tuple[Handle, ...]:
 def review(placement: Placement, machine: Machine) -> None:
     """Describe what this plugin is to make: what cannot be described cannot be made."""
     if placement.host.type == TYPE:
-        from vmf_xen.domain import check  # noqa: PLC0415  # only a plan or a start asks
+        from vmf_libvirt.judging import named  # noqa: PLC0415  # only a plan or a start asks
+        from vmf_xen.domain import check  # noqa: PLC0415  # as above
 
-        check(machine, mode=machine_mode(machine), bridge_script=settings(placement.host).bridge_script)
+        script = settings(placement.host).bridge_script
+        check(named(placement, machine), mode=machine_mode(machine), bridge_script=script)
 
 
 @hookimpl

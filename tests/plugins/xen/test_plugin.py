@@ -1,11 +1,28 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
 from vmf.errors import JobFault
 from vmf.hookspecs import OPTIONAL
-from vmf.model import Facts, Host, Job, Machine, MachineNic, NetworkType, Placement
+from vmf.model import (
+    Access,
+    Connection,
+    Disk,
+    DiskFormat,
+    Facts,
+    File,
+    Host,
+    Job,
+    Machine,
+    MachineNic,
+    NetworkType,
+    Placement,
+    Transport,
+)
+from vmf.plan import blueprint
 from vmf.plugins import Plugins
 from vmf_xen import plugin
 from vmf_xen.abilities import ABILITIES
@@ -45,6 +62,14 @@ def test_a_machine_that_xen_cannot_make_is_refused_before_anything_is_made():
     with pytest.raises(JobFault, match="keeps no machines apart"):
         plugin.review(placement(Job(name="j", memory=GIB), HOST), replace(MACHINE, nic=alone))
     plugin.review(placement(Job(name="j", memory=GIB), HOST), MACHINE)
+
+
+def test_a_disk_that_travels_is_called_what_its_owner_calls_it():
+    disk = Disk(file=File(path=Path("/home/me/b.qcow2")), format=DiskFormat.QCOW2, access=Access.READ)
+    there = replace(HOST, connection=Connection(transport=Transport.TCP, address="127.0.0.1"))
+    place = placement(Job(name="j", memory=GIB, disks=(disk,)), there)
+    with pytest.raises(JobFault, match=r"^/home/me/b\.qcow2: on Xen only a raw disk"):
+        plugin.review(place, blueprint(place, "m"))
 
 
 def test_what_is_for_another_type_is_that_types_to_judge():
