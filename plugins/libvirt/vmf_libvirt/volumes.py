@@ -238,13 +238,14 @@ def read(client: Client, prefix: str, path: Path) -> IO[bytes]:
 
     Raises:
         FileNotFoundError: if it is not there.
+        IsADirectoryError: if it is a folder.
         HostFault: if the host cannot do it.
     """
     name = f"{prefix}{hashlib.sha256(bytes(path.parent)).hexdigest()[:16]}"
     find = partial(_elsewhere, name, path)
     try:
         return io.BufferedReader(_Lent(client, find, lambda: client.call(partial(_unlend, name))), READ_AT_ONCE)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         client.call(partial(_unlend, name))
         raise
     except LibvirtFault as fault:
@@ -285,11 +286,11 @@ def _elsewhere(name: str, path: Path, link: Link) -> Volume:
         return pool.storageVolLookupByName(path.name)
 
     for look in (by_path, lent):
-        try:
-            return look()
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != Code.NO_STORAGE_VOL:
-                raise
+        with domains.despite(Code.NO_STORAGE_VOL):
+            volume = look()
+            if volume.info()[0] == libvirt.VIR_STORAGE_VOL_DIR:
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            return volume
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 

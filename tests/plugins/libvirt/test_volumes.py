@@ -201,6 +201,14 @@ def test_a_file_that_the_host_has_not_is_told_as_such(client, path):
         volumes.read(client, "vmf-read-", Path(path))
 
 
+@pytest.mark.parametrize("path", ["/etc", "/etc/", "/var/lib"])
+def test_a_folder_of_the_host_is_no_file(client, path):
+    before = pools(client, "")
+    with pytest.raises(IsADirectoryError):
+        volumes.read(client, "vmf-read-", Path(path))
+    assert pools(client, "") == before
+
+
 def test_a_stream_of_the_host_is_copied_with_its_holes(files, tmp_path):
     source = holed(tmp_path / "disk", 8 * MEBIBYTE, at=0, data=b"word")
     files.put("disk", source, unreported)
