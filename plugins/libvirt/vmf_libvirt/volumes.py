@@ -288,7 +288,7 @@ def _elsewhere(name: str, path: Path, link: Link) -> Volume:
     for look in (by_path, lent):
         with domains.despite(Code.NO_STORAGE_VOL):
             volume = look()
-            if volume.info()[0] == libvirt.VIR_STORAGE_VOL_DIR:
+            if int(volume.info()[0]) == libvirt.VIR_STORAGE_VOL_DIR:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             return volume
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))

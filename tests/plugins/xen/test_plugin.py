@@ -54,7 +54,7 @@ def test_what_not_all_hypervisors_can_is_answered_exactly_where_it_is_declared()
 
 
 def test_its_rules_are_among_those_of_lint(plugins):
-    assert {"XEN201", "XEN203", "XEN204", "XEN205"} <= {each.rule.id for each in plugins.checks()}
+    assert {"XEN201", "XEN203", "XEN204", "XEN205", "XEN206"} <= {each.rule.id for each in plugins.checks()}
 
 
 def test_a_machine_that_xen_cannot_make_is_refused_before_anything_is_made():
