@@ -119,6 +119,7 @@ def test_blocks_of_other_hypervisors_are_named():
 def test_an_amendment_is_shown_with_its_author():
     machine = replace(blueprint(PLACE, "m"), cpus=3, kernel_parameters="site=here")
     told = {line.what: (line.how, line.why) for line in explain(PLACE, machine, ("site",))}
+    assert told["command line"] == ("site=here", "the words of image i and plugins")
     assert told["amended"] == ("cpus: 3; kernel parameters: site=here", "plugins changed the machine: site")
 
 

@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from vmf.hookspecs import API, HypervisorType, Report, hookimpl
 from vmf.model import (
     Facts,
@@ -155,6 +157,16 @@ def destroy(connection: Remote, handle: Handle) -> MachineState:
 def machines(connection: Remote, host: Host) -> tuple[Handle, ...]:
     """List the domains that carry vmf's mark, and every folder."""
     return tuple(Handle(host=host.name, machine=name) for name in connection.machines())
+
+
+@hookimpl
+def amend(placement: Placement, machine: Machine) -> Machine | None:
+    """Tell a kernel of its console here already, so that a plan shows all that it is told."""
+    if placement.host.type != TYPE or machine.kernel is None:
+        return None
+    from vmf_xen.domain import parameters  # noqa: PLC0415  # as below
+
+    return replace(machine, kernel_parameters=parameters(machine.kernel_parameters, machine_mode(machine)))
 
 
 @hookimpl

@@ -9,6 +9,7 @@ from vmf.errors import JobFault
 from vmf.hookspecs import OPTIONAL
 from vmf.model import (
     Access,
+    Boot,
     Connection,
     Disk,
     DiskFormat,
@@ -22,7 +23,7 @@ from vmf.model import (
     Placement,
     Transport,
 )
-from vmf.plan import blueprint
+from vmf.plan import blueprint, explain
 from vmf.plugins import Plugins
 from vmf_xen import plugin
 from vmf_xen.abilities import ABILITIES
@@ -72,6 +73,20 @@ def test_a_disk_that_travels_is_called_what_its_owner_calls_it():
         plugin.review(place, blueprint(place, "m"))
 
 
+@pytest.mark.parametrize(
+    ("mode", "words", "told"),
+    [("pv", "quiet", "quiet console=hvc0"), ("pvh", "console=hvc0 quiet", "console=hvc0 quiet"), ("hvm", "", "")],
+)
+def test_a_plan_shows_the_console_that_the_kernel_is_told_of(plugins, mode, words, told):
+    settings = {"xen": {"mode": mode}}
+    job = Job(name="j", memory=GIB, boot=Boot(kernel=File(path=Path("/k")), parameters=words), settings=settings)
+    place = placement(job, HOST)
+    machine, _ = plugins.amend(place, blueprint(place, "m"))
+    assert machine.kernel_parameters == told
+    assert {line.how for line in explain(place, machine) if line.what == "command line"} == ({told} if told else set())
+
+
 def test_what_is_for_another_type_is_that_types_to_judge():
     elsewhere = Host(name="k", type="kvm")
     plugin.review(placement(Job(name="j", memory=GIB), elsewhere), replace(MACHINE, vnc=True))
+    assert plugin.amend(placement(Job(name="j", memory=GIB), elsewhere), MACHINE) is None
