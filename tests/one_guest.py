@@ -14,9 +14,10 @@ from vmf.disks.reading import Unfit
 from vmf.model import DiskFormat, Machine, MachineDisk, MachineFacts, Platform
 from vmf_libvirt.errors import LibvirtFault
 from vmf_libvirt.notes import Note, Notes
+from vmf_libvirt.overlooked import Overlooked
 from vmf_libvirt.remote import Remote
 from vmf_libvirt.site import Dialect
-from vmf_libvirt.states import DomainState, ShutoffReason, machine_state
+from vmf_libvirt.states import FOUND_RUNNING, DomainState, ShutoffReason, machine_state
 
 ROOM = 64
 """Bytes before a guest's memory."""
@@ -39,7 +40,7 @@ SAVED = (DomainState.SHUTOFF, ShutoffReason.SAVED)
 FORGOTTEN = (DomainState.SHUTOFF, ShutoffReason.UNKNOWN)
 DESTROYED = (DomainState.SHUTOFF, ShutoffReason.DESTROYED)
 POWERED_OFF = (DomainState.SHUTOFF, ShutoffReason.SHUTDOWN)
-ALIVE = (RUNNING, PAUSED)
+ALIVE = (RUNNING, FOUND_RUNNING, PAUSED)
 NO_JOB = 0
 
 
@@ -59,6 +60,9 @@ class World:
         faults: what the next calls of these names raise.
         left: how many steps vmf lives.
         kept: whether a guest is there although it is off.
+        idle: whether it takes no processor time; each look at it takes some otherwise.
+        clock: the time on the host.
+        roused: the machines for which libvirt was to look again.
     """
 
     def __init__(self, folder, *, pauses=False):
@@ -76,6 +80,9 @@ class World:
         self.standing, self.lived, self.kept, self.job = RUNNING, 1, False, NO_JOB
         self.files = {"results": bytes(SIZE)}
         self.faults = {}
+        self.seconds, self.idle = 1.0, False
+        self.clock = None
+        self.roused, self.watchers = [], []
         self.left = -1
         self.said = []
         self.described = ""
@@ -90,8 +97,15 @@ class World:
             volumes=lambda _machine: _Stepping(self, Files(self.files, self.step)),
             consoles=SimpleNamespace(begin=self.said.append, finish=lambda _machine: None, said=lambda _machine: 7),
             dialect=self.dialect,
+            overlooked=Overlooked(_Client(self), self.rouse),
             description=lambda note: " ".join(name for chain in note.chains.values() for name in chain) or "new",
         )
+
+    def rouse(self, machine):
+        """libvirt sees that a guest is not there any more that takes no time."""
+        self.roused.append(machine)
+        if "rouse" in self.faults:
+            raise self.faults.pop("rouse")
 
     def remote(self):
         """The same with all verbs."""
@@ -102,7 +116,7 @@ class World:
             dialect=self.dialect,
         )
         remote.site.notes = _Stepping(self, self.notes)
-        remote.site.volumes = lambda _machine: _Stepping(self, Files(self.files, self.step))
+        remote.site.volumes = lambda _machine: _Stepping(self, Files(self.files, self.step, self.clock))
         return remote
 
     def step(self):
@@ -146,6 +160,10 @@ class _Domain:
     def state(self):
         return self._world.standing
 
+    def info(self):
+        self._world.seconds += not self._world.idle
+        return (*self._world.standing[:1], MACHINE.memory, MACHINE.memory, 1, int(self._world.seconds * 10**9))
+
     def isActive(self):  # noqa: N802  # libvirt's word
         return self._world.standing in ALIVE or self._world.kept
 
@@ -164,6 +182,9 @@ class _Link:
 class _Client:
     def __init__(self, world):
         self._world = world
+
+    def watch(self, notify):
+        self._world.watchers.append(notify)
 
     def on(self, _machine, ask):
         return None if self._world.standing is None else ask(_Domain(self._world))
@@ -234,8 +255,8 @@ class Files:
 
     path = FOLDER
 
-    def __init__(self, files, step=lambda: None):
-        self._files, self._step = files, step
+    def __init__(self, files, step=lambda: None, clock=None):
+        self._files, self._step, self._clock = files, step, clock
 
     def make(self):
         pass
@@ -262,6 +283,9 @@ class Files:
 
     def overwrite(self, name, start):
         self._files[name] = start + self._files[name][len(start) :]
+
+    def now(self):
+        return self._clock
 
     def discard(self, name):
         self._files.pop(name, None)

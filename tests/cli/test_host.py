@@ -82,3 +82,4 @@ def test_what_this_computer_lacks_is_told_of_the_host(shell: Shell) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("local cannot be used: ")
     assert "the path is too long for the sockets in it" in done.stdout
+    assert done.stdout.endswith("; set VMF_HOME to a folder with a shorter path\n")

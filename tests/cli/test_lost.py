@@ -21,7 +21,7 @@ def test_where_no_host_can_be_used_the_fault_itself_is_told(shell: Shell) -> Non
     shell.fault("probe", "host", "out of order", times=ALWAYS)
     shell.job("exit 0")
     said = shell.refused(code=71)
-    assert said.startswith("vmf: out of order")
+    assert said.startswith("vmf: host farm: out of order")
 
 
 def test_a_second_ctrl_c_gives_a_lost_host_up_and_the_job_is_left_to_be_adopted(shell: Shell) -> None:

@@ -119,6 +119,7 @@ def test_blocks_of_other_hypervisors_are_named():
 def test_an_amendment_is_shown_with_its_author():
     machine = replace(blueprint(PLACE, "m"), cpus=3, kernel_parameters="site=here")
     told = {line.what: (line.how, line.why) for line in explain(PLACE, machine, ("site",))}
+    assert told["command line"] == ("site=here", "the words of image i and plugins")
     assert told["amended"] == ("cpus: 3; kernel parameters: site=here", "plugins changed the machine: site")
 
 
@@ -143,6 +144,14 @@ def test_an_overlay_grows_to_the_jobs_limit_or_its_share_of_the_hosts_whichever_
     host = replace(HOST, limits=Limits(disk_growth=limit and limit + JOB.results.size))
     machine = made(host, disk_space=wish, disks=IMAGE.disks)
     assert [disk.growth for disk in machine.disks] == [growth, growth]
+
+
+def test_a_disk_that_is_written_in_place_is_promised_to_be_nobody_elses_no_further_than_vmf_knows():
+    """Not every hypervisor locks files, and no other computer tells which links it has."""
+    image = replace(IMAGE, disks=(replace(IMAGE.disks[0], access=Access.IN_PLACE),))
+    placement = replace(PLACE, job=replace(JOB, image=image))
+    why = "the job says so; no other job of yours that names this path can use it meanwhile"
+    assert lines(placement)["disk 0"][1] == why
 
 
 def test_only_overlays_have_a_limit():

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from farm import FARM, enable
 from vmf.ads import host_ad
 from vmf.classad import World as Classad
-from vmf.errors import HostFault, SetupError
+from vmf.errors import HostFault, HostLost, SetupError
 from vmf.hookspecs import hookimpl
 from vmf.match import Rejection, match
 from vmf.model import ITSELF, Connection, Facts, Folder, Host, HostBoot, ImageRoot, Networks, NetworkType, Transport
@@ -52,6 +52,16 @@ def test_a_host_that_cannot_be_used_is_named_beside_one_that_can(make):
     assert offer.host == FARM
     (record,) = farm.carry(farm.job("exit 0"), hosts=(STRANGE, FARM))
     assert record.placement.host.name == "farm"
+
+
+def test_a_host_that_cannot_be_used_is_told_with_what_to_do(make, monkeypatch):
+    def probe(*_, **__):
+        raise HostLost("its key is not known here", hint="`ssh farm true` once, by hand")
+
+    farm = make()
+    monkeypatch.setattr(farm.hosts, "_probe", probe)
+    (rejected,) = farm.hosts.offers((FARM,))
+    assert rejected.reason == "its key is not known here; `ssh farm true` once, by hand"
 
 
 def test_a_set_up_that_spares_no_host_is_raised_and_not_blamed_on_the_hosts(make):
@@ -315,7 +325,10 @@ def test_a_host_of_a_type_of_which_only_the_words_are_known_is_out_with_the_reas
     farm.plugins.add(HYPERVISORS, "words", lambda: words)
     rejected, offer = farm.hosts.offers((Host(name="w", type="words"), FARM))
     assert (rejected.host, rejected.passing) == ("w", False)
-    assert rejected.reason == "host w: the plugin words only knows the words of its specs, and drives no host yet"
+    assert rejected.reason == (
+        "host w: the plugin words only knows the words of its specs, and drives no host yet; use a host of another "
+        "type; `vmf plugin ls` lists all"
+    )
     assert offer.host == FARM
 
 

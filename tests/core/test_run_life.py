@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from functools import partial
 
 import pytest
@@ -56,6 +57,27 @@ def test_results_that_cannot_be_read_yet_are_asked_for_again(make, kind):
     assert (record.state, record.attempt, record.verdict.exit_code) == (State.COMPLETED, 1, 4)
     assert (record.folder / "out.txt").read_text() == "kept\n"
     assert [each.split(";")[0] for each in farm.remarks()] == ["busy", "busy"]
+
+
+def test_what_is_heard_of_a_host_that_fails_does_not_use_up_its_tries(make, monkeypatch):
+    """Each of six tries comes no earlier than it is said: news of its machines may come at any time."""
+    monkeypatch.setattr(life, "LONGEST_PAUSE_SECONDS", pause := 0.1)
+    farm = make()
+    farm.fault("fetch", "host", "busy", times=2)
+    asked = []
+
+    def tell(notice):
+        if isinstance(notice, Remark):
+            asked.append(time.monotonic())
+            farm.engine._orders[1].wake.set()
+        elif asked and isinstance(notice, Advanced):
+            asked.append(time.monotonic())
+
+    farm.watch(tell)
+    (record,) = farm.carry(farm.job("exit 4"))
+    assert record.verdict.exit_code == 4
+    assert asked[1] - asked[0] >= pause
+    assert asked[2] - asked[1] >= pause
 
 
 def test_unread_results_are_kept_when_their_job_is_stopped_and_left(make):

@@ -48,6 +48,10 @@ class TestDisksInPlace:
             True,
         ]
 
+    def test_one_file_of_the_host_by_two_spellings(self, judged):
+        found = judged(job("disks: [{file: {on_host: /a/b/../x.raw}}, {file: {on_host: /a/x.raw}, access: in-place}]"))
+        assert [each.rule.id for each in found].count("VMF214") == 2
+
     def test_snapshots_may_share_one(self, judged):
         Path("other.raw").symlink_to("data.raw")
         assert judged(job("disks: [{file: data.raw}, {file: other.raw, access: read}]")) == ()

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from vmf import plan
-from vmf.errors import JobFault, NoMatch, Refused, UsageError, VmfError
+from vmf.errors import HostFault, JobFault, NoMatch, Refused, UsageError, VmfError
 from vmf.files import parts
 from vmf.match import Matches, Rejection, match
 from vmf.model import Host, Job, Offer
@@ -88,12 +88,21 @@ def usable(hosts: Hosts, configured: Sequence[Host]) -> tuple[Offer | Rejection,
     """What the hosts offer.
 
     Raises:
-        VmfError: what is wrong with the first, if none can be used.
+        HostFault: what is wrong with the first, if none can be used.
+        SetupError: likewise, if this computer is the reason.
     """
     offers = hosts.offers(configured)
     if not any(isinstance(each, Offer) for each in offers):
-        hosts.facts(configured[0])
+        _look(hosts, configured[0])
     return offers
+
+
+def _look(hosts: Hosts, host: Host) -> None:
+    try:
+        hosts.facts(host)
+    except HostFault as fault:
+        where = f"host {host.name}: "
+        raise HostFault(where + fault.brief.removeprefix(where), hint=fault.hint) from fault
 
 
 def objections(rejected: Sequence[Rejection]) -> str:

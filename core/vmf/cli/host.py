@@ -18,6 +18,7 @@ from vmf.cli.session import Session, add_format, add_hosts, add_long
 from vmf.errors import SetupError, UsageError, VmfError
 from vmf.match import Rejection
 from vmf.model import ITSELF, Host, Offer
+from vmf.run.hosts import unusable
 from vmf.state import Completed, Failed, Held, HostDied, Removed, Requeued
 from vmf.store import Record
 from vmf.units import format_size
@@ -134,7 +135,7 @@ def _offers(session: Session, hosts: Sequence[Host]) -> Iterator[Offer | Rejecti
         try:
             yield from session.hosts.offers((host,))
         except SetupError as fault:
-            yield Rejection(host=host.name, clause="usable", reason=fault.brief, passing=False)
+            yield unusable(host, fault, passing=False)
 
 
 def _set_aside(offer: Offer) -> Iterator[str]:

@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import suppress
+from os.path import normpath
 from types import MappingProxyType
 from typing import Any
 
@@ -54,12 +55,12 @@ UNFIT = Rule(
 
 
 def identity(file: File) -> Hashable:
-    """What all names of one file have in common; of what is on a host, or not there, only the name is known."""
+    """What all names of one file have in common; of what is on a host, or not there, only the path is known."""
     with suppress(OSError, ValueError):
         if not file.on_host:
             found = file.path.stat()
             return found.st_dev, found.st_ino, file.part
-    return file
+    return file.on_host, normpath(file.path), file.part
 
 
 def _linked_in_place(job: Job) -> Iterator[Objection]:

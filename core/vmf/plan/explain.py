@@ -34,7 +34,7 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
             why="the job says so",
         ),
         _boot(job, image),
-        *_command_line(job, image),
+        *_command_line(job, image, machine),
         *_settings(job),
         *(_disk(number, disk, placement, machine) for number, disk in enumerate(image.disks)),
         *_drives(job),
@@ -79,7 +79,10 @@ def _settings(job: Job) -> Iterator[Line]:
 _ACCESS = MappingProxyType({
     Access.SNAPSHOT: ("overlay over {}", "originals stay as they are"),
     Access.READ: ("{}, which the guest cannot write", "the job says so"),
-    Access.IN_PLACE: ("{}, which the guest changes itself", "the job says so; nobody else can use it meanwhile"),
+    Access.IN_PLACE: (
+        "{}, which the guest changes itself",
+        "the job says so; no other job of yours that names this path can use it meanwhile",
+    ),
 })  # fmt: skip
 
 
@@ -131,13 +134,16 @@ def _shares(machine: Machine) -> Iterator[Line]:
         yield Line(what=f"folder {share.name}", how=how, why="the job asks for it and the host allows it")
 
 
-def _command_line(job: Job, image: Image) -> Iterator[Line]:
+def _command_line(job: Job, image: Image, machine: Machine) -> Iterator[Line]:
     """What the kernel is told; one that is in a disk is told by the boot loader there."""
-    if image.kernel and image.kernel_parameters:
-        named = f"image {job.image.name}" if job.image and job.image.kernel_parameters else ""
-        whose = [each for each in (named, "the job" if job.boot.root or job.boot.parameters else "") if each]
-        why = f"the words of {' and '.join(whose)}"
-        yield Line(what="command line", how=image.kernel_parameters, why=why)
+    if image.kernel and machine.kernel_parameters:
+        whose = {
+            f"image {job.image.name}" if job.image else "": job.image and job.image.kernel_parameters,
+            "the job": job.boot.root or job.boot.parameters,
+            "plugins": machine.kernel_parameters != image.kernel_parameters,
+        }
+        why = f"the words of {' and '.join(name for name, has_words in whose.items() if has_words)}"
+        yield Line(what="command line", how=machine.kernel_parameters, why=why)
 
 
 def _blocks(placement: Placement, machine: Machine) -> Iterator[Line]:

@@ -94,7 +94,7 @@ class Hosts:
             except VmfError as fault:
                 faults.append(fault)
                 passing = isinstance(fault, HostLost) or site.facts is not None
-                found.append(Rejection(host=host.name, clause="usable", reason=fault.brief, passing=passing))
+                found.append(unusable(host, fault, passing=passing))
         ours = [each for each in faults if isinstance(each, SetupError)]
         if ours and len(faults) == len(found):
             raise ours[0]
@@ -216,6 +216,12 @@ class Hosts:
         for name, event in list(self._wakes.items()):
             if machine in {"", name}:
                 event.set()
+
+
+def unusable(host: Host, fault: VmfError, *, passing: bool) -> Rejection:
+    """A host that cannot be used, with what to do about it."""
+    reason = f"{fault.brief}; {fault.hint}" if fault.hint else fault.brief
+    return Rejection(host=host.name, clause="usable", reason=reason, passing=passing)
 
 
 def _told(setback: Setback) -> str:

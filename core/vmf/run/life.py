@@ -120,6 +120,7 @@ class Life:
         self._hosts.wake(self.record.machine, self.orders.wake)
         while not (self.record.ended or self.record.state in WANTS_ROOM or self.orders.leave):
             self.orders.wake.clear()
+            self.orders.given.clear()
             try:
                 event = self.orders.mourn(self.record) or ACTIONS[self.record.state](self)
             except HostFault as fault:
@@ -296,13 +297,17 @@ class Life:
         return nic is not None and (nic.type is not NetworkType.USER or bool(nic.forwards))
 
     def _rest(self, fault: HostFault, seconds: float) -> None:
-        """Wait before a host is asked again; an order cuts it short, and one to force gives the host up."""
+        """Wait before a host is asked again; an order cuts it short, and one to force gives the host up.
+
+        So does what is heard of a host that was lost: it is back. News of any other would use up its tries.
+        """
         if self.orders.force:
             self._remark(f"{fault.brief}; nothing can be forced now, the job is left as it is, to be adopted")
             self.orders.give(leave=True)
         elif not self.orders.leave:
-            self._remark(f"{fault.brief}; asking again in {seconds:.0f} s")
-            self.orders.wake.wait(seconds)
+            lost = isinstance(fault, HostLost)
+            self._remark(f"{fault.brief}; asking again {'within' if lost else 'in'} {seconds:.0f} s")
+            (self.orders.wake if lost else self.orders.given).wait(seconds)
 
     def _update(self, record: Record) -> None:
         self.record = self._store.update(record)

@@ -37,6 +37,8 @@ class Orders:
         self._lock = threading.Lock()
         self.wake = threading.Event()
         """Set by every order, and by whatever else a life waits for."""
+        self.given = threading.Event()
+        """Set by every order alone."""
 
     def give(self, **wanted: Unpack[Wanted]) -> None:
         """Add to what is wanted."""
@@ -49,6 +51,7 @@ class Orders:
                     self._wishes.appendleft(first)
                 case {"wish": wish}:
                     self._wishes.append(wish)
+        self.given.set()
         self.wake.set()
 
     def heed(self, record: Record) -> StopAsked | Wish | None:

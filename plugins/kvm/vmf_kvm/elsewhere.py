@@ -86,7 +86,10 @@ def probe(remote: Remote, known: Facts | None, proof: Image | None, *, host: Hos
 
 
 def _hardware(link: Link) -> tuple[int, int, str]:
-    """All its memory in bytes, its processors, and their architecture."""
+    """All its memory in bytes, its processors, and their architecture.
+
+    Not what `Client.computer` counts, what machines have and what is free: on Linux that is another number each time.
+    """
     told: Any = link.getInfo()
     arch, mebibytes, cpus = told[:3]
     return int(mebibytes) * MEBIBYTE, int(cpus), str(arch)

@@ -78,6 +78,9 @@ class Consoles:
         if reader:
             reader.rest()
             reader.close()
+            if not (reader.heard_all or self._client.call(reader.reads_over)):
+                with self._file(machine).open("ab") as file:
+                    file.write(GAP)
 
     def terminal(self, machine: str) -> Terminal:
         """Sit down at the console of a machine; one at a time.
@@ -133,10 +136,12 @@ class Reader:
     """Reads one console, on the thread of libvirt's events, until its machine ends or somebody else takes it away.
 
     A stream that waits for a guest to speak keeps other calls over its link from their answers; this one never waits.
+    `heard_all` says whether its host has told that the console has come to its end.
     """
 
     def __init__(self, link: Link, domain: str, file: Path, *, fresh: bool, force: bool) -> None:
         self.ended = threading.Event()
+        self.heard_all = False
         self._lock = threading.RLock()
         self._taps: tuple[int, ...] = ()
         self._link = link
@@ -213,6 +218,7 @@ class Reader:
             data: Any = self._stream.recv(PIECE)
         except libvirt.libvirtError:
             return b""
+        self.heard_all = not data
         return None if data == AGAIN else bytes(data)
 
     def _sent(self, data: bytes) -> int:

@@ -50,16 +50,11 @@ def state(site: Site, machine: str) -> MachineState:
     if found is None:
         return MachineState(power=Power.ABSENT)
     judged = site.dialect.judge(*found)
+    site.overlooked.look(machine, *found[:2])
     if judged.power is Power.OFF:
         judged = _ended(site, machine, note, judged, found)
-    if judged.power is Power.SAVED and not note.memory:
-        return THROWN_AWAY
-    if judged.power is Power.SAVED and note.goes_on:
-        with site.notes.held(machine, wait=False) as free:
-            if not free:
-                return RUNS
-            wake(site, machine)
-        return state(site, machine)
+    if judged.power is Power.SAVED:
+        return _saved(site, machine, note, is_there=found[2])
     if judged.power in ALIVE and note.memory:
         return _settled(site, machine, judged)
     return judged
@@ -156,6 +151,21 @@ def forget(site: Site, machine: str) -> None:
     if note.memory:
         site.notes.keep(machine, replace(note, memory="", waking=False, goes_on=False))
         site.volumes(machine).discard(note.memory)
+
+
+def _saved(site: Site, machine: str, note: Note, *, is_there: bool) -> MachineState:
+    """What it means that the memory of a guest has been written; it may be there still, and is just being removed."""
+    if not note.memory:
+        return THROWN_AWAY
+    if is_there:
+        return RUNS
+    if not note.goes_on:
+        return _SAVED
+    with site.notes.held(machine, wait=False) as free:
+        if not free:
+            return RUNS
+        wake(site, machine)
+    return state(site, machine)
 
 
 def _ended(site: Site, machine: str, note: Note, judged: MachineState, found: tuple[int, int, bool]) -> MachineState:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
 from msgspec.structs import replace
 
+from vmf.errors import HostFault
 from vmf.hookspecs import Report
 from vmf.model import Machine, MachineFacts, MachineState, Power, Snapshot, Stop, Suspend
 from vmf_libvirt import fetched, keeping, laying, networks, sharing, volumes
@@ -20,6 +23,7 @@ from vmf_libvirt.notes import RESULTS, Note
 from vmf_libvirt.site import Dialect, Opening, Site
 from vmf_libvirt.states import DomainState, ShutoffReason
 from vmf_libvirt.subscription import Subscription
+from vmf_libvirt.volumes import Volumes
 
 NOT_STARTED = frozenset({ShutoffReason.UNKNOWN, ShutoffReason.FAILED})
 """Why a machine is off that has never run, or could not be started."""
@@ -151,14 +155,24 @@ class Remote:
         return tuple(sorted({*self.client.machines(), *self.site.pools(), *self.site.notes.names()}))
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _telling(self, files: Volumes) -> Iterator[None]:
         """Have a failure tell what the hypervisor has written of it on the host, too."""
+        began = time.monotonic()
         try:
             yield
         except LibvirtFault as fault:
-            told = self.site.dialect.told(self.read)
+            told = self._told(files, began)
             lines = (*told, f"{fault.brief}: {told[-1]}" if told else fault.brief)
             raise LibvirtFault("\n".join((*fault.lines[:-1], *lines)), code=fault.code) from fault
+
+    def _told(self, files: Volumes, began: float) -> Sequence[str]:
+        """What the hypervisor has written since a time of this computer's own clock; nothing if it cannot be had."""
+        if self.site.dialect.told is None:
+            return ()
+        with suppress(HostFault):
+            now = files.now()
+            return self.site.dialect.told(self.read, now - timedelta(seconds=time.monotonic() - began))
+        return ()
 
     def _make(self, machine: Machine) -> None:
         site, name, restored = self.site, machine.name, machine.restored
@@ -175,7 +189,7 @@ class Remote:
         )
         site.notes.keep(name, note)
         blaming = blaming_job(site.dialect.sentences(machine), site.dialect.failings(machine))
-        with sharing.apart(site, machine), blaming, self._telling():
+        with sharing.apart(site, machine), blaming, self._telling(files):
             if restored:
                 keeping.wake(site, name)
                 return

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from os.path import normpath
 
 from vmf.errors import HoldCode, JobFault
 from vmf.model import ALIVE, Access, Machine
@@ -22,24 +23,26 @@ def apart(site: Site, machine: Machine) -> Iterator[None]:
     Raises:
         JobFault: if another machine has one now.
     """
-    wanted = _disks(machine)
-    if site.dialect.locks or not wanted:
+    if site.dialect.locks or not _disks(machine):
         yield
         return
     with (site.folder / LOCK).open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for name in site.notes.names() - {machine.name}:
             other = site.notes.read(name).machine
-            for file in _clashes(wanted, _disks(other) if other else {}):
+            for file in _clashes(machine, other) if other else ():
                 if site.client.state(name).power in ALIVE:
                     raise JobFault(f"{file} is used by another machine", code=HoldCode.DISK_IN_USE, hint=_HINT)
         yield
 
 
-def _disks(machine: Machine) -> Mapping[str, Access]:
-    """The disks that lie on the host anyway."""
-    return {disk.file: disk.access for disk in machine.disks if disk.file.startswith("/")}
+def _clashes(one: Machine, other: Machine) -> frozenset[str]:
+    """The disks of the host's that both have, and to which one of them writes in place."""
+    in_place = frozenset({Access.IN_PLACE})
+    return _disks(one, in_place) & _disks(other) | _disks(one) & _disks(other, in_place)
 
 
-def _clashes(one: Mapping[str, Access], other: Mapping[str, Access]) -> Iterator[str]:
-    return (file for file in one.keys() & other.keys() if Access.IN_PLACE in {one[file], other[file]})
+def _disks(machine: Machine, access: frozenset[Access] = frozenset(Access)) -> frozenset[str]:
+    """The disks that lie on the host anyway, however their paths are spelt; nobody here knows which links are there."""
+    files = (disk.file for disk in machine.disks if disk.access in access)
+    return frozenset(normpath("/" + file.lstrip("/")) for file in files if file.startswith("/"))

@@ -6,6 +6,7 @@ import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol
 from xml.etree import ElementTree as ET
@@ -22,6 +23,7 @@ from vmf_libvirt.domains import Hear
 from vmf_libvirt.errors import Failing, Sentence
 from vmf_libvirt.naming import overlay
 from vmf_libvirt.notes import RESULTS, Note, Notes
+from vmf_libvirt.overlooked import Overlooked
 from vmf_libvirt.place import Place
 from vmf_libvirt.volumes import Volumes, pools
 
@@ -56,8 +58,12 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """Has there what a machine's card is connected to; raises `HostFault`."""
     locks: bool = True
     """Whether it keeps machines itself from writing to a file that another one uses."""
-    told: Callable[[Callable[[Path], IO[bytes]]], Sequence[str]] = lambda _: ()
-    """Lines that tell why a machine could just not be made, beside libvirt's; given what opens a file of the host's."""
+    told: Callable[[Callable[[Path], IO[bytes]], datetime], Sequence[str]] | None = None
+    """Lines that tell why a machine could not be made, beside libvirt's, given what opens a file of the host's, and
+    the time by its clock since when; None: there are none."""
+    rouse: Callable[[Volumes, str], None] | None = None
+    """Has libvirt look again at all guests, given the files of a machine and what names of machines begin with; None:
+    it overlooks none. Raises `LibvirtFault`."""
     heard: Callable[[str, str], MachineState | None] | None = None
     """How a guest ended that the hypervisor tells of by an event, with details in JSON; None: it tells nothing."""
 
@@ -81,6 +87,7 @@ class Site:
         self.root = root
         self.client = client(self.prefix, hear=self._hear if dialect.heard else None)
         self.consoles = Consoles(self.client, folder=self.notes.of, prefix=self.prefix)
+        self.overlooked = Overlooked(self.client, self._rouse if dialect.rouse else None)
 
     def volumes(self, machine: str) -> Volumes:
         """A machine's files."""
@@ -110,6 +117,10 @@ class Site:
     def _hear(self, machine: str, event: str, details: str) -> None:
         if self.dialect.heard and (state := self.dialect.heard(event, details)):
             self.notes.tell(machine, state)
+
+    def _rouse(self, machine: str) -> None:
+        if self.dialect.rouse:
+            self.dialect.rouse(self.volumes(machine), self.prefix)
 
     def _path(self, machine: str) -> Path:
         return self.root / self.owner / machine

@@ -45,6 +45,9 @@ class ShutoffReason(IntEnum):
     DAEMON = 8
 
 
+FOUND_RUNNING = (DomainState.RUNNING, 0)
+"""State and reason of a guest that was there when its libvirt was started."""
+
 ENDINGS: Mapping[ShutoffReason, Ending] = MappingProxyType({
     ShutoffReason.SHUTDOWN: Ending.SHUTDOWN,
     ShutoffReason.DESTROYED: Ending.KILLED,

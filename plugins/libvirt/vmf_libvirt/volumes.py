@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
@@ -24,10 +25,12 @@ from vmf.files.access import open_file
 from vmf.hookspecs import Report
 from vmf_libvirt import domains
 from vmf_libvirt.client import Client, Link
+from vmf_libvirt.described import tree
 from vmf_libvirt.errors import Code, LibvirtFault, unopened
 from vmf_libvirt.streams import PIECE, Piece, Reading, Volume, pieces, upload
 
 READ_AT_ONCE = 2**20
+CLOCK = "clock"
 TRIES = 20
 CROWDED = (Code.INTERNAL_ERROR, Code.OPERATION_FAILED, Code.OPERATION_INVALID, Code.NO_STORAGE_POOL)
 """What libvirt says of a pool that somebody else has just made, looks into, or has removed."""
@@ -103,6 +106,13 @@ class Volumes(Struct, frozen=True, kw_only=True):
             return {each.name(): int(each.info()[2]) for each in pool.listAllVolumes(0)}
 
         return self.client.call(look)
+
+    def now(self) -> datetime:
+        """The time on the host, by a file that is made there for it."""
+        self.write(CLOCK, b"")
+        described = self.client.call(lambda link: self._volume(link, CLOCK).XMLDesc())
+        self.discard(CLOCK)
+        return datetime.fromtimestamp(float(tree(described).findtext("target/timestamps/ctime", "0")), UTC)
 
     def discard(self, name: str) -> None:
         """Remove a file; absent is success."""
@@ -238,13 +248,14 @@ def read(client: Client, prefix: str, path: Path) -> IO[bytes]:
 
     Raises:
         FileNotFoundError: if it is not there.
+        IsADirectoryError: if it is a folder.
         HostFault: if the host cannot do it.
     """
     name = f"{prefix}{hashlib.sha256(bytes(path.parent)).hexdigest()[:16]}"
     find = partial(_elsewhere, name, path)
     try:
         return io.BufferedReader(_Lent(client, find, lambda: client.call(partial(_unlend, name))), READ_AT_ONCE)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         client.call(partial(_unlend, name))
         raise
     except LibvirtFault as fault:
@@ -285,11 +296,11 @@ def _elsewhere(name: str, path: Path, link: Link) -> Volume:
         return pool.storageVolLookupByName(path.name)
 
     for look in (by_path, lent):
-        try:
-            return look()
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != Code.NO_STORAGE_VOL:
-                raise
+        with domains.despite(Code.NO_STORAGE_VOL):
+            volume = look()
+            if int(volume.info()[0]) == libvirt.VIR_STORAGE_VOL_DIR:
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            return volume
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 

@@ -15,7 +15,7 @@ from vmf_libvirt.ground import Ground
 from vmf_libvirt.place import Place
 from vmf_libvirt.site import Dialect
 from vmf_libvirt.states import DomainState, ShutoffReason, machine_state
-from vmf_xen import logs, saved
+from vmf_xen import logs, rousing, saved
 from vmf_xen.domain import xml
 from vmf_xen.settings import TYPE, Mode, XenHost, machine_mode
 
@@ -70,7 +70,8 @@ def dialect(words: XenHost) -> Dialect:
         failings=lambda _: FAILINGS,
         connect=connect,
         locks=False,
-        told=logs.last,
+        told=logs.since,
+        rouse=rousing.rouse,
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
+from vmf.ads import At
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Bus, Clock, Machine
+from vmf.rules import Objection
 from vmf_libvirt.mark import mark
 from vmf_libvirt.place import Place
 from vmf_xen import disks, nics
@@ -64,9 +66,8 @@ def xml(machine: Machine, place: Place, *, mode: Mode, loader: Path | None, brid
         JobFault: if the machine is not one that this hypervisor can make.
     """
     kind = KINDS[mode]
-    for has, what, hint in _NOT_HERE:
-        if has(machine):
-            raise JobFault(what, code=HoldCode.MACHINE_INVALID, hint=hint)
+    for each in absent(machine):
+        raise JobFault(each.what, code=HoldCode.MACHINE_INVALID, hint=each.hint)
     attached = drives(machine, mode)
     domain = ET.Element("domain", type="xen")
     _text(domain, "name", place.prefix + machine.name)
@@ -89,6 +90,11 @@ def xml(machine: Machine, place: Place, *, mode: Mode, loader: Path | None, brid
     _console(devices, mode)
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode") + "\n"
+
+
+def absent(machine: Machine) -> Iterator[Objection]:
+    """What a machine has that no mode has, each with the field of a job that asks for it."""
+    return (Objection(at=at, what=what, hint=hint) for at, has, what, hint in _NOT_HERE if has(machine))
 
 
 def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
@@ -124,11 +130,36 @@ def _console(devices: ET.Element, mode: Mode) -> None:
         ET.SubElement(ET.SubElement(devices, "console", type="pty"), "target", type="xen", port="0")
 
 
-_NOT_HERE: tuple[tuple[Callable[[Machine], object], str, str], ...] = (
-    (lambda machine: machine.firmware, "no firmware can be chosen on Xen", "leave `firmware` out; mode hvm has BIOS"),
-    (lambda machine: machine.clock is not Clock.UTC, "the hardware clock shows UTC on Xen", "leave `clock` out"),
-    (lambda machine: machine.shares, "no folders are shared on Xen", "put the files on a disk or a CD-ROM"),
-    (lambda machine: machine.agent, "the QEMU guest agent is not reached on Xen", "leave `agent` out"),
-    (lambda machine: machine.vnc, "machines have no screen on Xen", "leave `vnc` out"),
+_NOT_HERE: tuple[tuple[At, Callable[[Machine], object], str, str], ...] = (
+    (
+        ("boot", "firmware"),
+        lambda machine: machine.firmware,
+        "no firmware can be chosen on Xen",
+        "leave `firmware` out; mode hvm has BIOS",
+    ),
+    (
+        ("clock",),
+        lambda machine: machine.clock is not Clock.UTC,
+        "the hardware clock shows UTC on Xen",
+        "leave `clock` out",
+    ),
+    (
+        ("shares",),
+        lambda machine: machine.shares,
+        "no folders are shared on Xen",
+        "put the files on a disk or a CD-ROM",
+    ),
+    (
+        ("agent",),
+        lambda machine: machine.agent,
+        "the QEMU guest agent is not reached on Xen",
+        "leave `agent` out",
+    ),
+    (
+        ("vnc",),
+        lambda machine: machine.vnc,
+        "machines have no screen on Xen",
+        "leave `vnc` out",
+    ),
 )
-"""What no mode has: whether a machine has it, what is wrong with that, what to do instead."""
+"""What no mode has: the field that asks for it, whether a machine has it, what is wrong with that, what to do."""

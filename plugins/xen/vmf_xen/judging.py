@@ -9,14 +9,17 @@ from vmf.blueprint import unplaced
 from vmf.model import Job, NetworkType
 from vmf.rules import Objection
 from vmf_libvirt import judging
+from vmf_xen import nics
 from vmf_xen.abilities import ABILITIES
-from vmf_xen.domain import check
+from vmf_xen.domain import absent, check
 from vmf_xen.drives import checked
 from vmf_xen.settings import TYPE, mode
 
 
 def unmade(job: Job) -> Iterator[Objection]:
-    """What a job has of drives that Xen has not; if of none, what its machine has of whatever else."""
+    """What a job asks for that Xen has not; if of nothing, why its machine as a whole cannot be made."""
     chosen = mode(job)
     machine = unplaced(job, type_=TYPE, network=NetworkType.NAT, abilities=ABILITIES)
-    return judging.unmade(job, machine, partial(checked, mode=chosen), partial(check, mode=chosen))
+    card = () if machine.nic is None else nics.wrong(machine.nic, chosen, None)
+    whole = partial(check, mode=chosen)
+    return judging.unmade(job, machine, partial(checked, mode=chosen), whole, (*absent(machine), *card))

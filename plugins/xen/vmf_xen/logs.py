@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -16,27 +16,19 @@ LOG = Path("/var/log/libvirt/libxl/libxl-driver.log")
 """Where libvirt has Xen write it; its clock is the host's."""
 LAST = 2**14
 """So many bytes at its end are looked at."""
-TOGETHER = timedelta(seconds=30)
-"""What was written within this time before the last line is of the same failure."""
 _LINE = re.compile(r"(\S+ \S+): (?:libxl|xc): (?:panic: )?[\w.]+:\d+: ?\w+: (?:Domain \d+:)?(.+)")
 """A time, where in Xen it comes from, the number of a machine, and words."""
 
 
-def last(read: Callable[[Path], IO[bytes]]) -> tuple[str, ...]:
-    """The lines of the last failure, without where in Xen they come from; none if there is no log. `read` opens it."""
+def since(read: Callable[[Path], IO[bytes]], time: datetime) -> tuple[str, ...]:
+    """The lines written since then, without where in Xen they come from; none if there is no log. `read` opens it."""
     try:
         with read(LOG) as file:
             file.seek(max(0, file.seek(0, io.SEEK_END) - LAST))
             text = file.read().decode(errors="replace")
     except (OSError, VmfError):
         return ()
-    return failure(text)
-
-
-def failure(log: str) -> tuple[str, ...]:
-    """The lines of the last failure that a log, or the end of one, tells of."""
-    found = tuple(_lines(log))
-    return tuple(words for time, words in found if found[-1][0] - time <= TOGETHER)
+    return tuple(words for written, words in _lines(text) if written >= time)
 
 
 def _lines(log: str) -> Iterator[tuple[datetime, str]]:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from vmf.errors import HoldCode, JobFault
 from vmf.model import MachineNic, NetworkType, NicModel
+from vmf.rules import Objection
 from vmf_libvirt.nat import NETWORK
 from vmf_xen.settings import Mode
 
@@ -49,19 +50,24 @@ def check(nic: MachineNic, mode: Mode, script: Path | None) -> None:
     Raises:
         JobFault: if it cannot.
     """
-    for what, hint in _wrong(nic, mode, script):
-        raise JobFault(what, code=HoldCode.MACHINE_INVALID, hint=hint)
+    for each in wrong(nic, mode, script):
+        raise JobFault(each.what, code=HoldCode.MACHINE_INVALID, hint=each.hint)
 
 
-def _wrong(nic: MachineNic, mode: Mode, script: Path | None) -> Iterator[tuple[str, str]]:
+def wrong(nic: MachineNic, mode: Mode, script: Path | None) -> Iterator[Objection]:
+    """What of a card cannot be had on this hypervisor, each with the field of a job that asks for it."""
     if nic.type not in {NetworkType.NAT, NetworkType.BRIDGE}:
-        yield f"Xen has no network of type {nic.type}", "use nat or bridge, or leave the network out"
+        what = f"Xen has no network of type {nic.type}"
+        yield Objection(at=("network", "type"), what=what, hint="use nat or bridge, or leave the network out")
     if not nic.together and (nic.type is NetworkType.NAT or script is None):
         what = "Xen keeps no machines apart on a network, and the host does not let them meet"
-        yield what, "leave the network out, or ask the host's owner for `networks.together`"
+        hint = "leave the network out, or ask the host's owner for `networks.together`"
+        yield Objection(at=("network",), what=what, hint=hint)
     if nic.model is not None and nic.model not in MODELS[mode]:
         known = " or ".join(("leave `model` out", *(f"let it be {each}" for each in MODELS[mode])))
-        yield f"a machine of mode {mode} has no network card {nic.model}", known
+        what = f"a machine of mode {mode} has no network card {nic.model}"
+        yield Objection(at=("network", "model"), what=what, hint=known)
     for number in (each.host_port for each in nic.forwards if each.host_port is not None):
         what = f"port {number} of the host is not forwarded to a machine on a network of type {nic.type}"
-        yield what, "leave `host_port` out: the machine is reached at its own address"
+        hint = "leave `host_port` out: the machine is reached at its own address"
+        yield Objection(at=("network", "forwards"), what=what, hint=hint)

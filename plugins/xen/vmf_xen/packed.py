@@ -17,8 +17,6 @@ PIECE = 2**20
 """The most bytes of a piece."""
 MEMORY = 2**28
 """The most bytes that unpacking may take: what was packed says how much it needs."""
-ZSTD = "zstd"
-"""The program that unpacks what Python's library cannot."""
 
 
 class Damaged(Exception):
@@ -72,15 +70,27 @@ def _bzip2(source: BinaryIO) -> Iterator[bytes]:
 
 
 def _zstd(source: BinaryIO) -> Iterator[bytes]:
-    program = programs.find(ZSTD)
+    return _by_program(source, "zstd", "-dcq", f"--memory={MEMORY}")
+
+
+def _lz4(source: BinaryIO) -> Iterator[bytes]:
+    return _by_program(source, "lz4", "-dcq")  # a block is 8 MiB at most
+
+
+def _by_program(source: BinaryIO, name: str, *words: str) -> Iterator[bytes]:
+    """Unpack what Python's library cannot."""
+    program = programs.find(name)
     if program is None:
-        raise Damaged(f"there is no {ZSTD} here")
+        raise Damaged(f"there is no {name} here, which unpacks it")
     os.lseek(source.fileno(), source.tell(), os.SEEK_SET)  # the program reads from where the kernel is, not Python
-    command = (program, "-dcq", f"--memory={MEMORY}")
+    command, gave = (program, *words), False
     with subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
             while process.stdout and (piece := process.stdout.read(PIECE)):
+                gave = True
                 yield piece
+            if process.wait() and not gave:  # it also objects to zeros behind, of which the kernel takes no notice
+                raise Damaged(f"{name} cannot unpack it")
         finally:  # it may be that nobody asks for the rest
             process.kill()
     source.seek(0, os.SEEK_END)  # how far the program has read is not known; it unpacks all that follows one another
@@ -92,5 +102,6 @@ _FORMS: Mapping[bytes, Callable[[BinaryIO], Iterator[bytes]]] = MappingProxyType
     b"\x5d\0\0": _lzma,
     b"BZh": _bzip2,
     b"\x28\xb5\x2f\xfd": _zstd,
+    b"\x02\x21\x4c\x18": _lz4,
 })  # fmt: skip
-"""By the first bytes of what is packed. Kernels know lz4 and lzo, too."""
+"""By the first bytes of what is packed; of lz4 kernels know the older form only. They know lzo, too."""

@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from vmf.hookspecs import API, HypervisorType, Report, hookimpl
 from vmf.model import (
     Facts,
@@ -158,12 +160,24 @@ def machines(connection: Remote, host: Host) -> tuple[Handle, ...]:
 
 
 @hookimpl
+def amend(placement: Placement, machine: Machine) -> Machine | None:
+    """Tell a kernel of its console here already, so that a plan shows all that it is told."""
+    if placement.host.type != TYPE or machine.kernel is None:
+        return None
+    from vmf_xen.domain import parameters  # noqa: PLC0415  # as below
+
+    return replace(machine, kernel_parameters=parameters(machine.kernel_parameters, machine_mode(machine)))
+
+
+@hookimpl
 def review(placement: Placement, machine: Machine) -> None:
     """Describe what this plugin is to make: what cannot be described cannot be made."""
     if placement.host.type == TYPE:
-        from vmf_xen.domain import check  # noqa: PLC0415  # only a plan or a start asks
+        from vmf_libvirt.judging import named  # noqa: PLC0415  # only a plan or a start asks
+        from vmf_xen.domain import check  # noqa: PLC0415  # as above
 
-        check(machine, mode=machine_mode(machine), bridge_script=settings(placement.host).bridge_script)
+        script = settings(placement.host).bridge_script
+        check(named(placement, machine), mode=machine_mode(machine), bridge_script=script)
 
 
 @hookimpl

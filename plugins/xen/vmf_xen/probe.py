@@ -18,7 +18,7 @@ from vmf_xen.settings import TYPE, settings
 LOADERS = ("/usr/lib/xen-{}/bin", "/usr/libexec/xen/bin", "/usr/lib/xen/bin", "/usr/local/lib/xen/bin")
 """Where Xen's own programs are, and with them its boot loader: Debian has them by Xen's version, which is 4.17 there.
 
-Nothing else is in these folders: to look for one file, libvirt looks at all that are beside it.
+To look for one file, libvirt looks at all that are beside it: in these folders those are few.
 """
 
 APART = "Xen does not keep machines on a network apart: `networks: {together: true}` lets them reach each other"
@@ -100,6 +100,6 @@ def _scriptless(remote: Remote, script: Path) -> str:
 def _is_there(remote: Remote, path: Path) -> bool:
     try:
         remote.read(path).close()
-    except (FileNotFoundError, LibvirtFault):
+    except (FileNotFoundError, IsADirectoryError, LibvirtFault):
         return False
     return True

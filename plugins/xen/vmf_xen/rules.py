@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from vmf.ads import At
@@ -28,6 +29,13 @@ DRIVERS = Rule(
     "modules, and not those, finds neither its root file system nor vmf's CD-ROM.",
     mend="Make it again with xen-blkfront in it, and xen-netfront for a network; or let the machine be of mode hvm.",
     severity=Severity.WARNING,
+)
+UNSEEN = Rule(
+    id="XEN206",
+    title="an initial RAM disk that cannot be looked into",
+    why="Whether it carries the drivers of a guest on Xen is not known, nor whether it is an initial RAM disk at all.",
+    mend="Do what the finding says, or see to the drivers yourself: xen-blkfront, and xen-netfront for a network.",
+    severity=Severity.NOTE,
 )
 VMX = Rule(
     id="XEN203",
@@ -55,19 +63,43 @@ def _rootless(job: Job) -> Iterator[Objection]:
 
 
 def _driverless(job: Job) -> Iterator[Objection]:
+    wanted = {"xen_blkfront"} if job.network.type is NetworkType.NONE else {"xen_blkfront", "xen_netfront"}
+    with suppress(Damaged):  # of which the other rule tells
+        found = _modules(job)
+        if found and (lacking := sorted(wanted - found)):
+            what = f"{_initrd(job)} carries modules, but not {' and '.join(lacking)}"
+            yield Objection(at=_place(job), what=what, hint="make it anew with the drivers of a guest on Xen")
+
+
+def _unseen(job: Job) -> Iterator[Objection]:
+    try:
+        _modules(job)
+    except Damaged as error:
+        what = f"{_initrd(job)} cannot be looked into for Xen's drivers: {error}"
+        yield Objection(at=_place(job), what=what, hint="make sure that it is one, and has xen-blkfront")
+
+
+def _modules(job: Job) -> frozenset[str]:
+    """What the job's initial RAM disk carries of modules; none, if that is of no concern, or others tell of the file.
+
+    Raises:
+        Damaged: if nobody can know.
+    """
     file = job.bundle.initrd
     if file is None or file.on_host or "xen" not in job.types or mode(job) is Mode.HVM:
-        return
-    wanted = {"xen_blkfront"} if job.network.type is NetworkType.NONE else {"xen_blkfront", "xen_netfront"}
-    try:
-        with open_file(file.path) as initrd:
-            found = frozenset(modules(initrd))
-    except (Damaged, OSError):  # of a file that cannot be read others tell; and of what cannot be unpacked nobody
-        return
-    if found and (lacking := sorted(wanted - found)):
-        at: At = ("boot", "initrd") if job.boot.initrd else ("image",)
-        what = f"{file.path.name} carries modules, but not {' and '.join(lacking)}"
-        yield Objection(at=at, what=what, hint="make it anew with the drivers of a guest on Xen")
+        return frozenset()
+    with suppress(OSError), open_file(file.path) as initrd:
+        return frozenset(modules(initrd))
+    return frozenset()
+
+
+def _initrd(job: Job) -> str:
+    return job.bundle.initrd.path.name if job.bundle.initrd else ""
+
+
+def _place(job: Job) -> At:
+    """Where the job names its initial RAM disk."""
+    return ("boot", "initrd") if job.boot.initrd else ("image",)
 
 
 def _unmade(job: Job) -> Iterator[Objection]:
@@ -92,6 +124,7 @@ def _kernel(job: Job) -> File | None:
 CHECKS: Final[tuple[Check[Any], ...]] = (
     Check(rule=ROOT, kind=Job, judge=_rootless),
     Check(rule=DRIVERS, kind=Job, judge=_driverless),
+    Check(rule=UNSEEN, kind=Job, judge=_unseen),
     Check(rule=MACHINE, kind=Job, judge=_unmade),
     Check(rule=VMX, kind=Job, judge=_vmx),
 )

@@ -207,6 +207,27 @@ def test_it_goes_on_when_its_hosts_libvirt_died_and_says_what_may_be_missing(con
     assert whole(consoles) == b"one\n" + GAP + b"two\n"
 
 
+def test_a_guest_that_ends_while_its_hosts_libvirt_is_dead_may_have_said_more(consoles, guest, host):
+    consoles.begin("m")
+    guest.say(b"one\n")
+    host.die()
+    guest.say(b"nobody hears this\n")
+    guest.power_off()
+    assert whole(consoles) == b"one\n"
+    consoles.finish("m")
+    consoles.finish("m")
+    assert whole(consoles) == b"one\n" + GAP
+
+
+def test_nothing_is_missing_of_a_guest_that_had_ended_before_its_hosts_libvirt_died(consoles, guest, host):
+    consoles.begin("m")
+    guest.say(b"one\n")
+    guest.power_off()
+    host.die()
+    consoles.finish("m")
+    assert whole(consoles) == b"one\n"
+
+
 def test_the_last_words_of_a_guest_are_there_when_it_has_ended(consoles, guest):
     consoles.begin("m")
     guest.say(b"Power down\n")

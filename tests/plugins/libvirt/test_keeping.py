@@ -334,6 +334,18 @@ def test_memory_that_is_written_for_one_who_was_killed_is_waited_for(being_writt
     assert memories(being_written) == {"memory-1"}
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_guest_that_is_just_being_removed_after_its_memory_was_written_is_waited_for(world, goes_on):
+    """A host takes its time for that, and makes no second one meanwhile."""
+    save(world)
+    world.notes.keep(NAME, replace(world.notes.read(NAME), goes_on=goes_on))
+    world.kept = True
+    assert state(world) == keeping.RUNS
+    assert (world.standing, memories(world)) == (SAVED, {"saved"})
+    world.kept = False
+    assert state(world).power is (Power.RUNNING if goes_on else Power.SAVED)
+
+
 def test_memory_of_a_guest_that_was_not_saved_after_all_is_removed(being_written):
     being_written.standing, being_written.job = PAUSED, one_guest.NO_JOB
     assert state(being_written).power is Power.PAUSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -152,6 +153,30 @@ def test_whose_fault_it_is_that_it_does_not_start_is_told(world):
     assert caught.value.ability == "network-bridge"
     world.remote().create(NEW)
     assert world.lived == 1
+
+
+def test_only_what_the_host_has_written_since_the_start_tells_why_it_failed(world):
+    """By the clock of the host, which is not this computer's."""
+    clock = datetime(2001, 2, 3, 4, 5, tzinfo=UTC)
+    told = []
+
+    def since(_read, time):
+        told.append(clock - time)
+        return ("xc: Invalid kernel",) if len(told) == 1 else ()
+
+    world.clock = clock
+    invalid = Sentence(words="Invalid kernel", code=HoldCode.IMAGE_INVALID, hint="name a Linux kernel")
+    world.dialect = replace(world.dialect, told=since, sentences=lambda _: (invalid,))
+    world.faults["start"] = LibvirtFault("cannot make it")
+    with pytest.raises(JobFault, match="Invalid kernel"):
+        world.remote().create(NEW)
+    world.faults["start"] = LibvirtFault("cannot make it")
+    with pytest.raises(HostFault, match=r"cannot make it$"):
+        world.remote().create(NEW)
+    assert all(timedelta() <= each < timedelta(minutes=1) for each in told)
+    world.faults |= {"start": LibvirtFault("cannot make it"), "now": HostFault("no space left on device")}
+    with pytest.raises(HostFault, match=r"cannot make it$"):
+        world.remote().create(NEW)
 
 
 def test_it_is_paused_saved_and_goes_on(world):

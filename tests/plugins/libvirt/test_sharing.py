@@ -3,6 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault
 from vmf.model import MEBIBYTE, Access, DiskFormat, Machine, MachineDisk, MachineState, Power
@@ -52,6 +53,20 @@ def test_a_disk_that_one_writes_in_place_is_nobody_elses(site, one, other, power
     with pytest.raises(JobFault, match=r"/srv/disk\.raw is used by another machine") as error, start(site, one):
         pass
     assert error.value.code is HoldCode.DISK_IN_USE
+
+
+@pytest.mark.parametrize("file", ["/srv/../srv/disk.raw", "//srv/disk.raw", "/srv//./disk.raw"])
+def test_a_disk_is_the_same_however_its_path_is_spelt(site, file):
+    has(site, Access.SNAPSHOT, file=file)
+    with pytest.raises(JobFault, match=r"/srv/disk\.raw is used by another machine"), start(site, Access.IN_PLACE):
+        pass
+
+
+def test_a_machine_that_has_a_disk_twice_writes_to_it_if_one_of_the_two_does(site):
+    has(site, Access.READ)
+    disks = tuple(disk for access in (Access.IN_PLACE, Access.READ) for disk in machine("one", access).disks)
+    with pytest.raises(JobFault), sharing.apart(site, replace(machine("one", Access.READ), disks=disks)):
+        pass
 
 
 @pytest.mark.parametrize(("one", "other"), [(Access.READ, Access.SNAPSHOT), (Access.READ, Access.READ)])

@@ -7,6 +7,7 @@ import io
 import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -201,6 +202,14 @@ def test_a_file_that_the_host_has_not_is_told_as_such(client, path):
         volumes.read(client, "vmf-read-", Path(path))
 
 
+@pytest.mark.parametrize("path", ["/etc", "/etc/", "/var/lib"])
+def test_a_folder_of_the_host_is_no_file(client, path):
+    before = pools(client, "")
+    with pytest.raises(IsADirectoryError):
+        volumes.read(client, "vmf-read-", Path(path))
+    assert pools(client, "") == before
+
+
 def test_a_stream_of_the_host_is_copied_with_its_holes(files, tmp_path):
     source = holed(tmp_path / "disk", 8 * MEBIBYTE, at=0, data=b"word")
     files.put("disk", source, unreported)
@@ -209,3 +218,9 @@ def test_a_stream_of_the_host_is_copied_with_its_holes(files, tmp_path):
     assert hashlib.sha256((tmp_path / "copy").read_bytes()).digest() == hashlib.sha256(source.read_bytes()).digest()
     assert (tmp_path / "copy").stat().st_blocks * 512 < MEBIBYTE
     assert isinstance(stream, io.BufferedReader)
+
+
+def test_the_time_on_the_host_is_told_and_nothing_stays_for_it(files):
+    before, found, after = datetime.now(tz=UTC), files.now(), datetime.now(tz=UTC)
+    assert before - timedelta(seconds=1) <= found <= after  # a file's time may be that of the last tick
+    assert files.taken() == {}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -15,17 +16,23 @@ LOG = """\
 of nothing that is known
 2026-11-21 22:35:38.512+0000: libxl: libxl_create.c:1640:domcreate_rebuild_done: Domain 9:cannot (re-)build domain: -3
 """
+SINCE = datetime(2026, 11, 21, 22, 34, 57, 400_000, tzinfo=UTC)
 LAST = ("can't allocate low memory for domain: Out of memory", "cannot (re-)build domain: -3")
 
 
-def test_the_last_failure_is_told_and_none_before_it():
-    assert logs.failure(LOG) == LAST
-    assert logs.failure("") == logs.failure("nothing\n") == ()
+def told(log, time=SINCE):
+    return logs.since(lambda _: io.BytesIO(log.encode()), time)
+
+
+def test_what_was_written_since_is_told_and_nothing_before_it():
+    assert told(LOG) == LAST
+    assert len(told(LOG, SINCE - timedelta(seconds=1))) == 2 + len(LAST)
+    assert told(LOG, SINCE + timedelta(hours=1)) == told("") == told("nothing\n") == ()
 
 
 def test_no_more_than_the_end_of_a_log_is_read():
     padded = io.BytesIO(b"x" * 10 * logs.LAST + b"\n" + LOG.encode())
-    assert logs.last(lambda _: padded) == LAST
+    assert logs.since(lambda _: padded, SINCE) == LAST
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(), HostFault("no")])
@@ -33,4 +40,4 @@ def test_a_host_without_a_log_tells_nothing(error):
     def read(_path):
         raise error
 
-    assert logs.last(read) == ()
+    assert logs.since(read, SINCE) == ()

@@ -17,8 +17,12 @@ DATA = bytes(range(256)) * 20_000
 HUNGRY = {"id": lzma.FILTER_LZMA2, "dict_size": 2**30, "nice_len": 8, "mode": 1, "mf": 3}
 
 
-def zstd(data):
-    return subprocess.run(["zstd", "-qc"], input=data, check=True, capture_output=True).stdout
+def by_program(*words):
+    return lambda data: subprocess.run(words, input=data, check=True, capture_output=True).stdout
+
+
+BY_PROGRAM = {"zstd": by_program("zstd", "-qc"), "lz4": by_program("lz4", "-lqc")}
+"""Programs that unpack by themselves all that follows."""
 
 
 PACKERS = {
@@ -26,7 +30,7 @@ PACKERS = {
     "xz": lzma.compress,
     "lzma": lambda data: lzma.compress(data, format=lzma.FORMAT_ALONE),
     "bzip2": bz2.compress,
-    "zstd": zstd,
+    **BY_PROGRAM,
 }
 
 
@@ -49,7 +53,7 @@ def test_it_comes_piece_by_piece_however_it_is_packed(name, unpacked):
     assert unpacked(PACKERS[name](DATA))[0] == DATA
 
 
-@pytest.mark.parametrize("name", sorted(PACKERS.keys() - {"zstd"}))
+@pytest.mark.parametrize("name", sorted(PACKERS.keys() - BY_PROGRAM.keys()))
 def test_what_follows_is_left_to_whoever_reads(name, unpacked):
     assert unpacked(PACKERS[name](DATA) + b"what follows") == (DATA, b"what follows")
 
@@ -57,8 +61,9 @@ def test_what_follows_is_left_to_whoever_reads(name, unpacked):
 WRONG = {
     "nothing": b"",
     "zeros": bytes(1000),
-    "lz4, which is not known here": b"\x02!L\x18" + bytes(100),
-    **{f"{name}, cut off": PACKERS[name](DATA)[:-100] for name in sorted(PACKERS.keys() - {"zstd"})},
+    "lzo, which is not known here": b"\x89LZO\0\r\n\x1a\n" + bytes(100),
+    **{f"{name}, cut off": PACKERS[name](DATA)[:-100] for name in sorted(PACKERS.keys() - BY_PROGRAM.keys())},
+    **{f"{name}, damaged at once": PACKERS[name](DATA)[:4] + bytes(9) for name in BY_PROGRAM},
     "what wants too much memory": lzma.compress(DATA, filters=[HUNGRY]),
 }
 
@@ -69,10 +74,11 @@ def test_anything_else_is_damaged(name, unpacked):
         unpacked(WRONG[name])
 
 
-def test_without_the_program_for_it_that_is_said(monkeypatch, unpacked):
-    packed = zstd(DATA)
+@pytest.mark.parametrize("name", BY_PROGRAM)
+def test_without_the_program_for_it_that_is_said(monkeypatch, unpacked, name):
+    packed = PACKERS[name](DATA)
     monkeypatch.setattr("vmf.files.programs.find", lambda _: None)
-    with pytest.raises(Damaged, match="there is no zstd here"):
+    with pytest.raises(Damaged, match=f"there is no {name} here"):
         unpacked(packed)
 
 

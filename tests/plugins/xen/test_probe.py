@@ -168,3 +168,12 @@ def test_a_host_that_is_lost_meanwhile_lacks_nothing_for_that():
     remote.read = read
     with pytest.raises(HostLost):
         look(remote)
+
+
+def test_a_folder_is_no_boot_loader():
+    def read(path):
+        raise IsADirectoryError(path)
+
+    remote = Remote()
+    remote.read = read
+    assert "kernel-included" in look(remote).missing

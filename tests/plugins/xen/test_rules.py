@@ -98,9 +98,16 @@ def test_the_initial_ram_disk_of_an_image_is_looked_at_too(found, initrd, tmp_pa
     assert found("type: xen", "image: i.image.yaml") == [("XEN204", ("image",))]
 
 
-def test_an_initial_ram_disk_that_cannot_be_read_is_not_judged(found, tmp_path):
-    (tmp_path / "initrd").write_bytes(b"whatever it is")
-    assert found("type: xen", BOOT) == []
+@pytest.mark.parametrize("content", [b"whatever it is", b"\x89LZO\0\r\n\x1a\n" + bytes(40), b"\x02!L\x18" + bytes(9)])
+def test_an_initial_ram_disk_that_cannot_be_looked_into_is_told_as_such(objections, tmp_path, content):
+    (tmp_path / "initrd").write_bytes(content)
+    ((rule, told),) = objections("type: xen", BOOT)
+    assert (rule.id, rule.severity, told.at) == ("XEN206", "note", ("boot", "initrd"))
+    assert told.what.startswith("initrd cannot be looked into for Xen's drivers: ")
+    assert objections("type: kvm", BOOT) == objections("type: xen", "xen: {mode: hvm}", BOOT) == []
+
+
+def test_an_initial_ram_disk_that_is_not_here_is_not_judged(found):
     assert found("type: xen", BOOT.replace("initrd: initrd", "initrd: {on_host: /boot/initrd}")) == []
 
 
@@ -116,7 +123,13 @@ def test_where_xen_is_one_of_several_types_its_drivers_are_wanted(found, initrd)
         ("disks: [{file: {on_host: /a.raw}}, {file: {on_host: /b.vmdk}}]", ("disks", 1)),
         ("disks: [{file: {on_host: /a.raw}, device: vda}]", ("disks", 0)),
         ("disks: [{file: {on_host: /a.raw}}]\n  cdrom: {iso: {on_host: /b.iso}, device: sdb}", ("cdrom",)),
-        ("disks: [{file: {on_host: /a.raw}}]\n  vnc: true", ("disks",)),
+        ("disks: [{file: {on_host: /a.raw}}]\n  vnc: true", ("vnc",)),
+        ("disks: [{file: {on_host: /a.raw}}]\n  network: {type: user}", ("network", "type")),
+        ("disks: [{file: {on_host: /a.raw}}]\n  network: {type: nat, model: virtio}", ("network", "model")),
+        ("disks: [{file: {on_host: /a.raw}}]\n  boot: {firmware: bios}", ("boot", "firmware")),
+        ("disks: [{file: {on_host: /a.raw}}]\n  clock: local", ("clock",)),
+        ("disks: [{file: {on_host: /a.raw}}]\n  agent: true", ("agent",)),
+        ("disks: [{file: {on_host: /a.raw}}]\n  shares: [{name: a}]", ("shares",)),
         ("disks: [{file: {on_host: /a.raw}, device: hda}]", ("disks", 0)),
     ],
 )
