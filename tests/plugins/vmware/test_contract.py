@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from guests.wide_contract import WideContract
 from vmf.model import MEBIBYTE, Bus, DiskFormat, File, MachineDisk, Networks
 from vmf.spec.image import load_image
+from vmf.testing.abilities import tied
 from vmf.testing.contract_shell import GUESTS, TINY_LACKS, ShellContract
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -41,6 +42,20 @@ class TestTiny(OnVsphere, ShellContract):
         return replace(GUESTS, lacks=TINY_LACKS, device="sda")
 
 
+def only_of(abilities):
+    """Leave the tests of a class that try one of these abilities."""
+
+    def narrowed(contract):
+        tests = [name for name in dir(contract) if name.startswith("test_")]
+        for name in tests:
+            if not abilities & {*tied(getattr(contract, name))}:
+                setattr(contract, name, None)
+        return contract
+
+    return narrowed
+
+
+@only_of(TINY_LACKS.keys())
 class TestWide(OnVsphere, WideContract):
     """What the tiny guest has no drivers for."""
 
