@@ -24,7 +24,7 @@ PACKAGES = (
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "ext4", "crc32c_generic")
 DRIVERS = (
     "e1000", "virtio_rng", "xenfs", "xen_privcmd", "xen_evtchn", "xen_gntdev", "xen_gntalloc", "xen_blkback",
-    "xen_netback", "tun", "loop", "bridge",
+    "xen_blkfront", "xen_netback", "tun", "loop", "bridge",
 )  # fmt: skip
 """What is loaded when dom0 boots."""
 FILTERS = (

@@ -60,10 +60,10 @@ class Dom0:
             raise error
         return done.stdout.decode(errors="replace")
 
-    def restart_libvirtd(self):
-        """Kill its libvirt, as a crash would, and return when a new one answers."""
+    def restart_libvirtd(self, meanwhile=":"):
+        """Kill its libvirt, as a crash would, and return when a new one answers, with a command line run in between."""
         started = "until libvirtd --daemon --listen; do sleep 0.2; done"  # it waits for the old one's port
-        self.run(f"kill -9 $(pidof libvirtd); {started}; until virsh version; do sleep 0.2; done")
+        self.run(f"kill -9 $(pidof libvirtd); {meanwhile}; {started}; until virsh version; do sleep 0.2; done")
 
     def kill(self):
         """Pull the plug: nothing of it is left but its log."""

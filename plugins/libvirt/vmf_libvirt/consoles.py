@@ -73,12 +73,13 @@ class Consoles:
 
     def finish(self, machine: str) -> None:
         """Wait for the last words of a guest whose machine has ended, if they are read here."""
+        link = self._client.call(lambda link: link)
         with self._lock:
             reader = self._readers.pop(machine, None)
         if reader:
             reader.rest()
             reader.close()
-            if not (reader.heard_all or self._client.call(reader.reads_over)):
+            if not (reader.heard_all or reader.reads_over(link)):
                 with self._file(machine).open("ab") as file:
                     file.write(GAP)
 

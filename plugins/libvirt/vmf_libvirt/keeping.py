@@ -35,6 +35,8 @@ MOVED = "memory-moved"
 """The copy of either, or of a snapshot's, that is read where vmf has more to say of the machine than libvirt had."""
 THROWN_AWAY = MachineState(power=Power.OFF, ending=Ending.KILLED, detail="its memory was thrown away")
 RUNS = MachineState(power=Power.RUNNING, detail="its memory is being written")
+LOOK_SECONDS = 0.2
+"""Between two looks at a machine whose memory is being written."""
 _SAVED = MachineState(power=Power.SAVED)
 _FORGOTTEN = (DomainState.SHUTOFF, ShutoffReason.UNKNOWN)
 """What libvirt says of a machine of whose guest it knows nothing any more."""
@@ -66,7 +68,7 @@ def save(site: Site, machine: str) -> None:
     Raises:
         HostFault: if the host cannot do it; it runs on then.
     """
-    if state(site, machine).power in ALIVE:
+    if _steady(site, machine, unreported) in ALIVE:
         with site.notes.held(machine):
             _put_away(site, machine, SAVED, goes_on=False)
 
@@ -113,7 +115,7 @@ def take(site: Site, machine: str, number: int, report: Report) -> Snapshot:
         JobFault: if it cannot be taken as it is.
         HostFault: if it could not be done.
     """
-    power = state(site, machine).power
+    power = _steady(site, machine, report)
     if power is Power.SAVED:
         return _snapshot(site, machine, site.notes.read(machine))
     if power not in ALIVE:
@@ -151,6 +153,14 @@ def forget(site: Site, machine: str) -> None:
     if note.memory:
         site.notes.keep(machine, replace(note, memory="", waking=False, goes_on=False))
         site.volumes(machine).discard(note.memory)
+
+
+def _steady(site: Site, machine: str, report: Report) -> Power:
+    """What a machine is doing once nobody writes its memory any more, as for one who was killed."""
+    while (found := state(site, machine)) == RUNS:
+        report(0, 0)
+        time.sleep(LOOK_SECONDS)
+    return found.power
 
 
 def _saved(site: Site, machine: str, note: Note, *, is_there: bool) -> MachineState:

@@ -99,6 +99,8 @@ class Host:
     def __init__(self):
         self.guests = {"ab-m": Guest()}
         self.link = self
+        self.fault = None
+        """What it answers next, instead of doing as asked."""
 
     def die(self):
         """Its libvirt dies, and another one takes its place; nobody tells the streams of the first one."""
@@ -107,6 +109,9 @@ class Host:
             guest.reader = None
 
     def call(self, ask):
+        if fault := self.fault:
+            self.fault = None
+            raise fault
         try:
             return ask(self.link)
         except libvirt.libvirtError as error:
@@ -214,9 +219,12 @@ def test_a_guest_that_ends_while_its_hosts_libvirt_is_dead_may_have_said_more(co
     guest.say(b"nobody hears this\n")
     guest.power_off()
     assert whole(consoles) == b"one\n"
-    consoles.finish("m")
-    consoles.finish("m")
-    assert whole(consoles) == b"one\n" + GAP
+    host.fault = LibvirtFault("libvirt is not there yet")
+    with pytest.raises(LibvirtFault):
+        consoles.finish("m")
+    for _ in range(2):
+        consoles.finish("m")
+        assert whole(consoles) == b"one\n" + GAP
 
 
 def test_nothing_is_missing_of_a_guest_that_had_ended_before_its_hosts_libvirt_died(consoles, guest, host):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
@@ -344,6 +346,22 @@ def test_a_guest_that_is_just_being_removed_after_its_memory_was_written_is_wait
     assert (world.standing, memories(world)) == (SAVED, {"saved"})
     world.kept = False
     assert state(world).power is (Power.RUNNING if goes_on else Power.SAVED)
+
+
+@pytest.mark.parametrize("act", [save, take])
+def test_what_is_asked_of_a_guest_meanwhile_waits(being_written, monkeypatch, act):
+    """Or the memory that is just being written would be thrown away with the one that cannot be."""
+    world, stages = being_written, iter(((SAVED, True), (SAVED, False)))
+
+    def sleep(_seconds):
+        world.job = one_guest.NO_JOB
+        world.files["memory-1"] = one_guest.header("libvirt's own", one_guest.ROOM) + b"%d" % world.lived
+        world.standing, world.kept = next(stages)
+
+    monkeypatch.setattr(keeping, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    act(world)
+    assert next(stages, None) is None
+    assert (state(world).power, world.lived) == ((Power.SAVED, 2) if act is save else (Power.RUNNING, 3))
 
 
 def test_memory_of_a_guest_that_was_not_saved_after_all_is_removed(being_written):

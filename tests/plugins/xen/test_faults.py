@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
 from dom0_shell import await_
+from vmf.hookspecs import GAP
+from vmf_xen.connection import opened
+from vmf_xen.rousing import rouse
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
@@ -61,6 +65,40 @@ def test_a_job_survives_its_hosts_libvirt_while_it_runs_and_while_it_is_saved(sh
     assert engine.returncode == 3, out + err
     assert (shell.folder / "j.results/out.txt").read_text() == "made\n"
     assert shell.left() == []
+
+
+ENDS = {"reboot -f": (73, "rebooted"), "echo c >/proc/sysrq-trigger": (75, "panicked"), "exit 3": (3, "completed")}
+"""How a guest ends, vmf's exit code, and the outcome."""
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_guest_that_ends_while_its_hosts_libvirt_is_down_is_found(shell, dom0, end):
+    """Although nothing else is there, whose end would have Xen's driver look."""
+    shell.write(f"echo up; read -r go </dev/console; {end}", results={})
+    code, outcome = ENDS[end]
+    with shell.start("run", "j.yaml") as engine:
+        shell.says("j", "up")
+        terminal = dom0.run(f"virsh ttyconsole {shell.domain('j')}").strip()
+        dom0.restart_libvirtd(f"echo go >{terminal}; until xl list | grep -q -e ---s; do sleep 0.1; done")
+        out, err = engine.communicate(timeout=300)
+    assert (engine.returncode, shell.result()["outcome"]) == (code, outcome), out + err
+    assert GAP.decode() in (shell.folder / "j.results/console.log").read_text()
+    assert shell.left() == []
+
+
+def test_xen_looks_at_its_guests_when_it_is_roused(dom0, dom0_host, tmp_path):
+    """By another guest's end, of which nothing is left."""
+    remote = opened(dom0_host, tmp_path)
+    files = remote.site.volumes("m")
+    with ThreadPoolExecutor() as beside:
+        heard = beside.submit(dom0.run, "timeout 50 xenstore-watch -n 2 @releaseDomain")  # the first is no news
+        await_(lambda: dom0.run("pidof xenstore-watch || true").strip(), "somebody listens")
+        rouse(files, remote.site.prefix)
+        assert heard.result().split() == ["@releaseDomain"] * 2
+    rouse(files, remote.site.prefix)  # once more is no less
+    files.remove()
+    remote.close()
+    await_(lambda: remote.site.prefix not in dom0.run("xl list"), "it is gone")
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ mkdir -p /tmp/image/boot/grub
 cp /var/lib/images/vmlinuz /var/lib/images/initrd /tmp/image/boot
 cat >/tmp/image/boot/grub/menu.lst
 mke2fs -q -F -t ext2 -d /tmp/image /var/lib/images/included.raw 32M
+cp /var/lib/images/included.raw /var/lib/images/copied.raw
 rm -r /tmp/image
 """
 """Makes an image in a dom0, of what is there; whoever makes it on this computer has it brought there."""
@@ -80,7 +81,7 @@ def test_machines_of_every_mode_start_as_they_are_told_to(shell, dom0, dom0_imag
     kernel, initrd = ({"on_host": str(file.path)} for file in (dom0_image.kernel, dom0_image.initrd))
     shell.reach(dom0, boot={"kernel": kernel, "initrd": initrd})
     dom0.run(LAYS, given=MENU.encode())
-    included = {"on_host": "/var/lib/images/included.raw"}
+    included, copied = ({"on_host": f"/var/lib/images/{name}.raw"} for name in ("included", "copied"))
     tells = "{ cat /sys/hypervisor/guest_type /proc/cmdline; } >out.txt"
     sector = shell.folder / "sector.raw"
     sector.write_bytes(boot_sector.disk())
@@ -93,7 +94,9 @@ def test_machines_of_every_mode_start_as_they_are_told_to(shell, dom0, dom0_imag
         boot={"parameters": WORDS},
         reboot="continue",  # the emulated processor trips over a kernel that measures its clock, now and then
     )
-    shell.write(tells, "pv", image=None, boot={"kernel": "included"}, disks=[{"file": included, "access": "in-place"}])
+    shell.write(tells, "pv", image=None, boot={"kernel": "included"}, disks=[{"file": included}])
+    in_place = [{"file": copied, "access": "in-place"}]
+    shell.write(tells, "in-place", image=None, boot={"kernel": "included"}, disks=in_place)
     shell.write(
         None,
         "hvm",
@@ -103,12 +106,13 @@ def test_machines_of_every_mode_start_as_they_are_told_to(shell, dom0, dom0_imag
         boot={"kernel": "included"},
         results={"disks": "whole"},
     )
-    done = shell.vmf("run", "pvh.yaml", "pv.yaml", "hvm.yaml")
+    done = shell.vmf("run", "pvh.yaml", "pv.yaml", "in-place.yaml", "hvm.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     guest, line = (shell.folder / "pvh.results/out.txt").read_text().splitlines()
     assert (guest, line) == ("PVH", f"{WORDS} console=hvc0")
-    guest, line = (shell.folder / "pv.results/out.txt").read_text().splitlines()
-    assert (guest, "told-by-the-image" in line) == ("PV", True)
+    for name in ("pv", "in-place"):
+        guest, line = (shell.folder / f"{name}.results/out.txt").read_text().splitlines()
+        assert (guest, "told-by-the-image" in line) == ("PV", True)
     assert boot_sector.SAYS.decode().strip() in (shell.folder / "hvm.results/console.log").read_text()
     assert written(shell.folder / "hvm.results/disk0.qcow2") == boot_sector.sector()
     assert sector.read_bytes() == boot_sector.disk()

@@ -32,7 +32,9 @@ tools=$(echo /usr/lib/xen-[0-9]*/bin)
 until xenstore-read -s / >/dev/null 2>&1; do sleep 0.1; done
 "$tools/xen-init-dom0"
 "$tools/xenconsoled" --pid-file /run/xenconsoled.pid
-say xenstored and xenconsoled up
+/usr/libexec/xen-qemu-system-i386 -xen-domid 0 -xen-attach -name dom0 -M xenpv -display none -daemonize \
+  -monitor none -serial none -parallel none -pidfile /run/xen/qemu-dom0.pid
+say xenstored and xenconsoled up, and the QEMU by which dom0 itself has overlays
 
 libvirtd --daemon --listen
 until virsh --connect xen:///system version; do sleep 0.5; done
