@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files.access import open_file
+from vmf.files.access import open_unlinked
 from vmf.hookspecs import unreported
 from vmf.model import DiskFormat, Machine
 from vmf_vmware import descriptor, drives, foreign, hardware, putting, relaying, vmx
@@ -56,7 +56,7 @@ class _Here(Struct, frozen=True):
 
     def open(self, name: str) -> IO[bytes]:
         try:
-            return open_file(self.path / name)
+            return open_unlinked(self.path / name)
         except OSError as error:
             raise putting.unopened(self.path / name, error) from error
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
+import signal
 import tarfile
 from pathlib import Path
 
@@ -174,6 +176,17 @@ def test_a_job_goes_on_upon_another_host_where_it_stood(shell, vsphere_program, 
         assert shell.left() == []
 
 
+def test_a_job_whose_machine_dies_has_crashed(shell, vsphere):
+    shell.write("echo vmf-ready; while :; do sleep 1; done")
+    with shell.start("run", "j.yaml") as engine:
+        shell.says("j", "vmf-ready")
+        (pid,) = vsphere.qemus()
+        os.kill(pid, signal.SIGKILL)
+        out, err = engine.communicate(timeout=120)
+    assert shell.result()["outcome"] == "crashed", out + err
+    assert shell.left() == []
+
+
 def test_a_script_is_not_run_twice(shell):
     shell.write("echo once; reboot -f")
     done = shell.vmf("run", "j.yaml")
@@ -238,6 +251,18 @@ def test_a_machine_as_vmware_keeps_it_does_the_job(shell, vsphere, own, travels)
     assert said.splitlines()[-1] == "2"
     assert int(re.search(r"MemTotal: +([0-9]+)", said)[1]) < 256 * 1024
     assert {each.name: each.read_bytes() for each in own.iterdir()} == before
+    assert shell.left() == []
+
+
+@pytest.mark.parametrize("name", ["own-flat.vmdk", "own.vmdk", "own.vmx", "own.iso"])
+def test_a_link_in_the_folder_leads_nobody_out_of_it(shell, own, tmp_path, name):
+    (own / name).rename(tmp_path / "secret")
+    (own / name).symlink_to(tmp_path / "secret")
+    shell.write(OWN, image=None, boot=booted(shell), vmware={"folder": str(own)})
+    done = shell.vmf("run", "j.yaml")
+    assert f"{own / name}: it is a symbolic link" in done.stdout + done.stderr
+    assert "put the file itself there" in done.stdout + done.stderr
+    assert not (shell.folder / "j.results/out.txt").exists()
     assert shell.left() == []
 
 
