@@ -18,6 +18,7 @@ from vmf.model import (
     Ending,
     Facts,
     Job,
+    Machine,
     MachineDisk,
     Placement,
     Power,
@@ -25,6 +26,7 @@ from vmf.model import (
     Stop,
 )
 from vmf.spec.image import load_image
+from vmf_vmware import descriptor, vmx
 from vmf_vmware.connection import Connection
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -141,6 +143,53 @@ def test_a_disk_that_is_written_in_place_stays_when_its_machine_goes(vsphere, co
     connection.destroy("m")
     assert sorted(each.name for each in lies.iterdir()) == ["kept-flat.vmdk", "kept.vmdk"]
     assert (lies / "kept-flat.vmdk").read_bytes().startswith(b"changed\n")
+
+
+BARE = Machine(name="m", memory=256 * MEBIBYTE, cpus=1, accelerator="vmware")
+LYING = descriptor.flat("d", MEBIBYTE)
+UNFIT = [
+    (LYING.replace(b"d-flat", b"e-flat"), "not in d-flat.vmdk alone"),
+    (LYING.replace(b"d-flat", b"../secret/s-flat"), "not beside it"),
+    (LYING.replace(b"ffffffff", b"0a1b2c3d") + b'parentFileNameHint="/vmfs/volumes/s/s.vmdk"\n', "change of another"),
+    (LYING.replace(b'd-flat.vmdk"', b'd-flat.vmdk" 8'), "not in d-flat.vmdk alone"),
+    (LYING + b'RW 2048 VMFS "e-flat.vmdk"\n', "not in d-flat.vmdk alone"),
+    (LYING.replace(b"RW 2048", b"RW 4096"), "has 1048576"),
+    (b"KDMV".ljust(512, b"\0"), "no descriptor"),
+]
+"""Descriptors of disks that are not what they are called after, and what is told of them."""
+
+
+@pytest.mark.parametrize("access", [Access.SNAPSHOT, Access.IN_PLACE])
+@pytest.mark.parametrize(("said", "told"), UNFIT)
+def test_a_disk_on_the_host_is_the_file_that_the_job_names_or_none(vsphere, connection, said, told, access):
+    _lie(vsphere, said)
+    disk = MachineDisk(file="/vmfs/volumes/store1/lies/d-flat.vmdk", format=DiskFormat.RAW, access=access)
+    _refused(connection, replace(BARE, disks=(disk,)), told)
+
+
+@pytest.mark.parametrize(("said", "told"), UNFIT)
+def test_so_is_a_disk_of_a_folder_on_the_host(vsphere, connection, said, told):
+    _lie(vsphere, said)
+    settings = {"folder": {"path": "/vmfs/volumes/store1/lies", "on_host": True}}
+    _refused(connection, replace(BARE, settings=settings), told)
+
+
+def _lie(vsphere, said):
+    """A machine's folder on the datastore whose disk has this descriptor."""
+    lies = vsphere.datastore / "lies"
+    lies.mkdir(exist_ok=True)
+    (lies / "d.vmdk").write_bytes(said)
+    (lies / "d.vmx").write_bytes(vmx.write({"scsi0.present": "TRUE", "scsi0:0.fileName": "d.vmdk"}))
+    for name in ("d-flat.vmdk", "e-flat.vmdk"):
+        (lies / name).write_bytes(bytes(MEBIBYTE))
+
+
+def _refused(connection, machine, told):
+    with pytest.raises(JobFault, match=told) as caught:
+        connection.create(machine)
+    assert caught.value.code is HoldCode.IMAGE_INVALID
+    assert "vmkfstools -i" in caught.value.hint
+    assert connection.session.machines.names() == ()
 
 
 def test_what_a_disk_is_stated_to_be_counts(connection, furnished):
