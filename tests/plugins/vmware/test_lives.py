@@ -114,6 +114,13 @@ def counted(shell, name="j"):
     assert (shell.folder / f"{name}.results/out.txt").read_text() == "40\n"
 
 
+def test_nothing_is_wrong_with_the_specs_that_vmf_brings(shell):
+    """Their image is there, so all of their machine is judged."""
+    done = shell.vmf("lint", str(HELLO.parent))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no findings" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
 def test_the_hello_job_brings_its_greeting(shell):
     done = ran(shell, "--console", str(HELLO))
     greeting = (shell.folder / "hello-vmware.results/greeting.txt").read_text()
