@@ -134,6 +134,11 @@ def test_a_machine_that_vmware_cannot_make(found, words, told):
     assert "VMW207" not in {rule for rule, *_ in found("type: [kvm, vmware]", words)}
 
 
+@pytest.mark.parametrize("file", ["{file: win/win-flat.vmdk, format: raw}", "{file: win/win.vmdk, format: vmdk}"])
+def test_disks_that_travel_may_lie_anywhere(found, file):
+    assert found("type: vmware", f"disks: [{file}, {file}]") == []
+
+
 @pytest.mark.parametrize("lines", [["type: kvm", WHOLE], ["type: [kvm, vmware]", WHOLE]])
 def test_a_machine_that_only_vmware_can_boot(found, lines):
     assert [(rule, at) for rule, at, _ in found(*lines)] == [("VMW205", FOLDER)]
