@@ -202,6 +202,21 @@ def test_a_script_is_not_run_twice(shell):
     assert shell.left() == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"disks": [{"file": {"on_host": "/vmfs/volumes/store1/gone/a-flat.vmdk"}, "format": "raw"}]},
+        {"disks": [{"file": {"on_host": "/vmfs/volumes/gone/a-flat.vmdk"}, "format": "raw"}]},
+        {"cdrom": {"iso": {"on_host": "/vmfs/volumes/store1/gone.iso"}}},
+    ],
+)
+def test_a_file_that_is_not_on_the_host_is_said_not_to_be_there(shell, words):
+    shell.write("true", **words)
+    done = shell.vmf("run", "j.yaml")
+    assert "of the host: there is no such file" in done.stdout + done.stderr
+    assert "check the path on the host" in done.stdout + done.stderr
+
+
 def test_what_a_job_gives_is_on_its_discs_and_disks(shell, vsphere):
     """Disks of every format, one that lies on the datastore and stays as it is, and files on a disc."""
     for number, form in enumerate(("raw", "qcow2", "vmdk")):
