@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 
 import pytest
@@ -28,6 +29,7 @@ from vmf.model import (
 from vmf.spec.image import load_image
 from vmf_vmware import descriptor, vmx
 from vmf_vmware.connection import Connection
+from vmf_vmware.notes import Notes
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -198,6 +200,24 @@ def test_what_a_disk_is_stated_to_be_counts(connection, furnished):
     with pytest.raises(JobFault, match="is stated to be qcow2 and is a raw image") as caught:
         connection.create(replace(machine, disks=disks))
     assert caught.value.code is HoldCode.IMAGE_INVALID
+
+
+def test_what_is_noted_of_an_end_by_force_nobody_else_writes_over(connection, furnished, monkeypatch):
+    connection.create(furnished("while :; do sleep 1; done\n"))
+    alone = []
+    keep = Notes.keep
+
+    def kept(notes, machine, note):
+        with (notes.of(machine) / "lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                alone.append(note.forced)
+        return keep(notes, machine, note)
+
+    monkeypatch.setattr(Notes, "keep", kept)
+    connection.shut_down("m", Stop.FORCE)
+    assert alone == [True, True]  # that it was asked for, and how it ended
 
 
 def test_a_machine_that_is_off_by_force_was_killed(connection, furnished):
