@@ -141,6 +141,25 @@ def test_whoever_watches_goes_on_hearing_after_a_break(vsphere, session, vm, hea
     heard.wait_for(vm)
 
 
+def test_that_a_host_is_away_is_told_when_it_goes_and_when_it_is_back(session, vm, heard, monkeypatch):
+    """Not at every try to listen: whoever waits for it before asking again would not."""
+    listening(session)
+    call, lost = session.call, ["WaitForUpdatesEx", *["CreatePropertyCollector"] * 4]
+
+    def broken(ref, method, **more):
+        if method in lost[:1]:
+            raise HostLost(f"no answer to {lost.pop(0)}")
+        return call(ref, method, **more)
+
+    monkeypatch.setattr(session, "call", broken)
+    heard.wait_for("")
+    heard.wait_for("")
+    later = [heard._told.get(timeout=SOON)]
+    while vm not in later:  # every machine is told of when the host is listened to again
+        later.append(heard._told.get(timeout=SOON))
+    assert "" not in later
+
+
 def test_a_task_is_waited_for_and_its_result_returned(session, vm):
     ref = session.machines.find(vm)
     assert session.run(ref, "PowerOnVM_Task") is None
