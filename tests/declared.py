@@ -12,7 +12,7 @@ from vmf.model import File, Image
 Path = tuple[str | int, ...]
 NAMED = {File, Image}
 """What a spec names by a text, wherever it is a part of something else."""
-MADE = {"block_needs"}
+MADE = {"block_needs", "block_files"}
 """What no spec says: reading makes it of other fields."""
 
 

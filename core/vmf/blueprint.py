@@ -15,6 +15,7 @@ from vmf.ads import default_network, overlay_share
 from vmf.model import (
     Access,
     Bus,
+    Connection,
     Disk,
     DiskFormat,
     Facts,
@@ -34,6 +35,7 @@ from vmf.model import (
     Placement,
     Protocol,
     Reboot,
+    Transport,
     bus_of,
 )
 
@@ -83,11 +85,22 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
     )
 
 
-def unplaced(job: Job, *, type_: str, network: NetworkType, abilities: Iterable[str]) -> Machine:
-    """What the job becomes on a host of a type that allows everything; its ports are judged by themselves."""
+def unplaced(
+    job: Job,
+    *,
+    type_: str,
+    network: NetworkType,
+    abilities: Iterable[str],
+    transport: Transport = Transport.LOCAL,
+) -> Machine:
+    """What the job becomes on a host of a type that allows everything; its ports are judged by themselves.
+
+    `transport` is how hosts of the type are reached: files travel to those that are elsewhere.
+    """
     host = Host(
         name="any",
         type=type_,
+        connection=Connection(transport=transport),
         networks=Networks(default=network, together=True),
         folders={share.name: Folder(path=Path("/"), write=True) for share in job.shares},
     )

@@ -14,8 +14,8 @@ It says what a vCenter says, as far as that is documented; a real ESXi is the ju
 - Tasks go on after their call has been answered. A machine has one at a time: another one fails with TaskInProgress.
 - `https://…/folder/PATH?dcPath=dc1&dsName=store1`: GET with Range, HEAD and PUT, with a session's cookie or basic
   authorization; 401 without, 404 for what is not there, also for a PUT into a folder that is not there, 507 where
-  there is no room. What a running machine writes to as a disk is locked: 500; its console is not. A PUT that breaks
-  off leaves what has come.
+  there is no room. What a running machine writes to as a disk is locked: 500; its console is not, nor is a
+  disk's descriptor, to be read. A PUT that breaks off leaves what has come.
 - FileManager (MakeDirectory, Delete, Copy, Move; a datacenter must be given), HostDatastoreBrowser (flat extents are
   listed as the files that they are), VirtualDiskManager (Create, Copy, which flattens, Move, Extend, Delete,
   QueryVirtualDiskUuid). `..` leads nowhere.
@@ -38,7 +38,8 @@ It says what a vCenter says, as far as that is documented; a real ESXi is the ju
   have no part in them; with memory, they are refused. Revert, Remove and RemoveAll do what they say to disks, memory
   and configuration. A disk that cannot be merged while its machine runs stays, and `consolidationNeeded` says so.
 - Events: of all that users do, in their name. When a guest powers off: VmPoweredOffEvent, when it resets:
-  VmGuestRebootEvent, both with an empty user. When a process is killed: `vcsim.vmx.died` (EventEx), and poweredOff.
+  VmGuestRebootEvent, both with an empty user. When a process is killed:
+  `esx.problem.vm.kill.unexpected.vmx.fault.failure.2` (EventEx), then a VmPoweredOffEvent without a user.
   QueryEvents answers in no order, as the documentation says: sort by key.
 - A collector of one's own (CreatePropertyCollector) hears all; the session's first one is shared with other sessions,
   by a mistake of the simulator. RetrieveProperties of a session that has expired answers with a missingSet, and who

@@ -10,6 +10,7 @@ import subprocess
 from base64 import b64encode
 from contextlib import contextmanager
 from http.client import HTTPSConnection
+from pathlib import Path
 
 from libvirtbed import certificates
 from vmf.files import programs
@@ -79,6 +80,11 @@ class Vcsim:
     def expire_sessions(self):
         """End all sessions, as their time does."""
         self._wish("PATCH")
+
+    def qemus(self):
+        """The processes of all machines that are powered on."""
+        children = Path(f"/proc/{self.pid}/task").glob("*/children")
+        return [int(word) for path in children for word in path.read_text().split()]
 
     def kill(self):
         """Kill it as a crash would, and all its machines with it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import ssl
 import time
-from pathlib import Path
 
 from pyVim.connect import Disconnect, SmartConnect
 from pyVmomi import vim
@@ -106,11 +105,6 @@ class Visitor:
         found = self.content.eventManager.QueryEvents(vim.event.EventFilterSpec(entity=of, maxCount=100))
         in_order = sorted(found, key=lambda each: each.key)
         return [(type(each).__name__.rpartition(".")[2], each.userName) for each in in_order]
-
-    def qemus(self):
-        """The processes of all machines that are powered on."""
-        children = Path(f"/proc/{self.bed.pid}/task").glob("*/children")
-        return [int(word) for path in children for word in path.read_text().split()]
 
 
 def done(task):

@@ -99,7 +99,7 @@ def _foreign_files(offer: Offer) -> Node | None:
     if offer.host.images is None:
         return None
     roots = "|".join(re.escape(str(root.path).rstrip("/")) for root in offer.host.images)
-    return f"^(?!({roots})/)" if offer.host.images else "^"
+    return f"^(?!({roots})(/|$))" if offer.host.images else "^"
 
 
 def _listed(files: Iterable[File]) -> Node | None:
@@ -166,8 +166,8 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
     ),
     Attribute(
         name="JobVMFiles",
-        meaning="The files of its disks, kernel, initial RAM disk and ISO, and all others that are on the host: a "
-        "string list with a line for each, in which no path has a `..`.",
+        meaning="The files of its disks, kernel, initial RAM disk and ISO, those that blocks of hypervisor types name, "
+        "and all others that are on the host: a string list with a line for each, in which no path has a `..`.",
         value=lambda job: _listed(job.vetted_files),
     ),
     Attribute(

@@ -21,6 +21,7 @@ _TYPES: Mapping[int, str] = MappingProxyType({
     stat.S_IFCHR: "a character device",
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a symbolic link",
 })  # fmt: skip
 CODES: Mapping[int | None, HoldCode] = MappingProxyType({
     errno.ENOENT: HoldCode.IMAGE_MISSING,
@@ -48,6 +49,11 @@ def open_file(path: Path) -> BufferedReader:
         OSError: with EINVAL and a sentence, if it is something else.
     """
     return _open(path, _FILES)
+
+
+def open_unlinked(path: Path) -> BufferedReader:
+    """Open a file that is no link itself; otherwise as `open_file`."""
+    return _open(path, _FILES, os.O_NOFOLLOW)
 
 
 def open_disk(path: Path) -> BufferedReader:
@@ -130,11 +136,11 @@ def _steps(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
         ahead.extend(reversed(step.readlink().parts))
 
 
-def _open(path: Path, types: Collection[int]) -> BufferedReader:
+def _open(path: Path, types: Collection[int], flags: int = 0) -> BufferedReader:
     try:
-        type_ = stat.S_IFMT(path.stat().st_mode)
+        type_ = stat.S_IFMT(path.stat(follow_symlinks=not flags & os.O_NOFOLLOW).st_mode)
     except ValueError as error:  # a NUL, or half a character
         raise FileNotFoundError(errno.ENOENT, str(error)) from error
     if type_ not in types:  # before it is opened: a pipe would wait, a device might act
         raise OSError(errno.EINVAL, f"it is {_TYPES.get(type_, 'no file')}", str(path))
-    return path.open("rb")
+    return open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags))

@@ -158,6 +158,8 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = {}
     block_needs: Mapping[str, Mapping[str, tuple[str | int, ...]]] = {}
     """By hypervisor type: each ability that its block needs of a host of that type, and the keys of the field."""
+    block_files: Mapping[str, tuple[File, ...]] = {}
+    """By hypervisor type: the files and folders that its block names."""
 
     @property
     def claim(self) -> Claim:
@@ -212,7 +214,8 @@ class Job(Struct, frozen=True, kw_only=True):
         whole = (image.kernel, image.initrd, *(disk.file for disk in image.disks), discs.iso if discs else None)
         seeds = (cloud.user_data, cloud.meta_data, cloud.network_config) if cloud else ()
         read = (*(discs.files if discs else ()), *self.secrets.values(), *seeds)
-        return (*(file for file in whole if file), *(file for file in read if file and file.on_host))
+        blocks = (file for files in self.block_files.values() for file in files)
+        return (*(file for file in whole if file), *blocks, *(file for file in read if file and file.on_host))
 
     @property
     def result_disks(self) -> ResultDisks:

@@ -12,7 +12,7 @@ from msgspec import Struct, inspect
 
 from vmf.ads import needs
 from vmf.errors import Fault, SpecError
-from vmf.model import API_VERSION, MEBIBYTE, Host, Image, Job
+from vmf.model import API_VERSION, MEBIBYTE, File, Host, Image, Job
 from vmf.rules import Check, Rule
 from vmf.spec import nodes, refusals
 from vmf.spec.faults import Faults, Place, shown, suggestion
@@ -37,7 +37,7 @@ _ELSEWHERE = MappingProxyType({
 _NUMBER = 1
 """Of today's version."""
 _METADATA = frozenset({"name", "labels"})
-_SETTINGS, _NEEDS = "settings", "block_needs"
+_SETTINGS, _NEEDS, _FILES = "settings", "block_needs", "block_files"
 """What is made of the blocks of hypervisor types; no block has these names."""
 _STAND_INS: Mapping[str, Any] = MappingProxyType({"name": "nameless", "memory": MEBIBYTE, "type": "unknown"})
 """For what a document has to give and does not, so that all else that it gives can be judged."""
@@ -105,7 +105,7 @@ def shape(kind: type[T], given: Fields = (), types: Mapping[str, type[Struct]] =
     """
     every = given or fields(kind)
     about = tuple(field for field in every if field.name in _METADATA)
-    spec = tuple(field for field in every if field.name not in {*_METADATA, _SETTINGS, _NEEDS})
+    spec = tuple(field for field in every if field.name not in {*_METADATA, _SETTINGS, _NEEDS, _FILES})
     blocks = _block(
         _required("apiVersion", inspect.StrType()),
         _required("kind", inspect.StrType()),
@@ -215,8 +215,26 @@ def _built(wanted: Shape[T], parts: Mapping[str, Mapping[str, Any]]) -> T:
         if _NEEDS in wanted.kind.__struct_fields__:
             asked = {name: {need.ability: need.at for need in needs(block)} for name, block in blocks.items()}
             given[_NEEDS] = {name: found for name, found in asked.items() if found}
+            named = {name: tuple(_files(block)) for name, block in blocks.items()}
+            given[_FILES] = {name: found for name, found in named.items() if found}
     missing = (field.name for field in fields(wanted.kind) if field.required and field.name not in given)
     return wanted.kind(**given, **{name: _STAND_INS[name] for name in missing})
+
+
+def _files(value: object) -> Iterator[File]:
+    """The files in a block, however deep."""
+    match value:
+        case File():
+            yield value
+        case Struct():
+            for name in value.__struct_fields__:
+                yield from _files(getattr(value, name))
+        case Mapping():
+            for each in value.values():
+                yield from _files(each)
+        case tuple():
+            for each in value:
+                yield from _files(each)
 
 
 def _typed(name: str, struct: type[Struct]) -> inspect.Field:

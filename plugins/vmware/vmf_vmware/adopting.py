@@ -12,10 +12,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files.access import open_file
+from vmf.files.access import open_unlinked
 from vmf.hookspecs import unreported
 from vmf.model import DiskFormat, Machine
-from vmf_vmware import descriptor, drives, foreign, hardware, putting, relaying, vmx
+from vmf_vmware import descriptor, drives, foreign, hardware, lying, putting, relaying, vmx
 from vmf_vmware.foreign import Foreign
 from vmf_vmware.hardware import Seat
 from vmf_vmware.lines import block
@@ -56,7 +56,7 @@ class _Here(Struct, frozen=True):
 
     def open(self, name: str) -> IO[bytes]:
         try:
-            return open_file(self.path / name)
+            return open_unlinked(self.path / name)
         except OSError as error:
             raise putting.unopened(self.path / name, error) from error
 
@@ -95,6 +95,7 @@ class _There(Struct, frozen=True):
         return self.site.session.store.open(self.path / name)
 
     def bring(self, name: str, _machine: str, target: DatastorePath) -> None:
+        lying.check(self.site, self.path / name)
         self.site.session.store.copy_disk(self.path / name, target)
 
 

@@ -180,16 +180,21 @@ class Collector:
             self._watches = tuple(each for each in self._watches if each is not watch)
 
     def _run(self) -> None:
-        tries = 0
+        tries, is_away = 0, False
         while not self._closed.is_set():
             try:
                 with self._listening() as ear:
+                    if is_away:
+                        self._nudge("")
+                    is_away = False
                     for update in self._updates(ear):
                         self._hear(update)
                         tries = 0
             except HostFault as fault:
                 log.info("the host cannot be listened to: %s", fault.brief)
-            self._nudge("")  # what happens meanwhile is not told
+                was_away, is_away = is_away, isinstance(fault, HostLost)
+                if not (was_away and is_away):  # what happens meanwhile is not told; that it is still away is not new
+                    self._nudge("")
             self._ask()
             self._closed.wait(min(PAUSES[min(tries, len(PAUSES) - 1)], ASKING_SECONDS if self._tasks else PAUSES[-1]))
             tries += 1

@@ -129,8 +129,8 @@ class Connection:
         """Ask the guest to power off by its VMware Tools, or pull the plug, of a guest that is suspended as well."""
         power = self.state(machine).power
         if how is Stop.FORCE and power in {Power.RUNNING, Power.SAVED}:
-            note = self.site.notes.read(machine)
-            self.site.notes.keep(machine, replace(note, forced=True))
+            with self.site.notes.held(machine):
+                self.site.notes.keep(machine, replace(self.site.notes.read(machine), forced=True))
             self.session.machines.set_power(machine, OFF)
         elif power is Power.RUNNING:
             self.session.machines.ask_off(machine)

@@ -39,6 +39,8 @@ class Extent(Struct, frozen=True, kw_only=True):
     """FLAT, VMFS, SPARSE, VMFSSPARSE, …"""
     file: str
     """Beside the descriptor."""
+    offset: int = 0
+    """Sectors of the file before it."""
 
 
 class Descriptor(Struct, frozen=True, kw_only=True):
@@ -60,7 +62,7 @@ class Descriptor(Struct, frozen=True, kw_only=True):
         """The one file with all of its bytes; None: it has none."""
         several = [each.file for each in self.extents]
         is_flat = len(several) == 1 and self.extents[0].kind in _FLATS and not self.parent
-        return several[0] if is_flat else None
+        return several[0] if is_flat and not self.extents[0].offset else None
 
 
 def is_plain(name: str) -> bool:
@@ -102,7 +104,8 @@ def read(text: bytes) -> Descriptor:
     extents = []
     for line in text.decode(errors="replace").split("\0")[0].splitlines():
         if found := _EXTENT.fullmatch(line.strip()):
-            extents.append(Extent(sectors=int(found[1]), kind=found[2], file=found[3] or ""))
+            sectors, kind, file, offset = found.groups()
+            extents.append(Extent(sectors=int(sectors), kind=kind, file=file or "", offset=int(offset or 0)))
         elif not line.startswith("#") and "=" in line:
             key, _, value = line.partition("=")
             said[key.strip().lower()] = value.strip().strip('"')

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BEGINNINGS: Final = frozenset({"VmStartingEvent", "VmPoweredOnEvent"})
 """What is said when a machine starts; all before that is of another life."""
+DIED: Final = "esx.problem.vm.kill.unexpected.vmx.fault.failure.2"
+"""What is said when a machine's VMX process has died; the EventEx of ESXi 7 and later."""
 KINDS: Final = (
     *sorted(BEGINNINGS),
     "VmPoweredOffEvent",
@@ -29,8 +31,9 @@ KINDS: Final = (
     "VmFailedToPowerOnEvent",
     "VmMessageErrorEvent",
     "EventEx",
+    DIED,
 )
-"""The events that are asked for: the changes of a machine's power, and why."""
+"""The events that are asked for: the changes of a machine's power, and why. Of an EventEx, its own id may be wanted."""
 MOST: Final = 50
 """So many of the last ones are looked at."""
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from vmf.blueprint import unplaced
 from vmf.errors import JobFault
-from vmf.model import Job, Machine, NetworkType
+from vmf.model import Job, Machine, NetworkType, Transport
 from vmf.rules import Objection
 from vmf_vmware import hardware, lines
 from vmf_vmware.abilities import ABILITIES
@@ -27,7 +27,7 @@ def check(machine: Machine) -> None:
 
 def unmade(job: Job) -> Iterator[Objection]:
     """What of a job's machine cannot be made; of its lines others tell."""
-    machine = unplaced(job, type_=TYPE, network=NetworkType.NAT, abilities=ABILITIES)
+    machine = unplaced(job, type_=TYPE, network=NetworkType.NAT, abilities=ABILITIES, transport=Transport.API)
     try:
         hardware.check(replace(machine, settings={**machine.settings, "vmx": {}}))
     except JobFault as fault:

@@ -30,18 +30,26 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType({
 _MARK: Final = r"vmf\..*"
 _LENT: Final = (
     r"guestinfo\..+",
-    r"(cpuid|featmask|mce|monitor|monitor_control|numa|smbios|hypervisor\.cpuid|ulm|vhv|vpmc|vvtd|hpet0|chipset)\..+",
-    r"(keyboard|mouse|mks|svga|bios)\.[a-z0-9_.]*(?<!filename)",
+    r"cpuid\.([0-9a-f]+(\.[0-9a-f]+)?\.e[abcd]x(\.(amd|intel))?|corespersocket|enablenx)",
+    r"featmask\.(vm\.)?(cpuid|hv\.capable)\.[a-z0-9_]+",
+    r"monitor\.(virtual_exec|virtual_mmu|phys_bits_used)",
+    r"monitor_control\.(restrict_backdoor|virtual_rdtsc|pseudo_perfctr)",
+    r"numa\.(autosize(\.once)?|vcpu\.(maxpervirtualnode|min|preferht|followcorespersocket))",
+    r"hypervisor\.cpuid\.v0",
+    r"(mce|vhv|vpmc|vvtd)\.enable",
+    r"hpet0\.present",
+    r"smbios\.(assettag|useshortserialnumber)",
+    r"svga\.(present|autodetect|vramsize|maxwidth|maxheight|numdisplays)",
+    r"bios\.(bootdelay|forcesetuponce|bootretry\.(enabled|delay))",
+    r"keyboard\.typematicmindelay",
     r"(vcpu|mem)\.hotadd",
     r"devices\.hotplug",
     r"disk\.enableuuid",
     r"rtc\.difffromutc",
     r"tools\.(synctime|remindinstall|upgrade\.policy)",
-    r"time\.synchronize\.[a-z.]+",
+    r"time\.synchronize\.(continue|restore|shrink|resume\.(disk|host)|tools\.(startup|enable))",
 )
-"""Patterns of the keys that a job may give: none of them leads to a file, a device or another machine."""
-_LEADING: Final = re.compile(r"file|path|dir|url", re.IGNORECASE)
-"""What no key has in it that a job may give, but for its own words to its guest."""
+"""Patterns of the keys that a job may give: each is known to lead to no file, device, port or other machine."""
 
 
 def block(machine: Machine) -> VmwareJob:
@@ -56,8 +64,7 @@ def field(key: str) -> str | None:
 
 def is_lent(key: str) -> bool:
     """Whether a job may give a line."""
-    is_listed = any(re.fullmatch(pattern, key, re.IGNORECASE) for pattern in _LENT)
-    return is_listed and (key.lower().startswith("guestinfo.") or not _LEADING.search(key))
+    return any(re.fullmatch(pattern, key, re.IGNORECASE) for pattern in _LENT)
 
 
 def lines(machine: Machine, host: VmwareHost) -> dict[str, str]:

@@ -104,14 +104,6 @@ class Machines:
         words = {"path": str(path), "name": self.called(name), "asTemplate": False}
         return self._made(name, "RegisterVM_Task", lambda: words | self._place())
 
-    def clone(self, name: str, source: Ref, spec: Data) -> Ref:
-        """Have a copy of a machine or a template as a `VirtualMachineCloneSpec` says, with its mark; likewise."""
-        words: dict[str, Value] = {"name": self.called(name), "spec": spec}
-        return self._adopted(
-            name,
-            lambda: self._session.run(source, "CloneVM_Task", folder=self._session.inventory.folder, **words),
-        )
-
     def reconfigure(self, name: str, config: Data) -> None:
         """Change a machine as a `VirtualMachineConfigSpec` says."""
         self._do(name, lambda ref: self._session.run(ref, "ReconfigVM_Task", spec=config))
@@ -130,27 +122,26 @@ class Machines:
 
         self._do(name, turn)
 
-    def reset(self, name: str) -> None:
-        """Start a machine anew that runs."""
-        self._do(name, lambda ref: self._session.run(ref, "ResetVM_Task"))
-
     def ask_off(self, name: str) -> bool:
         """Ask a machine's guest to power off; False if nothing in it listens. One that does not run stays as it is."""
-        return self._ask_guest(name, "ShutdownGuest")
 
-    def standby(self, name: str) -> bool:
-        """Ask a machine's guest to stand by; False if nothing in it listens. One that does not run stays as it is."""
-        return self._ask_guest(name, "StandbyGuest")
+        def ask(ref: Ref) -> None:
+            if self._session.read(ref, POWER).get(POWER) == ON:
+                self._session.call(ref, "ShutdownGuest")
+
+        try:
+            self._do(name, ask)
+        except VimFault as fault:
+            if fault.is_(TOOLLESS):
+                return False
+            raise
+        return True
 
     def snapshot(self, name: str, label: str, *, memory: bool) -> Ref:
         """Take a machine as it is, with its memory or without; return the snapshot."""
         words: dict[str, Value] = {"name": label, "memory": memory, "quiesce": False}
         taken: Ref = self._do(name, lambda ref: self._session.run(ref, "CreateSnapshot_Task", **words))
         return taken
-
-    def revert(self, name: str) -> None:
-        """Have a machine as it was when its current snapshot was taken."""
-        self._do(name, lambda ref: self._session.run(ref, "RevertToCurrentSnapshot_Task"))
 
     def remove_snapshots(self, name: str) -> None:
         """Let go of all snapshots of a machine, whose disks become one file each again."""
@@ -159,16 +150,6 @@ class Machines:
     def unregister(self, name: str) -> None:
         """Take a machine that is off out of the inventory; its files stay. Absent is success."""
         self._away(name, lambda ref: self._session.call(ref, "UnregisterVM"))
-
-    def destroy(self, name: str) -> None:
-        """Remove a machine, running or not, with its files; absent is success."""
-
-        def destroy(ref: Ref) -> None:
-            if self._session.read(ref, POWER).get(POWER, OFF) != OFF:
-                self._session.run(ref, VERBS[OFF])
-            self._session.run(ref, "Destroy_Task")
-
-        self._away(name, destroy)
 
     def happened(self, name: str) -> tuple[Happened, ...]:
         """What has happened to a machine since it was last started, the oldest first; nothing, if there is none."""
@@ -231,16 +212,3 @@ class Machines:
             self._session.again(lambda: self.on(name, act))
             with self._lock:
                 del self._refs[name]
-
-    def _ask_guest(self, name: str, method: str) -> bool:
-        def ask(ref: Ref) -> bool:
-            if self._session.read(ref, POWER).get(POWER) == ON:
-                self._session.call(ref, method)
-            return True
-
-        try:
-            return self._do(name, ask)
-        except VimFault as fault:
-            if fault.is_(TOOLLESS):
-                return False
-            raise

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.hookspecs import unreported
 from vmf.model import Machine
-from vmf_vmware import adopting, bootdisc, drives, ground, hardware, naming, relaying, vmx
+from vmf_vmware import adopting, bootdisc, drives, ground, hardware, lying, naming, relaying, vmx
 from vmf_vmware.faults import blaming_job
 from vmf_vmware.hardware import Seat
 from vmf_vmware.notes import Note
@@ -71,7 +71,9 @@ def _lay(site: Site, machine: Machine, seat: Seat) -> None:
     site.session.store.make(seat.folder)
     note = site.notes.read(machine.name)
     for number, disk in enumerate(machine.disks):
-        if not disk.file.startswith("/"):
+        if disk.file.startswith("/"):
+            lying.check(site, drives.located(disk.file))
+        else:
             _check_format(note, disk.file, disk.format)
         if machine.restored and machine.restored.layers.get(number):
             relaying.relay(site, machine, number)

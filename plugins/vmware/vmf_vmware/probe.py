@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, Final
 
-from vmf.errors import HostFault
+from vmf.errors import HostFault, HostLost
 from vmf.model import Facts
 from vmf.units import format_size
 from vmf_vmware.data import Ref, Value
@@ -34,6 +35,7 @@ _HOST: Final = (
 APART: Final = (
     "vSphere does not keep machines on a network apart: `networks: {together: true}` lets them reach each other"
 )
+_SEE: Final = "see in vSphere whether the datastore is mounted and well, and whether vmf's user may write there"
 _TRY: Final = "vmf-probe-{}"
 """The folder that is made to see whether one can be, and removed at once."""
 
@@ -86,12 +88,19 @@ def _licensed(session: Session) -> None:
 def _writable(session: Session) -> None:
     """See that something can be made on the datastore, and that there is room."""
     store = session.store
-    trial = store.at(_TRY.format(session.machines.owner))
-    store.write(trial / "trial", b"vmf")
+    trial, name = store.at(_TRY.format(session.machines.owner)), session.inventory.datastore_name
+    try:
+        store.write(trial / "trial", b"vmf")
+    except HostLost:
+        raise
+    except HostFault as fault:
+        with suppress(HostFault):  # what could not be written may have left a folder
+            store.remove(trial)
+        what = f"nothing can be written to the datastore {name} of {session.server}: {fault.brief}"
+        raise HostFault(what, hint=fault.hint or _SEE) from fault
     store.remove(trial)
     _, free = store.free()
     if free < LEAST:
-        name = session.inventory.datastore_name
         raise HostFault(f"the datastore {name} is full: {format_size(free)} are free", hint="make room on it")
 
 

@@ -52,7 +52,8 @@ def unopened(path: Path, error: OSError) -> JobFault | HostFault:
     code = CODES.get(error.errno)
     if code is None:
         return HostFault(reason, hint="check the disk that it lies on")
-    return JobFault(reason, code=code, hint="check the job's paths")
+    hint = "put the file itself there" if code is HoldCode.IMAGE_INVALID else "check the job's paths"
+    return JobFault(reason, code=code, hint=hint)
 
 
 def describe(site: Site, machine: str, stem: str, size: int) -> None:

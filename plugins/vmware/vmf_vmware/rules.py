@@ -13,6 +13,7 @@ import msgspec
 from vmf.model import Job
 from vmf.rules import Check, Objection, Rule, Severity
 from vmf_vmware import lines
+from vmf_vmware.foreign import SUFFIXES
 from vmf_vmware.settings import TYPE, VmwareJob
 
 ORIGINAL = Rule(
@@ -79,7 +80,7 @@ def _one_vmx(_job: Job, block: VmwareJob) -> Iterator[Objection]:
     if not block.folder or block.folder.on_host:
         return
     try:
-        found = [each.name for each in _entries(block.folder.path) if each.name.lower().endswith(".vmx")]
+        found = [each.name for each in _entries(block.folder.path) if each.name.lower().endswith(SUFFIXES)]
     except OSError as error:
         what = f"the folder cannot be looked into: {(error.strerror or 'unreadable').lower()}"
         yield Objection(at=_FOLDER, what=what, hint="name the folder with the .vmx file in it")

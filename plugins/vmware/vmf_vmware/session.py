@@ -168,8 +168,9 @@ class Session:
 
     def renew(self) -> None:
         """See that the session is alive, and log in if it is not."""
+        era = self._era
         if "currentSession" not in self.read(self.content["sessionManager"], "currentSession"):
-            self._log_in(self._era)
+            self._log_in(era)
 
     def _part(self) -> None:
         self.collector.close()

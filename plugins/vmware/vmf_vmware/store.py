@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from vmf.errors import HostFault, JobFault
-from vmf.files.access import CODES, open_file
+from vmf.errors import HostFault
 from vmf.hookspecs import Report, unreported
 from vmf.units import format_size
 from vmf_vmware.data import Value, data
@@ -28,7 +27,6 @@ TRIES: Final = 3
 SETTLING: Final = (0.05, 0.2, 1.0)
 """Seconds in which the host notices that nothing more comes."""
 READ_AT_ONCE: Final = 2**20
-KIBIBYTE: Final = 1024
 CAPACITY, FREE = "summary.capacity", "summary.freeSpace"
 GONE: Final = "FileNotFound"
 THERE: Final = "FileAlreadyExists"
@@ -48,24 +46,8 @@ class Store:
         """A path on the host's own datastore; raises `JobFault` if it cannot be one."""
         return DatastorePath(self._session.inventory.datastore_name, "/".join(steps))
 
-    def put(self, path: DatastorePath, source: Path, report: Report) -> None:
-        """Bring a file of this computer, in the place of what was there; its folder is made.
-
-        Raises:
-            JobFault: if the source is not there, or may not be read.
-        """
-        try:
-            file = open_file(source)
-        except OSError as error:
-            code = CODES.get(error.errno)
-            if code is None:
-                raise HostFault(f"{source}: {error.strerror}", hint="check the disk that it lies on") from error
-            raise JobFault(f"{source}: {error.strerror}", code=code, hint="check the job's paths") from error
-        with file:
-            self.store(path, file, report)
-
     def write(self, path: DatastorePath, content: bytes) -> None:
-        """Have a file with this content; likewise."""
+        """Have a file with this content, in the place of what was there; its folder is made."""
         self.store(path, io.BytesIO(content), unreported)
 
     def store(self, path: DatastorePath, file: IO[bytes], report: Report) -> None:
@@ -96,7 +78,7 @@ class Store:
         """
         size = self._files.size(path)
         if size is None:
-            raise FileNotFoundError(str(path))
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         rest = partial(self._files.rest, path)
         return io.BufferedReader(Reading(self._session.server, rest, size=size), READ_AT_ONCE)
 
@@ -135,14 +117,6 @@ class Store:
         with _despite(GONE):
             self._run("fileManager", "DeleteDatastoreFile_Task", name=str(path), datacenter=self._center)
 
-    def copy(self, source: DatastorePath, target: DatastorePath, report: Report = unreported) -> None:
-        """Have the host copy a file, in the place of what was there."""
-        self._run("fileManager", "CopyDatastoreFile_Task", report, **self._both(source, target), force=True)
-
-    def move(self, source: DatastorePath, target: DatastorePath) -> None:
-        """Have the host move a file, in the place of what was there."""
-        self._run("fileManager", "MoveDatastoreFile_Task", **self._both(source, target), force=True)
-
     def copy_disk(self, source: DatastorePath, target: DatastorePath, report: Report = unreported) -> None:
         """Have the host copy a disk by its descriptor, with all that it lies on, into one flat file."""
         names = {
@@ -152,23 +126,6 @@ class Store:
             "destDatacenter": self._center,
         }
         self._run("virtualDiskManager", "CopyVirtualDisk_Task", report, **names, force=True)
-
-    def create_disk(self, path: DatastorePath, size: int) -> None:
-        """Have an empty disk of so many bytes; what it does not need, it does not take."""
-        spec = data(
-            "FileBackedVirtualDiskSpec", diskType="thin", adapterType="lsiLogic", capacityKb=-(-size // KIBIBYTE)
-        )
-        self._run("virtualDiskManager", "CreateVirtualDisk_Task", name=str(path), datacenter=self._center, spec=spec)
-
-    def extend_disk(self, path: DatastorePath, size: int) -> None:
-        """Make a disk longer."""
-        more: dict[str, Value] = {"newCapacityKb": -(-size // KIBIBYTE), "eagerZero": False}
-        self._run("virtualDiskManager", "ExtendVirtualDisk_Task", name=str(path), datacenter=self._center, **more)
-
-    def delete_disk(self, path: DatastorePath) -> None:
-        """Remove a disk by its descriptor, with its data; absent is success."""
-        with _despite(GONE):
-            self._run("virtualDiskManager", "DeleteVirtualDisk_Task", name=str(path), datacenter=self._center)
 
     def free(self) -> tuple[int, int]:
         """The bytes of the host's datastore, and how many of them are free."""
@@ -181,14 +138,6 @@ class Store:
     @property
     def _center(self) -> Value:
         return self._session.inventory.datacenter
-
-    def _both(self, source: DatastorePath, target: DatastorePath) -> dict[str, Value]:
-        return {
-            "sourceName": str(source),
-            "sourceDatacenter": self._center,
-            "destinationName": str(target),
-            "destinationDatacenter": self._center,
-        }
 
     def _manage(self, method: str, **arguments: Value) -> None:
         self._session.call(self._session.content["fileManager"], method, **arguments)

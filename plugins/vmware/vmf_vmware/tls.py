@@ -21,6 +21,14 @@ SECONDS = 60.0
 """So long it may be silent while it is asked something."""
 
 
+_SIGNER = "name the signer's as `ca:` below `connection:` of the host's spec, or the certificate by `vmware.pin`"
+_CHANGED = "the server's certificate has changed, or is another server's: compare the fingerprints before you trust it"
+
+
+class Mismatch(ssl.SSLCertVerificationError):
+    """It is not the certificate that is pinned."""
+
+
 class Server(Struct, frozen=True, kw_only=True):
     """Where the API of a host is."""
 
@@ -59,9 +67,7 @@ class Server(Struct, frozen=True, kw_only=True):
         try:
             yield
         except ssl.SSLCertVerificationError as error:
-            hint = (
-                "name the signer's as `ca:` below `connection:` of the host's spec, or the certificate by `vmware.pin`"
-            )
+            hint = _CHANGED if isinstance(error, Mismatch) else _SIGNER
             what = error.verify_message or error.reason or "untrusted"
             raise HostLost(f"the certificate of {self} is not one to trust: {what}", hint=hint) from error
         except (OSError, HTTPException) as error:
@@ -105,8 +111,8 @@ def _pinned(pin: str) -> type[ssl.SSLSocket]:
             super().do_handshake(block)
             seen = hashlib.sha256(self.getpeercert(binary_form=True) or b"").hexdigest()
             if seen != pin:
-                error = ssl.SSLCertVerificationError(f"it has the fingerprint {seen}, not the one of `vmware.pin`")
-                error.verify_message = str(error)
+                error = Mismatch()
+                error.verify_message = f"it has the fingerprint {seen}, not that of `vmware.pin`"
                 raise error
 
     return Pinned

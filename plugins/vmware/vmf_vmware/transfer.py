@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
@@ -109,7 +110,7 @@ class Transfer:
                 return answer  # it has the connection, and closes it
             with closing(answer):
                 if answer.status == _ABSENT:
-                    raise FileNotFoundError(str(path))
+                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
                 if answer.status != _LOGIN or is_last:
                     raise _refused(path, answer, answer.read(_TOLD))
             self._session.renew()

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 import vcsim
-from vmf.model import Connection, Host, Transport
+from vmf.model import MEBIBYTE, Connection, Host, Transport
 from vmf.spec import JobWords, load_jobs
+from vmf_vmware import descriptor
+from vmf_vmware.machines import OFF
 from vmf_vmware.session import opened
 from vmf_vmware.settings import TYPE, VmwareJob
 
@@ -74,6 +76,32 @@ def session(request, vsphere, vsphere_host):
     yield session
     vsphere.faults_clear()
     session.close()
+
+
+@pytest.fixture
+def destroy():
+    """Removes a machine of a session's user with its files, whatever it is doing."""
+
+    def off_and_gone(session, name):
+        session.machines.set_power(name, OFF)
+        session.run(session.machines.find(name), "Destroy_Task")
+
+    def destroy(session, name):  # a task that was broken off may end meanwhile
+        session.again(lambda: off_and_gone(session, name))
+
+    return destroy
+
+
+@pytest.fixture
+def disk_there():
+    """Puts a disk of a mebibyte on a datastore; its descriptor."""
+
+    def disk_there(store, folder):
+        store.write(folder / "disk-flat.vmdk", bytes(MEBIBYTE))
+        store.write(folder / "disk.vmdk", descriptor.flat("disk", MEBIBYTE))
+        return folder / "disk.vmdk"
+
+    return disk_there
 
 
 @pytest.fixture

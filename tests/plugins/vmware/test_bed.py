@@ -40,14 +40,14 @@ def ask(vsphere):
 
 def test_a_machine_is_a_process_while_it_is_on(visitor):
     one = visitor.make(sectors.COUNTS)
-    assert (one.runtime.powerState, visitor.qemus()) == ("poweredOff", [])
+    assert (one.runtime.powerState, visitor.bed.qemus()) == ("poweredOff", [])
     done(one.PowerOn())
-    assert (one.runtime.powerState, len(visitor.qemus())) == ("poweredOn", 1)
+    assert (one.runtime.powerState, len(visitor.bed.qemus())) == ("poweredOn", 1)
     visitor.until_said(b"ABC")
     with pytest.raises(vim.fault.InvalidPowerState):
         done(one.PowerOn())
     done(one.PowerOff())
-    assert (one.runtime.powerState, visitor.qemus()) == ("poweredOff", [])
+    assert (one.runtime.powerState, visitor.bed.qemus()) == ("poweredOff", [])
     me = visitor.bed.user
     assert visitor.events(one)[-4:] == [
         ("VmStartingEvent", me), ("VmPoweredOnEvent", me), ("VmStoppingEvent", me), ("VmPoweredOffEvent", me)
@@ -88,10 +88,10 @@ def test_a_guest_resets_itself_and_goes_on(visitor):
 def test_a_killed_process_is_no_power_off_of_the_guest(visitor):
     one = visitor.make(sectors.COUNTS)
     done(one.PowerOn())
-    (pid,) = visitor.qemus()
+    (pid,) = visitor.bed.qemus()
     os.kill(pid, signal.SIGKILL)
     until(lambda: one.runtime.powerState == "poweredOff")
-    until(lambda: visitor.events(one)[-1] == ("EventEx", ""))
+    until(lambda: visitor.events(one)[-2:] == [("EventEx", ""), ("VmPoweredOffEvent", "")])
 
 
 def test_a_suspended_machine_goes_on_where_it_was(visitor):
@@ -99,7 +99,7 @@ def test_a_suspended_machine_goes_on_where_it_was(visitor):
     done(one.PowerOn())
     visitor.until_said(b"ABC")
     done(one.Suspend())
-    assert (one.runtime.powerState, visitor.qemus()) == ("suspended", [])
+    assert (one.runtime.powerState, visitor.bed.qemus()) == ("suspended", [])
     before = visitor.said()
     kept = {each.type: each.name for each in one.layoutEx.file}
     assert (kept["suspend"][-5:], kept["suspendMemory"][-5:]) == (".vmss", ".vmem")
@@ -190,7 +190,7 @@ def test_efi_keeps_its_settings_beside_the_machine(visitor):
     reconfigure(one, firmware="efi")
     done(one.PowerOn())
     assert (visitor.bed.datastore / "one/one.nvram").stat().st_size > 0
-    assert len(visitor.qemus()) == 1
+    assert len(visitor.bed.qemus()) == 1
 
 
 def test_files_are_for_those_who_have_logged_in(visitor, ask):
@@ -239,7 +239,7 @@ def test_nothing_is_left_of_it_when_it_is_killed(vsphere_program, tmp_path):
     with vcsim.running(vsphere_program, tmp_path) as one:
         visitor = Visitor(one)
         done(visitor.make(sectors.COUNTS).PowerOn())
-        (pid,) = visitor.qemus()
+        (pid,) = visitor.bed.qemus()
         visitor.break_off()
         os.kill(one.pid, signal.SIGKILL)
         until(lambda: has_ended(pid))

@@ -37,11 +37,11 @@ def short(monkeypatch):
 
 
 @pytest.fixture
-def vm(session):
+def vm(session, destroy):
     """A machine that is off."""
     session.machines.create("watched", config(session, "watched"))
     yield "watched"
-    session.machines.destroy("watched")
+    destroy(session, "watched")
 
 
 class Heard:
@@ -141,6 +141,25 @@ def test_whoever_watches_goes_on_hearing_after_a_break(vsphere, session, vm, hea
     heard.wait_for(vm)
 
 
+def test_that_a_host_is_away_is_told_when_it_goes_and_when_it_is_back(session, vm, heard, monkeypatch):
+    """Not at every try to listen: whoever waits for it before asking again would not."""
+    listening(session)
+    call, lost = session.call, ["WaitForUpdatesEx", *["CreatePropertyCollector"] * 4]
+
+    def broken(ref, method, **more):
+        if method in lost[:1]:
+            raise HostLost(f"no answer to {lost.pop(0)}")
+        return call(ref, method, **more)
+
+    monkeypatch.setattr(session, "call", broken)
+    heard.wait_for("")
+    heard.wait_for("")
+    later = [heard._told.get(timeout=SOON)]
+    while vm not in later:  # every machine is told of when the host is listened to again
+        later.append(heard._told.get(timeout=SOON))
+    assert "" not in later
+
+
 def test_a_task_is_waited_for_and_its_result_returned(session, vm):
     ref = session.machines.find(vm)
     assert session.run(ref, "PowerOnVM_Task") is None
@@ -229,19 +248,19 @@ def test_a_host_without_events_tells_of_machines_all_the_same(vsphere, session, 
     heard.watch.close()
 
 
-def test_one_thread_listens_however_many_wait(vsphere, session):
+def test_one_thread_listens_however_many_wait(vsphere, session, disk_there):
     store, before = session.store, threading.active_count()
-    store.write(store.at("many", "source"), b"x")
-    vsphere.fault("CopyDatastoreFile_Task", mode="slow", seconds=1.0, count=0)
-    pairs = [(store.at("many", "source"), store.at("many", str(number))) for number in range(8)]
-    threads = [threading.Thread(target=store.copy, args=pair) for pair in pairs]
+    disk = disk_there(store, store.at("many"))
+    vsphere.fault("CopyVirtualDisk_Task", mode="slow", seconds=1.0, count=0)
+    pairs = [(disk, store.at("many", f"{number}.vmdk")) for number in range(8)]
+    threads = [threading.Thread(target=store.copy_disk, args=pair) for pair in pairs]
     for thread in threads:
         thread.start()
     listening(session)
     assert threading.active_count() <= before + len(threads) + 1
     for thread in threads:
         thread.join()
-    assert len(store.list(store.at("many"))) == 9
+    assert len(store.list(store.at("many"))) == 18
 
 
 def test_who_waits_for_a_host_that_goes_is_told_that_it_is_lost(own_session):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
+import signal
 import tarfile
 from pathlib import Path
 
@@ -112,6 +114,13 @@ def counted(shell, name="j"):
     assert (shell.folder / f"{name}.results/out.txt").read_text() == "40\n"
 
 
+def test_nothing_is_wrong_with_the_specs_that_vmf_brings(shell):
+    """Their image is there, so all of their machine is judged."""
+    done = shell.vmf("lint", str(HELLO.parent))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no findings" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
 def test_the_hello_job_brings_its_greeting(shell):
     done = ran(shell, "--console", str(HELLO))
     greeting = (shell.folder / "hello-vmware.results/greeting.txt").read_text()
@@ -174,12 +183,38 @@ def test_a_job_goes_on_upon_another_host_where_it_stood(shell, vsphere_program, 
         assert shell.left() == []
 
 
+def test_a_job_whose_machine_dies_has_crashed(shell, vsphere):
+    shell.write("echo vmf-ready; while :; do sleep 1; done")
+    with shell.start("run", "j.yaml") as engine:
+        shell.says("j", "vmf-ready")
+        (pid,) = vsphere.qemus()
+        os.kill(pid, signal.SIGKILL)
+        out, err = engine.communicate(timeout=120)
+    assert shell.result()["outcome"] == "crashed", out + err
+    assert shell.left() == []
+
+
 def test_a_script_is_not_run_twice(shell):
     shell.write("echo once; reboot -f")
     done = shell.vmf("run", "j.yaml")
     assert done.returncode != 0
     assert (shell.folder / "j.results/console.log").read_text().count("once") == 1
     assert shell.left() == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"disks": [{"file": {"on_host": "/vmfs/volumes/store1/gone/a-flat.vmdk"}, "format": "raw"}]},
+        {"disks": [{"file": {"on_host": "/vmfs/volumes/gone/a-flat.vmdk"}, "format": "raw"}]},
+        {"cdrom": {"iso": {"on_host": "/vmfs/volumes/store1/gone.iso"}}},
+    ],
+)
+def test_a_file_that_is_not_on_the_host_is_said_not_to_be_there(shell, words):
+    shell.write("true", **words)
+    done = shell.vmf("run", "j.yaml")
+    assert "of the host: there is no such file" in done.stdout + done.stderr
+    assert "check the path on the host" in done.stdout + done.stderr
 
 
 def test_what_a_job_gives_is_on_its_discs_and_disks(shell, vsphere):
@@ -238,6 +273,18 @@ def test_a_machine_as_vmware_keeps_it_does_the_job(shell, vsphere, own, travels)
     assert said.splitlines()[-1] == "2"
     assert int(re.search(r"MemTotal: +([0-9]+)", said)[1]) < 256 * 1024
     assert {each.name: each.read_bytes() for each in own.iterdir()} == before
+    assert shell.left() == []
+
+
+@pytest.mark.parametrize("name", ["own-flat.vmdk", "own.vmdk", "own.vmx", "own.iso"])
+def test_a_link_in_the_folder_leads_nobody_out_of_it(shell, own, tmp_path, name):
+    (own / name).rename(tmp_path / "secret")
+    (own / name).symlink_to(tmp_path / "secret")
+    shell.write(OWN, image=None, boot=booted(shell), vmware={"folder": str(own)})
+    done = shell.vmf("run", "j.yaml")
+    assert f"{own / name}: it is a symbolic link" in done.stdout + done.stderr
+    assert "put the file itself there" in done.stdout + done.stderr
+    assert not (shell.folder / "j.results/out.txt").exists()
     assert shell.left() == []
 
 

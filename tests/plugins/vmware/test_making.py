@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 
 import pytest
@@ -18,6 +19,7 @@ from vmf.model import (
     Ending,
     Facts,
     Job,
+    Machine,
     MachineDisk,
     Placement,
     Power,
@@ -25,7 +27,9 @@ from vmf.model import (
     Stop,
 )
 from vmf.spec.image import load_image
+from vmf_vmware import descriptor, vmx
 from vmf_vmware.connection import Connection
+from vmf_vmware.notes import Notes
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -143,12 +147,77 @@ def test_a_disk_that_is_written_in_place_stays_when_its_machine_goes(vsphere, co
     assert (lies / "kept-flat.vmdk").read_bytes().startswith(b"changed\n")
 
 
+BARE = Machine(name="m", memory=256 * MEBIBYTE, cpus=1, accelerator="vmware")
+LYING = descriptor.flat("d", MEBIBYTE)
+UNFIT = [
+    (LYING.replace(b"d-flat", b"e-flat"), "not in d-flat.vmdk alone"),
+    (LYING.replace(b"d-flat", b"../secret/s-flat"), "not beside it"),
+    (LYING.replace(b"ffffffff", b"0a1b2c3d") + b'parentFileNameHint="/vmfs/volumes/s/s.vmdk"\n', "change of another"),
+    (LYING.replace(b'd-flat.vmdk"', b'd-flat.vmdk" 8'), "not in d-flat.vmdk alone"),
+    (LYING + b'RW 2048 VMFS "e-flat.vmdk"\n', "not in d-flat.vmdk alone"),
+    (LYING.replace(b"RW 2048", b"RW 4096"), "has 1048576"),
+    (b"KDMV".ljust(512, b"\0"), "no descriptor"),
+]
+"""Descriptors of disks that are not what they are called after, and what is told of them."""
+
+
+@pytest.mark.parametrize("access", [Access.SNAPSHOT, Access.IN_PLACE])
+@pytest.mark.parametrize(("said", "told"), UNFIT)
+def test_a_disk_on_the_host_is_the_file_that_the_job_names_or_none(vsphere, connection, said, told, access):
+    _lie(vsphere, said)
+    disk = MachineDisk(file="/vmfs/volumes/store1/lies/d-flat.vmdk", format=DiskFormat.RAW, access=access)
+    _refused(connection, replace(BARE, disks=(disk,)), told)
+
+
+@pytest.mark.parametrize(("said", "told"), UNFIT)
+def test_so_is_a_disk_of_a_folder_on_the_host(vsphere, connection, said, told):
+    _lie(vsphere, said)
+    settings = {"folder": {"path": "/vmfs/volumes/store1/lies", "on_host": True}}
+    _refused(connection, replace(BARE, settings=settings), told)
+
+
+def _lie(vsphere, said):
+    """A machine's folder on the datastore whose disk has this descriptor."""
+    lies = vsphere.datastore / "lies"
+    lies.mkdir(exist_ok=True)
+    (lies / "d.vmdk").write_bytes(said)
+    (lies / "d.vmx").write_bytes(vmx.write({"scsi0.present": "TRUE", "scsi0:0.fileName": "d.vmdk"}))
+    for name in ("d-flat.vmdk", "e-flat.vmdk"):
+        (lies / name).write_bytes(bytes(MEBIBYTE))
+
+
+def _refused(connection, machine, told):
+    with pytest.raises(JobFault, match=told) as caught:
+        connection.create(machine)
+    assert caught.value.code is HoldCode.IMAGE_INVALID
+    assert "vmkfstools -i" in caught.value.hint
+    assert connection.session.machines.names() == ()
+
+
 def test_what_a_disk_is_stated_to_be_counts(connection, furnished):
     machine = furnished()
     disks = tuple(replace(disk, format=DiskFormat.QCOW2) for disk in machine.disks)
     with pytest.raises(JobFault, match="is stated to be qcow2 and is a raw image") as caught:
         connection.create(replace(machine, disks=disks))
     assert caught.value.code is HoldCode.IMAGE_INVALID
+
+
+def test_what_is_noted_of_an_end_by_force_nobody_else_writes_over(connection, furnished, monkeypatch):
+    connection.create(furnished("while :; do sleep 1; done\n"))
+    alone = []
+    keep = Notes.keep
+
+    def kept(notes, machine, note):
+        with (notes.of(machine) / "lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                alone.append(note.forced)
+        return keep(notes, machine, note)
+
+    monkeypatch.setattr(Notes, "keep", kept)
+    connection.shut_down("m", Stop.FORCE)
+    assert alone == [True, True]  # that it was asked for, and how it ended
 
 
 def test_a_machine_that_is_off_by_force_was_killed(connection, furnished):

@@ -83,6 +83,15 @@ def test_nothing_is_left_of_the_trial(session):
     assert session.store.folders("vmf-probe-") == frozenset()
 
 
+def test_a_trial_that_fails_leaves_nothing_and_says_where_and_what_to_do(vsphere, session):
+    vsphere.fault("PUT", mode="http", status=503, count=0)
+    with pytest.raises(HostFault, match="the host answers 503") as caught:
+        probe(session, None)
+    assert f"store1 of {vsphere.address}:{vsphere.port}" in caught.value.brief
+    assert "may write there" in caught.value.hint
+    assert session.store.folders("vmf-probe-") == frozenset()
+
+
 @pytest.mark.parametrize(
     ("state", "maintained", "told"), [("disconnected", False, "is connected"), ("connected", True, "in maintenance")]
 )

@@ -40,6 +40,11 @@ def test_no_vmx(found, machine):
     assert found("type: vmware", WHOLE) == [("VMW202", FOLDER, "there is no .vmx file in it")]
 
 
+def test_a_template(found, machine):
+    (machine / "win.vmx").rename(machine / "win.vmtx")
+    assert found("type: vmware", WHOLE) == []
+
+
 def test_two_vmx(found, machine):
     (machine / "A.VMX").touch()
     assert found("type: vmware", WHOLE) == [("VMW202", FOLDER, "there are several .vmx files, such as A.VMX")]
@@ -93,7 +98,11 @@ LENT = [
     "guestinfo.memsize",
     "guestinfo.a.file",
     "cpuid.1.eax",
-    "monitor_control.x",
+    "cpuid.coresPerSocket",
+    "hypervisor.cpuid.v0",
+    "monitor_control.restrict_backdoor",
+    "time.synchronize.resume.disk",
+    "svga.vramSize",
     "disk.EnableUUID",
     "tools.syncTime",
 ]
@@ -101,6 +110,7 @@ LEADING = [
     "scsi0:0.fileName", "serial1.fileName", "sched.swap.dir", "RemoteDisplay.vnc.port", "log.fileName", "vmf.owner",
     "nvram", "checkpoint.vmState", "sharedFolder0.hostPath", "pciPassthru0.id", "svga.fileName", "bios440.filename",
     "isolation.device.connectable.disable", "workingDir", "memory.maxsize", "memsizes", "ethernet",
+    "monitor.debug", "mks.enableVNC", "smbios.reflectHost", "ulm.disableMitigations", "keyboard.log",
 ]  # fmt: skip
 
 
@@ -132,6 +142,11 @@ def test_a_machine_that_vmware_cannot_make(found, words, told):
     assert rule == "VMW207"
     assert told in what
     assert "VMW207" not in {rule for rule, *_ in found("type: [kvm, vmware]", words)}
+
+
+@pytest.mark.parametrize("file", ["{file: win/win-flat.vmdk, format: raw}", "{file: win/win.vmdk, format: vmdk}"])
+def test_disks_that_travel_may_lie_anywhere(found, file):
+    assert found("type: vmware", f"disks: [{file}, {file}]") == []
 
 
 @pytest.mark.parametrize("lines", [["type: kvm", WHOLE], ["type: [kvm, vmware]", WHOLE]])

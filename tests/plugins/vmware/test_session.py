@@ -59,6 +59,21 @@ def test_it_is_begun_anew_once_however_many_threads_meet_its_end(vsphere, sessio
     assert len(logins) == 1
 
 
+def test_a_session_that_another_thread_has_begun_anew_is_left_as_it_is(session, monkeypatch):
+    """Whoever finds it expired may be told so late: then the new one is not the one that has."""
+    read, era = session.read, session._era
+
+    def late(*words):
+        renewing = threading.Thread(target=session._log_in, args=(session._era,))
+        renewing.start()
+        renewing.join()
+        return {key: value for key, value in read(*words).items() if key != "currentSession"}
+
+    monkeypatch.setattr(session, "read", late)
+    session.renew()
+    assert session._era == era + 1
+
+
 def test_a_host_that_keeps_nobody_logged_in_is_lost(vsphere, session):
     vsphere.fault("CreateContainerView", "NotAuthenticated", mode="soap", count=0)
     with pytest.raises(HostLost, match="does not keep vmf logged in"):

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from vmf.errors import SpecError
+from vmf.classad import World
+from vmf.disks import images
+from vmf.errors import Refused, SpecError
+from vmf.match import match
+from vmf.model import Connection, Facts, Host, ImageRoot, Offer, Transport
 from vmf.spec import load_hosts
-from vmf_vmware.settings import VmwareHost
+from vmf_vmware.settings import TYPE, VmwareHost
 
 HOST = "apiVersion: vmf/v1\nkind: Host\nmetadata: {name: h}\nspec: {type: vmware, vmware: %s}\n"
 PIN = ":".join(["5A"] * 32)
@@ -71,3 +77,27 @@ def test_credentials_have_no_word(host, key):
 def test_a_fingerprint_is_whole(host, pin):
     with pytest.raises(SpecError, match="is not allowed here"):
         host(f'{{pin: "{pin}"}}')
+
+
+@pytest.mark.parametrize(
+    ("root", "is_granted"), [("/vmfs/volumes/store1/own", True), ("/vmfs/volumes/store1/pub", False)]
+)
+def test_a_host_has_a_say_in_the_machine_s_folder_too(read, root, is_granted):
+    job = read("type: vmware", "vmware: {folder: {on_host: /vmfs/volumes/store1/own}}")
+    far = Connection(transport=Transport.API, address="a")
+    host = Host(name="h", type=TYPE, images=(ImageRoot(path=Path(root)),), connection=far)
+    facts = Facts(identity="", memory=2**34, cpus=4, arch="x86_64", accelerator="tcg")
+    matched = match(job, [Offer(host=host, facts=facts)], world=World())
+    assert bool(matched.fitting) is is_granted
+    if is_granted:
+        images.check_roots(job.vetted_files, host)
+    else:
+        assert "/own" in matched.rejected[0].reason
+        with pytest.raises(Refused, match="own of the host: it lies at"):
+            images.check_roots(job.vetted_files, host)
+
+
+def test_and_in_one_of_this_computer_if_it_is_the_host(read, machine):
+    job = read("type: vmware", "vmware: {folder: win}")
+    with pytest.raises(Refused, match=f"{machine}: it lies at"):
+        images.check_roots(job.vetted_files, Host(name="h", type=TYPE, images=()))

@@ -6,7 +6,7 @@ import pytest
 
 from vmf.model import Ending
 from vmf_vmware import states
-from vmf_vmware.events import Happened
+from vmf_vmware.events import DIED, Happened
 
 STARTED = "VmPoweredOnEvent"
 
@@ -28,6 +28,7 @@ def life(*kinds):
         ([STARTED, "VmGuestShutdownEvent/root", "VmPoweredOffEvent"], Ending.SHUTDOWN),
         ([STARTED, "VmGuestShutdownEvent/root", "VmPoweredOffEvent/root"], Ending.KILLED),
         ([STARTED, "esx.problem.vm.crashed", "VmPoweredOffEvent"], Ending.CRASHED),
+        ([STARTED, DIED, "VmPoweredOffEvent"], Ending.CRASHED),
         ([STARTED, "VmMessageErrorEvent", "VmPoweredOffEvent"], Ending.CRASHED),
     ],
 )

@@ -29,7 +29,7 @@ func access(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
-	case r.Method == http.MethodPut && lockedByMachine(file), r.Method == http.MethodGet && lockedByMachine(file):
+	case r.Method == http.MethodPut && lockedByMachine(file), r.Method == http.MethodGet && dataLocked(file):
 		http.Error(w, "locked", http.StatusInternalServerError)
 	case r.Method == http.MethodPut:
 		receive(w, r, file)

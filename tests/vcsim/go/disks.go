@@ -147,6 +147,12 @@ func lockedByMachine(file string) bool {
 	return false
 }
 
+// dataLocked tells if a machine that runs writes to a file; the text that describes its disk can be read meanwhile.
+func dataLocked(file string) bool {
+	_, data := readDescriptor(file)
+	return data != nil && lockedByMachine(file)
+}
+
 func isExtent(file, disk string) bool {
 	d, wrong := readDescriptor(disk)
 	if wrong != nil {

@@ -80,7 +80,8 @@ func (m *Machine) attend(p *process) {
 	}
 	log.Printf("%s: QEMU has ended: %s", m.config().Name, p.said.String())
 	m.show(off, nil)
-	m.tell("", "vcsim.vmx.died", "error", "The virtual machine's process has ended.")
+	m.tell("", "esx.problem.vm.kill.unexpected.vmx.fault.failure.2", "error", "The virtual machine's process has ended.")
+	post("", &types.VmPoweredOffEvent{VmEvent: m.event()})
 }
 
 // tell posts an event that has no type of its own.
