@@ -150,6 +150,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType({
     terms.TEXT: "a text without NUL characters",
     terms.DEVICE: "a device's name such as vda, hdc or sda1",
     terms.DEVICE_PATH: "a device such as /dev/vda1, LABEL=root or UUID=…",
+    terms.ACCOUNT: "a user's name such as ana or ana@corp.example: at most 128 letters, digits and . _ @ \\ -",
     terms.LOGIN: "a login name such as root or ana: at most 32 small letters, digits, dashes and underscores",
     terms.MAC: "six pairs of hexadecimal digits such as 52:54:00:12:34:56",
     terms.ADDRESS: "a host's name or IP address",

@@ -38,6 +38,8 @@ RUNS = MachineState(power=Power.RUNNING, detail="its memory is being written")
 LOOK_SECONDS = 0.2
 """Between two looks at a machine whose memory is being written."""
 _SAVED = MachineState(power=Power.SAVED)
+_GOES_ON = MachineState(power=Power.RUNNING)
+"""A guest that may reboot is never kept when it has: libvirt is just starting it again, or removing it."""
 _FORGOTTEN = (DomainState.SHUTOFF, ShutoffReason.UNKNOWN)
 """What libvirt says of a machine of whose guest it knows nothing any more."""
 _DESTROYED = (DomainState.SHUTOFF, ShutoffReason.DESTROYED)
@@ -185,6 +187,8 @@ def _ended(site: Site, machine: str, note: Note, judged: MachineState, found: tu
         return _SAVED
     if is_kept and note.memory and site.client.on(machine, domains.busy):
         return RUNS
+    if judged.ending is Ending.REBOOTED and note.machine and note.machine.reboots:
+        return _GOES_ON
     if is_kept:
         note, judged = _resolved(site, machine, judged)
     site.consoles.finish(machine)

@@ -310,6 +310,18 @@ def test_a_guest_that_is_kept_as_it_ended_is_removed_and_its_end_stays_known(wor
     assert state(world).ending is Ending.SHUTDOWN
 
 
+@pytest.mark.parametrize("reboots", [True, False])
+def test_a_guest_that_may_reboot_is_left_alone_while_it_does(world, reboots):
+    """Its host starts it again: to force it off would end it for good."""
+    note = world.notes.read(NAME)
+    world.notes.keep(NAME, replace(note, machine=replace(note.machine, reboots=reboots)))
+    rebooted = MachineState(power=Power.OFF, ending=Ending.REBOOTED)
+    world.dialect = replace(world.dialect, judge=lambda *_found: rebooted)
+    world.standing, world.kept = POWERED_OFF, True
+    assert state(world) == (MachineState(power=Power.RUNNING) if reboots else rebooted)
+    assert world.kept is reboots
+
+
 def test_a_guest_that_is_just_being_removed_is_judged_when_it_is(world, monkeypatch):
     world.standing, world.kept = POWERED_OFF, True
 
