@@ -293,7 +293,7 @@ def test_a_partition_is_a_raw_disk_of_its_own(path, monkeypatch):
     path.write_bytes(bytes(2048))
     found = list(path.stat())
     found[0] = stat.S_IFBLK | 0o600
-    monkeypatch.setattr(Path, "stat", lambda _path, **_how: os.stat_result(found))  # not every computer has one for tests
+    monkeypatch.setattr(Path, "stat", lambda _path, **_how: os.stat_result(found))  # not all computers have one
     images.inspect(raw(path))
     assert "a block device" in fault(Image(name="i", kernel=File(path=path)))
 
