@@ -267,6 +267,7 @@ class HypervisorContract(
         name = bench.new_name()
         bench.put(name, guests.reboots)
         handle = bench.hypervisor.create(replace(bench.machine(name, guests.reboots), reboots=True))
+        bench.until(lambda: bench.console(handle), lambda console: READY in console)
         bench.until(lambda: bench.console(handle), lambda console: console.count(READY) > 1)
         assert bench.hypervisor.state(handle) == MachineState(power=Power.RUNNING)
         bench.hypervisor.destroy(handle)
