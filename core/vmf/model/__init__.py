@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from vmf.model.bid import Bid, Pace, Work
 from vmf.model.checkpoint import Gap, Kept, Platform, Restored, Snapshot, Why
+from vmf.model.file import File, Slice
 from vmf.model.home import Home
 from vmf.model.host import (
     Claim,
@@ -32,7 +33,7 @@ from vmf.model.host import (
     taken_of,
     withheld,
 )
-from vmf.model.image import FORMATS, PREFIXES, Access, Bus, Disk, DiskFormat, File, Image, Slice, bus_of
+from vmf.model.image import FORMATS, PREFIXES, Access, Bus, Disk, DiskFormat, Download, Image, bus_of
 from vmf.model.job import Job
 from vmf.model.machine import (
     ALIVE,
@@ -72,6 +73,7 @@ from vmf.model.parts import (
     Suspend,
 )
 from vmf.model.setback import ITSELF, Setback
+from vmf.model.step import Finally, Hardware, OnError, Step, Then
 from vmf.model.terms import (
     API_VERSION,
     ATTRIBUTE,
@@ -116,16 +118,19 @@ __all__ = [
     "Count",
     "Disk",
     "DiskFormat",
+    "Download",
     "Duration",
     "Ending",
     "Expression",
     "Facts",
     "File",
+    "Finally",
     "Firmware",
     "Folder",
     "Forward",
     "Gap",
     "Handle",
+    "Hardware",
     "Home",
     "Host",
     "HostBoot",
@@ -147,6 +152,7 @@ __all__ = [
     "Networks",
     "NicModel",
     "Offer",
+    "OnError",
     "Outcome",
     "Pace",
     "Placement",
@@ -163,8 +169,10 @@ __all__ = [
     "Slice",
     "Snapshot",
     "Ssh",
+    "Step",
     "Stop",
     "Suspend",
+    "Then",
     "Transport",
     "Verdict",
     "Why",

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from vmf.model.bid import Pace, Work
-from vmf.model.image import File
+from vmf.model.file import File
 from vmf.model.parts import NetworkType
 from vmf.model.setback import Setback
 from vmf.model.terms import (

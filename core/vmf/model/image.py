@@ -1,32 +1,14 @@
-"""Files, disks, and the images that are made of them."""
+"""Disks, and the images that are made of them."""
 
 from enum import StrEnum
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-from vmf.model.terms import DEVICE, LINE, NAME, SHA256
-
-
-class Slice(Struct, frozen=True, kw_only=True):
-    """A stretch of a file, in bytes: what an archive holds can be used where it lies."""
-
-    offset: Annotated[int, Meta(ge=0)]
-    size: Annotated[int, Meta(ge=1)]
-
-
-class File(Struct, frozen=True, kw_only=True):
-    """A file of this computer, which travels to the host; or one that is already on the host."""
-
-    path: Path
-    on_host: Annotated[bool, Meta(description="Already on the host, at this full path.")] = False
-    part: Slice | None = None
-    """What is meant of it; None: all."""
-
-    def __str__(self) -> str:
-        return f"{self.path} of the host" if self.on_host else str(self.path)
+from vmf.model.file import File
+from vmf.model.step import Hardware, Step
+from vmf.model.terms import DEVICE, LINE, NAME, SHA256, URL, Size
 
 
 class DiskFormat(StrEnum):
@@ -121,13 +103,39 @@ class Disk(Struct, frozen=True, kw_only=True):
         return self.format or FORMATS[self.file.path.suffix.lower()]
 
 
+class Download(Struct, frozen=True, kw_only=True):
+    """A disk's file that is fetched once, and kept."""
+
+    url: Annotated[
+        str, Meta(description="Where it is fetched, by https or http; its suffix states its format.", pattern=URL)
+    ]
+    sha256: Annotated[str, Meta(description="The file's SHA-256 in hexadecimal, checked before use.", pattern=SHA256)]
+
+
 class Image(Struct, frozen=True, kw_only=True):
-    """A bundle that boots on any hypervisor: a kernel with its disks, or disks that boot by themselves."""
+    """What boots on any hypervisor: a kernel with disks, or disks that boot by themselves; and the steps done there."""
 
     name: Annotated[str, Meta(description="The image's name.", pattern=NAME)]
+    base: Annotated[
+        str | None,
+        Meta(description="The image that it begins with: a folder, a description, a file, or a name in the warehouse."),
+    ] = field(default=None, name="from")
+    download: Annotated[
+        Download | None, Meta(description="The disk that it begins with, which is fetched once, and kept.")
+    ] = None
+    blank: Annotated[Size | None, Meta(description="The size of the empty disk that it begins with.")] = None
     kernel: Annotated[File | None, Meta(description="A Linux kernel to boot directly.")] = None
     initrd: Annotated[File | None, Meta(description="The initial RAM disk for the kernel.")] = None
     kernel_parameters: Annotated[str, Meta(description="The kernel's command line.", pattern=LINE)] = ""
     disks: Annotated[
         tuple[Disk, ...], Meta(description="The disks, in the order that the guest sees them.", max_length=64)
+    ] = ()
+    hardware: Annotated[Hardware, Meta(description="The machine that the steps are done on.")] = Hardware()
+    steps: Annotated[
+        tuple[Step, ...],
+        Meta(
+            description="What is done on the machine before it is an image.",
+            max_length=1000,
+            extra={"needs": "steps"},
+        ),
     ] = ()

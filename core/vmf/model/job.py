@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from vmf.model.file import File
 from vmf.model.host import Claim
-from vmf.model.image import Access, Disk, File, Image
+from vmf.model.image import Access, Disk, Image
 from vmf.model.parts import (
     Boot,
     Cdrom,
@@ -24,6 +25,7 @@ from vmf.model.parts import (
     Ssh,
     Suspend,
 )
+from vmf.model.step import Finally, Step
 from vmf.model.terms import MEBIBYTE, NAME, TEXT, VARIABLE, Attributes, Duration, Expression, Labels, Name, Size
 
 
@@ -74,6 +76,25 @@ class Job(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="A shell script for a guest that keeps the guest contract; its exit code is the job's."),
     ] = None
+    steps: Annotated[
+        tuple[Step, ...],
+        Meta(
+            description="What is done on the machine before the script, after the image's own steps.",
+            max_length=1000,
+            extra={"needs": "steps"},
+        ),
+    ] = ()
+    keep_image: Annotated[
+        bool,
+        Meta(
+            description="Whether the machine is kept as an image once its steps are done, so that they are done once.",
+            extra={"needs": "steps"},
+        ),
+    ] = False
+    at_end: Annotated[
+        Finally | None,
+        Meta(description="What is done when the machine is destroyed.", extra={"needs": "steps"}),
+    ] = field(default=None, name="finally")
     arguments: Annotated[
         tuple[Annotated[str, Meta(pattern=TEXT)], ...],
         Meta(description="The script's arguments.", max_length=1000),

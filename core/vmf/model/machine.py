@@ -8,8 +8,9 @@ from msgspec import Meta, Struct
 
 from vmf.model.bid import Bid
 from vmf.model.checkpoint import Restored
+from vmf.model.file import Slice
 from vmf.model.host import Facts, Host, Limits
-from vmf.model.image import Access, Bus, Disk, DiskFormat, Slice, bus_of
+from vmf.model.image import Access, Bus, Disk, DiskFormat, bus_of
 from vmf.model.job import Job
 from vmf.model.parts import Clock, Firmware, Forward, NetworkType, NicModel, Protocol, Suspend
 from vmf.model.terms import LINE, MAC, MEBIBYTE, NAME

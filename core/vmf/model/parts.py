@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from vmf.model.image import File
+from vmf.model.file import File
 from vmf.model.terms import DEVICE, DEVICE_PATH, GUEST_PATH, LINE, LOGIN, MAC, MEBIBYTE, Duration, Name, Port
 
 Kernel: TypeAlias = File | Literal["included"]

@@ -142,6 +142,9 @@ def _choice(given: Given, choices: Mapping[str, T]) -> T:
 SENTENCES: Mapping[str, str] = MappingProxyType({
     terms.NAME: "letters, digits, dots, dashes and underscores, at most 63, the first a letter or digit; no number",
     terms.GUEST_PATH: "a relative path of at most 200 characters, without .., control characters or a leading -",
+    terms.FULL_PATH: "a full path such as /opt/app of at most 200 characters, without .. or control characters",
+    terms.PACKAGE: "a package's name such as python3, or the full path of its file in the guest",
+    terms.URL: "the address of a file, such as https://example.org/images/debian.qcow2",
     terms.ATTRIBUTE: "letters, digits and underscores, at most 63, the first no digit",
     terms.VARIABLE: "letters, digits and underscores, the first no digit",
     terms.SHA256: "64 hexadecimal digits in lower case, as sha256sum prints them",

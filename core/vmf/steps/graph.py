@@ -1,0 +1,149 @@
+"""Steps as a directed acyclic graph: whether it is one, what comes before what, and the identity of an action.
+
+A step is known by what it does: the digest of its action, without its name and its place in the graph. So the same action
+is the same node in any spec.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from vmf.model import File, Step
+from vmf.rules import Objection
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """One action in a graph."""
+
+    digest: str
+    """Of its action; see `digest`."""
+    name: str
+    """What the spec calls it."""
+    after: frozenset[str] = frozenset()
+    """The digests of those that are done right before it."""
+
+
+class Graph(Struct, frozen=True, kw_only=True):
+    """What is asked for, each action once."""
+
+    nodes: tuple[Node, ...] = ()
+    """In an order that the graph allows, the spec's own where it leaves a choice."""
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Of all actions."""
+        return frozenset(node.digest for node in self.nodes)
+
+    @property
+    def before(self) -> Mapping[str, frozenset[str]]:
+        """By an action's digest: those of all that are done before it, however far."""
+        found: dict[str, frozenset[str]] = {}
+        for node in self.nodes:
+            found[node.digest] = node.after.union(*(found[each] for each in node.after))
+        return found
+
+
+def graph(steps: Sequence[Step], sums: Mapping[File, str]) -> Graph:
+    """The graph of steps to which nobody objects.
+
+    Args:
+        steps: see `composed` for those of several specs.
+        sums: the SHA-256 of every file that they put in, of a folder that of all that is in it.
+    """
+    ordered_ = ordered(steps)
+    digests = {step.name: digest(step, sums) for step in ordered_}
+    nodes: dict[str, Node] = {}
+    for step in ordered_:
+        own, after = digests[step.name], frozenset(digests[name] for name in step.after)
+        nodes.setdefault(own, Node(digest=own, name=step.name, after=after - {own}))
+    return Graph(nodes=tuple(nodes.values()))
+
+
+def digest(step: Step, sums: Mapping[File, str]) -> str:
+    """The SHA-256, in hexadecimal, of what a step does: not of its name, its place, or what it publishes."""
+    action = {
+        "command": step.command,
+        "run": step.run,
+        "files": [(path, sums[step.files[path]]) for path in sorted(step.files)],
+        "packages": sorted(step.packages),
+        "on_host": step.on_host,
+        "arguments": step.arguments,
+        "env": sorted(step.env.items()),
+        "on_error": step.on_error,
+        "time_limit": step.time_limit,
+    }
+    return hashlib.sha256(msgspec.json.encode(action)).hexdigest()
+
+
+def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Steps in an order that their graph allows: as early as in the list where it leaves a choice.
+
+    Raises:
+        graphlib.CycleError: if it allows none; to such steps there are objections.
+    """
+    place = {step.name: number for number, step in enumerate(steps)}
+    sorter = TopologicalSorter({step.name: step.after for step in steps})
+    sorter.prepare()
+    found, ready = [], set[str]()
+    while sorter.is_active():
+        ready |= set(sorter.get_ready())
+        first = min(ready, key=place.__getitem__)
+        ready.remove(first)
+        sorter.done(first)
+        found.append(steps[place[first]])
+    return tuple(found)
+
+
+def composed(earlier: Sequence[Step], later: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps of a spec upon those of the one that it builds on, all of which are done before."""
+    last = leaves(earlier)
+    own = {step.name for step in later}
+    begun = (replace(step, after=step.after if own & {*step.after} else (*last, *step.after)) for step in later)
+    return (*earlier, *begun)
+
+
+def leaves(steps: Iterable[Step]) -> tuple[str, ...]:
+    """The names of the steps that none comes after."""
+    every = tuple(steps)
+    followed = {name for step in every for name in step.after}
+    return tuple(step.name for step in every if step.name not in followed)
+
+
+def objections(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator[Objection]:
+    """What keeps steps, upon those of what the spec builds on, from being a graph; `at` begins with a step's number."""
+    yield from _twice(steps, {step.name for step in earlier})
+    known = {step.name for step in (*earlier, *steps)}
+    for number, step in enumerate(steps):
+        for place, name in enumerate(step.after):
+            if name not in known:
+                what = f"there is no step {name}"
+                hint = f"its list has {', '.join(step.name for step in steps)}"
+                yield Objection(at=(number, "after", place), what=what, hint=hint)
+    yield from _cycle(steps)
+
+
+def _twice(steps: Sequence[Step], taken: set[str]) -> Iterator[Objection]:
+    seen = set(taken)
+    for number, step in enumerate(steps):
+        if step.name in seen:
+            what = f"{step.name} is already the name of another step"
+            yield Objection(at=(number, "name"), what=what, hint="give each a name of its own")
+        seen.add(step.name)
+
+
+def _cycle(steps: Sequence[Step]) -> Iterator[Objection]:
+    own = {step.name: number for number, step in enumerate(steps)}
+    sorter = TopologicalSorter({step.name: [name for name in step.after if name in own] for step in steps})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        names = error.args[1]
+        number = min(own[name] for name in names)
+        what = f"these steps come after each other in a circle: {' → '.join(names)}"
+        yield Objection(at=(number, "after"), what=what, hint="leave out one `after`")
