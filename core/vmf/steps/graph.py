@@ -1,7 +1,7 @@
 """Steps as a directed acyclic graph: whether it is one, what comes before what, and the identity of an action.
 
-A step is known by what it does: the digest of its action, without its name and its place in the graph. So the same action
-is the same node in any spec.
+A step is known by what it does: the digest of its action, without its name and its place in the graph. So the same
+action is the same node in any spec.
 """
 
 from __future__ import annotations
