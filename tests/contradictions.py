@@ -16,7 +16,9 @@ from vmf.model import (
     CloudInit,
     Connection,
     Disk,
+    Download,
     File,
+    Finally,
     Forward,
     Host,
     Image,
@@ -28,6 +30,7 @@ from vmf.model import (
     ResultDisks,
     Results,
     Ssh,
+    Step,
     Transport,
 )
 
@@ -71,9 +74,48 @@ def nic(**fields):
     return job(network=replace(NAT, **fields))
 
 
+def does(name, *after, **words):
+    return Step(name=name, after=after, **(words or {"run": "true"}))
+
+
+def steps(*some, **more):
+    return job(run="x", steps=some, **more)
+
+
+def built(*some, **more):
+    return image(disks=(DISK,), steps=some, **more)
+
+
 user = partial(nic, type=NetworkType.USER)
 
+FETCHED = Download(url="https://images.example/a.qcow2", sha256="0a" * 32)
+
 WRONG = [
+    ("VMF215", job(steps=(does("a"),)), [("steps",)]),
+    ("VMF232", steps(does("a"), Step(name="b"), does("c", run="x", packages=("p",))), [("steps", 1), ("steps", 2)]),
+    ("VMF232", built(does("a", command=("x",), on_host="y")), [("steps", 0)]),
+    ("VMF232", job(at_end=Finally(steps=(Step(name="a"),))), [("finally", "steps", 0)]),
+    ("VMF233", steps(does("a"), does("b"), does("a")), [("steps", 2, "name")]),
+    ("VMF233", built(does("a"), earlier=(does("a"),)), [("steps", 0, "name")]),
+    ("VMF233", steps(does("a"), image=built(does("a"))), [("steps", 0, "name")]),
+    ("VMF234", steps(does("a", "b"), does("c", "a", "d")), [("steps", 0, "after", 0), ("steps", 1, "after", 1)]),
+    ("VMF234", built(does("a", "b")), [("steps", 0, "after", 0)]),
+    ("VMF235", steps(does("a"), does("b", "c"), does("c", "a", "b")), [("steps", 1, "after")]),
+    ("VMF235", built(does("a", "a")), [("steps", 0, "after")]),
+    (
+        "VMF236",
+        steps(does("a", packages=("p",), env={"A": "b"}, arguments=("x",))),
+        [("steps", 0, "arguments"), ("steps", 0, "env")],
+    ),
+    ("VMF236", built(does("a", command=("p",), arguments=("x",))), [("steps", 0, "arguments")]),
+    (
+        "VMF237",
+        steps(does("a", run="x", publish={"A": "1 + 1", "B": '"b"', "C": "D"})),
+        [("steps", 0, "publish", "A"), ("steps", 0, "publish", "C")],
+    ),
+    ("VMF237", built(does("a", run="x", publish={"A": "time()"})), [("steps", 0, "publish", "A")]),
+    ("VMF238", image(base="b", download=FETCHED, blank=2**30), [("download",), ("blank",)]),
+    ("VMF239", job(keep_image=True), [("keep_image",)]),
     ("VMF201", bare(), [()]),
     ("VMF201", bare(run="exit 0", cdrom=Cdrom(files=(HERE,))), [()]),
     ("VMF201", image(), [()]),
@@ -220,6 +262,20 @@ WRONG = [
 """A rule, what breaks it, and where."""
 
 RIGHT = [
+    ("VMF232", steps(does("a"), does("b", files={"/a": HERE}), does("c", on_host="x", arguments=("a",)))),
+    ("VMF232", built(does("a", packages=("p",)))),
+    ("VMF233", steps(does("a"), at_end=Finally(steps=(does("a"),)))),
+    ("VMF233", built(does("a"), does("b"), earlier=(does("c"),))),
+    ("VMF234", steps(does("b", "a"), does("a", "c"), image=built(does("c")))),
+    ("VMF234", built(does("b", "c"), earlier=(does("c"),))),
+    ("VMF235", steps(does("b", "a"), does("a"), does("c", "a", "b"))),
+    ("VMF235", built(does("a"), does("b", "a"))),
+    ("VMF236", steps(does("a", run="x", env={"A": "b"}, arguments=("x",)))),
+    ("VMF236", built(does("a", command=("x",), env={"A": "b"}))),
+    ("VMF237", steps(does("a", run="x", publish={"A": "-1", "B": '{1, true, "x"}'}))),
+    ("VMF237", built(does("a", run="x", publish={"A": "undefined"}))),
+    ("VMF238", image(base="b", disks=(DISK,))),
+    ("VMF239", job(run="x", image=built(does("a")), keep_image=True)),
     ("VMF201", bare(disks=(DISK,))),
     ("VMF201", bare(boot=Boot(kernel=HERE))),
     ("VMF201", bare(cdrom=Cdrom(iso=HERE))),

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from vmf.classad.values import Scalar
+from vmf.classad.values import Scalar, Undefined
 
 
 class Reference(Struct, frozen=True):
@@ -94,6 +94,17 @@ def children(node: Node) -> tuple[Node, ...]:
     return parts(node) if parts else ()
 
 
+def is_literal(node: Node) -> bool:
+    """Whether nothing has to be evaluated: numbers, texts, truth values, undefined, and lists and records of those."""
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, _LITERAL):
+            return False
+        waiting += children(each)
+    return True
+
+
 def height(node: Node) -> int:
     """How many nodes stand above one another; without recursion, for a chain of operators is as high as it is long."""
     highest = 0
@@ -105,6 +116,7 @@ def height(node: Node) -> int:
     return highest
 
 
+_LITERAL: Final = (bool, int, float, str, Undefined, ListOf, Record)
 _PARTS: Final[Mapping[type, Callable[[Any], tuple[Node, ...]]]] = MappingProxyType({
     Selection: lambda node: (node.of,),
     Subscript: lambda node: (node.of, node.index),

@@ -24,7 +24,7 @@ from vmf.spec.documents import KINDS, Draft, Names, each_document, locate
 from vmf.spec.faults import Faults, shown, suggestion
 from vmf.spec.given import Given
 from vmf.spec.hosts import host_draft
-from vmf.spec.image import image_draft
+from vmf.spec.image import Shelves, image_draft
 from vmf.spec.jobs import drafts
 from vmf.spec.nodes import Node, Scalar, find
 from vmf.spec.versions import today
@@ -135,7 +135,8 @@ class _Desk:
             case "Host":
                 return (host_draft(document, self._path, settings=self._hosts),)
             case "Image":
-                return (image_draft(document, self._path),)
+                shelves = Shelves(beside=self._path.parent, images=self._words.images, appliance=self._words.appliance)
+                return (image_draft(document, self._path, shelves),)
             case _:
                 return self._runs(document)
 

@@ -139,3 +139,7 @@ class Image(Struct, frozen=True, kw_only=True):
             extra={"needs": "steps"},
         ),
     ] = ()
+    earlier: Annotated[
+        tuple[Step, ...],
+        Meta(description="The steps of the image that it begins with.", extra={"made": True, "needs": "steps"}),
+    ] = ()

@@ -193,6 +193,54 @@ EVENT_LOG = Rule(
     why="Nothing but its name keeps a new file from being taken for a program's settings, or for a script.",
     mend="Let its name end with `.log` or `.jsonl`.",
 )
+STEP_ACTION = Rule(
+    id="VMF232",
+    title="a step that does nothing, or several things",
+    why="A step is known by what it does, so that an image can have it done; what are two things are two steps.",
+    mend="Give each step exactly one of `command`, `run`, `files`, `packages` and `on_host`.",
+)
+STEP_NAME = Rule(
+    id="VMF233",
+    title="two steps of one name",
+    why="Nobody could tell which of them an `after` means.",
+    mend="Give each a name of its own; those of the image that a spec builds on are taken, too.",
+)
+STEP_UNKNOWN = Rule(
+    id="VMF234",
+    title="a step after one that is not there",
+    why="Nobody can do it, or know when it is done.",
+    mend="Check the name, or leave it out.",
+)
+STEP_CIRCLE = Rule(
+    id="VMF235",
+    title="steps that wait for each other",
+    why="There is no order in which they could be done.",
+    mend="Leave out one `after` of those that the finding names.",
+)
+STEP_WORDS = Rule(
+    id="VMF236",
+    title="words for a step that does not read them",
+    why="Arguments go to a script or an action, variables to what is run: files and packages are not.",
+    mend="Leave them out.",
+)
+STEP_LITERAL = Rule(
+    id="VMF237",
+    title="a published attribute that is no literal",
+    why="What a step publishes is known when it is done, and evaluated nowhere.",
+    mend="Write a number, a text in double quotes, true, false, or a list of those.",
+)
+IMAGE_START = Rule(
+    id="VMF238",
+    title="an image that begins with several things",
+    why="Its first disk is that of another image, a file that is fetched, or an empty one.",
+    mend="Give one of `from`, `download` and `blank`; more disks go into `disks`.",
+)
+STEPS_UNSEEN = Rule(
+    id="VMF239",
+    title="an image that is to be kept of a job without steps",
+    why="It would be the image that the job begins with.",
+    mend="Add `steps:`, or leave `keep_image` out.",
+)
 CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from vmf.errors import HoldCode, JobFault
+from vmf.errors import HoldCode, JobFault, SpecError
 from vmf.model import FORMATS, NAME, TINY, Disk, File, Image
 from vmf.rules import Rule
 from vmf.spec import nodes, refusals
@@ -24,8 +25,10 @@ from vmf.spec.faults import PATH_SHOWN, Faults, Place, Source, shown, suggestion
 from vmf.spec.files import APPLIANCE, absence, reading
 from vmf.spec.given import Given
 from vmf.spec.nodes import Node, scalar
+from vmf.steps.graph import composed
 
 _DESCRIPTION = ".image.yaml"
+_FROM = ("spec", "from")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _NAME_LIMIT = 63
 _LISTED = 8
@@ -59,13 +62,16 @@ def load_image(reference: str, *, beside: Path, images: Path) -> Image:
     return read_image(Shelves(beside=beside, images=images), Given(keys=("image",), node=node))
 
 
-def read_image(shelves: Shelves, given: Given) -> Image:
-    """Read the image that a spec names; see `load_image`."""
+def read_image(shelves: Shelves, given: Given, above: tuple[Path, ...] = ()) -> Image:
+    """Read the image that a spec names; see `load_image`. `above`: the descriptions that begin with it."""
     path = _located(shelves, given)
     if path.is_dir():
         path = _description(given, path)
+    if path in above:
+        what = f"{_shown_path(path)} begins with itself: {' ← '.join(each.name for each in (*above, path))}"
+        raise given.wrong(what, hint="let one of them begin with something else", rule=refusals.NO_IMAGE)
     if path.name.endswith(_DESCRIPTION):
-        return _described(path)
+        return _described(path, replace(shelves, beside=path.parent), above)
     return _bare(shelves, given, path)
 
 
@@ -119,7 +125,7 @@ def _description(given: Given, folder: Path) -> Path:
     return folder / found[0]
 
 
-def _described(path: Path) -> Image:
+def _described(path: Path, shelves: Shelves, above: tuple[Path, ...]) -> Image:
     faults = Faults()
     images = []
     with faults:
@@ -128,15 +134,45 @@ def _described(path: Path) -> Image:
                 if number:
                     hint = "describe each image in a file of its own"
                     raise node.place.wrong("a second document", hint=hint, rule=refusals.KIND)
-                images.append(image_draft(node, path).settle(ERRORS))
+                images.append(image_draft(node, path, shelves, above).settle(ERRORS))
     faults.settle()
     return images[0]
 
 
-def image_draft(document: Node, path: Path) -> Draft[Image]:
-    """The document of an image's description as far as it can be read."""
+def image_draft(document: Node, path: Path, shelves: Shelves, above: tuple[Path, ...] = ()) -> Draft[Image]:
+    """The document of an image's description as far as it can be read, upon the image that it begins with.
+
+    Args:
+        document: of kind Image.
+        path: its file.
+        shelves: where that other image is looked for.
+        above: the descriptions that begin with this one.
+    """
     files = reading(path.parent)
-    return draft(document, shape(Image), custom={**files, File: partial(_single, files[File])})
+    image = draft(document, shape(Image), custom={**files, File: partial(_single, files[File])})
+    base = nodes.find(document, *_FROM)
+    if image.value is None or base is None or image.value.download or image.value.blank:
+        return image
+    try:
+        begun = read_image(shelves, Given(keys=_FROM, node=base), (*above, path))
+    except SpecError as error:
+        return replace(image, faults=(*image.faults, *error.faults), spoilt=image.spoilt | {_FROM})
+    return replace(image, value=_upon(begun, image.value))
+
+
+def _upon(begun: Image, image: Image) -> Image:
+    """An image that begins with another: what it does not say of the machine is as there."""
+    return replace(
+        image,
+        base=None,
+        kernel=image.kernel or begun.kernel,
+        initrd=image.initrd or (begun.initrd if image.kernel is None else None),
+        kernel_parameters=image.kernel_parameters or begun.kernel_parameters,
+        disks=(*begun.disks, *image.disks),
+        download=begun.download,
+        blank=begun.blank,
+        earlier=composed(begun.earlier, begun.steps),
+    )
 
 
 def _single(read_file: Callable[[Given], File], given: Given) -> File:

@@ -42,15 +42,19 @@ _POINTER = 8
 
 def _bootless(job: Job) -> Iterator[Objection]:
     bundle = job.bundle
-    if not (bundle.kernel or bundle.disks or job.settings or job.boot.kernel or (job.cdrom and job.cdrom.iso)):
+    begins = job.image and (job.image.download or job.image.blank)
+    if not (
+        bundle.kernel or bundle.disks or begins or job.settings or job.boot.kernel or (job.cdrom and job.cdrom.iso)
+    ):
         what = "the job has nothing to boot from"
         yield Objection(at=(), what=what, hint="add `image:` or `disks:`", given=("image", "disks", "boot", "cdrom"))
 
 
 def _bootless_image(image: Image) -> Iterator[Objection]:
-    if not image.kernel and not image.disks:
+    if not (image.kernel or image.disks or image.base or image.download or image.blank):
         what = "the image has nothing to boot from"
-        yield Objection(at=(), what=what, hint="add `kernel:` or `disks:`", given=("kernel", "disks"))
+        given = ("kernel", "disks", "from", "download", "blank")
+        yield Objection(at=(), what=what, hint="add `kernel:`, `disks:` or `from:`", given=given)
 
 
 def _initrd(job: Job) -> Iterator[Objection]:
@@ -191,7 +195,7 @@ def _unnameable(job: Job) -> Iterator[Objection]:
 
 
 def _no_script(job: Job) -> Iterator[Objection]:
-    given = {"arguments": job.arguments, "env": job.env, "secrets": job.secrets}
+    given = {"arguments": job.arguments, "env": job.env, "secrets": job.secrets, "steps": job.steps}
     for field, value in given.items():
         if value and job.run is None:
             what = "no script reads it"

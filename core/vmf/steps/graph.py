@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.model import File, Step
+from vmf.model import File, Image, Job, Step
 from vmf.rules import Objection
 
 
@@ -100,6 +100,16 @@ def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(found)
 
 
+def of_image(image: Image | None) -> tuple[Step, ...]:
+    """All that an image asks for, what it begins with included."""
+    return composed(image.earlier, image.steps) if image else ()
+
+
+def of_job(job: Job) -> tuple[Step, ...]:
+    """All that a job asks for, its image's steps included."""
+    return composed(of_image(job.image), job.steps)
+
+
 def composed(earlier: Sequence[Step], later: Sequence[Step]) -> tuple[Step, ...]:
     """The steps of a spec upon those of the one that it builds on, all of which are done before."""
     last = leaves(earlier)
@@ -115,21 +125,14 @@ def leaves(steps: Iterable[Step]) -> tuple[str, ...]:
     return tuple(step.name for step in every if step.name not in followed)
 
 
-def objections(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator[Objection]:
-    """What keeps steps, upon those of what the spec builds on, from being a graph; `at` begins with a step's number."""
-    yield from _twice(steps, {step.name for step in earlier})
-    known = {step.name for step in (*earlier, *steps)}
-    for number, step in enumerate(steps):
-        for place, name in enumerate(step.after):
-            if name not in known:
-                what = f"there is no step {name}"
-                hint = f"its list has {', '.join(step.name for step in steps)}"
-                yield Objection(at=(number, "after", place), what=what, hint=hint)
-    yield from _cycle(steps)
+def names_taken(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator[Objection]:
+    """Steps with a name that another one has; `at` begins with a step's number, as for the other objections.
 
-
-def _twice(steps: Sequence[Step], taken: set[str]) -> Iterator[Objection]:
-    seen = set(taken)
+    Args:
+        steps: of one list.
+        earlier: those of what its spec builds on.
+    """
+    seen = {step.name for step in earlier}
     for number, step in enumerate(steps):
         if step.name in seen:
             what = f"{step.name} is already the name of another step"
@@ -137,7 +140,19 @@ def _twice(steps: Sequence[Step], taken: set[str]) -> Iterator[Objection]:
         seen.add(step.name)
 
 
-def _cycle(steps: Sequence[Step]) -> Iterator[Objection]:
+def unknown(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator[Objection]:
+    """Names in an `after` that no step has."""
+    known = [step.name for step in (*earlier, *steps)]
+    for number, step in enumerate(steps):
+        for place, name in enumerate(step.after):
+            if name not in known:
+                others = ", ".join(other for other in known if other != step.name)
+                hint = f"there are {others}" if others else "it is the only one: leave `after` out"
+                yield Objection(at=(number, "after", place), what=f"there is no step {name}", hint=hint)
+
+
+def circles(steps: Sequence[Step]) -> Iterator[Objection]:
+    """Steps that each have to wait for the other; the first circle that is found."""
     own = {step.name: number for number, step in enumerate(steps)}
     sorter = TopologicalSorter({step.name: [name for name in step.after if name in own] for step in steps})
     try:
