@@ -19,9 +19,11 @@ from vmf.model.terms import SHA256
 EXIT_CODE, END = "exit-code", "vmf-end"
 """The first and the last member of the guest's stream; what the last one holds is on the disc with the job's script."""
 EXIT_CODE_MAX = 255
+STEPS = "vmf-steps"
+"""The folder of the guest's stream in which it reports on its steps."""
 OUR_FILES = frozenset({"result.json", "console.log"})
 """What vmf itself puts into every results folder."""
-RESERVED = OUR_FILES | {EXIT_CODE, END}
+RESERVED = OUR_FILES | {EXIT_CODE, END, STEPS}
 """Names at the root of the results that no file of the guest's can have."""
 
 
