@@ -159,3 +159,33 @@ def test_a_detached_job_tells_programs_the_ad_of_its_machine(shell: Shell) -> No
     assert (told["job"], told["id"], told["detached"], told["state"]) == ("j", 1, True, "running")
     assert (told["ad"]["JobVMMachine"], told["ad"]["JobVMMemory"]) == ("vmf-1-1", 256)
     assert shell.vmf("rm", "--force", "j").returncode == 0
+
+
+def test_a_job_that_lives_is_matched_with_what_it_has_published(shell: Shell) -> None:
+    path = shell.job('echo vmf: publish Avoid = "farm"\nhang')
+    path.write_text(path.read_text().replace("  run:", "  requirements: TARGET.Name =!= MY.Avoid\n  run:"))
+    assert shell.vmf("match", "j.yaml", "--hosts", "hosts").returncode == 0
+    with shell.start("run", "j.yaml") as process:
+        until(lambda: shell.records("j") and published(shell), "it has published")
+        process.kill()
+    refused = shell.vmf("match", "j.yaml", "--hosts", "hosts")
+    assert (refused.returncode, "Avoid" in refused.stdout) == (72, True)
+    assert 'Avoid = "farm"' in shell.vmf("match", "-l", "j.yaml").stdout
+    another = ("j.yaml", "--set", "memory=64MiB")
+    assert shell.vmf("match", *another, "--hosts", "hosts").returncode == 0
+
+
+def test_whoever_watches_a_job_that_is_removed_is_let_go(shell: Shell) -> None:
+    shell.orphan("hang")
+    with shell.start("query", "j", "JobState", "--watch") as watching:
+        assert watching.stdout.readline() == 'JobState = "running"\n'
+        assert shell.vmf("rm", "--force", "j").returncode == 0
+        watching.communicate(timeout=30)
+    assert watching.returncode == 0
+
+
+def test_the_story_has_it(shell: Shell) -> None:
+    shell.job("echo vmf: publish Done = 0.5\nexit 0")
+    shell.vmf("run", "j.yaml")
+    assert "Done = 0.5" in shell.vmf("show", "j").stdout
+    assert json.loads(shell.vmf("show", "j", "--format", "json").stdout)["published"] == {"Done": 0.5}

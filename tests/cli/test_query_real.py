@@ -34,10 +34,8 @@ def test_what_a_real_guest_publishes_is_known_while_it_runs_and_in_the_end(real:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 4, err
     assert out.count("is refused") == 1
-    assert (
-        real.vmf("query", "j", "Progress", "Kernel", "ExitCode").stdout
-        == 'Progress = 1.0\nKernel = "Linux"\nExitCode = 4\n'
-    )
+    said = real.vmf("query", "j", "Progress", "Kernel", "ExitCode").stdout
+    assert said == 'Progress = 1.0\nKernel = "Linux"\nExitCode = 4\n'
     result = json.loads((real.folder / "j.results/result.json").read_text())
     assert result["attributes"] == {"Progress": 1.0, "Need": [1, {"Disk": "big"}], "Kernel": "Linux"}
     assert real.left_behind() == []
