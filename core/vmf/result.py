@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
@@ -18,12 +18,14 @@ from vmf.model.terms import SHA256
 
 EXIT_CODE, END = "exit-code", "vmf-end"
 """The first and the last member of the guest's stream; what the last one holds is on the disc with the job's script."""
+ATTRIBUTES = "vmf-attributes"
+"""A member that may be between them: what the guest publishes in the end."""
 EXIT_CODE_MAX = 255
 STEPS = "vmf-steps"
 """The folder of the guest's stream in which it reports on its steps."""
 OUR_FILES = frozenset({"result.json", "console.log"})
 """What vmf itself puts into every results folder."""
-RESERVED = OUR_FILES | {EXIT_CODE, END, STEPS}
+RESERVED = OUR_FILES | {EXIT_CODE, END, ATTRIBUTES, STEPS}
 """Names at the root of the results that no file of the guest's can have."""
 
 
@@ -56,6 +58,8 @@ class Word(Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     """Asked for and not there."""
     refused: tuple[Refusal, ...] = ()
+    attributes: bytes = b""
+    """What it publishes, as it wrote it: of a text that is too long for that as much as tells so."""
 
 
 class Meaning(Struct, frozen=True, kw_only=True):
@@ -262,6 +266,8 @@ class Result(Struct, frozen=True, kw_only=True):
     disks: tuple[ReturnedDisk, ...] = ()
     gaps: tuple[Gap, ...] = ()
     """What the guest has missed while it was suspended, or since the checkpoints that it went on from."""
+    attributes: Mapping[str, Any] = {}
+    """What the guest has published: name to value."""
     times: Mapping[str, float]
     """State to the time at which the job entered it, in seconds since 1970."""
     versions: Mapping[str, str]

@@ -36,6 +36,7 @@ COMMANDS = MappingProxyType({
     "console": "type on the console of a guest",
     "cp": "copy files into a guest, or out of it",
     "media": "change the disc in a drive of a guest",
+    "query": "print the ad of a job's machine, or what expressions are worth there",
     "facts": "print what the hypervisor knows of a machine that runs",
     "ssh": "log in to a guest, or run a command there",
     "wait": "wait for jobs to end; carry on those whose engine is gone",

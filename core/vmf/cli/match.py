@@ -55,7 +55,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """Match each job by itself; two that fit may be too many together, which `vmf plan` tells."""
     session = Session(options)
-    jobs, hosts = session.read()
+    read, hosts = session.read()
+    jobs = _seen(session, read)
     if options.long:
         show_ads(map(job_ad, jobs), options.format)
         return 0
@@ -71,6 +72,14 @@ def act(options: argparse.Namespace) -> int:
     else:
         show("\n".join("\n".join(_lines(name, answer)) + "\n" for name, answer in answers.items()))
     return Exit.NO_MATCH if any(answer.verdict == "hopeless" for answer in answers.values()) else 0
+
+
+def _seen(session: Session, jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """The jobs; those that live already with what their guests have published, as when they are placed again."""
+    live = session.store.live() if session.home.store.exists() else ()
+    published = {record.job.name: record for record in live}
+    again = (published.get(job.name) for job in jobs)
+    return tuple(old.seen if old and old.job == job else job for job, old in zip(jobs, again, strict=True))
 
 
 def _answer(job: Job, offers: Sequence[Offer | Rejection], matches: Matches, now: World) -> Answer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +16,7 @@ from vmf.cli.session import Session, add_format
 from vmf.errors import VmfError
 from vmf.files.sshkey import PRIVATE
 from vmf.model import Gap, Kept, MachineFacts, NetworkType, Verdict
+from vmf.published import values
 from vmf.state import MEANING, State
 from vmf.store import Moment, Record, owned
 from vmf.units import format_count, format_duration, format_size
@@ -51,6 +53,8 @@ class Story(Struct, frozen=True, kw_only=True):
     folder: str
     """Where the results go, or are."""
     verdict: Verdict | None
+    published: Mapping[str, Any]
+    """What its guests have published: name to value."""
     kept: tuple[Kept, ...]
     """The checkpoints that it can go on from, the newest last."""
     gaps: tuple[Gap, ...]
@@ -104,6 +108,7 @@ def _story(session: Session, record: Record) -> Story:
         unknown=unknown,
         folder=str(record.results or record.folder),
         verdict=record.verdict,
+        published=values(record.published),
         kept=record.kept,
         gaps=record.gaps,
         events=session.store.history(record.id),
@@ -139,6 +144,8 @@ def _lines(told: Story, record: Record) -> Iterator[tuple[str, str]]:
         yield "key", told.key
     if told.unknown:
         yield "facts", told.unknown
+    for name, text in record.published.items():
+        yield "says", f"{name} = {text}"
     for kept in told.kept:
         yield "kept", f"checkpoint {kept.number}, {format_size(kept.size)}, of {history.clock(kept.at)}"
     if told.gaps:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from vmf.errors import HoldCode, JobFault
 from vmf.files.volume import end_line
 from vmf.model import Job
-from vmf.result import END
+from vmf.result import ATTRIBUTES, END
 
 LABEL = "VMF"
 """What the disc is called, see `vmf.files.disc.write`."""
@@ -35,7 +35,7 @@ def contents(job: Job, magic: bytes, *, secrets: Mapping[str, bytes] = _NO_SECRE
         "magic": magic,
         "env": environment(job.env, job.arguments, secrets=secrets),
         "run": encoded(job.run or "", "run"),
-        "results": encoded("".join(f"{name}\n" for name in job.results.files), "results.files"),
+        "results": encoded("".join(f"{name}\n" for name in (ATTRIBUTES, *job.results.files)), "results.files"),
         END: end_line(magic),
     }
     if job.ssh and key:

@@ -1,8 +1,9 @@
 """The results volume: a small plain disk on which the guest hands over what it has to say.
 
 vmf writes a magic with a nonce at its start; the guest finds the disk by that magic and overwrites it with one tar
-stream: `exit-code`, then the files to bring back, then `vmf-end`, whose nonce proves that the stream was written to
-its end. The stream is untrusted: `vmf.files.tar` bounds what is read, `vmf.files.unpack` what is written.
+stream: `exit-code`, then what it publishes and the files to bring back, then `vmf-end`, whose nonce proves that the
+stream was written to its end. The stream is untrusted: `vmf.files.tar` bounds what is read, `vmf.files.unpack` what is
+written.
 
 While its script runs, a guest may answer requests (`vmf.files.request`) in the same place and form: its stream then
 begins with `answer`, and ends with the request's nonce. What it says in the end takes the place of any answer.
@@ -23,7 +24,8 @@ from vmf.files.beside import appearing
 from vmf.files.console import one_line
 from vmf.files.tar import BLOCK, FILE, Broken, Member, Tar
 from vmf.files.unpack import Limits, Unpacked, Unsafe
-from vmf.result import END, EXIT_CODE, EXIT_CODE_MAX, RESERVED, Refusal, Said, Word
+from vmf.published import SIZE_MOST
+from vmf.result import ATTRIBUTES, END, EXIT_CODE, EXIT_CODE_MAX, RESERVED, Refusal, Said, Word
 
 __all__ = ["Answer", "Limits", "end_line", "look", "magic", "make", "new_nonce", "read", "unpack_answer"]
 
@@ -87,19 +89,24 @@ def read(stream: IO[bytes], *, magic: bytes, wanted: Sequence[str], folder: Path
     """
     tar = Tar(stream)
     refused = _Refused()
-    code, said = None, Said.NOTHING
+    code, said, texts = None, Said.NOTHING, {ATTRIBUTES: b""}
     with closing(Unpacked(folder, limits=limits, reserved=RESERVED)) as into:
         if tar.peek() != magic and not _is_answer(tar.peek()):
             said = Said.PART
             try:
                 code = _exit_code(tar)
-                said = _unpack(tar, into, end_line(magic), refused)
+                said = _unpack(tar, into, end_line(magic), refused, texts)
             except Broken as error:
                 refused.add(error.name, error.reason)
             into.sync()
         missing = tuple(name for name in wanted if not into.has(name))
         return Word(
-            said=said, exit_code=code, files=tuple(sorted(into.files)), missing=missing, refused=refused.listed()
+            said=said,
+            exit_code=code,
+            files=tuple(sorted(into.files)),
+            missing=missing,
+            refused=refused.listed(),
+            attributes=texts[ATTRIBUTES],
         )
 
 
@@ -134,7 +141,7 @@ def unpack_answer(stream: IO[bytes], *, nonce: str, folder: Path, limits: Limits
         tar = Tar(stream)
         try:
             next(iter(tar), None)
-            said = _unpack(tar, into, f"{nonce}\n".encode(), refused)
+            said = _unpack(tar, into, f"{nonce}\n".encode(), refused, {})
         except Broken as error:
             refused.add(error.name, error.reason)
         into.sync()
@@ -174,9 +181,12 @@ def _exit_code(tar: Tar) -> int:
     raise Broken(EXIT_CODE, "the stream is empty")
 
 
-def _unpack(tar: Tar, into: Unpacked, end: bytes, refused: _Refused) -> Said:
-    """Unpack member by member; all is said once a member proves it."""
+def _unpack(tar: Tar, into: Unpacked, end: bytes, refused: _Refused, texts: dict[str, bytes]) -> Said:
+    """Unpack member by member, but for `texts`, which are read; all is said once a member proves it."""
     for member in tar:
+        if text := next((name for name in texts if _is(member, name)), None):
+            texts[text] = _head(tar, SIZE_MOST + 1)
+            continue
         if _is(member, END):
             if _content(tar, member) == end:
                 return Said.ALL
@@ -195,6 +205,14 @@ def _is_answer(block: bytes) -> bool:
 
 def _is(member: Member, name: str) -> bool:
     return member.kind == FILE and member.name.removeprefix(b"./") == name.encode()
+
+
+def _head(tar: Tar, size: int) -> bytes:
+    """The first bytes of a member, at most so many."""
+    head = b""
+    for piece in tar.content():
+        head += piece[: size - len(head)]
+    return head
 
 
 def _content(tar: Tar, member: Member) -> bytes:

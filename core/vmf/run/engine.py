@@ -222,6 +222,7 @@ class Engine:
     def _place_among(self, record: Record, hosts: Sequence[Host]) -> Record | Unplaced:
         offers = self._hosts.offers(hosts, patience=ASK_SECONDS)
         kept = record.kept[-1].platform if record.kept else None
+        seen = record.seen
 
         ask = self._plugins.bids and remembered(self._plugins.bids)
 
@@ -230,7 +231,7 @@ class Engine:
                 replace(each, taken=taken_of(each.host.name, taken)) if isinstance(each, Offer) else each
                 for each in offers
             )
-            return place(record.job, match(record.job, tuple(now), world=world(), kept=kept, size=self._size), ask)
+            return place(record.job, match(seen, tuple(now), world=world(), kept=kept, size=self._size), ask)
 
         if ask:  # first, while nobody waits for the store, however long plugins think
             choose(self._store.taken())

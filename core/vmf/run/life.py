@@ -26,6 +26,7 @@ from vmf.run.means import Means
 from vmf.run.notices import Advanced, Remark
 from vmf.run.orders import Interrupted, Orders
 from vmf.run.progress import Progress
+from vmf.run.publishing import Publishing
 from vmf.run.results import Parcel
 from vmf.run.staging import clear
 from vmf.run.starting import Starting
@@ -66,13 +67,9 @@ class Life:
         self._plugins = means.plugins
         self._checksums = means.checksums
         self._tell = means.tell
+        self._publishing = Publishing(lambda: self.record, update=self._update, remark=self._remark)
         self._attempt = Attempt(
-            lambda: self.record,
-            home=means.store.home,
-            hosts=means.hosts,
-            orders=orders,
-            tell=means.tell,
-            remark=self._remark,
+            lambda: self.record, means=means, orders=orders, publishing=self._publishing, remark=self._remark
         )
         self._delivery = Delivery(
             lambda: self.record, console=self._attempt.console.contents, orders=orders, remark=self._remark
@@ -189,6 +186,7 @@ class Life:
     def collect(self) -> Event | None:
         """Read what the guest left, settle how it ended, and deliver; None if the job is to be left."""
         self._attempt.console.finish()
+        self.record = self._publishing.told()
         try:
             self.checkpointing.settle()
             with Parcel(self.record) as parcel:
@@ -221,6 +219,8 @@ class Life:
             return fallen
         if word.said is Said.ALL and word.missing:
             self._remark(f"asked for, but not made by the guest: {', '.join(word.missing)}")
+        self._publishing.read(word.attributes)
+        parcel.record = self.record = self._publishing.told()
         return self._delivery.deliver(parcel, found, word)
 
     def _falling(self, reason: str) -> FellBack | None:
@@ -313,7 +313,7 @@ class Life:
         self.record = self._store.update(record)
 
     def _advance(self, event: Event) -> None:
-        self.record = self._store.apply(self.record, event)
+        self.record = self._store.apply(self._publishing.told(), event)
         self._log.info("%s: %s", self.record.state, event)
         self._tell(Advanced(record=self.record, event=event))
         self._plugins.tell(self.record.job.name, event)

@@ -22,6 +22,7 @@ from vmf.files.beside import naming, sync_folder
 from vmf.hookspecs import Report
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
+from vmf.published import values
 from vmf.result import OUR_FILES, Result, ReturnedDisk, Said, Word, disk_file
 from vmf.run.bases import Bases, stated
 from vmf.run.progress import Progress
@@ -201,6 +202,7 @@ def _result(record: Record, verdict: Verdict, word: Word, disks: tuple[ReturnedD
         refused=word.refused,
         disks=disks,
         gaps=record.gaps,
+        attributes=values(record.published),
         times={**record.entered, "delivered": time.time()},
         versions={"vmf": __version__, **(placement.facts.versions if placement else {})},
     )

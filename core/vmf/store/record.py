@@ -94,6 +94,8 @@ class Record(Struct, frozen=True, kw_only=True):
     ran: float = 0.0
     """Seconds for which an engine has seen its guest run, up to the last time that this was kept."""
     verdict: Verdict | None = None
+    published: Mapping[str, str] = {}
+    """What its guests have published, name to literal; what one has not published anew is of one before it."""
     engine: str = ""
     """The socket of the engine that owns the job, or last did."""
 
@@ -105,6 +107,13 @@ class Record(Struct, frozen=True, kw_only=True):
     def elapsed(self, now: float) -> float:
         """Seconds that it took, or has taken so far; none, if the clock was set back by more than that."""
         return max(0.0, (self.entered[self.state] if self.ended else now) - self.created)
+
+    @property
+    def seen(self) -> Job:
+        """The job as expressions see it."""
+        from vmf.published import joined  # noqa: PLC0415  # the language is slow to import, and few want it
+
+        return joined(self.job, self.published)
 
     @property
     def open(self) -> tuple[Host, ...]:
