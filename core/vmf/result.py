@@ -218,6 +218,14 @@ def is_accident(found: Verdict, *, ending: Ending, word: Word) -> bool:
     return word.said is not Said.ALL and found.outcome not in _OURS and ending not in {Ending.SHUTDOWN, Ending.REBOOTED}
 
 
+class BaseLayer(Struct, frozen=True, kw_only=True):
+    """A layer of a golden image, a qcow2 file of the submitting computer."""
+
+    file: str
+    """Its full path."""
+    sha256: Annotated[str, Meta(pattern=SHA256)]
+
+
 class Base(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a disk that came back lies on: the original, which was not changed."""
 
@@ -230,6 +238,8 @@ class Base(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The stretch of the file that is the disk; None: all of it."""
     sha256: Annotated[str, Meta(pattern=SHA256)] | None = None
     """Of the file, or of the stretch; None: it could not be read in the end, or had changed by then."""
+    layers: tuple[BaseLayer, ...] = ()
+    """What lies between that and the disk that came back, each on the one before."""
 
 
 class ReturnedDisk(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -33,7 +33,7 @@ from vmf.model.host import (
     taken_of,
     withheld,
 )
-from vmf.model.image import FORMATS, PREFIXES, Access, Bus, Disk, DiskFormat, Download, Image, bus_of
+from vmf.model.image import FORMATS, PREFIXES, Access, Bus, Disk, DiskFormat, Download, Image, Layer, bus_of
 from vmf.model.job import Job
 from vmf.model.machine import (
     ALIVE,
@@ -138,6 +138,7 @@ __all__ = [
     "ImageRoot",
     "Job",
     "Kept",
+    "Layer",
     "Limits",
     "Machine",
     "MachineCdrom",

@@ -232,7 +232,12 @@ class Job(Struct, frozen=True, kw_only=True):
     def vetted_files(self) -> tuple[File, ...]:
         """The files that a host's owner has a say in: those that its machine uses in place, and all that lie there."""
         image, discs, cloud = self.bundle, self.cdrom, self.cloud_init
-        whole = (image.kernel, image.initrd, *(disk.file for disk in image.disks), discs.iso if discs else None)
+        whole = (
+            image.kernel,
+            image.initrd,
+            *(file for disk in image.disks for file in disk.files),
+            discs.iso if discs else None,
+        )
         seeds = (cloud.user_data, cloud.meta_data, cloud.network_config) if cloud else ()
         read = (*(discs.files if discs else ()), *self.secrets.values(), *seeds)
         blocks = (file for files in self.block_files.values() for file in files)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import plan
-from vmf.disks import images
+from vmf.disks import images, whole
 from vmf.disks.reading import SliceReader
 from vmf.errors import HostFault, JobFault
 from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, volume
@@ -24,7 +24,7 @@ from vmf.files.access import open_disk
 from vmf.files.beside import naming
 from vmf.files.faults import changed
 from vmf.files.source import Content, find
-from vmf.model import File, Home, Job, Pace
+from vmf.model import Disk, File, Home, Job, Pace
 from vmf.plugins import Hypervisor
 from vmf.run.bidding import size_of
 from vmf.run.checksums import Checksums
@@ -80,6 +80,9 @@ def furnish(
         for name, file in plan.brought(job, hypervisor.host).items():
             if anew or name != plan.FILES:
                 carrier.bring(name, file)
+        capabilities = record.placement.capabilities if record.placement else ()
+        for name, disk in plan.merged(job, hypervisor.host, capabilities).items():
+            carrier.merge(name, disk)
         for name, made in discs.items():
             carrier.make(name, made)
         if anew and job.run is not None:
@@ -165,6 +168,20 @@ class _Carrier:
         (self._workshop / name).unlink(missing_ok=True)
         if find(file, self._hypervisor.read, open_disk).stamp != source.stamp:
             raise changed(source.name)
+
+    def merge(self, name: str, disk: Disk) -> None:
+        """Bring a disk of several files as one.
+
+        Raises:
+            JobFault: if one of them changed meanwhile.
+        """
+        sources, called = [find(file, open_disk, open_disk) for file in disk.files], disk.file.path.name
+        with whole.opened(disk) as stream:
+            self.put(name, self._local(stream, name, called), called=called)
+        (self._workshop / name).unlink()
+        for source, file in zip(sources, disk.files, strict=True):
+            if find(file, open_disk, open_disk).stamp != source.stamp:
+                raise changed(source.name)
 
     def _local(self, stream: IO[bytes], name: str, called: str) -> Path:
         """A path, on this computer, of what is to be put: the file itself, if it lies here, or else a copy."""

@@ -119,6 +119,15 @@ def entries(given: Given, faults: Faults, hint: str = _LINES) -> Iterator[tuple[
             yield key, given.below(key.text, value)
 
 
+def givable(wanted: inspect.StructType | inspect.TypedDictType) -> tuple[inspect.Field, ...]:
+    """The fields that a spec can give; the others vmf makes itself, as they say: `extra={"made": True}`."""
+    return tuple(field for field in wanted.fields if not _is_made(field.type))
+
+
+def _is_made(wanted: inspect.Type) -> bool:
+    return isinstance(wanted, inspect.Metadata) and "made" in (wanted.extra or {})
+
+
 def _struct(reader: Reader, given: Given, wanted: inspect.StructType) -> Any:  # noqa: ANN401  # the struct's class
     values = _fields(reader, given, wanted)
     if any(field.required and field.name not in values for field in wanted.fields):
@@ -128,10 +137,10 @@ def _struct(reader: Reader, given: Given, wanted: inspect.StructType) -> Any:  #
 
 def _fields(reader: Reader, given: Given, wanted: inspect.StructType | inspect.TypedDictType) -> dict[str, Any]:
     """The fields that can be read."""
-    fields = {field.encode_name: field for field in wanted.fields}
+    fields = {field.encode_name: field for field in givable(wanted)}
     missing = {key: field for key, field in fields.items() if field.required}
     values: dict[str, Any] = {}
-    hint = _LINES if isinstance(given.node, nodes.Mapping) else _example(wanted.fields)
+    hint = _LINES if isinstance(given.node, nodes.Mapping) else _example(tuple(fields.values()))
     for key, below in entries(given, reader.faults, hint):
         missing.pop(key.text, None)
         if key.text not in fields:

@@ -18,7 +18,7 @@ from vmf.model import API_VERSION, File, Host, Image, Job
 from vmf.spec.documents import shape
 from vmf.spec.files import OnHost
 from vmf.spec.queue import RUNS_MOST
-from vmf.spec.read import type_info
+from vmf.spec.read import givable, type_info
 from vmf.units import format_size
 
 Schema: TypeAlias = dict[str, Any]
@@ -136,7 +136,7 @@ def _schema(wanted: inspect.Type) -> Schema:
 def _block(wanted: inspect.StructType | inspect.TypedDictType) -> Schema:
     return {
         "type": "object",
-        "properties": {field.encode_name: _field(field) for field in wanted.fields},
+        "properties": {field.encode_name: _field(field) for field in givable(wanted)},
         "required": [field.encode_name for field in wanted.fields if field.required],
         "additionalProperties": False,
     }
