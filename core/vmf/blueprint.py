@@ -72,9 +72,9 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
         firmware=job.boot.firmware,
         clock=job.clock,
         disks=tuple(_disk(number, disk, placement, there) for number, disk in enumerate(image.disks)),
-        results=None
-        if job.run is None
-        else MachineDisk(file=RESULTS, format=DiskFormat.RAW, access=Access.IN_PLACE, bus=bus),
+        results=MachineDisk(file=RESULTS, format=DiskFormat.RAW, access=Access.IN_PLACE, bus=bus)
+        if job.contract
+        else None,
         cdroms=(*_cdroms(job, bus, there), *_spare(placement)),
         nic=_nic(placement, token),
         shares=tuple(_shares(job, host)),
@@ -162,7 +162,7 @@ def _disk(number: int, disk: Disk, placement: Placement, there: Mapping[str, Fil
 
 def _reboots(job: Job) -> bool:
     """Whether a reboot goes on; a script is not run twice unless its owner says so."""
-    return job.run is None if job.reboot is None else job.reboot is Reboot.CONTINUE
+    return not job.contract if job.reboot is None else job.reboot is Reboot.CONTINUE
 
 
 def _growth(job: Job, host: Host) -> int | None:
@@ -176,7 +176,7 @@ def _bus(job: Job) -> Bus | None:
 
 
 def _cdroms(job: Job, bus: Bus | None, there: Mapping[str, File]) -> Iterator[MachineCdrom]:
-    if job.run is not None:
+    if job.contract:
         yield MachineCdrom(file=CDROM, bus=bus)
     if job.cdrom is not None:
         file, device = _found(FILES, job.cdrom.iso, there), job.cdrom.device
@@ -188,7 +188,7 @@ def _cdroms(job: Job, bus: Bus | None, there: Mapping[str, File]) -> Iterator[Ma
 def _spare(placement: Placement) -> Iterator[MachineCdrom]:
     """An empty drive, by which a guest can be asked something while its script runs."""
     job, bus = placement.job, _bus(placement.job)
-    if job.run is not None and ANSWERING.issubset(placement.capabilities) and bus in _ROOMY:
+    if job.contract and ANSWERING.issubset(placement.capabilities) and bus in _ROOMY:
         yield MachineCdrom(bus=bus)
 
 

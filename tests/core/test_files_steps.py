@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vmf.errors import JobFault
-from vmf.files import cdrom, steps, volume
+from vmf.files import cdrom, performed, steps, volume
 from vmf.files.access import open_file
 from vmf.model import File, Image, Job, OnError, Results, Step, Then
 
@@ -213,9 +213,9 @@ def test_what_a_step_says_is_shown_whole_and_kept_at_its_start_and_its_end(guest
     whole = b"".join(b"%d\n" % number for number in range(1, 20001)) + b"end"
     assert whole in said
     kept = log(1)
-    assert len(kept) < steps.LOG_MOST + 100
-    assert kept.startswith(whole[: steps.LOG_MOST // 2] + b"[some")
-    assert kept.endswith(b"\n" + whole[-steps.LOG_MOST // 2 :])
+    assert len(kept) < performed.LOG_MOST + 100
+    assert kept.startswith(whole[: performed.LOG_MOST // 2] + b"[some")
+    assert kept.endswith(b"\n" + whole[-performed.LOG_MOST // 2 :])
 
 
 def test_what_a_step_says_within_the_log_s_bounds_is_kept_as_it_is(guest, log, tmp_path):

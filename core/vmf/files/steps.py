@@ -15,9 +15,6 @@ from vmf.files.source import Content, Read
 from vmf.model import Step, Then
 from vmf.result import STEPS
 
-LOG_MOST = 64 * 1024
-"""Bytes that are kept of what a step says: as many of its start as of its end."""
-
 
 def contents(steps: Sequence[Step], read: Read) -> dict[str, Content]:
     """What steps put on a disc, by paths there.
@@ -36,11 +33,13 @@ def contents(steps: Sequence[Step], read: Read) -> dict[str, Content]:
 
 
 def before(disc: Mapping[str, bytes], steps: Sequence[Step], read: Read) -> dict[str, Content]:
-    """A job's disc, see `cdrom.contents`, on which steps come before its script; all else as for `contents`.
+    """A job's disc, see `cdrom.contents`, with steps, if there are any, before its script; all else as for `contents`.
 
     The job's environment is its script's: what a step does is not to depend on whose job it is done for.
     """
     script = {"job/run": disc["run"], "job/env": disc["env"]} if disc["run"] else {}
+    if not steps:
+        return {**disc}
     own = {"env": b"", "results": STEPS.encode() + b"\n" + disc["results"]}
     return {**disc, **own, **script, **contents(steps, read)}
 

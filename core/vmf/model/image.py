@@ -152,6 +152,5 @@ class Image(Struct, frozen=True, kw_only=True):
         Meta(
             description="What is done on the machine before it is an image.",
             max_length=1000,
-            extra={"needs": "steps"},
         ),
     ] = ()

@@ -81,7 +81,6 @@ class Job(Struct, frozen=True, kw_only=True):
         Meta(
             description="What is done on the machine before the script, after the image's own steps.",
             max_length=1000,
-            extra={"needs": "steps"},
         ),
     ] = ()
     keep_image: Annotated[
@@ -93,7 +92,7 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = False
     at_end: Annotated[
         Finally | None,
-        Meta(description="What is done when the machine is destroyed.", extra={"needs": "steps"}),
+        Meta(description="What is done when the machine is destroyed.", extra={"needs": "finally"}),
     ] = field(default=None, name="finally")
     arguments: Annotated[
         tuple[Annotated[str, Meta(pattern=TEXT)], ...],
@@ -201,6 +200,11 @@ class Job(Struct, frozen=True, kw_only=True):
             return self.network.mac
         first, *others = bytes.fromhex(token[:12])
         return ":".join(f"{byte:02x}" for byte in ((first & 0xFC) | 0x02, *others))
+
+    @property
+    def contract(self) -> bool:
+        """Whether its guest is to keep the guest contract: it is given a script, or steps to do."""
+        return self.run is not None or bool(self.steps or (self.image and self.image.steps))
 
     @property
     def hypervisors(self) -> tuple[str, ...]:

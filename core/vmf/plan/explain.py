@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from vmf.blueprint import blueprint, booted, brought, disk_name, merged
 from vmf.model import Access, Clock, Disk, Forward, Image, Job, Machine, MachineNic, NetworkType, Placement, ResultDisks
+from vmf.steps.graph import to_do
 from vmf.units import format_count, format_duration, format_size
 
 
@@ -40,6 +41,7 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
         *_drives(job),
         *_network(job, machine),
         *_shares(machine),
+        *_steps(job),
         *_exchange(job),
         *_blocks(placement, machine),
     ]
@@ -168,6 +170,12 @@ def _changes(before: Machine, after: Machine) -> Iterator[str]:
 
 
 _DISKS = {ResultDisks.CHANGED: "changed disks", ResultDisks.WHOLE: "whole disks", ResultDisks.NONE: ""}
+
+
+def _steps(job: Job) -> Iterator[Line]:
+    if job.contract and (steps := to_do(job)):
+        how = ", ".join(step.name for step in steps)
+        yield Line(what="steps", how=how, why="done in the guest, in this order, before the job's script")
 
 
 def _exchange(job: Job) -> tuple[Line, ...]:

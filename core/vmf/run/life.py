@@ -208,7 +208,7 @@ class Life:
         word = parcel.unpack(hypervisor, handle, self._bases, progress=progress, remark=self._remark)
         ending, cut = self.record.ending or Ending.UNKNOWN, self.record.cut
         found = judge(
-            contract=self.record.job.run is not None,
+            contract=self.record.job.contract,
             stopped=State.STOPPING in self.record.entered,
             ending=ending,
             word=word,

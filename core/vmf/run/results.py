@@ -27,6 +27,7 @@ from vmf.result import OUR_FILES, Result, ReturnedDisk, Said, Word, disk_file
 from vmf.run.bases import Bases, stated
 from vmf.run.progress import Progress
 from vmf.state import State
+from vmf.steps.graph import to_do
 from vmf.store import Record
 
 RESULT_MOST = 2**22
@@ -100,13 +101,14 @@ class Parcel:
 
     def _unpack_volume(self, hypervisor: Hypervisor, handle: Handle) -> Word:
         record = self.record
-        if record.job.run is None:
+        if not record.job.contract:
             return NO_WORD
         with hypervisor.fetch(handle, "results") as stream, naming(self.path):
             return volume.read(
                 stream,
                 magic=volume.magic(record.nonce),
                 wanted=record.job.results.files,
+                steps=to_do(record.job),
                 folder=self.path,
                 limits=volume.Limits(bytes=record.job.results.size),
             )
@@ -202,6 +204,7 @@ def _result(record: Record, verdict: Verdict, word: Word, disks: tuple[ReturnedD
         refused=word.refused,
         disks=disks,
         gaps=record.gaps,
+        steps=word.steps,
         attributes=values(record.published),
         times={**record.entered, "delivered": time.time()},
         versions={"vmf": __version__, **(placement.facts.versions if placement else {})},

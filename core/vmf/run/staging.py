@@ -19,7 +19,7 @@ from vmf import plan
 from vmf.disks import images, whole
 from vmf.disks.reading import SliceReader
 from vmf.errors import HostFault, JobFault
-from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, volume
+from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, steps, volume
 from vmf.files.access import open_disk
 from vmf.files.beside import naming
 from vmf.files.faults import changed
@@ -29,6 +29,7 @@ from vmf.plugins import Hypervisor
 from vmf.run.bidding import size_of
 from vmf.run.checksums import Checksums
 from vmf.run.progress import Progress
+from vmf.steps.graph import to_do
 from vmf.store import Record
 
 FILES_LABEL = "VMF_FILES"
@@ -85,7 +86,7 @@ def furnish(
             carrier.merge(name, disk)
         for name, made in discs.items():
             carrier.make(name, made)
-        if anew and job.run is not None:
+        if anew and job.contract:
             volume.make(workshop / plan.RESULTS, size=job.results.volume, magic=volume.magic(record.nonce))
             carrier.put(plan.RESULTS, workshop / plan.RESULTS, called="results volume")
         return Pace(amount=carrier.brought, seconds=carrier.seconds)
@@ -125,10 +126,10 @@ def _discs(hypervisor: Hypervisor, record: Record, keys: Path) -> Iterator[tuple
     """The discs to be made, with all that is to be on them; nothing is written but the job's keys."""
     job = record.job
     key = sshkey.make(keys) if job.ssh else ""
-    if job.run is not None:
+    if job.contract:
         secrets = secret.read_all(job.secrets, hypervisor.read)
         contents = cdrom.contents(job, volume.magic(record.nonce), secrets=secrets, key=key)
-        yield plan.CDROM, _Disc(cdrom.LABEL, contents)
+        yield plan.CDROM, _Disc(cdrom.LABEL, steps.before(contents, to_do(job), hypervisor.read))
     if job.cdrom and job.cdrom.files:
         yield plan.FILES, _Disc(FILES_LABEL, gathering.gather(job.cdrom.files, hypervisor.read))
     if job.cloud_init:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.model import File, Step
+from vmf.model import File, Job, Step
 from vmf.rules import Objection
 
 
@@ -98,6 +98,11 @@ def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
         sorter.done(first)
         found.append(steps[place[first]])
     return tuple(found)
+
+
+def to_do(job: Job) -> tuple[Step, ...]:
+    """What a job's guest is to do before the script: its image's steps and its own, in an order that they allow."""
+    return ordered(composed(job.image.steps if job.image else (), job.steps))
 
 
 def composed(earlier: Sequence[Step], later: Sequence[Step]) -> tuple[Step, ...]:
