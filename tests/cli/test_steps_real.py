@@ -1,0 +1,76 @@
+"""Steps in real guests, and images that are built of them: the tiny guest, of which only its disk lasts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shell import RealShell
+
+pytestmark = pytest.mark.real
+
+DISK = "disk=$(ls /dev/vda /dev/sda /dev/xvda 2>/dev/null | head -n 1)"
+
+
+def write(word: str, place: int) -> str:
+    """A script that writes a word to a place of the disk."""
+    return f"printf %-8s {word} | dd of=/dev/vda bs=8 seek={place} conv=notrunc 2>/dev/null; sync"
+
+
+def step(name: str, run: str, **more: object) -> dict[str, object]:
+    return {"name": name, "run": run, **more}
+
+
+def job(real: RealShell, name: str, **spec: object) -> str:
+    path = real.folder / f"{name}.yaml"
+    whole = {"apiVersion": "vmf/v1", "kind": "Job", "metadata": {"name": name}}
+    path.write_text(json.dumps({**whole, "spec": {"image": "tiny", "memory": "256MiB", **spec}}))
+    return path.name
+
+
+def told(real: RealShell, name: str) -> dict[str, object]:
+    read: dict[str, object] = json.loads((real.folder / f"{name}.results/result.json").read_text())
+    return read
+
+
+def test_a_job_s_guest_does_its_steps_and_then_the_script(real: RealShell) -> None:
+    (real.folder / "words").write_text("given\n")
+    steps = [
+        step("late", "cat /tmp/words; exit 0", after="files"),
+        {"name": "files", "files": {"/tmp/words": "words"}},
+        {
+            "name": "mended",
+            "command": ["test", "-e", "/tmp/mended"],
+            "on_error": {"run": "touch /tmp/mended", "retry": 2},
+        },
+        step("left", "exit 3", on_error={"then": "continue"}),
+    ]
+    spec = job(
+        real,
+        "j",
+        steps=steps,
+        run='echo "$WHOM" $(ls /tmp/mended) >out.txt; exit 7',
+        env={"WHOM": "x"},
+        results={"files": ["out.txt"]},
+    )
+    done = real.vmf("run", spec, "--console")
+    assert done.returncode == 7, done.stderr
+    results = real.folder / "j.results"
+    assert (results / "out.txt").read_text() == "x /tmp/mended\n"
+    assert (results / "steps/late.log").read_text() == "given\n"
+    found = told(real, "j")
+    assert [(each["name"], each["exit_code"], each["tries"]) for each in found["steps"]] == [
+        ("files", 0, 1), ("late", 0, 1), ("mended", 0, 2), ("left", 3, 1),
+    ]  # fmt: skip
+    assert "vmf: step late: begins" in done.stdout
+    assert real.left_behind() == []
+
+
+def test_a_step_that_fails_ends_the_job_with_its_last_words(real: RealShell) -> None:
+    steps = [step("bad", "echo out of luck; exit 3"), step("more", "true")]
+    done = real.vmf("run", job(real, "j", steps=steps, run="echo not this >out.txt"))
+    assert done.returncode == 82
+    assert "step-failed: step bad failed with exit code 3; it said: out of luck" in done.stdout
+    assert [each["name"] for each in told(real, "j")["steps"]] == ["bad"]
+    assert real.left_behind() == []
