@@ -41,8 +41,8 @@ class Performed(Struct, frozen=True, kw_only=True):
 class Shelved(Struct, frozen=True, kw_only=True):
     """A file in the folder of a golden image."""
 
-    image: Id | Literal[""] = ""
-    """The id of the one whose file it is; empty: this one's own."""
+    image: Id | None = None
+    """The id of the one whose file it is; None: this one's own."""
     name: Annotated[str, Meta(pattern=SHELVED)]
     size: Annotated[int, Meta(ge=0)]
     """Bytes, holes included."""

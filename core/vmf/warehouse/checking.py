@@ -6,7 +6,7 @@ import errno
 import hashlib
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, ClassVar, TypeAlias
 
@@ -18,7 +18,7 @@ from vmf.files import sparse
 from vmf.files.access import open_disk, open_unlinked
 from vmf.hookspecs import Report
 from vmf.model import Draft, File, Golden, Original, Shelved
-from vmf.warehouse.folders import Folders, absent
+from vmf.warehouse.folders import Absent, Folders, absent
 
 MANIFEST = "golden.json"
 MANIFEST_MOST = 2**23
@@ -86,6 +86,13 @@ def read(folders: Folders, id_: str) -> Golden:
     return golden
 
 
+def readable(folders: Folders) -> Iterator[Golden]:
+    """All images that can be read."""
+    for id_ in folders.ids():
+        with suppress(Absent, Damaged, Unusable):
+            yield read(folders, id_)
+
+
 def path_of(folders: Folders, golden: Golden, file: Shelved) -> Path:
     """Where a file of an image is."""
     return folders.whole / (file.image or golden.id) / file.name
@@ -104,18 +111,36 @@ def check(folders: Folders, golden: Golden, sum_of: Sum) -> None:
         Unusable: if a file is not, or not there, that lies elsewhere.
         SetupError: if they cannot be read.
     """
+    check_sizes(folders, golden)
     for file in golden.shelved:
-        path, whose = path_of(folders, golden, file), tuple(dict.fromkeys((golden.id, file.image or golden.id)))
-        with _telling(path, *whose):
-            found = path.lstat()
-            if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
-                raise Damaged(f"{path} has {found.st_size} bytes and should have {file.size}", *whose)
-            with open_unlinked(path) as stream:
-                if sum_of(stream, File(path=path)) != file.sha256:
-                    raise Damaged(f"{path} is not what was kept: its SHA-256 is another", *whose)
+        path = path_of(folders, golden, file)
+        with _telling(path, *_whose(golden, file)), open_unlinked(path) as stream:
+            if sum_of(stream, File(path=path)) != file.sha256:
+                raise Damaged(f"{path} is not what was kept: its SHA-256 is another", *_whose(golden, file))
     for disk in golden.disks:
         if disk.base:
             _check_original(golden, disk.base, original(folders, disk.base), sum_of)
+
+
+def check_sizes(folders: Folders, golden: Golden) -> None:
+    """See at a glance that all files of golden images are there, are plain ones, and as long as they were.
+
+    Raises:
+        Damaged: if one is not.
+        SetupError: if that cannot be seen.
+    """
+    for file in golden.shelved:
+        path = path_of(folders, golden, file)
+        with _telling(path, *_whose(golden, file)):
+            found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
+            what = f"{path} has {found.st_size} bytes and should have {file.size}"
+            raise Damaged(what, *_whose(golden, file))
+
+
+def _whose(golden: Golden, file: Shelved) -> tuple[str, ...]:
+    """The images that cannot be used without a file."""
+    return tuple(dict.fromkeys((golden.id, file.image or golden.id)))
 
 
 def summing(report: Callable[[str], Report]) -> Sum:

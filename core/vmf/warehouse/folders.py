@@ -6,8 +6,8 @@
     IMAGES/.golden/aside/ID.N/   one that is damaged, or about to be removed
 
 `used` is locked, shared, by whoever uses an image or builds upon it; the time of its last change is that of the last
-use. The kernel frees a lock when its holder ends, however it ends. Only plain files are locked, never folders, and whoever
-wants one for himself alone opens it to write: NFS knows no other locks.
+use. The kernel frees a lock when its holder ends, however it ends. Only plain files are locked, never folders, and
+whoever wants one for himself alone opens it to write: NFS knows no other locks.
 """
 
 from __future__ import annotations
@@ -84,11 +84,6 @@ class Folders(Struct, frozen=True, kw_only=True):
         with suppress(FileNotFoundError), os.scandir(self.whole) as found:
             return tuple(sorted(each.name for each in found if re.match(ID, each.name)))
         return ()
-
-    def owner(self, path: Path) -> str | None:
-        """The id of the image in whose folder a file is; None: in none's."""
-        folder = path.parent
-        return folder.name if folder.parent == self.whole and re.match(ID, folder.name) else None
 
     def owner(self, path: Path) -> str | None:
         """The id of the image in whose folder a file is; None: in none's."""
