@@ -13,6 +13,17 @@ from __future__ import annotations
 from vmf.model.bid import Bid, Pace, Work
 from vmf.model.checkpoint import Gap, Kept, Platform, Restored, Snapshot, Why
 from vmf.model.file import File, Slice
+from vmf.model.golden import (
+    LAYERS_MOST,
+    Draft,
+    Golden,
+    GoldenDisk,
+    GoldenHardware,
+    GoldenMemory,
+    Original,
+    Performed,
+    Shelved,
+)
 from vmf.model.home import Home
 from vmf.model.host import (
     Claim,
@@ -97,6 +108,7 @@ __all__ = [
     "FORMATS",
     "GUEST_PATH",
     "ITSELF",
+    "LAYERS_MOST",
     "MEBIBYTE",
     "NAME",
     "PREFIXES",
@@ -119,6 +131,7 @@ __all__ = [
     "Disk",
     "DiskFormat",
     "Download",
+    "Draft",
     "Duration",
     "Ending",
     "Expression",
@@ -129,6 +142,10 @@ __all__ = [
     "Folder",
     "Forward",
     "Gap",
+    "Golden",
+    "GoldenDisk",
+    "GoldenHardware",
+    "GoldenMemory",
     "Handle",
     "Hardware",
     "Home",
@@ -154,8 +171,10 @@ __all__ = [
     "NicModel",
     "Offer",
     "OnError",
+    "Original",
     "Outcome",
     "Pace",
+    "Performed",
     "Placement",
     "Platform",
     "Power",
@@ -166,6 +185,7 @@ __all__ = [
     "Results",
     "Setback",
     "Share",
+    "Shelved",
     "Size",
     "Slice",
     "Snapshot",

@@ -27,6 +27,8 @@ class Node(Struct, frozen=True, kw_only=True):
     """What the spec calls it."""
     after: frozenset[str] = frozenset()
     """The digests of those that are done right before it."""
+    on_host: bool = False
+    """Whether the host does it."""
 
 
 class Graph(Struct, frozen=True, kw_only=True):
@@ -48,6 +50,18 @@ class Graph(Struct, frozen=True, kw_only=True):
             found[node.digest] = node.after.union(*(found[each] for each in node.after))
         return found
 
+    @property
+    def keepable(self) -> Graph:
+        """What of it an image can have: a guest's steps, but for those that come after a host's one, however far.
+
+        What a host does is gone with the machine that it was done for, and so is what rests on it.
+        """
+        kept: dict[str, Node] = {}
+        for node in self.nodes:
+            if not node.on_host and node.after <= kept.keys():
+                kept[node.digest] = node
+        return Graph(nodes=tuple(kept.values()))
+
 
 def graph(steps: Sequence[Step], sums: Mapping[File, str]) -> Graph:
     """The graph of steps to which nobody objects.
@@ -61,7 +75,8 @@ def graph(steps: Sequence[Step], sums: Mapping[File, str]) -> Graph:
     nodes: dict[str, Node] = {}
     for step in ordered_:
         own, after = digests[step.name], frozenset(digests[name] for name in step.after)
-        nodes.setdefault(own, Node(digest=own, name=step.name, after=after - {own}))
+        on_host = step.on_host is not None
+        nodes.setdefault(own, Node(digest=own, name=step.name, after=after - {own}, on_host=on_host))
     return Graph(nodes=tuple(nodes.values()))
 
 

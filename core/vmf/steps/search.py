@@ -1,0 +1,139 @@
+"""The golden image that serves a request best, out of a hundred thousand, without looking at each.
+
+An index knows which images have a feature: a step performed, its place in their order, a start, a hardware. The tests
+of `golden` become operations on sets of images, which are integers with a bit for each image; see `planes`. How long
+that takes depends on how many steps are requested and how many images there are, hardly on what they are made of.
+Orders alone are looked at as needed: the best image is judged by the definition, and if two of its steps are in the
+wrong order, all images that have these two so are put out at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import gcd
+from typing import Protocol
+
+from vmf.steps import planes
+from vmf.steps.golden import Candidate, Criterion, Refused, Request, explain, milliseconds
+from vmf.steps.graph import Graph
+
+_COUNT_PLANES = 16
+_MOST_STEPS = 2**_COUNT_PLANES - 1
+"""Of an image; one with more is taken to have as many, which no request has."""
+_ANY = ""
+
+
+class Unsound(Exception):
+    """An index is missing, damaged, or not what it says of itself: it has to be made anew."""
+
+
+class Index(Protocol):
+    """Which images have which features; see `features`. A set of images is an integer with a bit for each."""
+
+    def having(self, feature: str) -> int:
+        """The images that have it."""
+
+    def first(self, images: int) -> Candidate:
+        """That one of some images which has the first id.
+
+        Raises:
+            Unsound: if there is none of them.
+        """
+
+
+def features(candidate: Candidate) -> Iterator[str]:
+    """All that an index has to know of an image."""
+    yield from traits(candidate)
+    for place, digest in enumerate(candidate.performed):
+        yield from marks(digest, place)
+
+
+def traits(candidate: Candidate) -> Iterator[str]:
+    """The features that an image has as a whole."""
+    yield f"start:{candidate.start}"
+    yield from (f"type:{each}" for each in candidate.types or (_ANY,))
+    yield f"memory:{_ANY if candidate.memory is None else candidate.memory}"
+    yield f"cpus:{_ANY if candidate.cpus is None else candidate.cpus}"
+    yield from (f"count {plane}:" for plane in _bits(min(len(candidate.performed), _MOST_STEPS)))
+
+
+def marks(digest: str, place: int) -> Iterator[str]:
+    """The features that a step leaves on an image, by how many were performed before it."""
+    yield f"step:{digest}"
+    yield from (f"place {plane}:{digest}" for plane in _bits(place))
+
+
+def search(request: Request, seconds: Mapping[str, float], index: Index) -> Candidate | None:
+    """The first image by `golden.rank` of those that serve a request; none if none does.
+
+    Args:
+        request: what is asked for.
+        seconds: how long steps take, see `golden.milliseconds`.
+        index: of the images that there are.
+
+    Raises:
+        Unsound: if the index contradicts the images that it has.
+    """
+    graph = request.graph.keepable
+    steps = {node.digest: index.having(f"step:{node.digest}") for node in graph.nodes}
+    counts = planes.total((images, 1) for images in steps.values())
+    images = _hardware(request, index) & index.having(f"start:{request.start}")
+    images = planes.without(images, planes.differing(counts, _planes(index, "count", "", _MOST_STEPS)))
+    images = _prefixes(images, graph, steps)
+    saved = planes.total(_saved(request.graph, seconds, steps)) if images else []
+    while images:
+        best = planes.greatest(planes.greatest(images, saved), counts)
+        best = planes.without(best, index.having(f"memory:{_ANY}")) or best
+        found = index.first(best)
+        refused = explain(request, found)
+        if refused is None:
+            return found
+        images = planes.without(images, _disordered(images, refused, index, len(steps)))
+    return None
+
+
+def _hardware(request: Request, index: Index) -> int:
+    """The images that run on what is wanted; those of no guest's memory have a `_ANY` each."""
+    images = index.having(f"memory:{_ANY}") | index.having(f"memory:{request.memory}")
+    images &= index.having(f"cpus:{_ANY}") | index.having(f"cpus:{request.cpus}")
+    if not request.types:
+        return images
+    fit = index.having(f"type:{_ANY}")
+    for each in request.types:
+        fit |= index.having(f"type:{each}")
+    return images & fit
+
+
+def _prefixes(images: int, graph: Graph, steps: Mapping[str, int]) -> int:
+    """Those of some images that have no step without what is to come before it."""
+    for node in graph.nodes:
+        for before in node.after:
+            images = planes.without(images, planes.without(steps[node.digest], steps[before]))
+    return images
+
+
+def _saved(graph: Graph, seconds: Mapping[str, float], steps: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+    """For each step the images that have it, and how long it takes, in the largest unit that divides all."""
+    takes = milliseconds(graph, seconds)
+    unit = gcd(*(takes[digest] for digest in steps)) or 1
+    return ((images, takes[digest] // unit) for digest, images in steps.items())
+
+
+def _disordered(images: int, refused: Refused, index: Index, most: int) -> int:
+    """Those of some images in which the same two steps are in the wrong order as in the one that was refused."""
+    after, before = refused.node, refused.before
+    wrong = index.having(f"step:{after}") & index.having(f"step:{before}") & images
+    wrong &= planes.less(*(_planes(index, "place", digest, most) for digest in (after, before)))
+    if refused.test is not Criterion.ORDER or not wrong:
+        raise Unsound(f"it has an image of which it says too little: {refused.why}")
+    return wrong
+
+
+def _planes(index: Index, number: str, of: str, most: int) -> Sequence[int]:
+    """A number of each image, which is at most so much, from the lowest plane on."""
+    return [index.having(f"{number} {plane}:{of}") for plane in range(most.bit_length())]
+
+
+def _bits(number: int) -> Iterator[int]:
+    """The places of the bits that are 1."""
+    return (place for place in range(number.bit_length()) if number >> place & 1)
