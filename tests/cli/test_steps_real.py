@@ -37,12 +37,12 @@ def told(real: RealShell, name: str) -> dict[str, object]:
 def test_a_job_s_guest_does_its_steps_and_then_the_script(real: RealShell) -> None:
     (real.folder / "words").write_text("given\n")
     steps = [
-        step("late", "cat /tmp/words; exit 0", after="files"),
-        {"name": "files", "files": {"/tmp/words": "words"}},
+        step("late", "cat /root/words; exit 0", after="files"),
+        {"name": "files", "files": {"/root/words": "words"}},
         {
             "name": "mended",
-            "command": ["test", "-e", "/tmp/mended"],
-            "on_error": {"run": "touch /tmp/mended", "retry": 2},
+            "command": ["test", "-e", "/root/mended"],
+            "on_error": {"run": "touch /root/mended", "retry": 2},
         },
         step("left", "exit 3", on_error={"then": "continue"}),
     ]
@@ -50,14 +50,14 @@ def test_a_job_s_guest_does_its_steps_and_then_the_script(real: RealShell) -> No
         real,
         "j",
         steps=steps,
-        run='echo "$WHOM" $(ls /tmp/mended) >out.txt; exit 7',
+        run='echo "$WHOM" $(ls /root/mended) >out.txt; exit 7',
         env={"WHOM": "x"},
         results={"files": ["out.txt"]},
     )
     done = real.vmf("run", spec, "--console")
     assert done.returncode == 7, done.stderr
     results = real.folder / "j.results"
-    assert (results / "out.txt").read_text() == "x /tmp/mended\n"
+    assert (results / "out.txt").read_text() == "x /root/mended\n"
     assert (results / "steps/late.log").read_text() == "given\n"
     found = told(real, "j")
     assert [(each["name"], each["exit_code"], each["tries"]) for each in found["steps"]] == [

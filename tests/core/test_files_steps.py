@@ -46,7 +46,7 @@ def guest(request, tmp_path):
         job = Job(name="hello", memory=2**28, run=script, env=env or {}, arguments=arguments)
         disc = tmp_path / "cd"
         written = steps.before(cdrom.contents(job, MAGIC), asked, open_file)
-        lay(disc, {**written, "inspect": f"{inspect}\n".encode()} if inspect else written)
+        lay(disc, {**written, "inspect": f"{inspect}\nthe machine stays\n".encode()} if inspect else written)
         return subprocess.run(
             [path / "sh", disc / "run"],
             cwd=tmp_path / "work",
@@ -328,12 +328,21 @@ def test_one_who_may_look_into_a_guest_whose_step_has_failed_has_a_shell_there(g
     os.close(ours)
     os.close(theirs)
     assert said.returncode == 3
-    assert b"for you to look into" in said.stdout
+    assert b"vmf: step one: the machine stays\n" in said.stdout
     assert (tmp_path / "looked").read_text() == "looked\n"
 
 
 def test_nobody_looks_into_a_guest_whose_steps_are_done(guest, tmp_path):
     assert guest(Step(name="one", run="true"), inspect=tmp_path / "none").stdout.endswith(b"done\n")
+
+
+def test_what_a_step_publishes_is_said_once_it_is_done(guest):
+    said = guest(
+        Step(name="one", run="true", publish={"Port": "80", "Name": '"it\'s"'}),
+        Step(name="two", run="false", publish={"Never": "1"}, on_error=OnError(then=Then.CONTINUE)),
+    )
+    assert said.stdout.decode().splitlines()[2:4] == ["vmf: publish Port = 80", 'vmf: publish Name = "it\'s"']
+    assert b"Never" not in said.stdout
 
 
 def test_a_disc_that_is_handed_in_later_is_done_by_the_same_lines(tmp_path):

@@ -61,8 +61,8 @@ perform() {
 
 # Lets whoever wants to inspect the guest do so at its console, until they leave.
 look() {
-  terminal=$(cat "$disc/inspect")
-  echo "vmf: the machine stays as it is, for you to look into from its console; 'exit' there ends it"
+  terminal=$(head -n 1 "$disc/inspect")
+  say "$(tail -n +2 "$disc/inspect")"
   setsid sh -i <>"$terminal" >&0 2>&1
 }
 
@@ -71,6 +71,7 @@ while number=$((number + 1)) && here=$disc/steps/$number && [ -d "$here" ]; do
   perform
   if [ "$code" -eq 0 ]; then
     say "done"
+    [ ! -f "$here/publish" ] || cat "$here/publish"
   elif [ "$anyway" ]; then
     say "left undone, as it may be"
   else

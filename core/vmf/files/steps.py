@@ -13,6 +13,7 @@ from vmf.files.cdrom import encoded, environment, quoted
 from vmf.files.gathering import collect
 from vmf.files.source import Content, Read
 from vmf.model import Step, Then
+from vmf.published import MARK
 from vmf.result import STEPS
 
 
@@ -50,6 +51,8 @@ def _folder(step: Step, read: Read) -> Iterator[tuple[str, Content]]:
     yield "about", b"".join(b"%s=%s\n" % (name.encode(), quoted(str(value).encode())) for name, value in about.items())
     if step.on_error.run is not None:
         yield "error", encoded(step.on_error.run, f"on_error.run of step {step.name}")
+    if step.publish:
+        yield "publish", b"".join(_published(name, text) for name, text in step.publish.items())
     words, script = _ACTIONS[_kind(step)](step)
     if script:
         yield "script", script
@@ -57,6 +60,11 @@ def _folder(step: Step, read: Read) -> Iterator[tuple[str, Content]]:
     for number, path in enumerate(step.files, 1):
         for name, content in collect(step.files[path], read).items():
             yield f"put/{number}{name.removeprefix(step.files[path].path.name)}", content
+
+
+def _published(name: str, text: str) -> bytes:
+    """The line on the console by which a guest publishes an attribute."""
+    return MARK + encoded(f"{name} = {' '.join(text.split(chr(10)))}\n", name)
 
 
 def _kind(step: Step) -> str:

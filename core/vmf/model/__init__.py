@@ -24,6 +24,7 @@ from vmf.model.golden import (
     Performed,
     Shelved,
 )
+from vmf.model.ground import Building, Ground
 from vmf.model.home import Home
 from vmf.model.host import (
     Claim,
@@ -119,6 +120,7 @@ __all__ = [
     "Attributes",
     "Bid",
     "Boot",
+    "Building",
     "Bus",
     "Cdrom",
     "Checkpoint",
@@ -146,6 +148,7 @@ __all__ = [
     "GoldenDisk",
     "GoldenHardware",
     "GoldenMemory",
+    "Ground",
     "Handle",
     "Hardware",
     "Home",

@@ -15,9 +15,9 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from vmf import plan
-from vmf.errors import HostFault, HostLost, JobFault, VmfError
-from vmf.model import Ending, MachineState, NetworkType, Outcome, Power, Stop
-from vmf.result import Said, is_accident, judge, verdict
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
+from vmf.model import Ending, MachineState, NetworkType, Outcome, Power, Stop, Verdict
+from vmf.result import Said, Word, is_accident, judge, verdict
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.bases import Bases
 from vmf.run.checkpointing import Checkpointing
@@ -45,6 +45,7 @@ from vmf.state import (
     State,
 )
 from vmf.store import Record
+from vmf.warehouse.keeping import Unkept
 
 GRACE_SECONDS = 10.0
 """How long a guest that was asked to power off may take."""
@@ -66,6 +67,7 @@ class Life:
         self._store = means.store
         self._plugins = means.plugins
         self._checksums = means.checksums
+        self._builder = means.builder
         self._tell = means.tell
         self._publishing = Publishing(lambda: self.record, update=self._update, remark=self._remark)
         self._attempt = Attempt(
@@ -108,7 +110,8 @@ class Life:
             HostFault: if its host, which answers, fails it again and again.
         """
         try:
-            return self._act()
+            with self._builder.hold(self.record.job):
+                return self._act()
         finally:
             self._bases.close()
 
@@ -221,7 +224,21 @@ class Life:
             self._remark(f"asked for, but not made by the guest: {', '.join(word.missing)}")
         self._publishing.read(word.attributes)
         parcel.record = self.record = self._publishing.told()
+        self._builder.learn(self.record, word.steps)
+        if found.outcome is Outcome.COMPLETED:
+            found = self._build(parcel, found, word, progress)
         return self._delivery.deliver(parcel, found, word)
+
+    def _build(self, parcel: Parcel, found: Verdict, word: Word, progress: Progress) -> Verdict:
+        """Keep the machine as a golden image, if that is what the job is for; its disks are part of no results then."""
+        try:
+            golden = self._builder.publish(self.record, word.steps, parcel.path, progress)
+        except Unkept as fault:
+            return verdict(Outcome.JOB_FAULT, reason=str(fault), code=HoldCode.IMAGE_INVALID)
+        if golden:
+            parcel.drop_disks()
+            self._remark(f"its machine is kept as golden image {golden.id}")
+        return found
 
     def _falling(self, reason: str) -> FellBack | None:
         """Go on from the last checkpoint, or from the one before if that has led to the same end too often."""

@@ -113,6 +113,12 @@ class Parcel:
                 limits=volume.Limits(bytes=record.job.results.size),
             )
 
+    def drop_disks(self) -> None:
+        """Bring no disks after all: they are kept elsewhere."""
+        for disk in self._disks:
+            (self.path / disk.file).unlink()
+        self._disks.clear()
+
     def deliver(self, verdict: Verdict, word: Word, console: bytes) -> Path:
         """Add the console and `result.json`, and put the parcel in its place; where it is now."""
         result = msgspec.json.format(msgspec.json.encode(_result(self.record, verdict, word, tuple(self._disks))))

@@ -129,12 +129,23 @@ def _discs(hypervisor: Hypervisor, record: Record, keys: Path) -> Iterator[tuple
     if job.contract:
         secrets = secret.read_all(job.secrets, hypervisor.read)
         contents = cdrom.contents(job, volume.magic(record.nonce), secrets=secrets, key=key)
-        yield plan.CDROM, _Disc(cdrom.LABEL, steps.before(contents, to_do(job), hypervisor.read))
+        given = steps.before(contents, to_do(job), hypervisor.read)
+        yield plan.CDROM, _Disc(cdrom.LABEL, {**given, **_inspected(record)})
     if job.cdrom and job.cdrom.files:
         yield plan.FILES, _Disc(FILES_LABEL, gathering.gather(job.cdrom.files, hypervisor.read))
     if job.cloud_init:
         given = seed.contents(job.cloud_init, hypervisor.read, name=job.name, token=record.token, key=key)
         yield plan.SEED, _Disc(seed.LABEL, given)
+
+
+def _inspected(record: Record) -> Mapping[str, Content]:
+    """What has a guest stay when a step fails, if somebody wants to look into it then."""
+    building = record.ground.building if record.ground else None
+    if not (building and building.inspect):
+        return {}
+    name = record.job.name
+    told = f"the machine stays: `vmf console {name}` looks into it; `exit` there, or `vmf rm {name}`, ends it"
+    return {"inspect": f"/dev/console\n{told}\n".encode()}
 
 
 class _Carrier:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.model import Ending, Gap, Handle, Host, Job, Kept, Outcome, Placement, Suspend, Verdict
+from vmf.model import Ending, Gap, Ground, Handle, Host, Job, Kept, Outcome, Placement, Suspend, Verdict
 from vmf.result import verdict
 from vmf.state import (
     ENDED,
@@ -49,6 +49,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """The hosts that may run it."""
     failed: tuple[str, ...] = ()
     """Those of them that have failed it since it last got anywhere; it is tried on the others."""
+    ground: Ground | None = None
+    """What a job with steps is begun upon, and what was asked; None: it is run as its spec says."""
     folder: Path
     """Where its results are to go."""
     results: Path | None = None
@@ -114,6 +116,11 @@ class Record(Struct, frozen=True, kw_only=True):
         from vmf.published import joined  # noqa: PLC0415  # the language is slow to import, and few want it
 
         return joined(self.job, self.published)
+
+    @property
+    def asked(self) -> Job:
+        """The job as its spec has it."""
+        return self.ground.asked if self.ground else self.job
 
     @property
     def open(self) -> tuple[Host, ...]:
