@@ -53,7 +53,7 @@ COMMANDS = MappingProxyType({
     "classad": "try expressions and ads of the ClassAd language",
     "doctor": "check what this machine needs and say what to install",
     "plugin": "list plugins, write a new one, and try what one promises",
-    "image": "build the tiny guest",
+    "image": "look after the warehouse: build, list, verify and remove images",
 })  # fmt: skip
 
 
