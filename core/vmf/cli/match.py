@@ -12,6 +12,7 @@ from vmf.ads import job_ad
 from vmf.classad import World
 from vmf.cli.ads import show_ads
 from vmf.cli.checks import bids, usable
+from vmf.cli.grounds import grounded
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_long, add_specs
 from vmf.errors import Exit
@@ -56,7 +57,8 @@ def act(options: argparse.Namespace) -> int:
     """Match each job by itself; two that fit may be too many together, which `vmf plan` tells."""
     session = Session(options)
     read, hosts = session.read()
-    jobs = _seen(session, read)
+    with grounded(session, read) as (run, _):
+        jobs = _seen(session, run)
     if options.long:
         show_ads(map(job_ad, jobs), options.format)
         return 0
@@ -79,7 +81,7 @@ def _seen(session: Session, jobs: Sequence[Job]) -> tuple[Job, ...]:
     live = session.store.live() if session.home.store.exists() else ()
     published = {record.job.name: record for record in live}
     again = (published.get(job.name) for job in jobs)
-    return tuple(old.seen if old and old.job == job else job for job, old in zip(jobs, again, strict=True))
+    return tuple(old.seen if old and old.asked == job else job for job, old in zip(jobs, again, strict=True))
 
 
 def _answer(job: Job, offers: Sequence[Offer | Rejection], matches: Matches, now: World) -> Answer:

@@ -9,6 +9,7 @@ import msgspec
 
 from vmf import plan
 from vmf.cli.checks import check_shared, objections, usable
+from vmf.cli.grounds import grounded
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit, JobFault
 from vmf.model import Placement
@@ -33,7 +34,8 @@ def act(options: argparse.Namespace) -> int:
     check_shared(jobs)
     try:
         offers = usable(session.hosts, hosts)
-        planned = plan.plan(jobs, offers, world=world(), size=cache(size_of), ask=session.plugins.bids)
+        with grounded(session, jobs) as (run, _):
+            planned = plan.plan(run, offers, world=world(), size=cache(size_of), ask=session.plugins.bids)
         lines = {each.job.name: _lines(session, each) for each in planned}
     finally:
         session.hosts.close()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from vmf.cli.carry import carrying
 from vmf.cli.checks import check_places, fit, results_folder
 from vmf.cli.detach import detach
+from vmf.cli.grounds import grounded
 from vmf.cli.orphaned import orphans
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.cli.wait import await_all
@@ -30,12 +31,12 @@ def act(options: argparse.Namespace) -> int:
     jobs, hosts = session.read()
     orphaned = orphans(session.store, session.store.live())
     again = {record.job.name: record for record in orphaned if _is_again(record, jobs)}
-    new = [job for job in jobs if job.name not in again]
-    check_places(new)
-    fit(new, session.hosts, hosts, session.plugins)
-    with carrying(session, options, console=options.console) as carrier:
+    asked_for = [job for job in jobs if job.name not in again]
+    check_places(asked_for)
+    with carrying(session, options, console=options.console) as carrier, grounded(session, asked_for) as (new, upon):
+        fit(new, session.hosts, hosts, session.plugins)
         carrier.responsible = not options.detach
-        taken = session.store.submit([(job, results_folder(job)) for job in new], hosts) if new else ()
+        taken = session.store.submit([(job, results_folder(job)) for job in new], hosts, upon) if new else ()
         asked = {record.id for record, _ in taken} | {record.id for record in again.values()}
         adopted = carrier.adopt(each for each in orphaned if each.id in asked or each.state not in STANDS_STILL)
         if options.detach:
@@ -47,4 +48,4 @@ def act(options: argparse.Namespace) -> int:
 
 def _is_again(record: Record, jobs: Sequence[Job]) -> bool:
     """Whether the orphan is one of these jobs, killed in an earlier run: it is carried on, not run twice."""
-    return any(record.job == job and record.folder == results_folder(job) for job in jobs)
+    return any(record.asked == job and record.folder == results_folder(job) for job in jobs)

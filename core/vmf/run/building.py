@@ -32,8 +32,7 @@ class Builder:
     def hold(self, job: Job) -> ExitStack:
         """Keep the golden images that a machine is made of from being removed, until this is closed."""
         with ExitStack() as held:
-            files = (file for disk in job.bundle.disks for file in disk.files)
-            for id_ in self._warehouse.owners(files):
+            for id_ in self._warehouse.owners(job.vetted_files):
                 with suppress(Absent):  # which whoever needs the file will tell
                     held.callback(os.close, self._warehouse.folders.hold(id_))
             return held.pop_all()

@@ -1,0 +1,37 @@
+"""Jobs with steps, as commands take them up: begun upon the best golden image that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from vmf.cli.say import say
+from vmf.cli.session import Session
+from vmf.model import Ground, Job
+from vmf.steps.graph import to_do
+
+if TYPE_CHECKING:
+    from vmf.run.grounds import Grounds
+
+
+@contextmanager
+def grounded(session: Session, jobs: Iterable[Job]) -> Iterator[tuple[tuple[Job, ...], Mapping[str, Ground]]]:
+    """The jobs that are run in place of these, and what those with steps are begun upon, by their names.
+
+    The golden images that were found stay until the end of the block.
+    """
+    every = tuple(jobs)
+    if not any(map(to_do, every)):
+        yield every, {}
+        return
+    with ExitStack() as held:
+        found = [grounds(session).stand(job, held) for job in every]
+        yield tuple(job for job, _ in found), {job.name: ground for job, ground in found if ground}
+
+
+def grounds(session: Session) -> Grounds:
+    """The warehouse as jobs with steps see it."""
+    from vmf.run.grounds import Grounds  # noqa: PLC0415  # few jobs have steps
+
+    return Grounds(session.store, tell=lambda line: say(f"vmf: {line}"))
