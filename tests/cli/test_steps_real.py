@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shell import RealShell
+from shell import RealShell, until
 
 pytestmark = pytest.mark.real
 
@@ -97,11 +97,6 @@ def image(real: RealShell, name: str, *steps: dict[str, object]) -> str:
     return path.name
 
 
-def goldens(real: RealShell) -> list[dict[str, object]]:
-    listed = json.loads(real.vmf("image", "ls", "--format", "json").stdout)
-    return listed
-
-
 ONE, TWO = step("one", write("first", 0), publish={"Port": "80"}), step("two", write("second", 1), after="one")
 
 
@@ -110,16 +105,67 @@ def test_an_image_is_built_once_and_a_job_upon_it_does_only_the_rest(real: RealS
     built = real.vmf("image", "build", spec)
     assert built.returncode == 0, built.stderr
     assert "build-base: step one: begins" in built.stdout
-    print(built.stdout, built.stderr)
     again = real.vmf("image", "build", spec)
     assert (again.returncode, "is there already" in again.stdout) == (0, True), again
     asked = job(
         real, "j", image=spec, steps=[step("three", write("third", 2))], run=show(3), results={"files": ["words"]}
     )
-    print(real.vmf("plan", asked).stdout)
+    planned = real.vmf("plan", asked).stdout
+    assert "which has one, two done" in planned
     done = real.vmf("run", asked)
     assert done.returncode == 0, done.stderr
     assert (real.folder / "j.results/words").read_text() == "first   second  third   "
     assert [each["name"] for each in told(real, "j")["steps"]] == ["three"]
     assert told(real, "j")["attributes"] == {"Port": 80}
+    assert real.left_behind() == []
+
+
+def test_a_build_that_was_killed_is_carried_on_by_whoever_asks_again(real: RealShell) -> None:
+    spec = image(real, "slow", step("one", f"{write('slow', 0)}; until read -r go; do sleep 0.2; done </dev/console"))
+    with real.start("image", "build", spec) as process:
+        real.says("build-slow", "step one: begins")
+        process.kill()
+    assert "orphaned" in real.vmf("ps").stderr
+    with real.start("image", "build", spec) as process:
+        until(lambda: real.records("build-slow")[-1].engine, "it is taken")
+        real.tell("build-slow", "go")
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "slow is golden image" in out
+    assert len(real.records("build-slow")) == 1
+    assert real.left_behind() == []
+
+
+def test_a_build_that_fails_shows_why_and_keeps_nothing(real: RealShell) -> None:
+    spec = image(real, "bad", step("one", "for n in 1 2 3 4 5; do echo line $n; done; exit 3", on_error={"retry": 1}))
+    before = real.vmf("image", "ls").stdout
+    built = real.vmf("image", "build", spec)
+    assert built.returncode == 82
+    assert "step one: failed with exit code 3, try 2 of 2" in built.stdout
+    assert "    | line 1\n" in built.stderr
+    assert real.vmf("image", "ls").stdout == before
+    assert real.left_behind() == []
+
+
+def test_a_guest_whose_step_failed_stays_to_be_looked_into(real: RealShell) -> None:
+    spec = image(real, "look", step("one", "exit 3"))
+    with real.start("image", "build", "--inspect", spec) as process:
+        real.says("build-look", "the machine stays")
+        real.says("build-look", "# ")
+        real.tell("build-look", "echo looked; exit")
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 82
+    assert "step one: the machine stays: `vmf console build-look` looks into it" in out
+    assert "looked" in (real.home / "builds/build-look/console.log").read_text()
+
+
+def test_a_job_may_have_its_machine_kept_once_its_steps_are_done(real: RealShell) -> None:
+    spec = job(
+        real, "j", steps=[step("mine", write("mine", 0))], keep_image=True, run=show(1), results={"files": ["words"]}
+    )
+    done = real.vmf("run", spec)
+    assert done.returncode == 0, done.stderr
+    assert (real.folder / "j.results/words").read_text() == "mine    "
+    assert "steps" not in [each.name for each in (real.folder / "j.results").iterdir()]
+    assert told(real, "j")["steps"] == []
     assert real.left_behind() == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmf.cli.say import say
 from vmf.cli.session import Session
+from vmf.cli.shelves import SHORT
 from vmf.model import Ground, Job
 from vmf.steps.graph import to_do
 
@@ -28,6 +29,14 @@ def grounded(session: Session, jobs: Iterable[Job]) -> Iterator[tuple[tuple[Job,
     with ExitStack() as held:
         found = [grounds(session).stand(job, held) for job in every]
         yield tuple(job for job, _ in found), {job.name: ground for job, ground in found if ground}
+
+
+def told(ground: Ground) -> str:
+    """What a job with steps is begun upon, in words."""
+    if not ground.golden:
+        return "no golden image has any of its steps done"
+    done = ", ".join(each.name for each in ground.done)
+    return f"begun upon golden image {ground.golden[:SHORT]}, which has {done or 'no step'} done"
 
 
 def grounds(session: Session) -> Grounds:

@@ -20,9 +20,11 @@ from vmf.cli.printed import is_terminal, safe
 from vmf.cli.telling import far
 from vmf.errors import VmfError
 from vmf.files.console import Escaper, one_line
-from vmf.model import Kept, Placement
+from vmf.files.performed import LOGS
+from vmf.model import Kept, Outcome, Placement, Verdict
 from vmf.result import MEANING
 from vmf.run import Advanced, Console, Notice, Remark, Staging, Stuck
+from vmf.run.results import told as read_result
 from vmf.state import (
     Checkpointed,
     CheckpointFailed,
@@ -201,7 +203,7 @@ def advice(record: Record) -> str:
     if verdict is None or verdict.source == "guest":
         return ""
     meaning = MEANING[verdict.outcome]
-    tail = _tail(record.results / "console.log") if record.results else []
+    tail = _tail(_log(record.results, verdict)) if record.results else []
     return "\n".join(
         ("", f"{record.job.name}: {meaning.sentence} {meaning.advice}", *(f"    | {line}" for line in tail))
     )
@@ -218,6 +220,12 @@ def fault(error: Exception) -> str:
 
 def _whereabouts(record: Record) -> str:
     return f"results in {record.results}" if record.results else "no results"
+
+
+def _log(results: Path, verdict: Verdict) -> Path:
+    """Where the last words are of what went wrong."""
+    told = read_result(results) if verdict.outcome is Outcome.STEP_FAILED else None
+    return results / LOGS / f"{told.steps[-1].name}.log" if told and told.steps else results / "console.log"
 
 
 def _tail(console: Path) -> list[str]:

@@ -87,7 +87,6 @@ class Job(Struct, frozen=True, kw_only=True):
         bool,
         Meta(
             description="Whether the machine is kept as an image once its steps are done, so that they are done once.",
-            extra={"needs": "steps"},
         ),
     ] = False
     at_end: Annotated[
