@@ -173,7 +173,7 @@ def _literal(raw: bytes) -> str | None:
         text = raw.decode()
         node = parse(text)
         FORMS["old"].write([Ad({"value": node})])
-    except (UnicodeDecodeError, ClassAdSyntaxError, UsageError, RecursionError):
+    except (UnicodeDecodeError, ClassAdSyntaxError, UsageError):
         return None
     return text if _is_literal(node) else None
 

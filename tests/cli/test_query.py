@@ -78,6 +78,8 @@ def test_an_expression_that_is_none_is_told_with_its_place(shell: Shell, express
 def test_changes_are_told_as_they_come_until_the_job_has_ended(shell: Shell, building) -> None:
     with shell.start("query", "j", "Progress", "JobOutcome", "Objects", "--watch") as watching:
         first = [watching.stdout.readline() for _ in range(3)]
+        for _ in range(3):  # it looks again meanwhile, and finds nothing new
+            assert shell.vmf("query", "j", "Progress").stdout == "Progress = 0.25\n"
         go_on(shell)
         rest, _ = watching.communicate(timeout=30)
     building.communicate(timeout=30)

@@ -12,10 +12,10 @@ from farm import FARM
 from shell import until
 from vmf.errors import HostFault
 from vmf.hookspecs import hookimpl
-from vmf.model import Host, Job
-from vmf.run import publishing
+from vmf.model import Host, Job, Suspend
+from vmf.run import Console, publishing
 from vmf.run.publishing import Publishing
-from vmf.state import State
+from vmf.state import State, SuspendAsked
 from vmf.store import Record
 
 BARN, COOP = Host(name="barn", type="fake"), Host(name="coop", type="fake")
@@ -98,6 +98,27 @@ def test_what_it_published_leads_a_job_to_its_next_host(make):
     (record,) = farm.carry(job, hosts=(BARN, COOP, FARM))
     assert (record.attempt, record.placement.host.name) == (2, "farm")
     assert record.placement.job == job
+
+
+def test_what_is_new_is_kept_with_whatever_happens_to_the_job(make, monkeypatch):
+    """Somebody else may go on from there, who does not hear it again."""
+    monkeypatch.setattr(publishing, "PAUSE_SECONDS", 1000.0)
+    farm = make()
+
+    def watch(notice):
+        if isinstance(notice, Console) and b"B = 1" in notice.data:
+            farm.engine.ask(1, SuspendAsked(how=Suspend.SOFT))
+
+    farm.watch(watch)
+    submitted = farm.submit(farm.job("echo vmf: publish A = 1\nhear\necho vmf: publish B = 1\nhang"))
+    with ThreadPoolExecutor() as pool:
+        carried = pool.submit(farm.engine.carry, submitted)
+        until(lambda: farm.store.get(1).published == {"A": "1"}, "the first is known")
+        (farm.store.home.host("farm") / "machines/vmf-1-1/keys").write_text("go on\n")
+        until(lambda: farm.store.get(1).state is State.SUSPENDED, "it stands still")
+        assert farm.store.get(1).published == {"A": "1", "B": "1"}
+        farm.engine.stop(force=True)
+        carried.result(30)
 
 
 @pytest.mark.parametrize(("said", "host"), [("false", "farm"), ("true", "coop")])

@@ -162,7 +162,7 @@ def _lines(told: Story, record: Record) -> Iterator[tuple[str, str]]:
     if told.unknown:
         yield "facts", told.unknown
     for name, text in record.published.items():
-        yield "says", f"{name} = {text}"
+        yield "published", f"{name} = {text}"
     for kept in told.kept:
         yield "kept", f"checkpoint {kept.number}, {format_size(kept.size)}, of {history.clock(kept.at)}"
     if told.gaps:
