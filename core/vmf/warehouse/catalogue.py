@@ -148,7 +148,7 @@ class Catalogue:
             if code & 0xFF in _OUTER and code != sqlite3.SQLITE_IOERR_SHORT_READ:
                 raise self._unusable(error) from error
             raise Unsound(f"{self.path} is damaged: {error}") from error
-        except (zlib.error, msgspec.MsgspecError) as error:
+        except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:  # the last by SQLite's own messages
             raise Unsound(f"{self.path} is damaged: {error}") from error
         except OSError as error:
             raise self._unusable(error) from error
