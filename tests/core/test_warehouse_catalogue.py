@@ -198,13 +198,13 @@ def test_many_processes_use_it_at_once(catalogue, path):
     words = (
         "import sys; from pathlib import Path; from shelf import image; from vmf.warehouse.catalogue import Catalogue\n"
     )
-    words += "for number in range(10): Catalogue(Path(sys.argv[1])).add(image('AB', f'{sys.argv[2]}{number}'))"
+    words += "for number in range(40): Catalogue(Path(sys.argv[1])).add(image('AB', f'{sys.argv[2]}{number}'))"
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
     adding = [subprocess.Popen((sys.executable, "-c", words, path, name), env=environment) for name in "xyz"]
     assert [each.wait(60) for each in adding] == [0, 0, 0]
     assert catalogue.ids() == {
         *(each.id for each in IMAGES),
-        *(f"{name}{number}" for name in "xyz" for number in range(10)),
+        *(f"{name}{number}" for name in "xyz" for number in range(40)),
     }
     catalogue.remove("ABDC")
     assert found(catalogue) == "AB"
