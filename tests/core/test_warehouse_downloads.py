@@ -40,6 +40,9 @@ class Server(ThreadingHTTPServer):
         self.released = threading.Event()
         self.sending = threading.Event()
 
+    def handle_error(self, *_: object) -> None:
+        """Whoever asked has heard enough."""
+
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
