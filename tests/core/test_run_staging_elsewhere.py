@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from farm import FARM, enable
+from layering import layered
 from vmf.errors import HoldCode
 from vmf.files import disc
 from vmf.hookspecs import hookimpl
@@ -117,6 +119,39 @@ def test_a_sum_is_compared_before_a_disk_travels(make, looker, tmp_path, right):
     job = replace(farm.job("exit 3"), disks=(replace(given, sha256=found if right else found[::-1]),))
     (record,) = farm.carry(job, hosts=(FAR,))
     assert [len(looker.machines), record.state] == ([1, State.COMPLETED] if right else [0, State.HELD])
+
+
+LAYERS = ({0: b"1"}, {1: b"2"})
+
+
+@pytest.mark.parametrize("host", [FAR, FARM])
+def test_a_disk_of_several_files_comes_as_one_where_it_cannot_be_used_as_it_lies(make, looker, tmp_path, host):
+    farm = make(looker)
+    (tmp_path / "golden").write_bytes(b"base" * 2**15)
+    base = Disk(file=File(path=tmp_path / "golden"), format=DiskFormat.RAW)
+    job = replace(farm.job("exit 3"), image=None, disks=(layered(base, *LAYERS, size=2**17),))
+    (record,) = farm.carry(job, hosts=(host,))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
+    (machine,), (files,) = looker.machines, looker.files
+    (used,) = machine.disks
+    assert (used.file, used.format, used.layers) == ("image0", DiskFormat.RAW, ())
+    assert files["image0"] == b"1" * 2**16 + b"2" * 2**16
+
+
+def test_a_disk_of_several_files_is_used_where_it_lies_if_its_host_can(make, looker, tmp_path, monkeypatch):
+    enable(monkeypatch, "disk-layers")
+    farm = make(looker)
+    (tmp_path / "golden").write_bytes(b"base" * 2**15)
+    base = Disk(file=File(path=tmp_path / "golden"), format=DiskFormat.RAW)
+    disk = layered(base, *LAYERS, size=2**17)
+    job = replace(farm.job("exit 3"), image=None, disks=(disk,))
+    (record,) = farm.carry(replace(job, results=replace(job.results, disks=ResultDisks.CHANGED)))
+    (machine,), (files,) = looker.machines, looker.files
+    assert machine.disks[0].file == str(tmp_path / "golden")
+    assert machine.disks[0].layers == tuple(str(each.file.path) for each in disk.layers)
+    assert "image0" not in files
+    told = msgspec.json.decode((record.results / "result.json").read_bytes())["disks"][0]["base"]["layers"]
+    assert told == [{"file": str(each.file.path), "sha256": each.sha256} for each in disk.layers]
 
 
 def test_a_job_takes_what_its_overlays_lie_on_along(make, looker):

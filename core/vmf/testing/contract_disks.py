@@ -305,13 +305,18 @@ def _disk(folder: Path, word: str, guests: Guests) -> MachineDisk:
 
 def _layered(folder: Path) -> MachineDisk:
     """A disk of three files: only the uppermost begins with the word."""
-    contents = (b"beneath", b"hidden", _content("disk-layers"))
-    base, *layers = [folder / f"layered{number}" for number in range(len(contents))]
-    base.write_bytes(contents[0].ljust(SIZE, b"\0"))
-    for layer, content in zip(layers, contents[1:], strict=True):
+    base = folder / "layered"
+    base.write_bytes(b"beneath".ljust(SIZE, b"\0"))
+    return layered(base, b"hidden", _content("disk-layers"))
+
+
+def layered(base: Path, *starts: bytes) -> MachineDisk:
+    """A disk of a raw file and of layers upon it, each of which begins with other words, or holds nothing."""
+    layers = [base.with_name(f"{base.name}.{number}") for number in range(len(starts))]
+    for layer, start in zip(layers, starts, strict=True):
         with layer.open("w+b") as file:
-            grains = [(0, content.ljust(sparse.GRAIN, b"\0"))]
-            differing.write(file, grains, size=SIZE, name=images.BENEATH, layout=DiskFormat.RAW)
+            grains = [(0, start.ljust(sparse.GRAIN, b"\0"))] if start else []
+            differing.write(file, grains, size=base.stat().st_size, name=images.BENEATH, layout=DiskFormat.RAW)
     for each in (base, *layers):
         each.chmod(0o644)
     return MachineDisk(file=str(base), format=DiskFormat.RAW, layers=tuple(map(str, layers)))
