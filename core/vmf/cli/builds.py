@@ -40,8 +40,8 @@ class Builds:
     def make(self, name: str, job: Job) -> int:
         """Have an image made by the machine of a job, unless there is one that has all its steps done."""
         with ExitStack() as held:
-            run, ground = grounds(self._session).stand(job, held)
-            if ground is None:
+            run, ground = grounds(self._session, fetch=True).stand(job, held)
+            if ground is None or not (ground.left or ground.done):
                 self._tell(name, "", "has no steps, and nothing is to be built")
                 return 0
             if not ground.left:
@@ -74,7 +74,7 @@ class Builds:
         if last.results:
             shutil.rmtree(last.results, ignore_errors=True)  # the warehouse has what counts of them
         with ExitStack() as held:
-            _, ground = grounds(self._session).stand(job, held)
+            _, ground = grounds(self._session, fetch=False).stand(job, held)
         if ground and not ground.left:
             steps = format_count(len(last.ground.left) if last.ground else 0, "step")
             self._tell(name, ground.golden, f"is golden image {ground.golden}, by {steps}")

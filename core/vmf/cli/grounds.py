@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vmf.cli.say import say
 from vmf.cli.session import Session
 from vmf.cli.shelves import SHORT
+from vmf.cli.telling import telling
 from vmf.model import Ground, Job
 from vmf.steps.graph import to_do
 
@@ -17,30 +18,41 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def grounded(session: Session, jobs: Iterable[Job]) -> Iterator[tuple[tuple[Job, ...], Mapping[str, Ground]]]:
+def grounded(
+    session: Session, jobs: Iterable[Job], *, fetch: bool
+) -> Iterator[tuple[tuple[Job, ...], Mapping[str, Ground]]]:
     """The jobs that are run in place of these, and what those with steps are begun upon, by their names.
 
-    The golden images that were found stay until the end of the block.
+    The golden images that were found stay until the end of the block. Disks that an image begins with are fetched if
+    that is wanted, else it is only said where they will be.
     """
     every = tuple(jobs)
-    if not any(map(to_do, every)):
+    if not any(_is_made(job) for job in every):
         yield every, {}
         return
     with ExitStack() as held:
-        found = [grounds(session).stand(job, held) for job in every]
+        warehouse = grounds(session, fetch=fetch)
+        found = [warehouse.stand(job, held) for job in every]
         yield tuple(job for job, _ in found), {job.name: ground for job, ground in found if ground}
+
+
+def _is_made(job: Job) -> bool:
+    """Whether something has to be done before a job's machine can be made: the warehouse is slow to import."""
+    return bool(to_do(job) or (job.image and (job.image.download or job.image.blank)))
 
 
 def told(ground: Ground) -> str:
     """What a job with steps is begun upon, in words."""
+    if not (ground.done or ground.left):
+        return "its image has no steps"
     if not ground.golden:
         return "no golden image has any of its steps done"
     done = ", ".join(each.name for each in ground.done)
     return f"begun upon golden image {ground.golden[:SHORT]}, which has {done or 'no step'} done"
 
 
-def grounds(session: Session) -> Grounds:
-    """The warehouse as jobs with steps see it."""
+def grounds(session: Session, *, fetch: bool) -> Grounds:
+    """The warehouse as jobs with steps see it; see `grounded`."""
     from vmf.run.grounds import Grounds  # noqa: PLC0415  # few jobs have steps
 
-    return Grounds(session.store, tell=lambda line: say(f"vmf: {line}"))
+    return Grounds(session.store, tell=lambda line: say(f"vmf: {line}"), fetching=telling if fetch else None)

@@ -57,7 +57,7 @@ def act(options: argparse.Namespace) -> int:
     """Match each job by itself; two that fit may be too many together, which `vmf plan` tells."""
     session = Session(options)
     read, hosts = session.read()
-    with grounded(session, read) as (run, _):
+    with grounded(session, read, fetch=False) as (run, _):
         jobs = _seen(session, run)
     if options.long:
         show_ads(map(job_ad, jobs), options.format)

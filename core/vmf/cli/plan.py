@@ -36,7 +36,7 @@ def act(options: argparse.Namespace) -> int:
     check_shared(jobs)
     try:
         offers = usable(session.hosts, hosts)
-        with grounded(session, jobs) as (run, upon):
+        with grounded(session, jobs, fetch=False) as (run, upon):
             planned = plan.plan(run, offers, world=world(), size=cache(size_of), ask=session.plugins.bids)
         lines = {each.job.name: (*_lines(session, each), *_begun(upon.get(each.job.name))) for each in planned}
     finally:

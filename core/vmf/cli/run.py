@@ -40,7 +40,7 @@ def act(options: argparse.Namespace) -> int:
     with carrying(session, options, console=options.console) as carrier, ExitStack() as held:
         if code := _keep_images(asked_for, Builds(session, carrier, hosts, form=options.format)):
             return code
-        new, upon = held.enter_context(grounded(session, asked_for))
+        new, upon = held.enter_context(grounded(session, asked_for, fetch=True))
         fit(new, session.hosts, hosts, session.plugins)
         carrier.responsible = not options.detach
         taken = session.store.submit([(job, results_folder(job)) for job in new], hosts, upon) if new else ()
