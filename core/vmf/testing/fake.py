@@ -32,6 +32,7 @@ import io
 import platform
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
@@ -40,6 +41,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec.structs import replace
 
+from vmf.disks import images, qcow2
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.files.access import open_disk
@@ -337,6 +339,9 @@ def fetch(connection: World, handle: Handle, name: str, report: Report) -> IO[by
         if name.startswith("whole"):
             report(0, 0)
             return _whole(folder, machine, int(name.removeprefix("whole")))
+        number = name.removeprefix("disk")
+        if number.isdecimal() and (overlay := _untouched(folder, machine, int(number))):
+            return io.BytesIO(overlay)
         return snapshots.opened(folder, machine.results.file if name == "results" and machine.results else name)
     except FileNotFoundError:
         raise HostFault(f"machine {handle.machine} has no file {name}") from None
@@ -355,6 +360,17 @@ def machines(connection: World, host: Host) -> tuple[Handle, ...]:
     """List the folders."""
     connection.stumble("machines")
     return tuple(Handle(host=host.name, machine=name) for name in connection.names())
+
+
+def _untouched(folder: Path, machine: Machine, number: int) -> bytes:
+    """The overlay of a disk that its guest has not written to, as others make one; empty if that cannot be said."""
+    disk = machine.disks[number]
+    with suppress(FileNotFoundError):
+        if (folder / "files" / f"disk{number}").read_bytes() == snapshots.untouched(disk.file):
+            with (folder / "files" / disk.top).open("rb") as beneath:
+                size = images.disk_size(beneath, disk.top_format)
+            return qcow2.empty(size, "beneath", disk.top_format)
+    return b""
 
 
 def _whole(folder: Path, machine: Machine, number: int) -> IO[bytes]:
