@@ -81,8 +81,7 @@ class Catalogue:
         with self._locked(os.O_RDWR, fcntl.LOCK_EX):
             found = {candidate.id: candidate for candidate in candidates}
             with self._telling():
-                for each in (self.path, self.path.with_name(f"{self.path.name}-journal")):
-                    each.unlink(missing_ok=True)
+                self.path.unlink(missing_ok=True)  # SQLite drops a journal that it finds beside an empty file
                 os.close(self._made(self.path, os.O_RDWR))
                 with closing(_connect(self.path)) as db, _transaction(db, _CHANGING):
                     Entries(db).fill(found.values())
@@ -148,7 +147,7 @@ class Catalogue:
             if code & 0xFF in _OUTER and code != sqlite3.SQLITE_IOERR_SHORT_READ:
                 raise self._unusable(error) from error
             raise Unsound(f"{self.path} is damaged: {error}") from error
-        except (zlib.error, msgspec.MsgspecError) as error:
+        except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:  # the last by SQLite's own messages
             raise Unsound(f"{self.path} is damaged: {error}") from error
         except OSError as error:
             raise self._unusable(error) from error
