@@ -54,7 +54,7 @@ def found(warehouse: Warehouse, number: int) -> str:
 
 def spoil(warehouse: Warehouse, number: int) -> None:
     """Damage the image, and look for it."""
-    path = next((warehouse.folders.whole / each / "disk0.qcow2" for each in warehouse.ids()))
+    path = next(warehouse.folders.whole / each / "disk0.qcow2" for each in warehouse.ids())
     path.write_bytes(path.read_bytes()[:-1])
     found(warehouse, number)
 
@@ -100,7 +100,7 @@ def main(images: Path, act: str) -> None:
         warehouse.clean()
         assert list(warehouse.folders.aside.iterdir()) == [], at
         if not was_killed:
-            print(at)
+            sys.stdout.write(f"{at}\n")
             return
 
 
