@@ -138,6 +138,28 @@ def test_a_disk_of_several_files_comes_as_one_where_it_cannot_be_used_as_it_lies
     assert files["image0"] == b"1" * 2**16 + b"2" * 2**16
 
 
+class Writer:
+    """Writes to a file when the first disk is brought."""
+
+    def __init__(self, path):
+        self._path = path
+
+    @hookimpl(wrapper=True)
+    def put(self, name):
+        if name == "image0":
+            self._path.write_bytes(self._path.read_bytes() + b"x")
+        return (yield)
+
+
+def test_a_layer_that_changes_while_it_is_brought_is_told(make, tmp_path):
+    (tmp_path / "golden").write_bytes(b"base" * 2**15)
+    disk = layered(Disk(file=File(path=tmp_path / "golden"), format=DiskFormat.RAW), *LAYERS, size=2**17)
+    farm = make(Writer(disk.layers[0].file.path))
+    (record,) = farm.carry(replace(farm.job("exit 3"), image=None, disks=(disk,)))
+    assert record.state is State.HELD
+    assert f"{disk.layers[0].file.path} changed while it was read" in record.verdict.reason
+
+
 def test_a_disk_of_several_files_is_used_where_it_lies_if_its_host_can(make, looker, tmp_path, monkeypatch):
     enable(monkeypatch, "disk-layers")
     farm = make(looker)

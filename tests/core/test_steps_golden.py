@@ -165,7 +165,7 @@ def graphs(draw):
 
 
 HARDWARE = {
-    "types": some.sampled_from([(), ("kvm",), ("xen", "kvm"), ("xen",)]),
+    "types": some.sampled_from([(), (), (), ("kvm",), ("xen", "kvm"), ("xen",)]),
 }
 
 
@@ -187,10 +187,10 @@ def images(draw, wanted):
     performed = draw(some.one_of(some.just(order), some.permutations(order), some.lists(some.sampled_from("abcdefgx"))))
     return Candidate(
         id="",
-        start=draw(some.sampled_from((START, START, START, "other"))),
+        start=draw(some.sampled_from((*[START] * 9, "other"))),
         performed=tuple(performed),
-        memory=draw(some.sampled_from((None, None, MEMORY, MEMORY + 1))),
-        cpus=draw(some.sampled_from((None, None, CPUS, CPUS + 1))),
+        memory=draw(some.sampled_from((*[None] * 5, MEMORY, MEMORY, MEMORY + 1))),
+        cpus=draw(some.sampled_from((*[None] * 5, CPUS, CPUS, CPUS + 1))),
         **{name: draw(value) for name, value in HARDWARE.items()},
     )
 

@@ -71,6 +71,14 @@ class Handler(BaseHTTPRequestHandler):
     def cut(self) -> None:
         self.none(most=HALF)
 
+    def elsewhere(self) -> None:
+        """Another part than was asked for."""
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {HALF + 1000}-{HALF + 1999}/{len(DISK)}")
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(DISK[HALF + 1000 : HALF + 2000])
+
     def silent(self) -> None:
         self.none(most=HALF)
         self.wfile.flush()
@@ -157,7 +165,9 @@ def test_how_far_it_is_is_told(downloads, download):
     assert (len(DISK), len(DISK)) in told
 
 
-@pytest.mark.parametrize("faults", [["cut"], ["silent"], ["busy", "busy"], ["leads"], ["cut", "busy", "busy", "cut"]])
+@pytest.mark.parametrize(
+    "faults", [["cut"], ["silent"], ["busy", "busy"], ["leads"], ["cut", "busy", "busy", "cut"], ["cut", "elsewhere"]]
+)
 def test_what_breaks_is_taken_up_where_it_broke(downloads, download, server, faults):
     server.faults = list(faults)
     fetched(downloads, download)

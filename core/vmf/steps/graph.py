@@ -51,6 +51,15 @@ class Graph(Struct, frozen=True, kw_only=True):
         return found
 
     @property
+    def reduced(self) -> Graph:
+        """The same order by as few `after` as say it: what comes before something that comes before is left out."""
+        before = self.before
+        nodes = (
+            replace(node, after=node.after.difference(*(before[each] for each in node.after))) for node in self.nodes
+        )
+        return Graph(nodes=tuple(nodes))
+
+    @property
     def keepable(self) -> Graph:
         """What of it an image can have: a guest's steps, but for those that come after a host's one, however far.
 

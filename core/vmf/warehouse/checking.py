@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from vmf.errors import Exit, SetupError, VmfError
 from vmf.files import sparse
-from vmf.files.access import open_disk, open_unlinked
+from vmf.files.access import open_file, open_unlinked
 from vmf.hookspecs import Report
 from vmf.model import Draft, File, Golden, Original, Shelved
 from vmf.warehouse.folders import Absent, Folders, absent
@@ -150,7 +150,7 @@ def summing(report: Callable[[str], Report]) -> Sum:
 
 def _check_original(golden: Golden, base: Original, file: File, sum_of: Sum) -> None:
     try:
-        with open_disk(file.path) as stream:
+        with open_file(file.path) as stream:
             is_same = sum_of(stream, file) == base.sha256
     except OSError as error:
         what = f"golden image {golden.id} lies on {file.path}: {error.strerror}"

@@ -139,10 +139,16 @@ class Keeping:
         layers = tuple(self._layer(file) for file in upper)
         if known:
             return None, (known, *layers)
-        if lowest.on_host or disk.layout is DiskFormat.VMDK:
-            what = "lies on a host" if lowest.on_host else "is a vmdk"
-            raise Unkept(f"disk {shown(lowest.path)} {what}, upon which no layer is kept", hint="hand it over whole")
-        with naming(lowest.path), open_disk(lowest.path) as stream:
+        for is_so, what in (
+            (lowest.on_host, "lies on a host"),
+            (disk.layout is DiskFormat.VMDK, "is a vmdk"),
+            (lowest.path.is_block_device(), "is a device"),
+        ):
+            if is_so:
+                raise Unkept(
+                    f"disk {shown(lowest.path)} {what}, upon which no layer is kept", hint="hand it over whole"
+                )
+        with naming(lowest.path), open_file(lowest.path) as stream:
             found = self._sum_of(stream, lowest)
         path = lowest.path
         if path.is_relative_to(self._folders.images):

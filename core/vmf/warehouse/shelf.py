@@ -294,10 +294,13 @@ class Warehouse:
 
     def _put_aside(self, damage: Damaged) -> None:
         """Take damaged images away, so that nobody finds them; where this user may not, they are only passed over."""
-        with suppress(SetupError), self._changing():
-            for id_ in damage.images:
-                if place := self._away(id_):
-                    self._tell(f"golden image {id_} is set aside, in {place}: {damage.brief}")
+        try:
+            with self._changing():
+                for id_ in damage.images:
+                    if place := self._away(id_):
+                        self._tell(f"golden image {id_} is set aside, in {place}: {damage.brief}")
+        except SetupError:
+            self._tell(f"golden image {damage.images[0]} is passed over: {damage.brief}")
 
     def _away(self, id_: str) -> Path | None:
         """Take an image out, with the gate held; where it is now."""
