@@ -9,7 +9,7 @@ from vmf.steps.golden import Candidate, Request
 from vmf.steps.graph import Graph, Node
 from vmf.steps.search import features
 
-START, MEMORY, CPUS = "blank", 512, 1
+START, MEMORY, CPUS = "blank", 2**29, 1
 
 
 def graph(after: Mapping[str, str], hosts: str = "") -> Graph:

@@ -13,7 +13,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from vmf.model import MEBIBYTE
 from vmf.steps.graph import Graph, Node
+from vmf.units import format_count
 
 _LONGEST_SECONDS = 366 * 24 * 3600.0
 _SHOWN = 12
@@ -133,13 +135,19 @@ def _hardware(request: Request, candidate: Candidate) -> Refused | None:
     has, wants = candidate.types, request.types
     if has and wants and not {*has} & {*wants}:
         why = f"it runs on {' or '.join(has)}, and {' or '.join(wants)} is wanted"
-    elif candidate.memory not in {None, request.memory}:
-        why = f"its guest has {candidate.memory} bytes of memory, and {request.memory} are wanted"
-    elif candidate.cpus not in {None, request.cpus}:
-        why = f"the number of its guest's processors is {candidate.cpus}, and {request.cpus} is wanted"
+    elif candidate.memory is not None and candidate.memory != request.memory:
+        why = f"its guest has {_mebibytes(candidate.memory)} of memory, and {_mebibytes(request.memory)} is wanted"
+    elif candidate.cpus is not None and candidate.cpus != request.cpus:
+        wanted = format_count(request.cpus, "cpu")
+        why = f"its guest has {format_count(candidate.cpus, 'cpu')}, and {wanted} is wanted"
     else:
         return None
     return Refused(test=Criterion.HARDWARE, why=why)
+
+
+def _mebibytes(size: int) -> str:
+    """A size that is told from one that is nearly the same."""
+    return f"{size / MEBIBYTE:.10g} MiB"
 
 
 def _subset(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused | None:

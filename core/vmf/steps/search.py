@@ -63,13 +63,14 @@ def marks(digest: str, place: int) -> Iterator[str]:
     yield from (f"place {plane}:{digest}" for plane in _bits(place))
 
 
-def search(request: Request, seconds: Mapping[str, float], index: Index) -> Candidate | None:
+def search(request: Request, seconds: Mapping[str, float], index: Index, passed: int = 0) -> Candidate | None:
     """The first image by `golden.rank` of those that serve a request; none if none does.
 
     Args:
         request: what is asked for.
         seconds: how long steps take, see `golden.milliseconds`.
         index: of the images that there are.
+        passed: the images that are passed over.
 
     Raises:
         Unsound: if the index contradicts the images that it has.
@@ -77,7 +78,7 @@ def search(request: Request, seconds: Mapping[str, float], index: Index) -> Cand
     graph = request.graph.keepable
     steps = {node.digest: index.having(f"step:{node.digest}") for node in graph.nodes}
     counts = planes.total((images, 1) for images in steps.values())
-    images = _hardware(request, index) & index.having(f"start:{request.start}")
+    images = planes.without(_hardware(request, index) & index.having(f"start:{request.start}"), passed)
     images = planes.without(images, planes.differing(counts, _planes(index, "count", "", _MOST_STEPS)))
     images = _prefixes(images, graph, steps)
     saved = planes.total(_saved(request.graph, seconds, steps)) if images else []

@@ -60,6 +60,11 @@ class Entries:
             raise Unsound("it has features of images that it does not have")
         return _read(row[0])
 
+    def images(self, ids: Iterable[str]) -> int:
+        """The set of the images that have these ids, as far as they are known."""
+        rows = (self._one("SELECT number FROM images WHERE id = ?", id_) for id_ in ids)
+        return sum(_image(number) for number in {row[0] for row in rows if row})
+
     def page(self, after: str, most: int) -> list[Candidate]:
         """The images whose ids come after one, by their ids; no more than so many."""
         query = "SELECT candidate FROM images WHERE id > ? ORDER BY id LIMIT ?"
