@@ -81,15 +81,16 @@ def explain(request: Request, candidate: Candidate, names: Mapping[str, str] | N
         candidate: the image.
         names: what the image calls its steps, by digest; the request's names go before these.
     """
-    asked = {node.digest: node for node in request.graph.nodes}
-    called = {**(names or {}), **{digest: node.name for digest, node in asked.items()}}
     for test in (_start, _hardware):
         if refused := test(request, candidate):
             return refused
-    for judge in (_subset, _prefix, _order):
-        if refused := judge(asked, candidate.performed, lambda digest: called.get(digest, digest[:_SHOWN])):
-            return refused
-    return None
+    asked = {node.digest: node for node in request.graph.nodes}
+
+    def name(digest: str) -> str:
+        return asked[digest].name if digest in asked else (names or {}).get(digest, digest[:_SHOWN])
+
+    judges = (judge(asked, candidate.performed, name) for judge in (_subset, _prefix, _order))
+    return next(filter(None, judges), None)
 
 
 def left(request: Request, candidate: Candidate | None) -> tuple[Node, ...]:
@@ -171,7 +172,8 @@ def _subset(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused |
 def _prefix(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused | None:
     every = frozenset(performed)
     for digest in performed:
-        for before in sorted(asked[digest].after - every):
+        if not asked[digest].after <= every:
+            before = min(asked[digest].after - every)
             why = f"{name(digest)} was performed without {name(before)}, which is to come before it"
             return Refused(test=Criterion.PREFIX, node=digest, before=before, why=why)
     return None
@@ -180,7 +182,8 @@ def _prefix(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused |
 def _order(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused | None:
     done: set[str] = set()
     for digest in performed:
-        for before in sorted(asked[digest].after - done):
+        if not asked[digest].after <= done:
+            before = min(asked[digest].after - done)
             why = f"{name(digest)} was performed before {name(before)}, which is to come first"
             return Refused(test=Criterion.ORDER, node=digest, before=before, why=why)
         done.add(digest)
