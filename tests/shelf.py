@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from vmf.steps.golden import Candidate, Request
 from vmf.steps.graph import Graph, Node
 from vmf.steps.search import features
 
-START, MEMORY, CPUS = "blank", 512, 1
+START, MEMORY, CPUS = "blank", 2**29, 1
 
 
 def graph(after: Mapping[str, str], hosts: str = "") -> Graph:
@@ -39,6 +39,9 @@ class Remembered:
     def having(self, feature: str) -> int:
         return self._having.get(feature, 0)
 
-    def first(self, images: int) -> Candidate:
-        members = (each for number, each in enumerate(self._images) if images >> number & 1)
-        return min(members, key=lambda each: each.id)
+    def ordered(self, images: int) -> Iterator[int]:
+        members = (number for number in range(len(self._images)) if images >> number & 1)
+        return iter(sorted(members, key=lambda number: self._images[number].id))
+
+    def candidate(self, image: int) -> Candidate:
+        return self._images[image]

@@ -13,7 +13,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from vmf.model import MEBIBYTE
 from vmf.steps.graph import Graph, Node
+from vmf.units import format_count
 
 _LONGEST_SECONDS = 366 * 24 * 3600.0
 _SHOWN = 12
@@ -79,15 +81,16 @@ def explain(request: Request, candidate: Candidate, names: Mapping[str, str] | N
         candidate: the image.
         names: what the image calls its steps, by digest; the request's names go before these.
     """
-    asked = {node.digest: node for node in request.graph.nodes}
-    called = {**(names or {}), **{digest: node.name for digest, node in asked.items()}}
     for test in (_start, _hardware):
         if refused := test(request, candidate):
             return refused
-    for judge in (_subset, _prefix, _order):
-        if refused := judge(asked, candidate.performed, lambda digest: called.get(digest, digest[:_SHOWN])):
-            return refused
-    return None
+    asked = {node.digest: node for node in request.graph.nodes}
+
+    def name(digest: str) -> str:
+        return asked[digest].name if digest in asked else (names or {}).get(digest, digest[:_SHOWN])
+
+    judges = (judge(asked, candidate.performed, name) for judge in (_subset, _prefix, _order))
+    return next(filter(None, judges), None)
 
 
 def left(request: Request, candidate: Candidate | None) -> tuple[Node, ...]:
@@ -133,13 +136,19 @@ def _hardware(request: Request, candidate: Candidate) -> Refused | None:
     has, wants = candidate.types, request.types
     if has and wants and not {*has} & {*wants}:
         why = f"it runs on {' or '.join(has)}, and {' or '.join(wants)} is wanted"
-    elif candidate.memory not in {None, request.memory}:
-        why = f"its guest has {candidate.memory} bytes of memory, and {request.memory} are wanted"
-    elif candidate.cpus not in {None, request.cpus}:
-        why = f"the number of its guest's processors is {candidate.cpus}, and {request.cpus} is wanted"
+    elif candidate.memory is not None and candidate.memory != request.memory:
+        why = f"its guest has {_mebibytes(candidate.memory)} of memory, and {_mebibytes(request.memory)} is wanted"
+    elif candidate.cpus is not None and candidate.cpus != request.cpus:
+        wanted = format_count(request.cpus, "cpu")
+        why = f"its guest has {format_count(candidate.cpus, 'cpu')}, and {wanted} is wanted"
     else:
         return None
     return Refused(test=Criterion.HARDWARE, why=why)
+
+
+def _mebibytes(size: int) -> str:
+    """A size that is told from one that is nearly the same."""
+    return f"{size / MEBIBYTE:.10g} MiB"
 
 
 def _subset(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused | None:
@@ -163,7 +172,8 @@ def _subset(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused |
 def _prefix(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused | None:
     every = frozenset(performed)
     for digest in performed:
-        for before in sorted(asked[digest].after - every):
+        if not asked[digest].after <= every:
+            before = min(asked[digest].after - every)
             why = f"{name(digest)} was performed without {name(before)}, which is to come before it"
             return Refused(test=Criterion.PREFIX, node=digest, before=before, why=why)
     return None
@@ -172,7 +182,8 @@ def _prefix(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused |
 def _order(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused | None:
     done: set[str] = set()
     for digest in performed:
-        for before in sorted(asked[digest].after - done):
+        if not asked[digest].after <= done:
+            before = min(asked[digest].after - done)
             why = f"{name(digest)} was performed before {name(before)}, which is to come first"
             return Refused(test=Criterion.ORDER, node=digest, before=before, why=why)
         done.add(digest)

@@ -33,12 +33,11 @@ class Index(Protocol):
     def having(self, feature: str) -> int:
         """The images that have it."""
 
-    def first(self, images: int) -> Candidate:
-        """That one of some images which has the first id.
+    def ordered(self, images: int) -> Iterator[int]:
+        """The bits of some images by their ids, told one after the other: often the first one will do."""
 
-        Raises:
-            Unsound: if there is none of them.
-        """
+    def candidate(self, image: int) -> Candidate:
+        """The image of a bit."""
 
 
 def features(candidate: Candidate) -> Iterator[str]:
@@ -63,13 +62,14 @@ def marks(digest: str, place: int) -> Iterator[str]:
     yield from (f"place {plane}:{digest}" for plane in _bits(place))
 
 
-def search(request: Request, seconds: Mapping[str, float], index: Index) -> Candidate | None:
+def search(request: Request, seconds: Mapping[str, float], index: Index, passed: int = 0) -> Candidate | None:
     """The first image by `golden.rank` of those that serve a request; none if none does.
 
     Args:
         request: what is asked for.
         seconds: how long steps take, see `golden.milliseconds`.
         index: of the images that there are.
+        passed: the images that are passed over.
 
     Raises:
         Unsound: if the index contradicts the images that it has.
@@ -77,18 +77,23 @@ def search(request: Request, seconds: Mapping[str, float], index: Index) -> Cand
     graph = request.graph.keepable
     steps = {node.digest: index.having(f"step:{node.digest}") for node in graph.nodes}
     counts = planes.total((images, 1) for images in steps.values())
-    images = _hardware(request, index) & index.having(f"start:{request.start}")
+    images = planes.without(_hardware(request, index) & index.having(f"start:{request.start}"), passed)
     images = planes.without(images, planes.differing(counts, _planes(index, "count", "", _MOST_STEPS)))
     images = _prefixes(images, graph, steps)
     saved = planes.total(_saved(request.graph, seconds, steps)) if images else []
     while images:
         best = planes.greatest(planes.greatest(images, saved), counts)
         best = planes.without(best, index.having(f"memory:{_ANY}")) or best
-        found = index.first(best)
-        refused = explain(request, found)
-        if refused is None:
-            return found
-        images = planes.without(images, _disordered(images, refused, index, len(steps)))
+        for image in index.ordered(best):
+            if not images >> image & 1:
+                continue
+            found = index.candidate(image)
+            refused = explain(request, found)
+            if refused is None:
+                return found
+            images = planes.without(images, _disordered(1 << image, images, refused, index, len(steps)))
+        if images & best:
+            raise Unsound("it has features of images that it does not have")
     return None
 
 
@@ -119,12 +124,12 @@ def _saved(graph: Graph, seconds: Mapping[str, float], steps: Mapping[str, int])
     return ((images, takes[digest] // unit) for digest, images in steps.items())
 
 
-def _disordered(images: int, refused: Refused, index: Index, most: int) -> int:
+def _disordered(image: int, images: int, refused: Refused, index: Index, most: int) -> int:
     """Those of some images in which the same two steps are in the wrong order as in the one that was refused."""
     after, before = refused.node, refused.before
     wrong = index.having(f"step:{after}") & index.having(f"step:{before}") & images
     wrong &= planes.less(*(_planes(index, "place", digest, most) for digest in (after, before)))
-    if refused.test is not Criterion.ORDER or not wrong:
+    if refused.test is not Criterion.ORDER or not wrong & image:
         raise Unsound(f"it has an image of which it says too little: {refused.why}")
     return wrong
 

@@ -86,19 +86,22 @@ class Catalogue:
                 with closing(_connect(self.path)) as db, _transaction(db, _CHANGING):
                     Entries(db).fill(found.values())
 
-    def search(self, request: Request, seconds: Mapping[str, float]) -> tuple[Candidate, tuple[Node, ...]] | None:
+    def search(
+        self, request: Request, seconds: Mapping[str, float], passed: Iterable[str] = ()
+    ) -> tuple[Candidate, tuple[Node, ...]] | None:
         """The best image that serves a request, and what is left to do on it; none if none does.
 
         Args:
             request: what is asked for.
             seconds: how long steps take, by digest.
+            passed: the ids of images that are passed over.
 
         Raises:
             Unsound: if the index has to be made anew.
             SetupError: if its file cannot be used.
         """
         with self._open(_READING) as entries:
-            found = search(request, seconds, entries)
+            found = search(request, seconds, entries, entries.images(passed))
         return None if found is None else (found, left(request, found))
 
     def every(self) -> Iterator[Candidate]:

@@ -19,8 +19,8 @@ from vmf.steps.planes import without
 from vmf.steps.search import Unsound, features, marks, traits
 
 VERSION = 1
-FEW = 1000
-"""Of so many images each is looked up to find the first; of more, one comes soon among all."""
+FEW = 100
+"""So many images are looked up to put them in order; of more, the first comes soon among all."""
 _MOST_BYTES = 2**20
 """Of a set of images."""
 _MOST_IMAGES = 8 * _MOST_BYTES
@@ -52,13 +52,21 @@ class Entries:
             raise Unsound("a set of images has no end")
         return int.from_bytes(unpacked, "little")
 
-    def first(self, images: int) -> Candidate:
-        """That one of some images which has the first id."""
-        number = self._first_of_few(images) if images.bit_count() <= FEW else self._first_of_many(images)
-        row = self._one("SELECT candidate FROM images WHERE number = ? AND id IS NOT NULL", number)
+    def ordered(self, images: int) -> Iterator[int]:
+        """The numbers of some images by their ids."""
+        return self._few(images) if images.bit_count() <= FEW else self._many(images)
+
+    def candidate(self, image: int) -> Candidate:
+        """The image of a number."""
+        row = self._one("SELECT candidate FROM images WHERE number = ? AND id IS NOT NULL", image)
         if row is None:
-            raise Unsound("it has features of images that it does not have")
+            raise Unsound(f"it has no image of number {image}")
         return _read(row[0])
+
+    def images(self, ids: Iterable[str]) -> int:
+        """The set of the images that have these ids, as far as they are known."""
+        rows = (self._one("SELECT number FROM images WHERE id = ?", id_) for id_ in ids)
+        return sum(_image(number) for number in {row[0] for row in rows if row})
 
     def page(self, after: str, most: int) -> list[Candidate]:
         """The images whose ids come after one, by their ids; no more than so many."""
@@ -119,15 +127,15 @@ class Entries:
         row = (feature, zlib.compress(_bytes(images), zlib.Z_BEST_SPEED))
         self._db.execute("INSERT OR REPLACE INTO features VALUES (?, ?)", row)
 
-    def _first_of_few(self, images: int) -> int | None:
-        ids = ((self._one("SELECT id FROM images WHERE number = ?", number), number) for number in _members(images))
-        return min(((row[0], number) for row, number in ids if row and row[0]), default=("", None))[1]
+    def _few(self, images: int) -> Iterator[int]:
+        rows = (self._one("SELECT id, number FROM images WHERE number = ?", number) for number in _members(images))
+        return (number for _, number in sorted(row for row in rows if row and row[0]))
 
-    def _first_of_many(self, images: int) -> int | None:
+    def _many(self, images: int) -> Iterator[int]:
         rows = self._db.execute("SELECT number FROM images WHERE id IS NOT NULL ORDER BY id")
         members = _bytes(images)
         bounded = (number for (number,) in rows if 0 <= number >> 3 < len(members))
-        return next((number for number in bounded if members[number >> 3] >> (number & 7) & 1), None)
+        return (number for number in bounded if members[number >> 3] >> (number & 7) & 1)
 
     def _one(self, query: str, *arguments: object) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._db.execute(query, arguments).fetchone()
@@ -158,10 +166,11 @@ def _set(numbers: array[int]) -> int:
 
 
 def _members(images: int) -> Iterator[int]:
-    """The numbers of the images of a set."""
-    for place, byte in enumerate(_bytes(images)):
-        if byte:
-            yield from (8 * place + bit for bit in range(8) if byte >> bit & 1)
+    """The numbers of the images of a small set."""
+    while images:
+        number = images.bit_length() - 1
+        yield number
+        images ^= 1 << number
 
 
 def _bytes(images: int) -> bytes:
