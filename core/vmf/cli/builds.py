@@ -47,6 +47,7 @@ class Builds:
             if not ground.left:
                 self._tell(name, ground.golden, f"is there already: golden image {ground.golden}")
                 return 0
+            run = grounding.handed_over(run)
             last = self._carried(run, replace(ground, building=grounding.building(job, inspect=self._inspect)))
         return self._settled(name, job, last)
 

@@ -15,6 +15,7 @@ from vmf.published import Published, taken
 from vmf.result import StepReport
 from vmf.run.checksums import Checksums
 from vmf.run.progress import Progress
+from vmf.run.results import Parcel
 from vmf.steps.graph import to_do
 from vmf.store import Record, Store
 from vmf.warehouse.folders import Absent
@@ -43,13 +44,15 @@ class Builder:
             if not report.exit_code:
                 self._store.keep_step(digest, report.seconds)
 
-    def publish(self, record: Record, reports: Sequence[StepReport], folder: Path, progress: Progress) -> Golden | None:
+    def publish(
+        self, record: Record, reports: Sequence[StepReport], parcel: Parcel, progress: Progress
+    ) -> Golden | None:
         """Keep the machine's disks as a golden image, if the job is there for that.
 
         Args:
             record: the job, whose guest has done all its steps.
             reports: how they went.
-            folder: what came back of it: disks and logs.
+            parcel: what came back of it: disks and logs.
             progress: is told how far it is; what it raises breaks the work off.
 
         Raises:
@@ -61,7 +64,7 @@ class Builder:
         if ground is None or ground.building is None:
             return None
         steps = zip(to_do(record.job), ground.left, reports, strict=True)
-        new = tuple(_performed(record.job, step, digest, report, folder / LOGS) for step, digest, report in steps)
+        new = tuple(_performed(record.job, step, digest, report, parcel.path / LOGS) for step, digest, report in steps)
         performed = (*ground.done, *new)
         draft = Draft(
             name=ground.building.name,
@@ -72,7 +75,7 @@ class Builder:
             attributes={name: text for each in performed for name, text in each.attributes.items()},
         )
         with ExitStack() as opened:
-            disks = {path.stem: opened.enter_context(path.open("rb")) for path in folder.glob("disk*.qcow2")}
+            disks = {name: opened.enter_context(path.open("rb")) for name, path in parcel.disks.items()}
             of = partial(self._checksums.of, check=progress.check)
             return self._warehouse.publish(draft, disks, sum_of=of, report=progress.of)
 

@@ -232,7 +232,7 @@ class Life:
     def _build(self, parcel: Parcel, found: Verdict, word: Word, progress: Progress) -> Verdict:
         """Keep the machine as a golden image, if that is what the job is for; its disks are part of no results then."""
         try:
-            golden = self._builder.publish(self.record, word.steps, parcel.path, progress)
+            golden = self._builder.publish(self.record, word.steps, parcel, progress)
         except Unkept as fault:
             return verdict(Outcome.JOB_FAULT, reason=str(fault), code=HoldCode.IMAGE_INVALID)
         if golden:

@@ -48,7 +48,7 @@ class Parcel:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.path = record.folder.with_name(f".{record.folder.name}.{record.id}.part")
-        self._disks: list[ReturnedDisk] = []
+        self._disks: dict[str, ReturnedDisk] = {}
         _make_way(self.path.parent)
         self._held = ExitStack()
         self._held.callback(os.close, parts.hold(self.path, parts.FOLDER))
@@ -113,15 +113,22 @@ class Parcel:
                 limits=volume.Limits(bytes=record.job.results.size),
             )
 
+    @property
+    def disks(self) -> dict[str, Path]:
+        """The files of the disks that came back, as hosts call them: `disk0` over its original, or `whole0`."""
+        return {name: self.path / disk.file for name, disk in self._disks.items()}
+
     def drop_disks(self) -> None:
         """Bring no disks after all: they are kept elsewhere."""
-        for disk in self._disks:
-            (self.path / disk.file).unlink()
+        for path in self.disks.values():
+            path.unlink()
         self._disks.clear()
 
     def deliver(self, verdict: Verdict, word: Word, console: bytes) -> Path:
         """Add the console and `result.json`, and put the parcel in its place; where it is now."""
-        result = msgspec.json.format(msgspec.json.encode(_result(self.record, verdict, word, tuple(self._disks))))
+        result = msgspec.json.format(
+            msgspec.json.encode(_result(self.record, verdict, word, tuple(self._disks.values())))
+        )
         with self._held, naming(self.path):
             _write(self.path / "console.log", console)
             _write(self.path / "result.json", result + b"\n")
@@ -143,7 +150,7 @@ class Parcel:
         """Bring a disk, which the hypervisor calls `fetched`; `describe` is asked last what else is told of it."""
         with hypervisor.fetch(handle, fetched, progress.of(file)) as stream, naming(self.path):
             size = _copy(stream, self.path / file, progress.of(file))
-        self._disks.append(describe(ReturnedDisk(file=file, size=size)))
+        self._disks[fetched] = describe(ReturnedDisk(file=file, size=size))
 
 
 def _make_way(folder: Path) -> None:

@@ -9,7 +9,9 @@ import msgspec
 from msgspec.structs import replace
 
 from vmf.model import (
+    LAYERS_MOST,
     Building,
+    DiskFormat,
     File,
     Golden,
     GoldenHardware,
@@ -130,6 +132,18 @@ def building(job: Job, *, inspect: bool = False) -> Building:
     """What the machine of a `builder` is to become."""
     name = job.image.name if job.image else job.name
     return Building(name=name, hardware=GoldenHardware(types=job.types), inspect=inspect)
+
+
+def handed_over(job: Job) -> Job:
+    """The job of a build whose disks come back as they can be kept: what was changed, if a layer can lie on the rest.
+
+    None is laid upon a vmdk, upon what only a host has, or upon as many layers as there may be.
+    """
+    beneath = job.overlaid.values()
+    whole = any(
+        disk.layout is DiskFormat.VMDK or disk.file.on_host or len(disk.files) >= LAYERS_MOST for disk in beneath
+    )
+    return replace(job, results=replace(job.results, disks=ResultDisks.WHOLE if whole else ResultDisks.CHANGED))
 
 
 def is_same(one: Ground, other: Ground) -> bool:
