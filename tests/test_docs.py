@@ -42,7 +42,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TYPED = re.compile(r"(?:\$ |VMF_HOME=\S+ \.venv/bin/)?vmf (.*)")
 MENTIONED = re.compile(r"`vmf ([^`]+)`")
 NAMED_FILE = re.compile(
-    r"^\s*(?:(?:- )?(?:image|kernel|initrd|file|user_data|API_TOKEN): |- (?=[\w.]+$))(\S+)$", re.MULTILINE
+    r"^\s*(?:(?:- )?(?:image|kernel|initrd|file|user_data|API_TOKEN|/\S+): |- (?=[\w.]+$))(\S+)$", re.MULTILINE
 )
 TINY = "apiVersion: vmf/v1\nkind: Image\nmetadata: {name: tiny}\nspec: {kernel: vmlinuz}\n"
 
