@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+import signal
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,16 @@ from shell import Shell
 from vmf.model import Home
 from vmf.store import Store
 from vmf.warehouse.shelf import Warehouse
+
+KILL_AT = str(Path(__file__).parents[1] / "kill_at.py")
+VERB = "vmf.plugins:Hypervisor."
+
+
+def killed(shell: Shell, point: tuple[str, int], *words: str) -> None:
+    """Type words of which the process is killed just before a call; it must have come that far."""
+    place, number = point
+    done = dataclasses.replace(shell, program=(KILL_AT, place, str(number))).vmf(*words)
+    assert done.returncode == -signal.SIGKILL, done
 
 
 def step(name: str, run: str = "", **more: object) -> dict[str, object]:
@@ -139,6 +152,25 @@ def test_a_build_that_was_killed_goes_on_and_is_kept_whoever_carries_it(shell: S
     (golden,) = ids(shell)
     assert len(shell.records("build-base")) == 1
     assert golden in build(shell, spec)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "vmf.store:Store.submit", f"{VERB}create", f"{VERB}fetch", "vmf.warehouse.shelf:Warehouse.publish",
+        "vmf.warehouse.folders:Folders.settle", "vmf.run.results:Parcel.drop_disks", "vmf.run.results:Parcel.deliver",
+        f"{VERB}destroy", "vmf.cli.builds:Builds._settled",
+    ],
+)  # fmt: skip
+def test_a_build_that_is_killed_at_any_step_is_typed_again(shell: Shell, point: str) -> None:
+    spec = image(shell, "base", step("one"))
+    killed(shell, (point, 0), "image", "build", spec, *shell.hosts)
+    build(shell, spec)
+    assert len(ids(shell)) == 1
+    assert {each.state for each in shell.records()} == {"completed"}
+    assert shell.left_behind() == []
+    assert [*(shell.home / "builds").glob("*")] == []
+    assert [*(shell.home / "images/.golden/making").iterdir()] == []
 
 
 def test_a_build_that_is_stopped_leaves_nothing(shell: Shell) -> None:

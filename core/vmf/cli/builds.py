@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
+from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
@@ -44,23 +45,32 @@ class Builds:
             if ground is None or not (ground.left or ground.done):
                 self._tell(name, "", "has no steps, and nothing is to be built")
                 return 0
-            if not ground.left:
+            again = self._again(ground)  # though the image may be there: the job's machine is, too
+            if not ground.left and again is None:
+                self._clear(job)
                 self._tell(name, ground.golden, f"is there already: golden image {ground.golden}")
                 return 0
-            run = grounding.handed_over(run)
-            last = self._carried(run, replace(ground, building=grounding.building(job, inspect=self._inspect)))
+            if again:
+                last = await_all(self._session, self._carrier, [again])[0]
+            else:
+                building = grounding.building(job, inspect=self._inspect)
+                last = self._carried(grounding.handed_over(run), replace(ground, building=building))
         return self._settled(name, job, last)
 
     def _carried(self, run: Job, ground: Ground) -> Record:
-        """The job of the build at its end, or when it was left."""
-        if again := self._again(ground):
-            return await_all(self._session, self._carrier, [again])[0]
+        """The job of a new build at its end, or when it was left."""
         fit([run], self._session.hosts, self._hosts, self._session.plugins)
-        folder = self._session.home.root / "builds" / run.name
-        shutil.rmtree(folder, ignore_errors=True)  # of a build that failed
+        folder = self._clear(run)
         self._carrier.responsible = True
         taken = self._session.store.submit([(run, folder)], self._hosts, {run.name: ground})
         return self._carrier.carry(taken)[0]
+
+    def _clear(self, job: Job) -> Path:
+        """Where the results of a build go; those of one that failed or was killed are removed."""
+        folder = self._session.home.root / "builds" / job.name
+        if not any(record.job.name == job.name for record in self._session.store.live()):
+            shutil.rmtree(folder, ignore_errors=True)
+        return folder
 
     def _again(self, ground: Ground) -> Record | None:
         """The job that builds the same already, or was left while it did."""

@@ -29,6 +29,7 @@ from vmf.plugins import Hypervisor
 from vmf.run.bidding import size_of
 from vmf.run.checksums import Checksums
 from vmf.run.progress import Progress
+from vmf.run.sums import check_steps
 from vmf.steps.graph import to_do
 from vmf.store import Record
 
@@ -86,6 +87,8 @@ def furnish(
             carrier.merge(name, disk)
         for name, made in discs.items():
             carrier.make(name, made)
+        if anew and record.ground:
+            check_steps(job, record.ground, checksums, check=progress.check)
         if anew and job.contract:
             volume.make(workshop / plan.RESULTS, size=job.results.volume, magic=volume.magic(record.nonce))
             carrier.put(plan.RESULTS, workshop / plan.RESULTS, called="results volume")
