@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Shell
+from shell import Shell, until
 from vmf.model import Home
 from vmf.store import Store
 from vmf.warehouse.shelf import Warehouse
@@ -223,6 +223,22 @@ def test_a_golden_image_that_a_live_job_is_begun_upon_is_not_removed(shell: Shel
         process.communicate(timeout=30)
     assert shell.vmf("image", "rm", golden).returncode == 0
     assert ids(shell) == ()
+
+
+def test_a_golden_image_that_somebody_else_s_live_job_is_begun_upon_is_not_removed(shell: Shell) -> None:
+    shared = shell.folder.parent / "shared"
+    shared.mkdir()
+    ours = dataclasses.replace(shell, environment={**shell.environment, "VMF_WAREHOUSE": str(shared)})
+    theirs = dataclasses.replace(ours, environment={**ours.environment, "VMF_HOME": str(shell.home.with_name("other"))})
+    base = image(ours, "base", step("one"))
+    build(ours, base)
+    (golden,) = Warehouse(shared).ids()
+    assert ours.vmf("run", "--detach", job(ours, "j", image=base, run="hang")).returncode == 0
+    ours.reaches("j", "running")
+    assert "it is used now" in theirs.vmf("image", "rm", golden).stderr
+    assert Warehouse(shared).ids() == (golden,)
+    assert ours.vmf("rm", "--force", "j").returncode == 0
+    until(lambda: theirs.vmf("image", "rm", golden).returncode == 0, "it is not used any more")
 
 
 def test_how_long_steps_took_is_kept(shell: Shell) -> None:

@@ -358,6 +358,9 @@ def test_a_disc_that_is_handed_in_later_is_done_by_the_same_lines(tmp_path):
 
 
 def test_a_disc_says_which_results_are_wanted_and_what_the_steps_have_to_tell():
-    job = Job(name="hello", image=Image(name="tiny"), memory=2**28, run="x", results=Results(files=("a",)))
+    job = Job(
+        name="hello", image=Image(name="tiny"), memory=2**28, run="x", env={"A": "1"}, results=Results(files=("a",))
+    )
     found = steps.before(cdrom.contents(job, MAGIC), [Step(name="one", run="y")], open_file)
-    assert (found["results"], found["env"], found["job/run"]) == (b"vmf-steps\nvmf-attributes\na\n", b"", b"x")
+    assert found["results"] == b"vmf-steps\nvmf-attributes\na\n"
+    assert (found["env"], found["job/run"], found["job/env"]) == (b"", b"x", b"export A='1'\n")
