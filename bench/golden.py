@@ -47,6 +47,7 @@ def names(count: int) -> list[str]:
 
 ALL = names(IMAGES)
 SOME, NINE, CHAINS = ALL[:STEPS], ALL[:9], [ALL[LONG * each : LONG * (each + 1)] for each in range(20)]
+SWAPPED = CHAINS[3]
 
 
 def mixed(count: int) -> Iterator[Sequence[str]]:
@@ -55,9 +56,11 @@ def mixed(count: int) -> Iterator[Sequence[str]]:
 
 
 def chains() -> Iterator[Sequence[str]]:
-    """All beginnings of each chain, and other images."""
+    """All beginnings of each chain, one chain whole with each two neighbours swapped, and other images."""
     yield from (chain[:length] for chain in CHAINS for length in range(LONG))
-    yield from mixed(IMAGES - LONG * len(CHAINS))
+    for place in range(1, LONG):
+        yield [*SWAPPED[: place - 1], SWAPPED[place], SWAPPED[place - 1], *SWAPPED[place + 1 :]]
+    yield from mixed(IMAGES - LONG * len(CHAINS) - LONG + 1)
 
 
 SHAPES = (
@@ -87,7 +90,11 @@ SHAPES = (
     Shape(
         label=f"chains of {LONG} steps",
         images=chains,
-        wanted=(("one of them", CHAINS[7], pairwise(CHAINS[7])), ("independent", CHAINS[7], ())),
+        wanted=(
+            ("one of them", CHAINS[7], pairwise(CHAINS[7])),
+            ("independent", CHAINS[7], ()),
+            (f"{LONG - 1} whole ones, each with another two steps swapped", SWAPPED, pairwise(SWAPPED)),
+        ),
     ),
     Shape(
         label="a different first step each",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from vmf.steps.golden import Candidate, Request
 from vmf.steps.graph import Graph, Node
@@ -39,9 +39,9 @@ class Remembered:
     def having(self, feature: str) -> int:
         return self._having.get(feature, 0)
 
-    def ordered(self, images: int) -> Iterator[int]:
+    def first(self, images: int) -> int:
         members = (number for number in range(len(self._images)) if images >> number & 1)
-        return iter(sorted(members, key=lambda number: self._images[number].id))
+        return min(members, key=lambda number: self._images[number].id)
 
     def candidate(self, image: int) -> Candidate:
         return self._images[image]

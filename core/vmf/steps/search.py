@@ -3,24 +3,27 @@
 An index knows which images have a feature: a step performed, its place in their order, a start, a hardware. The tests
 of `golden` become operations on sets of images, which are integers with a bit for each image; see `planes`. How long
 that takes depends on how many steps are requested and how many images there are, hardly on what they are made of.
-Orders alone are looked at as needed: the best image is judged by the definition, and if two of its steps are in the
-wrong order, all images that have these two so are put out at once.
+Orders alone, which take longest, are looked at as needed: the best image is judged by the definition, and if two of its
+steps are in the wrong order, all images that have these two so are put out at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from math import gcd
 from typing import Protocol
 
 from vmf.steps import planes
-from vmf.steps.golden import Candidate, Criterion, Refused, Request, explain, milliseconds
+from vmf.steps.golden import Candidate, Criterion, Request, explain, milliseconds
 from vmf.steps.graph import Graph
 
 _COUNT_PLANES = 16
 _MOST_STEPS = 2**_COUNT_PLANES - 1
 """Of an image; one with more is taken to have as many, which no request has."""
 _ANY = ""
+_PATIENCE = 10
+"""So many images may turn out to be in the wrong order before that of all pairs of steps is looked at in all images."""
 
 
 class Unsound(Exception):
@@ -33,8 +36,12 @@ class Index(Protocol):
     def having(self, feature: str) -> int:
         """The images that have it."""
 
-    def ordered(self, images: int) -> Iterator[int]:
-        """The bits of some images by their ids, told one after the other: often the first one will do."""
+    def first(self, images: int) -> int:
+        """The bit of that one of some images which has the first id.
+
+        Raises:
+            Unsound: if there is none of them.
+        """
 
     def candidate(self, image: int) -> Candidate:
         """The image of a bit."""
@@ -77,24 +84,38 @@ def search(request: Request, seconds: Mapping[str, float], index: Index, passed:
     graph = request.graph.keepable
     steps = {node.digest: index.having(f"step:{node.digest}") for node in graph.nodes}
     counts = planes.total((images, 1) for images in steps.values())
-    images = planes.without(_hardware(request, index) & index.having(f"start:{request.start}"), passed)
-    images = planes.without(images, planes.differing(counts, _planes(index, "count", "", _MOST_STEPS)))
-    images = _prefixes(images, graph, steps)
+    images = planes.without(_fitting(request, index, steps, counts), passed)
     saved = planes.total(_saved(request.graph, seconds, steps)) if images else []
+    refusals = 0
     while images:
         best = planes.greatest(planes.greatest(images, saved), counts)
-        best = planes.without(best, index.having(f"memory:{_ANY}")) or best
-        for image in index.ordered(best):
-            if not images >> image & 1:
-                continue
-            found = index.candidate(image)
-            refused = explain(request, found)
-            if refused is None:
-                return found
-            images = planes.without(images, _disordered(1 << image, images, refused, index, len(steps)))
-        if images & best:
-            raise Unsound("it has features of images that it does not have")
+        image = index.first(planes.without(best, index.having(f"memory:{_ANY}")) or best)
+        found = index.candidate(image)
+        refused = explain(request, found)
+        if refused is None:
+            return found
+        pairs = [(refused.before, refused.node)] if refusals < _PATIENCE else _pairs(graph)
+        images = _in_order(images, pairs, steps, index)
+        if refused.test is not Criterion.ORDER or images >> image & 1:
+            raise Unsound(f"it has an image of which it says too little: {refused.why}")
+        refusals += 1
     return None
+
+
+def _fitting(request: Request, index: Index, steps: Mapping[str, int], counts: Sequence[int]) -> int:
+    """The images that pass all tests but that of order.
+
+    Args:
+        request: what is asked for.
+        index: of the images that there are.
+        steps: the images that have each step that is requested.
+        counts: how many of these each image has; as many as it has in all, if each of its steps is requested.
+    """
+    images = _hardware(request, index) & index.having(f"start:{request.start}")
+    images = planes.without(images, planes.differing(counts, _planes(index, "count", "", _MOST_STEPS)))
+    for before, after in _pairs(request.graph.keepable):
+        images = planes.without(images, planes.without(steps[after], steps[before]))
+    return images
 
 
 def _hardware(request: Request, index: Index) -> int:
@@ -109,14 +130,6 @@ def _hardware(request: Request, index: Index) -> int:
     return images & fit
 
 
-def _prefixes(images: int, graph: Graph, steps: Mapping[str, int]) -> int:
-    """Those of some images that have no step without what is to come before it."""
-    for node in graph.nodes:
-        for before in node.after:
-            images = planes.without(images, planes.without(steps[node.digest], steps[before]))
-    return images
-
-
 def _saved(graph: Graph, seconds: Mapping[str, float], steps: Mapping[str, int]) -> Iterator[tuple[int, int]]:
     """For each step the images that have it, and how long it takes, in the largest unit that divides all."""
     takes = milliseconds(graph, seconds)
@@ -124,14 +137,18 @@ def _saved(graph: Graph, seconds: Mapping[str, float], steps: Mapping[str, int])
     return ((images, takes[digest] // unit) for digest, images in steps.items())
 
 
-def _disordered(image: int, images: int, refused: Refused, index: Index, most: int) -> int:
-    """Those of some images in which the same two steps are in the wrong order as in the one that was refused."""
-    after, before = refused.node, refused.before
-    wrong = index.having(f"step:{after}") & index.having(f"step:{before}") & images
-    wrong &= planes.less(*(_planes(index, "place", digest, most) for digest in (after, before)))
-    if refused.test is not Criterion.ORDER or not wrong & image:
-        raise Unsound(f"it has an image of which it says too little: {refused.why}")
-    return wrong
+def _pairs(graph: Graph) -> Iterator[tuple[str, str]]:
+    """All steps that come right before others, with those."""
+    return ((before, node.digest) for node in graph.nodes for before in node.after)
+
+
+def _in_order(images: int, pairs: Iterable[tuple[str, str]], steps: Mapping[str, int], index: Index) -> int:
+    """Those of some images that have no pair of steps in the wrong order."""
+    places = cache(lambda digest: _planes(index, "place", digest, len(steps)))
+    for before, after in pairs:
+        if both := images & steps.get(before, 0) & steps.get(after, 0):
+            images = planes.without(images, both & planes.less(places(after), places(before)))
+    return images
 
 
 def _planes(index: Index, number: str, of: str, most: int) -> Sequence[int]:

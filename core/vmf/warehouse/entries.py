@@ -20,7 +20,7 @@ from vmf.steps.search import Unsound, features, marks, traits
 
 VERSION = 1
 FEW = 100
-"""So many images are looked up to put them in order; of more, the first comes soon among all."""
+"""Of so many images each is looked up to find the first; of more, one comes soon among all."""
 _MOST_BYTES = 2**20
 """Of a set of images."""
 _MOST_IMAGES = 8 * _MOST_BYTES
@@ -52,9 +52,12 @@ class Entries:
             raise Unsound("a set of images has no end")
         return int.from_bytes(unpacked, "little")
 
-    def ordered(self, images: int) -> Iterator[int]:
-        """The numbers of some images by their ids."""
-        return self._few(images) if images.bit_count() <= FEW else self._many(images)
+    def first(self, images: int) -> int:
+        """The number of that one of some images which has the first id."""
+        first = self._first_of_few(images) if images.bit_count() <= FEW else self._first_of_many(images)
+        if first is None:
+            raise Unsound("it has features of images that it does not have")
+        return first
 
     def candidate(self, image: int) -> Candidate:
         """The image of a number."""
@@ -127,15 +130,15 @@ class Entries:
         row = (feature, zlib.compress(_bytes(images), zlib.Z_BEST_SPEED))
         self._db.execute("INSERT OR REPLACE INTO features VALUES (?, ?)", row)
 
-    def _few(self, images: int) -> Iterator[int]:
+    def _first_of_few(self, images: int) -> int | None:
         rows = (self._one("SELECT id, number FROM images WHERE number = ?", number) for number in _members(images))
-        return (number for _, number in sorted(row for row in rows if row and row[0]))
+        return min(((row[0], row[1]) for row in rows if row and row[0]), default=("", None))[1]
 
-    def _many(self, images: int) -> Iterator[int]:
+    def _first_of_many(self, images: int) -> int | None:
         rows = self._db.execute("SELECT number FROM images WHERE id IS NOT NULL ORDER BY id")
         members = _bytes(images)
         bounded = (number for (number,) in rows if 0 <= number >> 3 < len(members))
-        return (number for number in bounded if members[number >> 3] >> (number & 7) & 1)
+        return next((number for number in bounded if members[number >> 3] >> (number & 7) & 1), None)
 
     def _one(self, query: str, *arguments: object) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._db.execute(query, arguments).fetchone()
