@@ -94,6 +94,18 @@ def test_images_are_listed(shell: Shell, shelves: Shelves) -> None:
     ]
 
 
+def test_that_an_image_cannot_be_read_is_said(shell: Shell, shelves: Shelves) -> None:
+    golden = shelves.keep("python")
+    shelves.keep("ruby")
+    (shelves.place(golden) / "golden.json").write_bytes(b"{")
+    done = shell.vmf("image", "ls")
+    assert len(done.stdout.splitlines()) == 3
+    assert done.stderr == "vmf: 1 golden image cannot be read: `vmf image verify` says why\n"
+    assert "golden.json is not what was kept" in shell.vmf("image", "show", golden.id).stderr
+    assert golden.id in shell.vmf("image", "verify").stderr
+    assert golden.id not in shelves.ids
+
+
 def test_an_image_is_shown_whole(shell: Shell, shelves: Shelves) -> None:
     first = shelves.keep("python")
     second = shelves.keep("python", "web", upon=first)

@@ -18,6 +18,7 @@ from qemu import qemu_img
 from vmf.disks import differing, images, whole
 from vmf.errors import SetupError, UsageError
 from vmf.files import sparse
+from vmf.files.access import open_unlinked
 from vmf.model import (
     Bus,
     Disk,
@@ -31,6 +32,7 @@ from vmf.model import (
 )
 from vmf.steps.golden import Request
 from vmf.steps.graph import Graph, Node
+from vmf.warehouse import checking
 from vmf.warehouse.checking import Damaged, Unusable
 from vmf.warehouse.folders import Absent
 from vmf.warehouse.keeping import Unkept
@@ -241,6 +243,30 @@ def test_a_damaged_image_is_found_before_it_is_used_and_made_anew(warehouse, kee
     assert found(warehouse, "ab") == ("ab", "")
 
 
+@pytest.mark.parametrize("harm", [lead_away, Path.unlink])
+def test_an_image_that_cannot_be_held_is_damaged(warehouse, keep, harm):
+    golden = keep("a")
+    harm(warehouse.folders.whole / golden.id / "used")
+    assert found(warehouse, "a") is None
+    assert keep("a").id == golden.id
+    assert found(warehouse, "a") == ("a", "")
+
+
+def test_an_image_that_cannot_be_read_is_passed_over(warehouse, keep, told, monkeypatch):
+    keep("a")
+    better = keep("ab")
+
+    def failing(path):
+        if path.parent.name == better.id:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return open_unlinked(path)
+
+    monkeypatch.setattr(checking, "open_unlinked", failing)
+    assert found(warehouse, "ab") == ("a", "b")
+    assert "is passed over" in told[0]
+    assert better.id in warehouse.ids()
+
+
 def test_what_lies_on_a_damaged_image_is_damaged(warehouse, keep):
     first = keep("a")
     second = keep("ab", upon=first)
@@ -277,6 +303,7 @@ def rewritten(warehouse, golden, **changes):
         {"kernel": {"image": "../..", "name": "vmlinuz", "size": 8, "sha256": "0" * 64}},
         {"disks": [{"size": 1, "base": {"path": "../../etc/shadow", "format": "raw", "sha256": "0" * 64}}]},
         {"disks": [{}]},
+        {"disks": [{"size": 512}]},
         {"surprise": True},
     ],
 )
@@ -293,6 +320,13 @@ def test_an_image_of_another_version_stays_for_that(warehouse, keep):
     with pytest.raises(Unusable, match="version 2"):
         warehouse.take(golden.id, sum_of=sum_of)
     assert warehouse.ids() == (golden.id,)
+
+
+def test_what_an_image_of_another_version_lies_on_stays(warehouse, keep):
+    first = keep("a")
+    second = keep("ab", upon=first)
+    rewritten(warehouse, second, version=2, novelty=True)
+    assert warehouse.remove([first.id]) == {first.id: f"{second.id} lies on it"}
 
 
 def test_a_layer_that_names_another_file_is_refused(warehouse, keep, tmp_path):

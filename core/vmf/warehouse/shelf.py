@@ -16,12 +16,12 @@ from vmf.errors import SetupError, UsageError
 from vmf.files.beside import naming, sync_folder
 from vmf.files.sparse import BLOCK
 from vmf.hookspecs import Report, unreported
-from vmf.model import Disk, DiskFormat, Draft, File, Golden, GoldenDisk, Image, Layer, Shelved
+from vmf.model import Draft, File, Golden, Image
 from vmf.steps.golden import Request
 from vmf.steps.graph import Node
-from vmf.warehouse import checking
+from vmf.warehouse import booting, checking
 from vmf.warehouse.checking import MANIFEST, Damaged, Sum, Unusable, identity
-from vmf.warehouse.collecting import Stocked, children
+from vmf.warehouse.collecting import Stocked
 from vmf.warehouse.folders import Absent, Folders, InUse
 from vmf.warehouse.keeping import READABLE, Keeping
 from vmf.warehouse.listing import Listing
@@ -102,13 +102,7 @@ class Warehouse:
 
     def image(self, golden: Golden) -> Image:
         """What a machine boots from that goes on where an image's steps ended; the files stay while it is taken."""
-        return Image(
-            name=golden.name,
-            kernel=self._file(golden, golden.kernel),
-            initrd=self._file(golden, golden.initrd),
-            kernel_parameters=golden.kernel_parameters,
-            disks=tuple(self._disk(golden, disk) for disk in golden.disks),
-        )
+        return booting.image(self.folders, golden)
 
     def owners(self, files: Iterable[File]) -> frozenset[str]:
         """The ids of the images whose files are among these."""
@@ -128,8 +122,9 @@ class Warehouse:
         """
         with ExitStack() as held:
             try:
-                held.callback(os.close, self.folders.hold(id_))
                 golden = self.golden(id_)
+                checking.check_sizes(self.folders, golden)
+                held.callback(os.close, self.folders.hold(id_))
                 for parent in sorted(golden.parents):
                     held.callback(os.close, self._parent(golden, parent))
                 checking.check(self.folders, golden, sum_of)
@@ -152,9 +147,10 @@ class Warehouse:
             best, rest = found
             try:
                 return self.take(best.id, sum_of=sum_of), rest
-            except (Absent, Damaged, Unusable) as fault:
-                if isinstance(fault, Unusable):
-                    self._tell(str(fault.brief))
+            except (Absent, Damaged):  # of damage it was told when it was set aside
+                passed.add(best.id)
+            except (Unusable, SetupError) as fault:
+                self._tell(f"golden image {best.id} is passed over: {fault.brief}")
                 passed.add(best.id)
         return None
 
@@ -207,7 +203,7 @@ class Warehouse:
         """Remove images, in this order; those that stay, each with the reason. Absent is success."""
         stay, gone = dict[str, str](), list[Path]()
         with self._changing():
-            above = {each: set(others) for each, others in children(self.every()).items()}
+            above = self._above()
             for id_ in ids:
                 if above.get(id_):
                     stay[id_] = f"{', '.join(sorted(above[id_]))} lies on it"
@@ -246,6 +242,14 @@ class Warehouse:
         with self.take(id_, sum_of=checking.summing(report)) as taken:
             return taken.golden
 
+    def _above(self) -> dict[str, set[str]]:
+        """By the id of an image: those of all that may lie on it, also of such as this vmf cannot use."""
+        found: dict[str, set[str]] = {}
+        for id_ in self.ids():
+            for parent in checking.parents(self.folders, id_):
+                found.setdefault(parent, set()).add(id_)
+        return found
+
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Change which images there are, alone."""
@@ -258,27 +262,6 @@ class Warehouse:
             return self.folders.hold(parent)
         except Absent as gone:
             raise Damaged(f"golden image {golden.id} lies on {parent}, which is gone", golden.id) from gone
-
-    def _file(self, golden: Golden, file: Shelved | None) -> File | None:
-        return File(path=checking.path_of(self.folders, golden, file)) if file else None
-
-    def _disk(self, golden: Golden, disk: GoldenDisk) -> Disk:
-        layers = [
-            Layer(file=File(path=checking.path_of(self.folders, golden, each)), sha256=each.sha256)
-            for each in disk.layers
-        ]
-        base = disk.base
-        first = layers.pop(0) if base is None else Layer(
-            file=checking.original(self.folders, base), sha256=base.sha256
-        )  # fmt: skip
-        return Disk(
-            file=first.file,
-            format=base.format if base else DiskFormat.QCOW2,
-            sha256=first.sha256,
-            layers=tuple(layers),
-            bus=disk.bus,
-            device=disk.device,
-        )
 
     def _begun(self, id_: str, report: Report) -> int | None:
         """The lock of the folder in which an image is to be made; None: it has been made meanwhile."""
