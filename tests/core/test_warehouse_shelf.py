@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -497,6 +499,41 @@ def test_what_cannot_be_kept_is_told(warehouse, box, change, tmp_path):
     there = replace(box.disks[0], file=File(path=Path("/x.raw"), on_host=True))
     with pytest.raises(Unkept, match="lies on a host"):
         warehouse.publish(replace(draft, image=replace(box, disks=(there,))), {}, sum_of=sum_of)
+
+
+def test_whatever_links_lead_to_a_warehouse_it_is_the_same(warehouse, keep, box, root, tmp_path):
+    (tmp_path / "link").symlink_to(root)
+    other = Warehouse(tmp_path / "link")
+    golden = keep("a")
+    files = other.image(other.golden(golden.id)).disks[0].files
+    assert other.owners(files) == warehouse.owners(files) == {golden.id}
+    disk = replace(box.disks[0], file=File(path=tmp_path / "link" / "box" / "box.raw"))
+    draft = Draft(name="box", start="6" * 64, performed=(), image=replace(box, kernel=None, disks=(disk,)))
+    assert other.publish(draft, {}, sum_of=sum_of).disks[0].base.path == "box/box.raw"
+
+
+def test_only_such_locks_are_taken_as_nfs_knows(warehouse, keep, monkeypatch):
+    """Of plain files; shared by who reads, alone by who writes."""
+    taken = []
+    work = fcntl.flock
+
+    def flock(number, how):
+        taken.append(how)
+        opened = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
+        assert stat.S_ISREG(os.fstat(number).st_mode)
+        assert opened in ({os.O_RDWR, os.O_WRONLY} if how & fcntl.LOCK_EX else {os.O_RDWR, os.O_RDONLY})
+        return work(number, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    first = keep("a")
+    keep("ab", upon=first)
+    assert found(warehouse, "ab") == ("ab", "")
+    spoil(warehouse.folders.whole / first.id / "disk0.qcow2")
+    assert found(warehouse, "ab") is None
+    keep("a")
+    assert warehouse.remove(warehouse.ids()) == {}
+    warehouse.clean()
+    assert {each & ~fcntl.LOCK_NB for each in taken} == {fcntl.LOCK_SH, fcntl.LOCK_EX}
 
 
 def test_an_id_may_be_abbreviated(warehouse, keep):

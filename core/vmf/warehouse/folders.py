@@ -87,7 +87,7 @@ class Folders(Struct, frozen=True, kw_only=True):
 
     def owner(self, path: Path) -> str | None:
         """The id of the image in whose folder a file is; None: in none's."""
-        folder = path.parent
+        folder = path.parent.resolve()
         return folder.name if folder.parent == self.whole and re.match(ID, folder.name) else None
 
     def make(self) -> None:

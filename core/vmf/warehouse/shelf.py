@@ -57,7 +57,7 @@ class Warehouse:
 
     def __init__(self, images: Path, *, tell: Callable[[str], None] = lambda _: None) -> None:
         """`tell` is told, in a line each, what is found damaged."""
-        self.folders = Folders(images=images)
+        self.folders = Folders(images=images.resolve())  # whatever links lead there, its files have one name
         self._listing = Listing(self.folders)
         self._tell = tell
 
