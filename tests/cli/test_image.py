@@ -162,6 +162,7 @@ def test_room_is_made_with_what_was_used_longest_ago(shell: Shell, shelves: Shel
     old, new = shelves.keep("old", age=9 * DAY), shelves.keep("new", age=DAY)
     base = shelves.keep("base", age=20 * DAY)
     top = shelves.keep("base", "top", upon=base)
+    assert shell.vmf("image", "verify").returncode == 0  # to look at them is not to use them
     done = shell.vmf("image", "gc", "--older", "2d", "--dry-run")
     assert "1 golden image would go" in done.stdout
     assert shelves.ids == {old.id, new.id, base.id, top.id}

@@ -21,6 +21,7 @@ from vmf.disks import differing, images, whole
 from vmf.errors import SetupError, UsageError
 from vmf.files import sparse
 from vmf.files.access import open_unlinked
+from vmf.hookspecs import unreported
 from vmf.model import (
     Bus,
     Disk,
@@ -195,6 +196,17 @@ def test_memory_is_kept_with_what_it_fits(warehouse, keep, box, change, tmp_path
         golden = warehouse.publish(draft, given, sum_of=sum_of)
     assert (golden.memory.platform, golden.memory.memory.size) == (PLATFORM, 4096)
     assert golden.id != keep("a").id
+
+
+def test_an_image_is_used_with_all_that_it_lies_on(warehouse, keep):
+    first = keep("a")
+    second = keep("ab", upon=first)
+    for each in (first, second):
+        os.utime(warehouse.folders.whole / each.id / "used", (1, 1))
+    warehouse.verify(second.id, lambda _: unreported)
+    assert [warehouse.folders.used(each.id) for each in (first, second)] == [1, 1]
+    warehouse.take(second.id, sum_of=sum_of).close()
+    assert all(warehouse.folders.used(each.id) > 1 for each in (first, second))
 
 
 def test_the_same_work_is_kept_once(warehouse, keep):

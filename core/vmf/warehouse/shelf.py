@@ -120,19 +120,10 @@ class Warehouse:
             Damaged: if it is damaged; it has been set aside then.
             Unusable: if it needs what is not here.
         """
-        with ExitStack() as held:
-            try:
-                golden = self.golden(id_)
-                checking.check_sizes(self.folders, golden)
-                held.callback(os.close, self.folders.hold(id_))
-                for parent in sorted(golden.parents):
-                    held.callback(os.close, self._parent(golden, parent))
-                checking.check(self.folders, golden, sum_of)
-            except Damaged as damage:
-                held.close()
-                self._put_aside(damage)
-                raise
-            return Taken(golden, held.pop_all())
+        taken = self._held(id_, sum_of)
+        for each in (id_, *taken.golden.parents):
+            self.folders.touch(each)
+        return taken
 
     def find(
         self, request: Request, seconds: Mapping[str, float], *, sum_of: Sum
@@ -239,8 +230,24 @@ class Warehouse:
             Damaged: if it is another; it has been set aside then.
             Absent, Unusable: as for `take`.
         """
-        with self.take(id_, sum_of=checking.summing(report)) as taken:
+        with self._held(id_, checking.summing(report)) as taken:
             return taken.golden
+
+    def _held(self, id_: str, sum_of: Sum) -> Taken:
+        """What `take` has, without it counting as a use."""
+        with ExitStack() as held:
+            try:
+                golden = self.golden(id_)
+                checking.check_sizes(self.folders, golden)
+                held.callback(os.close, self.folders.hold(id_))
+                for parent in sorted(golden.parents):
+                    held.callback(os.close, self._parent(golden, parent))
+                checking.check(self.folders, golden, sum_of)
+            except Damaged as damage:
+                held.close()
+                self._put_aside(damage)
+                raise
+            return Taken(golden, held.pop_all())
 
     def _above(self) -> dict[str, set[str]]:
         """By the id of an image: those of all that may lie on it, also of such as this vmf cannot use."""
