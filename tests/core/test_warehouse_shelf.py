@@ -553,5 +553,15 @@ def test_an_id_may_be_abbreviated(warehouse, keep):
     assert warehouse.named(ids[0]) == ids[0]
     assert warehouse.named(ids[0][:20]) == ids[0]
     for word in ("", "z", "0" * 40):
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match="there is no image"):
             warehouse.named(word)
+
+
+def test_an_image_may_be_meant_by_its_name_if_no_other_has_it(warehouse, keep):
+    golden = keep("a")
+    assert warehouse.named("box") == golden.id
+    other = keep("b")
+    with pytest.raises(UsageError, match="box may be 2 golden images") as told:
+        warehouse.named("box")
+    assert golden.id in str(told.value)
+    assert other.id in str(told.value)

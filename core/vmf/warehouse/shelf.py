@@ -26,6 +26,8 @@ from vmf.warehouse.folders import Absent, Folders, InUse
 from vmf.warehouse.keeping import READABLE, Keeping
 from vmf.warehouse.listing import Listing
 
+NAMED_MOST = 8
+"""So many are listed of those that could be meant."""
 LOOK_SECONDS = 0.1
 """How often one who waits for another's image looks whether it is there."""
 
@@ -66,18 +68,20 @@ class Warehouse:
         return self.folders.ids()
 
     def named(self, word: str) -> str:
-        """The id that a word is, or begins.
+        """The id of the image that is meant by a word: its id, or the beginning of that, or its name.
 
         Raises:
             UsageError: if there is none, or more than one.
         """
         found = [each for each in self.ids() if each.startswith(word)] if word else []
+        found = found or [each.id for each in self.every() if each.name == word]
         if len(found) == 1:
             return found[0]
-        several = ", ".join(found[:8])
-        what = f"{len(found)} golden images begin with {word}: {several}" if found else f"there is no image {word}"
-        hint = "write more of the one that is meant" if found else "`vmf image ls` lists those there are"
-        raise UsageError(what, hint=hint)
+        if found:
+            several = ", ".join(found[:NAMED_MOST])
+            what, hint = f"{word} may be {len(found)} golden images: {several}", "write the id of the one that is meant"
+            raise UsageError(what, hint=hint)
+        raise UsageError(f"there is no image {word}", hint="`vmf image ls` lists those there are")
 
     def golden(self, id_: str) -> Golden:
         """What an image says of itself.
@@ -175,20 +179,7 @@ class Warehouse:
             if begun is None:
                 return self.golden(id_)
             held.callback(os.close, begun)
-            folder = self.folders.making / id_
-            try:
-                with self.folders.blaming():
-                    golden = keeping.keep(folder)
-                    _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(golden)) + b"\n")
-                    sync_folder(folder)
-                with self._changing():
-                    self.folders.put_aside(id_)
-                    self.folders.settle(id_)
-                    self._listing.add(golden)
-            except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
-        return golden
+            return self._kept(keeping, id_)
 
     def remove(self, ids: Sequence[str]) -> Mapping[str, str]:
         """Remove images, in this order; those that stay, each with the reason. Absent is success."""
@@ -269,6 +260,23 @@ class Warehouse:
             return self.folders.hold(parent)
         except Absent as gone:
             raise Damaged(f"golden image {golden.id} lies on {parent}, which is gone", golden.id) from gone
+
+    def _kept(self, keeping: Keeping, id_: str) -> Golden:
+        """Make the image in the folder that was begun, and put it to the others."""
+        folder = self.folders.making / id_
+        try:
+            with self.folders.blaming():
+                golden = keeping.keep(folder)
+                _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(golden)) + b"\n")
+                sync_folder(folder)
+            with self._changing():
+                self.folders.put_aside(id_)
+                self.folders.settle(id_)
+                self._listing.add(golden)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return golden
 
     def _begun(self, id_: str, report: Report) -> int | None:
         """The lock of the folder in which an image is to be made; None: it has been made meanwhile."""
