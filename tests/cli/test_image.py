@@ -94,6 +94,18 @@ def test_images_are_listed(shell: Shell, shelves: Shelves) -> None:
     ]
 
 
+def test_that_an_image_cannot_be_read_is_said(shell: Shell, shelves: Shelves) -> None:
+    golden = shelves.keep("python")
+    shelves.keep("ruby")
+    (shelves.place(golden) / "golden.json").write_bytes(b"{")
+    done = shell.vmf("image", "ls")
+    assert len(done.stdout.splitlines()) == 3
+    assert done.stderr == "vmf: 1 golden image cannot be read: `vmf image verify` says why\n"
+    assert "golden.json is not what was kept" in shell.vmf("image", "show", golden.id).stderr
+    assert golden.id in shell.vmf("image", "verify").stderr
+    assert golden.id not in shelves.ids
+
+
 def test_an_image_is_shown_whole(shell: Shell, shelves: Shelves) -> None:
     first = shelves.keep("python")
     second = shelves.keep("python", "web", upon=first)
@@ -150,6 +162,7 @@ def test_room_is_made_with_what_was_used_longest_ago(shell: Shell, shelves: Shel
     old, new = shelves.keep("old", age=9 * DAY), shelves.keep("new", age=DAY)
     base = shelves.keep("base", age=20 * DAY)
     top = shelves.keep("base", "top", upon=base)
+    assert shell.vmf("image", "verify").returncode == 0  # to look at them is not to use them
     done = shell.vmf("image", "gc", "--older", "2d", "--dry-run")
     assert "1 golden image would go" in done.stdout
     assert shelves.ids == {old.id, new.id, base.id, top.id}

@@ -193,6 +193,26 @@ def test_a_job_takes_what_its_overlays_lie_on_along(make, looker):
     assert "disk0.0" in looker.files[1]
 
 
+def test_a_job_upon_several_files_goes_on_where_they_are_one(make, looker, tmp_path, monkeypatch):
+    enable(monkeypatch, "transport-ssh", "disk-layers")
+    farm = make(looker)
+
+    def leave(notice):
+        if isinstance(notice, Advanced) and isinstance(notice.event, Created) and len(looker.machines) == 1:
+            farm.engine.ask(1, VacateAsked())
+
+    farm.watch(leave)
+    farm.speak(Created, since=2)
+    (tmp_path / "golden").write_bytes(b"base" * 2**15)
+    disk = layered(Disk(file=File(path=tmp_path / "golden"), format=DiskFormat.RAW), *LAYERS, size=2**17)
+    job = replace(farm.job("hear\nexit 3"), image=None, disks=(disk,), checkpoint=Checkpoint(on_eviction=True))
+    (record,) = farm.carry(replace(job, rank='Name == "farm"'), hosts=(FARM, FAR))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
+    assert [len(machine.disks[0].layers) for machine in looker.machines] == [2, 0]
+    assert looker.files[1]["image0"] == b"1" * 2**16 + b"2" * 2**16
+    assert "disk0.0" in looker.files[1]
+
+
 def test_a_host_whose_own_kernel_is_none_is_at_fault_and_the_job_goes_elsewhere(make, looker, tmp_path):
     (tmp_path / "vmlinuz").write_bytes(b"no kernel")
     bad = replace(FAR, boot=HostBoot(kernel=File(path=tmp_path / "vmlinuz", on_host=True)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -18,6 +20,8 @@ from qemu import qemu_img
 from vmf.disks import differing, images, whole
 from vmf.errors import SetupError, UsageError
 from vmf.files import sparse
+from vmf.files.access import open_unlinked
+from vmf.hookspecs import unreported
 from vmf.model import (
     Bus,
     Disk,
@@ -31,6 +35,7 @@ from vmf.model import (
 )
 from vmf.steps.golden import Request
 from vmf.steps.graph import Graph, Node
+from vmf.warehouse import checking
 from vmf.warehouse.checking import Damaged, Unusable
 from vmf.warehouse.folders import Absent
 from vmf.warehouse.keeping import Unkept
@@ -193,6 +198,17 @@ def test_memory_is_kept_with_what_it_fits(warehouse, keep, box, change, tmp_path
     assert golden.id != keep("a").id
 
 
+def test_an_image_is_used_with_all_that_it_lies_on(warehouse, keep):
+    first = keep("a")
+    second = keep("ab", upon=first)
+    for each in (first, second):
+        os.utime(warehouse.folders.whole / each.id / "used", (1, 1))
+    warehouse.verify(second.id, lambda _: unreported)
+    assert [warehouse.folders.used(each.id) for each in (first, second)] == [1, 1]
+    warehouse.take(second.id, sum_of=sum_of).close()
+    assert all(warehouse.folders.used(each.id) > 1 for each in (first, second))
+
+
 def test_the_same_work_is_kept_once(warehouse, keep):
     assert keep("a") == keep("a")
     assert keep("a").id != keep("ab").id
@@ -241,6 +257,30 @@ def test_a_damaged_image_is_found_before_it_is_used_and_made_anew(warehouse, kee
     assert found(warehouse, "ab") == ("ab", "")
 
 
+@pytest.mark.parametrize("harm", [lead_away, Path.unlink])
+def test_an_image_that_cannot_be_held_is_damaged(warehouse, keep, harm):
+    golden = keep("a")
+    harm(warehouse.folders.whole / golden.id / "used")
+    assert found(warehouse, "a") is None
+    assert keep("a").id == golden.id
+    assert found(warehouse, "a") == ("a", "")
+
+
+def test_an_image_that_cannot_be_read_is_passed_over(warehouse, keep, told, monkeypatch):
+    keep("a")
+    better = keep("ab")
+
+    def failing(path):
+        if path.parent.name == better.id:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return open_unlinked(path)
+
+    monkeypatch.setattr(checking, "open_unlinked", failing)
+    assert found(warehouse, "ab") == ("a", "b")
+    assert "is passed over" in told[0]
+    assert better.id in warehouse.ids()
+
+
 def test_what_lies_on_a_damaged_image_is_damaged(warehouse, keep):
     first = keep("a")
     second = keep("ab", upon=first)
@@ -277,6 +317,7 @@ def rewritten(warehouse, golden, **changes):
         {"kernel": {"image": "../..", "name": "vmlinuz", "size": 8, "sha256": "0" * 64}},
         {"disks": [{"size": 1, "base": {"path": "../../etc/shadow", "format": "raw", "sha256": "0" * 64}}]},
         {"disks": [{}]},
+        {"disks": [{"size": 512}]},
         {"surprise": True},
     ],
 )
@@ -293,6 +334,13 @@ def test_an_image_of_another_version_stays_for_that(warehouse, keep):
     with pytest.raises(Unusable, match="version 2"):
         warehouse.take(golden.id, sum_of=sum_of)
     assert warehouse.ids() == (golden.id,)
+
+
+def test_what_an_image_of_another_version_lies_on_stays(warehouse, keep):
+    first = keep("a")
+    second = keep("ab", upon=first)
+    rewritten(warehouse, second, version=2, novelty=True)
+    assert warehouse.remove([first.id]) == {first.id: f"{second.id} lies on it"}
 
 
 def test_a_layer_that_names_another_file_is_refused(warehouse, keep, tmp_path):
@@ -465,10 +513,55 @@ def test_what_cannot_be_kept_is_told(warehouse, box, change, tmp_path):
         warehouse.publish(replace(draft, image=replace(box, disks=(there,))), {}, sum_of=sum_of)
 
 
+def test_whatever_links_lead_to_a_warehouse_it_is_the_same(warehouse, keep, box, root, tmp_path):
+    (tmp_path / "link").symlink_to(root)
+    other = Warehouse(tmp_path / "link")
+    golden = keep("a")
+    files = other.image(other.golden(golden.id)).disks[0].files
+    assert other.owners(files) == warehouse.owners(files) == {golden.id}
+    disk = replace(box.disks[0], file=File(path=tmp_path / "link" / "box" / "box.raw"))
+    draft = Draft(name="box", start="6" * 64, performed=(), image=replace(box, kernel=None, disks=(disk,)))
+    assert other.publish(draft, {}, sum_of=sum_of).disks[0].base.path == "box/box.raw"
+
+
+def test_only_such_locks_are_taken_as_nfs_knows(warehouse, keep, monkeypatch):
+    """Of plain files; shared by who reads, alone by who writes."""
+    taken = []
+    work = fcntl.flock
+
+    def flock(number, how):
+        taken.append(how)
+        opened = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
+        assert stat.S_ISREG(os.fstat(number).st_mode)
+        assert opened in ({os.O_RDWR, os.O_WRONLY} if how & fcntl.LOCK_EX else {os.O_RDWR, os.O_RDONLY})
+        return work(number, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    first = keep("a")
+    keep("ab", upon=first)
+    assert found(warehouse, "ab") == ("ab", "")
+    spoil(warehouse.folders.whole / first.id / "disk0.qcow2")
+    assert found(warehouse, "ab") is None
+    keep("a")
+    assert warehouse.remove(warehouse.ids()) == {}
+    warehouse.clean()
+    assert {each & ~fcntl.LOCK_NB for each in taken} == {fcntl.LOCK_SH, fcntl.LOCK_EX}
+
+
 def test_an_id_may_be_abbreviated(warehouse, keep):
     ids = sorted(keep(letter).id for letter in "abcdefgh")
     assert warehouse.named(ids[0]) == ids[0]
     assert warehouse.named(ids[0][:20]) == ids[0]
     for word in ("", "z", "0" * 40):
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match="there is no image"):
             warehouse.named(word)
+
+
+def test_an_image_may_be_meant_by_its_name_if_no_other_has_it(warehouse, keep):
+    golden = keep("a")
+    assert warehouse.named("box") == golden.id
+    other = keep("b")
+    with pytest.raises(UsageError, match="box may be 2 golden images") as told:
+        warehouse.named("box")
+    assert golden.id in str(told.value)
+    assert other.id in str(told.value)

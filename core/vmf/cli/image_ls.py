@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from vmf.cli.history import clock
 from vmf.cli.printed import show, table
+from vmf.cli.say import say
 from vmf.cli.session import Session, add_format
 from vmf.cli.shelves import Named, named, short, warehouse
-from vmf.units import format_size
+from vmf.units import format_count, format_size
 from vmf.warehouse.collecting import Stocked
 
 HEADER = ("NAME", "ID", "STEPS", "SIZE", "USED", "MADE")
@@ -41,12 +42,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """List them: those with names, then the golden ones, by name and by when they were made."""
     session = Session(options)
-    goldens = sorted(warehouse(session).stocked(), key=lambda each: (each.golden.name, each.golden.made))
+    shelf = warehouse(session)
+    goldens = sorted(shelf.stocked(), key=lambda each: (each.golden.name, each.golden.made))
     listed = (*map(_named, named(session.home.images)), *map(_golden, goldens))
     if options.format == "json":
         print(msgspec.json.encode(listed).decode())
         return 0
     show("\n".join(_lines(listed)) if listed else "there are no images: `vmf image build tiny` builds one")
+    if others := len(set(shelf.ids()) - {each.golden.id for each in goldens}):
+        say(f"vmf: {format_count(others, 'golden image')} cannot be read: `vmf image verify` says why")
     return 0
 
 

@@ -13,7 +13,7 @@ from vmf.errors import UsageError
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf image rm`."""
-    parser.add_argument("images", metavar="ID", nargs="+", help="ids of golden images, or their beginnings")
+    parser.add_argument("images", metavar="ID", nargs="+", help="ids of golden images, beginnings of ids, or names")
 
 
 def act(options: argparse.Namespace) -> int:

@@ -36,7 +36,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf image show`."""
-    parser.add_argument("image", metavar="IMAGE", help="a name, or the id of a golden image or its beginning")
+    parser.add_argument("image", metavar="IMAGE", help="a name, the id of a golden image, or its beginning")
     add_format(parser)
 
 

@@ -18,7 +18,7 @@ from vmf.units import format_size
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf image verify`."""
     parser.add_argument(
-        "images", metavar="ID", nargs="*", help="ids of golden images, or their beginnings (default: all)"
+        "images", metavar="ID", nargs="*", help="ids of golden images, beginnings of ids, or names (default: all)"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,11 +19,12 @@ from vmf.files import sparse
 from vmf.files.access import open_file, open_unlinked
 from vmf.hookspecs import Report
 from vmf.model import Draft, File, Golden, Original, Shelved
-from vmf.warehouse.folders import Absent, Folders, absent
+from vmf.warehouse.folders import USED, Absent, Folders, absent
 
 MANIFEST = "golden.json"
 MANIFEST_MOST = 2**23
 VERSION = 1
+_QUOTED_ID = re.compile(rb'"([0-9a-f]{32})"')
 _REBUILT = "it is set aside, and made anew when it is wanted"
 _ITS_OWN = frozenset({
     errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EINVAL, errno.ENAMETOOLONG
@@ -61,6 +63,18 @@ def identity(of: Draft | Golden) -> str:
     return hashlib.sha256(msgspec.json.encode(work)).hexdigest()[:32]
 
 
+def parents(folders: Folders, id_: str) -> frozenset[str]:
+    """The ids of all images that one may lie on, whichever version of vmf has made it; none of one that is gone.
+
+    Raises:
+        SetupError: if it cannot be read.
+    """
+    try:
+        return frozenset(each.decode() for each in _QUOTED_ID.findall(_said(folders, id_))) - {id_}
+    except (Absent, Damaged):
+        return frozenset()
+
+
 def read(folders: Folders, id_: str) -> Golden:
     """What an image says of itself.
 
@@ -70,26 +84,32 @@ def read(folders: Folders, id_: str) -> Golden:
         Unusable: if another version of vmf has made it.
         SetupError: if it cannot be read.
     """
-    place = folders.whole / id_
-    if not place.is_dir():
-        raise absent(id_)
-    with _telling(place / MANIFEST, id_), open_unlinked(place / MANIFEST) as file:
-        said = file.read(MANIFEST_MOST)
+    path, said = folders.whole / id_ / MANIFEST, _said(folders, id_)
     try:
         if (found := msgspec.json.decode(said, type=_Versioned).version) != VERSION:
             raise Unusable(f"golden image {id_} is of version {found}", hint="use the vmf that has made it")
         golden = msgspec.json.decode(said, type=Golden)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Damaged(f"{place / MANIFEST} is not what was kept: {error}", id_) from error
+        raise Damaged(f"{path} is not what was kept: {error}", id_) from error
     if golden.id != id_ or identity(golden) != id_:
-        raise Damaged(f"{place / MANIFEST} is that of another image", id_)
+        raise Damaged(f"{path} is that of another image", id_)
+    if not all(disk.base or disk.layers for disk in golden.disks):
+        raise Damaged(f"{path} has a disk that is made of nothing", id_)
     return golden
 
 
+def _said(folders: Folders, id_: str) -> bytes:
+    place = folders.whole / id_
+    if not place.is_dir():
+        raise absent(id_)
+    with _telling(place / MANIFEST, id_), open_unlinked(place / MANIFEST) as file:
+        return file.read(MANIFEST_MOST)
+
+
 def readable(folders: Folders) -> Iterator[Golden]:
-    """All images that can be read."""
+    """All images that can be read; why another cannot, `read` says."""
     for id_ in folders.ids():
-        with suppress(Absent, Damaged, Unusable):
+        with suppress(Absent, Damaged, Unusable, SetupError):
             yield read(folders, id_)
 
 
@@ -123,12 +143,15 @@ def check(folders: Folders, golden: Golden, sum_of: Sum) -> None:
 
 
 def check_sizes(folders: Folders, golden: Golden) -> None:
-    """See at a glance that all files of golden images are there, are plain ones, and as long as they were.
+    """See at a glance that all files of an image are there, are plain ones, and as long as they were; its lock, too.
 
     Raises:
         Damaged: if one is not.
         SetupError: if that cannot be seen.
     """
+    lock = folders.whole / golden.id / USED
+    with _telling(lock, golden.id), open_unlinked(lock):
+        pass
     for file in golden.shelved:
         path = path_of(folders, golden, file)
         with _telling(path, *_whose(golden, file)):

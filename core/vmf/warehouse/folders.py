@@ -87,7 +87,7 @@ class Folders(Struct, frozen=True, kw_only=True):
 
     def owner(self, path: Path) -> str | None:
         """The id of the image in whose folder a file is; None: in none's."""
-        folder = path.parent
+        folder = path.parent.resolve()
         return folder.name if folder.parent == self.whole and re.match(ID, folder.name) else None
 
     def make(self) -> None:
@@ -132,7 +132,7 @@ class Folders(Struct, frozen=True, kw_only=True):
         return 0o664 if self._is_shared else 0o644
 
     def hold(self, id_: str) -> int:
-        """Keep an image from being removed while the descriptor is open; it has been used now.
+        """Keep an image from being removed while the descriptor is open.
 
         Raises:
             Absent: if there is none.
@@ -148,10 +148,13 @@ class Folders(Struct, frozen=True, kw_only=True):
                 raise self._unusable(error) from error
             fcntl.flock(held, fcntl.LOCK_SH)
             if _is_at(held, path):
-                with suppress(OSError):  # of another user, or on what can only be read
-                    os.utime(held)
                 return held
             os.close(held)
+
+    def touch(self, id_: str) -> None:
+        """Note that an image has been used now, where that can be written down."""
+        with suppress(OSError):
+            os.utime(self.whole / id_ / USED, follow_symlinks=False)
 
     def used(self, id_: str) -> float:
         """When an image was last used, in seconds since 1970; 0 if it is gone."""

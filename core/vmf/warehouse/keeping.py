@@ -150,7 +150,7 @@ class Keeping:
                 )
         with naming(lowest.path), open_file(lowest.path) as stream:
             found = self._sum_of(stream, lowest)
-        path = lowest.path
+        path = lowest.path.parent.resolve() / lowest.path.name
         if path.is_relative_to(self._folders.images):
             path = path.relative_to(self._folders.images)
         return Original(path=str(path), part=lowest.part, format=disk.layout, sha256=found), layers

@@ -16,16 +16,18 @@ from vmf.errors import SetupError, UsageError
 from vmf.files.beside import naming, sync_folder
 from vmf.files.sparse import BLOCK
 from vmf.hookspecs import Report, unreported
-from vmf.model import Disk, DiskFormat, Draft, File, Golden, GoldenDisk, Image, Layer, Shelved
+from vmf.model import Draft, File, Golden, Image
 from vmf.steps.golden import Request
 from vmf.steps.graph import Node
-from vmf.warehouse import checking
+from vmf.warehouse import booting, checking
 from vmf.warehouse.checking import MANIFEST, Damaged, Sum, Unusable, identity
-from vmf.warehouse.collecting import Stocked, children
+from vmf.warehouse.collecting import Stocked
 from vmf.warehouse.folders import Absent, Folders, InUse
 from vmf.warehouse.keeping import READABLE, Keeping
 from vmf.warehouse.listing import Listing
 
+NAMED_MOST = 8
+"""So many are listed of those that could be meant."""
 LOOK_SECONDS = 0.1
 """How often one who waits for another's image looks whether it is there."""
 
@@ -57,7 +59,7 @@ class Warehouse:
 
     def __init__(self, images: Path, *, tell: Callable[[str], None] = lambda _: None) -> None:
         """`tell` is told, in a line each, what is found damaged."""
-        self.folders = Folders(images=images)
+        self.folders = Folders(images=images.resolve())  # whatever links lead there, its files have one name
         self._listing = Listing(self.folders)
         self._tell = tell
 
@@ -66,18 +68,20 @@ class Warehouse:
         return self.folders.ids()
 
     def named(self, word: str) -> str:
-        """The id that a word is, or begins.
+        """The id of the image that is meant by a word: its id, or the beginning of that, or its name.
 
         Raises:
             UsageError: if there is none, or more than one.
         """
         found = [each for each in self.ids() if each.startswith(word)] if word else []
+        found = found or [each.id for each in self.every() if each.name == word]
         if len(found) == 1:
             return found[0]
-        several = ", ".join(found[:8])
-        what = f"{len(found)} golden images begin with {word}: {several}" if found else f"there is no image {word}"
-        hint = "write more of the one that is meant" if found else "`vmf image ls` lists those there are"
-        raise UsageError(what, hint=hint)
+        if found:
+            several = ", ".join(found[:NAMED_MOST])
+            what, hint = f"{word} may be {len(found)} golden images: {several}", "write the id of the one that is meant"
+            raise UsageError(what, hint=hint)
+        raise UsageError(f"there is no image {word}", hint="`vmf image ls` lists those there are")
 
     def golden(self, id_: str) -> Golden:
         """What an image says of itself.
@@ -102,13 +106,7 @@ class Warehouse:
 
     def image(self, golden: Golden) -> Image:
         """What a machine boots from that goes on where an image's steps ended; the files stay while it is taken."""
-        return Image(
-            name=golden.name,
-            kernel=self._file(golden, golden.kernel),
-            initrd=self._file(golden, golden.initrd),
-            kernel_parameters=golden.kernel_parameters,
-            disks=tuple(self._disk(golden, disk) for disk in golden.disks),
-        )
+        return booting.image(self.folders, golden)
 
     def owners(self, files: Iterable[File]) -> frozenset[str]:
         """The ids of the images whose files are among these."""
@@ -126,18 +124,10 @@ class Warehouse:
             Damaged: if it is damaged; it has been set aside then.
             Unusable: if it needs what is not here.
         """
-        with ExitStack() as held:
-            try:
-                held.callback(os.close, self.folders.hold(id_))
-                golden = self.golden(id_)
-                for parent in sorted(golden.parents):
-                    held.callback(os.close, self._parent(golden, parent))
-                checking.check(self.folders, golden, sum_of)
-            except Damaged as damage:
-                held.close()
-                self._put_aside(damage)
-                raise
-            return Taken(golden, held.pop_all())
+        taken = self._held(id_, sum_of)
+        for each in (id_, *taken.golden.parents):
+            self.folders.touch(each)
+        return taken
 
     def find(
         self, request: Request, seconds: Mapping[str, float], *, sum_of: Sum
@@ -152,9 +142,10 @@ class Warehouse:
             best, rest = found
             try:
                 return self.take(best.id, sum_of=sum_of), rest
-            except (Absent, Damaged, Unusable) as fault:
-                if isinstance(fault, Unusable):
-                    self._tell(str(fault.brief))
+            except (Absent, Damaged):  # of damage it was told when it was set aside
+                passed.add(best.id)
+            except (Unusable, SetupError) as fault:
+                self._tell(f"golden image {best.id} is passed over: {fault.brief}")
                 passed.add(best.id)
         return None
 
@@ -188,26 +179,13 @@ class Warehouse:
             if begun is None:
                 return self.golden(id_)
             held.callback(os.close, begun)
-            folder = self.folders.making / id_
-            try:
-                with self.folders.blaming():
-                    golden = keeping.keep(folder)
-                    _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(golden)) + b"\n")
-                    sync_folder(folder)
-                with self._changing():
-                    self.folders.put_aside(id_)
-                    self.folders.settle(id_)
-                    self._listing.add(golden)
-            except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
-        return golden
+            return self._kept(keeping, id_)
 
     def remove(self, ids: Sequence[str]) -> Mapping[str, str]:
         """Remove images, in this order; those that stay, each with the reason. Absent is success."""
         stay, gone = dict[str, str](), list[Path]()
         with self._changing():
-            above = {each: set(others) for each, others in children(self.every()).items()}
+            above = self._above()
             for id_ in ids:
                 if above.get(id_):
                     stay[id_] = f"{', '.join(sorted(above[id_]))} lies on it"
@@ -243,8 +221,32 @@ class Warehouse:
             Damaged: if it is another; it has been set aside then.
             Absent, Unusable: as for `take`.
         """
-        with self.take(id_, sum_of=checking.summing(report)) as taken:
+        with self._held(id_, checking.summing(report)) as taken:
             return taken.golden
+
+    def _held(self, id_: str, sum_of: Sum) -> Taken:
+        """What `take` has, without it counting as a use."""
+        with ExitStack() as held:
+            try:
+                golden = self.golden(id_)
+                checking.check_sizes(self.folders, golden)
+                held.callback(os.close, self.folders.hold(id_))
+                for parent in sorted(golden.parents):
+                    held.callback(os.close, self._parent(golden, parent))
+                checking.check(self.folders, golden, sum_of)
+            except Damaged as damage:
+                held.close()
+                self._put_aside(damage)
+                raise
+            return Taken(golden, held.pop_all())
+
+    def _above(self) -> dict[str, set[str]]:
+        """By the id of an image: those of all that may lie on it, also of such as this vmf cannot use."""
+        found: dict[str, set[str]] = {}
+        for id_ in self.ids():
+            for parent in checking.parents(self.folders, id_):
+                found.setdefault(parent, set()).add(id_)
+        return found
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -259,26 +261,22 @@ class Warehouse:
         except Absent as gone:
             raise Damaged(f"golden image {golden.id} lies on {parent}, which is gone", golden.id) from gone
 
-    def _file(self, golden: Golden, file: Shelved | None) -> File | None:
-        return File(path=checking.path_of(self.folders, golden, file)) if file else None
-
-    def _disk(self, golden: Golden, disk: GoldenDisk) -> Disk:
-        layers = [
-            Layer(file=File(path=checking.path_of(self.folders, golden, each)), sha256=each.sha256)
-            for each in disk.layers
-        ]
-        base = disk.base
-        first = layers.pop(0) if base is None else Layer(
-            file=checking.original(self.folders, base), sha256=base.sha256
-        )  # fmt: skip
-        return Disk(
-            file=first.file,
-            format=base.format if base else DiskFormat.QCOW2,
-            sha256=first.sha256,
-            layers=tuple(layers),
-            bus=disk.bus,
-            device=disk.device,
-        )
+    def _kept(self, keeping: Keeping, id_: str) -> Golden:
+        """Make the image in the folder that was begun, and put it to the others."""
+        folder = self.folders.making / id_
+        try:
+            with self.folders.blaming():
+                golden = keeping.keep(folder)
+                _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(golden)) + b"\n")
+                sync_folder(folder)
+            with self._changing():
+                self.folders.put_aside(id_)
+                self.folders.settle(id_)
+                self._listing.add(golden)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return golden
 
     def _begun(self, id_: str, report: Report) -> int | None:
         """The lock of the folder in which an image is to be made; None: it has been made meanwhile."""
