@@ -151,8 +151,8 @@ def test_a_guest_whose_step_failed_stays_to_be_looked_into(real: RealShell) -> N
     with real.start("image", "build", "--inspect", spec) as process:
         real.says("build-look", "the machine stays")
         real.says("build-look", "# ")
-        real.tell("build-look", "echo looked; exit")
-        out, _ = process.communicate(timeout=30)
+        with real.typing("build-look", "echo looked; exit"):
+            out, _ = process.communicate(timeout=30)
     assert process.returncode == 82
     assert "step one: the machine stays: `vmf console build-look` looks into it" in out
     assert "looked" in (real.home / "builds/build-look/console.log").read_text()

@@ -33,7 +33,8 @@ run() {
   process=$! signal=TERM
   clock && due=$((now + ${limit:-0} * 100))
   while kill -0 "$process" 2>/dev/null; do # the shell takes note of its end whenever it waits for anything
-    sleep 0.1 && show && clock
+    sleep 0.1 2>/dev/null || sleep 1
+    show && clock
     [ "$limit" ] && [ "$now" -ge "$due" ] || continue
     [ "$signal" = KILL ] || echo "vmf: it may take $limit seconds, and is ended" >>"$said"
     kill -s "$signal" -- "-$process" 2>/dev/null
