@@ -15,7 +15,8 @@ from vmf.cli.grounds import grounds
 from vmf.cli.printed import safe
 from vmf.cli.session import Session
 from vmf.cli.wait import await_all
-from vmf.model import Ground, Host, Image, Job, Outcome
+from vmf.errors import NoMatch
+from vmf.model import Ground, Host, Image, Job, Network, NetworkType, Outcome
 from vmf.steps import grounding
 from vmf.store import Record
 from vmf.units import format_count
@@ -59,11 +60,25 @@ class Builds:
 
     def _carried(self, run: Job, ground: Ground) -> Record:
         """The job of a new build at its end, or when it was left."""
-        fit([run], self._session.hosts, self._hosts, self._session.plugins)
+        run = self._fitting(run)
         folder = self._clear(run)
         self._carrier.responsible = True
         taken = self._session.store.submit([(run, folder)], self._hosts, {run.name: ground})
         return self._carrier.carry(taken)[0]
+
+    def _fitting(self, run: Job) -> Job:
+        """The job as some host takes it: without a network, if none that fits has a default one."""
+        alone = replace(run, network=Network(type=NetworkType.NONE))
+        meant = (run, alone) if run.network == Network() else (run,)
+        faults = []
+        for job in meant:
+            try:
+                fit([job], self._session.hosts, self._hosts, self._session.plugins)
+            except NoMatch as fault:
+                faults.append(fault)
+            else:
+                return job
+        raise faults[0]
 
     def _clear(self, job: Job) -> Path:
         """Where the results of a build go; those of one that failed or was killed are removed."""
