@@ -123,6 +123,21 @@ def test_an_image_without_steps_is_not_built(shell: Shell) -> None:
     assert ids(shell) == ()
 
 
+@pytest.mark.parametrize(("more", "network"), [("", "default"), (", networks: {types: []}", "none")])
+def test_a_build_has_a_network_where_there_is_one(shell: Shell, more: str, network: str) -> None:
+    shell.host(more=more)
+    build(shell, image(shell, "base", step("one")))
+    assert shell.records("build-base")[-1].job.network.type == network
+
+
+def test_a_build_that_no_host_fits_says_why(shell: Shell) -> None:
+    path = shell.folder / image(shell, "base", step("one"))
+    path.write_text(path.read_text().replace("256MiB", "64TiB"))
+    said = build(shell, path.name, code=72)
+    assert "memory 64 TiB" in said
+    assert "network" not in said
+
+
 def test_a_build_is_told_as_json(shell: Shell) -> None:
     said = build(shell, "--format", "json", image(shell, "base", step("one")))
     *events, last = map(json.loads, said.splitlines())

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vmf.model import (
+    LAYERS_MOST,
     Disk,
     DiskFormat,
     File,
@@ -15,6 +16,7 @@ from vmf.model import (
     Hardware,
     Image,
     Job,
+    Layer,
     NetworkType,
     Performed,
     ResultDisks,
@@ -22,7 +24,7 @@ from vmf.model import (
 )
 from vmf.steps.golden import explain, left
 from vmf.steps.graph import digest, to_do
-from vmf.steps.grounding import builder, building, files, is_same, kept, request, start, upon
+from vmf.steps.grounding import builder, building, files, handed_over, is_same, kept, request, start, upon
 from vmf.warehouse.listing import candidate
 
 KERNEL, DATA = File(path=Path("/k")), File(path=Path("/d"))
@@ -108,6 +110,18 @@ def test_the_image_of_a_job_that_keeps_it_has_all_its_steps_and_its_hardware():
     assert (job.name, job.memory, names(job)) == ("build-j", 2**28, ["one", "two", "three"])
     assert request(job, SUMS).graph == request(JOB, SUMS).graph
     assert building(job).name == "j"
+
+
+def test_disks_come_back_whole_where_no_layer_can_lie_on_them():
+    def handed(disk):
+        return handed_over(replace(JOB, image=replace(IMAGE, disks=(disk,)))).result_disks
+
+    layers = tuple(Layer(file=File(path=Path(f"/{number}")), sha256="e" * 64) for number in range(LAYERS_MOST - 1))
+    assert handed(DISK) is ResultDisks.CHANGED
+    assert handed(replace(DISK, format=DiskFormat.VMDK)) is ResultDisks.WHOLE
+    assert handed(replace(DISK, file=File(path=Path("/h"), on_host=True))) is ResultDisks.WHOLE
+    assert handed(replace(DISK, layers=layers)) is ResultDisks.WHOLE
+    assert handed(replace(DISK, layers=layers[1:])) is ResultDisks.CHANGED
 
 
 def test_two_builds_are_the_same_whatever_each_begins_upon():
