@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 import signal
+import threading
+from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -269,6 +274,37 @@ def test_a_plan_makes_nothing_and_says_what_a_job_is_begun_upon(shell: Shell) ->
     assert "no golden image has any of its steps done" in planned
     assert "one, two" in planned
     assert shell.records() == []
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """The address of a server that has a disk."""
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www/disk.raw").write_bytes(b"disk".ljust(2**20, b"\0"))
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "www")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/disk.raw"
+        server.shutdown()
+
+
+def test_a_disk_that_an_image_begins_with_is_fetched_when_it_is_wanted(shell: Shell, served: str) -> None:
+    sha256 = hashlib.sha256(b"disk".ljust(2**20, b"\0")).hexdigest()
+    path = shell.folder / "net.image.yaml"
+    start = {"download": {"url": served, "sha256": sha256}, "disks": [{"file": "box.raw"}]}
+    spec = {**start, "hardware": {"memory": "256MiB"}, "steps": [step("one")]}
+    path.write_text(json.dumps({"apiVersion": "vmf/v1", "kind": "Image", "metadata": {"name": "net"}, "spec": spec}))
+    fetched = shell.home / "images/.downloads" / f"{sha256}.raw"
+    asked = job(shell, "j", image=path.name)
+    assert str(fetched) in shell.vmf("plan", asked).stdout
+    assert not fetched.exists()
+    build(shell, path.name)
+    assert fetched.exists()
+    fetched.unlink()
+    assert "net is there already" in build(shell, path.name)
+    assert fetched.exists()
+    assert shell.vmf("run", asked).returncode == 0
+    assert told(shell)["steps"] == []
 
 
 def test_an_empty_disk_is_what_an_image_may_begin_with(shell: Shell) -> None:
