@@ -42,6 +42,7 @@ import msgspec
 from msgspec.structs import replace
 
 from vmf.disks import images, qcow2
+from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.files.access import open_disk
@@ -64,6 +65,7 @@ from vmf.model import (
     Suspend,
 )
 from vmf.testing import samples, snapshots
+from vmf.testing.guest import chain
 from vmf.testing.terminal import Terminal
 from vmf.testing.world import Nudges, World
 
@@ -363,13 +365,12 @@ def machines(connection: World, host: Host) -> tuple[Handle, ...]:
 
 
 def _untouched(folder: Path, machine: Machine, number: int) -> bytes:
-    """The overlay of a disk that its guest has not written to, as others make one; empty if that cannot be said."""
-    disk = machine.disks[number]
-    with suppress(FileNotFoundError):
-        if (folder / "files" / f"disk{number}").read_bytes() == snapshots.untouched(disk.file):
-            with (folder / "files" / disk.top).open("rb") as beneath:
-                size = images.disk_size(beneath, disk.top_format)
-            return qcow2.empty(size, "beneath", disk.top_format)
+    """The one overlay of a disk that its guest has not written to, as others make it; empty if that cannot be said."""
+    disk, (first, *more) = machine.disks[number], chain(folder / "files", number)
+    if more or first.read_bytes() != snapshots.untouched(disk.file):
+        return b""
+    with suppress(OSError, Unfit), open_disk(folder / "files" / disk.top) as beneath:
+        return qcow2.empty(images.disk_size(beneath, disk.top_format), "beneath", disk.top_format)
     return b""
 
 
