@@ -218,6 +218,17 @@ def test_what_a_step_says_is_shown_whole_and_kept_at_its_start_and_its_end(guest
     assert kept.endswith(b"\n" + whole[-performed.LOG_MOST // 2 :])
 
 
+@pytest.mark.parametrize("guest", ["dash"], indirect=True)  # it is much
+def test_of_very_much_that_a_step_says_the_start_and_the_end_are_kept(guest, log):
+    flood = "echo the start; for n in 1 2 3; do head -c 9000000 /dev/zero; sleep 0.3; done; printf '\nthe end\n'"
+    assert guest(Step(name="one", run=flood)).returncode == 0
+    kept = log(1)
+    assert len(kept) < performed.LOG_MOST + 100
+    assert kept.startswith(b"the start\n\0")
+    assert kept.endswith(b"\0\nthe end\n")
+    assert kept.count(b"[some of it is left out here]") == 1
+
+
 def test_what_a_step_says_within_the_log_s_bounds_is_kept_as_it_is(guest, log, tmp_path):
     text = bytes(range(256)).replace(b"'", b"") * 200
     (tmp_path / "said").write_bytes(text)

@@ -2,7 +2,7 @@
 # Does the steps of a disc of vmf's, one after the other, then becomes the job's script; docs/guest.md has the format.
 # For dash, bash and busybox, as root. $1 is the disc's folder; the one that this file is in, if it is not given.
 disc=$(cd "${1:-${0%/*}}" && pwd) && work=$(mktemp -d) && mkdir vmf-steps && told=$PWD/vmf-steps || exit
-said=$work/said half=32768 most=8388608
+said=$work/said last=$work/last half=32768 most=8388608
 
 say() { echo "vmf: step $name: $*"; }
 
@@ -14,13 +14,13 @@ show() {
   size=$(wc -c <"$said") && [ "$size" -gt "$shown" ] || return 0
   tail -c "+$((shown + 1))" "$said" | head -c "$((size - shown))"
   shown=$size
-  [ "$size" -lt "$most" ] || { keep_start && : >"$said" && shown=0 from=1; }
+  [ "$size" -lt "$most" ] || { keep_start && tail -c "$half" "$said" >"$last" && : >"$said" && shown=0 from=1; }
 }
 
 # The log has the start and the end of what the step has said.
 keep_start() { [ -s "$log" ] || { head -c "$half" "$said" >"$log" && from=$((half + 1)); }; }
 keep() {
-  keep_start && tail -c "+$from" "$said" >"$work/more"
+  keep_start && { cat "$last" && tail -c "+$from" "$said"; } >"$work/more"
   [ "$(wc -c <"$work/more")" -le "$half" ] && [ "$from" -ne 1 ] || echo "[some of it is left out here]" >>"$log"
   tail -c "$half" "$work/more" >>"$log"
 }
@@ -48,9 +48,9 @@ run() {
 
 # Does a step, as often as it may be tried, and reports it.
 perform() {
-  . "$here/about" && log=$told/$number.log tries=0 shown=0 from=1 && : >"$log" && : >"$said"
+  . "$here/about" && log=$told/$number.log tries=0 shown=0 from=1 && : >"$log" && : >"$said" && : >"$last"
   clock && began=$now && say begins
-  while tries=$((tries + 1)) && run script && [ "$code" -ne 0 ]; do
+  while tries=$((tries + 1)) && { run script || :; } && [ "$code" -ne 0 ]; do
     say "failed with exit code $code, try $tries of $((retry + 1))"
     failed=$code
     [ ! -f "$here/error" ] || run error
