@@ -62,6 +62,7 @@ bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/lint.py
 	$(BIN)/python bench/classad_parse.py
 	$(BIN)/python bench/match.py
+	$(BIN)/python bench/golden.py
 	$(BIN)/python bench/results.py
 	$(BIN)/python bench/iso.py
 	$(BIN)/python bench/many.py

@@ -13,7 +13,7 @@ Path = tuple[str | int, ...]
 NAMED = {File, Image}
 """What a spec names by a text, wherever it is a part of something else."""
 MADE = {"block_needs", "block_files"}
-"""What no spec says: reading makes it of other fields."""
+"""What no spec says: reading makes it of other fields; what else vmf makes says so itself."""
 
 
 class Declared(Struct, frozen=True, kw_only=True):
@@ -42,6 +42,8 @@ def declared(struct: type[Struct], at: Path = ()) -> Iterator[Declared]:
             sentence = sentence or (wanted.extra_json_schema or {}).get("description", "")
             extra |= wanted.extra or {}
             wanted = wanted.type
+        if "made" in extra:
+            continue
         here = (*at, field.encode_name)
         default = field.default if field.default_factory is NODEFAULT else field.default_factory()
         yield Declared(

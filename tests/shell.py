@@ -228,10 +228,17 @@ class RealShell(Shell):
 
     def tell(self, name: str, line: str) -> None:
         """Type a line on the console of the job's guest."""
+        with self.typing(name, line):
+            """A short line gets there at once."""
+
+    @contextmanager
+    def typing(self, name: str, line: str) -> Iterator[None]:
+        """Type a line on the console of the job's guest, and stay: who goes takes along what it has not read yet."""
         digest = hashlib.sha256(self.machine(name).encode()).hexdigest()[:16]
         with socket.socket(socket.AF_UNIX) as console:
             console.connect(str(self.local / "run/console" / digest))
             console.sendall(f"{line}\n".encode())
+            yield
 
     def guest(self, name: str) -> int:
         """The process of the job's guest."""

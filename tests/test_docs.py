@@ -12,8 +12,9 @@ import pytest
 from msgspec.structs import fields
 
 from declared import declared
-from vmf import cli, spec
+from vmf import cli, published, spec
 from vmf.classad import World
+from vmf.cli import detach
 from vmf.errors import Refused
 from vmf.hookspecs import GAP, NoSettings
 from vmf.match import match
@@ -41,7 +42,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TYPED = re.compile(r"(?:\$ |VMF_HOME=\S+ \.venv/bin/)?vmf (.*)")
 MENTIONED = re.compile(r"`vmf ([^`]+)`")
 NAMED_FILE = re.compile(
-    r"^\s*(?:(?:- )?(?:image|kernel|initrd|file|user_data|API_TOKEN): |- (?=[\w.]+$))(\S+)$", re.MULTILINE
+    r"^\s*(?:(?:- )?(?:image|kernel|initrd|file|user_data|API_TOKEN|/\S+): |- (?=[\w.]+$))(\S+)$", re.MULTILINE
 )
 TINY = "apiVersion: vmf/v1\nkind: Image\nmetadata: {name: tiny}\nspec: {kernel: vmlinuz}\n"
 
@@ -53,6 +54,11 @@ SPELT = {"spec.name": "metadata.name", "spec.labels": "metadata.labels", "spec.s
 NUMBERS = (
     ("running.md", life.GRACE_SECONDS, "after ten seconds", 10),
     ("matching.md", starting.LEAST_STAGED, "Less than 1 MiB brought", 2**20),
+    ("looking-in.md", published.LINE_MOST, "has at most 1 KiB", 2**10),
+    ("looking-in.md", published.NAMES_MOST, "at most 100 names", 100),
+    ("looking-in.md", published.SIZE_MOST, "and 16 KiB in all", 2**14),
+    ("guest.md", published.SIZE_MOST, "16 KiB at most", 2**14),
+    ("running.md", detach.MACHINE_SECONDS, "longer than ten seconds", 10),
     ("hosts.md", daemon.IDLE_SECONDS, "for 60 seconds", 60),
     ("hosts.md", proof.PROOF_SECONDS, "a deadline of 20 seconds", 20),
     ("hosts.md", daemon.SOCKET_PATH_MAX, "limited to 107 characters", 107),

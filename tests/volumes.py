@@ -31,8 +31,8 @@ def tar(*members, format=tarfile.GNU_FORMAT, begin=BEGIN, end=END):  # noqa: A00
     return out.getvalue()
 
 
-def read(data, folder, *, wanted=(), limits=LIMITS):
-    return volume.read(io.BytesIO(data), magic=MAGIC, wanted=wanted, folder=folder, limits=limits)
+def read(data, folder, *, wanted=(), limits=LIMITS, steps=()):
+    return volume.read(io.BytesIO(data), magic=MAGIC, wanted=wanted, folder=folder, limits=limits, steps=steps)
 
 
 def refusals(word):

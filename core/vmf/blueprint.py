@@ -6,7 +6,7 @@ the machine that the job becomes on a host without a policy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -44,6 +44,8 @@ KERNEL, INITRD, CDROM, FILES, SEED, RESULTS = "kernel", "initrd", "cdrom", "file
 
 ANSWERING = frozenset({"media-change", "live-results"})
 """What a host must be able to do for a guest to be asked something while its script runs."""
+LAYERS = "disk-layers"
+"""The ability of a host to use a disk of several files where they lie."""
 _ROOMY = frozenset({None, Bus.VIRTIO, Bus.SCSI})
 """Buses that always have room for one drive more."""
 
@@ -70,9 +72,9 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
         firmware=job.boot.firmware,
         clock=job.clock,
         disks=tuple(_disk(number, disk, placement, there) for number, disk in enumerate(image.disks)),
-        results=None
-        if job.run is None
-        else MachineDisk(file=RESULTS, format=DiskFormat.RAW, access=Access.IN_PLACE, bus=bus),
+        results=MachineDisk(file=RESULTS, format=DiskFormat.RAW, access=Access.IN_PLACE, bus=bus)
+        if job.contract
+        else None,
         cdroms=(*_cdroms(job, bus, there), *_spare(placement)),
         nic=_nic(placement, token),
         shares=tuple(_shares(job, host)),
@@ -127,8 +129,18 @@ def brought(job: Job, host: Host) -> Mapping[str, File]:
     image = booted(job, host)
     given = {KERNEL: image.kernel, INITRD: image.initrd, FILES: job.cdrom.iso if job.cdrom else None}
     if host.elsewhere:
-        given |= {disk_name(number): disk.file for number, disk in enumerate(image.disks)}
+        given |= {disk_name(number): disk.file for number, disk in enumerate(image.disks) if not disk.layers}
     return {name: file for name, file in given.items() if file and not (host.elsewhere and file.on_host)}
+
+
+def merged(job: Job, host: Host, capabilities: Collection[str]) -> Mapping[str, Disk]:
+    """The disks of several files that are put into the machine's folder as one raw file, each by its name there.
+
+    That is so wherever they do not lie, and where the host cannot use several.
+    """
+    in_place = LAYERS in capabilities and not host.elsewhere
+    disks = () if in_place else enumerate(job.bundle.disks)
+    return {disk_name(number): disk for number, disk in disks if disk.layers}
 
 
 def disk_name(number: int) -> str:
@@ -143,12 +155,14 @@ def _found(name: str, file: File | None, there: Mapping[str, File]) -> str:
 
 def _disk(number: int, disk: Disk, placement: Placement, there: Mapping[str, File]) -> MachineDisk:
     planned, name = MachineDisk.of(disk, growth=_growth(placement.job, placement.host)), disk_name(number)
+    if name in merged(placement.job, placement.host, placement.capabilities):
+        return replace(planned, file=name, part=None, layers=(), format=DiskFormat.RAW)
     return replace(planned, file=name, part=None) if name in there else planned
 
 
 def _reboots(job: Job) -> bool:
     """Whether a reboot goes on; a script is not run twice unless its owner says so."""
-    return job.run is None if job.reboot is None else job.reboot is Reboot.CONTINUE
+    return not job.contract if job.reboot is None else job.reboot is Reboot.CONTINUE
 
 
 def _growth(job: Job, host: Host) -> int | None:
@@ -162,7 +176,7 @@ def _bus(job: Job) -> Bus | None:
 
 
 def _cdroms(job: Job, bus: Bus | None, there: Mapping[str, File]) -> Iterator[MachineCdrom]:
-    if job.run is not None:
+    if job.contract:
         yield MachineCdrom(file=CDROM, bus=bus)
     if job.cdrom is not None:
         file, device = _found(FILES, job.cdrom.iso, there), job.cdrom.device
@@ -174,7 +188,7 @@ def _cdroms(job: Job, bus: Bus | None, there: Mapping[str, File]) -> Iterator[Ma
 def _spare(placement: Placement) -> Iterator[MachineCdrom]:
     """An empty drive, by which a guest can be asked something while its script runs."""
     job, bus = placement.job, _bus(placement.job)
-    if job.run is not None and ANSWERING.issubset(placement.capabilities) and bus in _ROOMY:
+    if job.contract and ANSWERING.issubset(placement.capabilities) and bus in _ROOMY:
         yield MachineCdrom(bus=bus)
 
 

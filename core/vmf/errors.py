@@ -30,7 +30,7 @@ class Exit(IntEnum):
     HOST = 71, "every host that could run the job failed"
     NO_MATCH = 72, "no host fits the job"
     NEVER_SPOKE = 73, "the guest ended without a word on its results volume"
-    RESULTS = 74, "the results were cut short or refused as unsafe, or a checkpoint is spoilt"
+    RESULTS = 74, "the results were cut short or refused as unsafe, or a checkpoint or golden image is spoilt"
     CRASHED = 75, "the machine crashed or was killed before the guest had finished"
     HELD = 76, "the job is held: it is at fault, with a reason, or its owner put it on hold"
     STOPPED = 77, "the job was stopped or removed before its end"
@@ -38,6 +38,7 @@ class Exit(IntEnum):
     SETUP = 79, "this machine lacks something that vmf needs"
     LEFT = 80, "vmf was told to leave (SIGTERM, SIGHUP); the job is orphaned and can be adopted"
     LIMIT = 81, "the guest took all that it was allowed, and was ended"
+    STEP = 82, "a step failed in the guest, so that what comes after it was not done"
 
 
 class HoldCode(StrEnum):

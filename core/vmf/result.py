@@ -5,23 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from vmf.errors import Exit
-from vmf.model import DiskFormat, Ending, Gap, Outcome, Slice, Verdict
+from vmf.model import DiskFormat, Ending, Gap, Outcome, Slice, Step, Then, Verdict
 from vmf.model.terms import SHA256
 
 EXIT_CODE, END = "exit-code", "vmf-end"
 """The first and the last member of the guest's stream; what the last one holds is on the disc with the job's script."""
+ATTRIBUTES = "vmf-attributes"
+"""A member that may be between them: what the guest publishes in the end."""
 EXIT_CODE_MAX = 255
+STEPS = "vmf-steps"
+"""The folder of the guest's stream in which it reports on its steps."""
 OUR_FILES = frozenset({"result.json", "console.log"})
 """What vmf itself puts into every results folder."""
-RESERVED = OUR_FILES | {EXIT_CODE, END}
+RESERVED = OUR_FILES | {EXIT_CODE, END, ATTRIBUTES, STEPS}
 """Names at the root of the results that no file of the guest's can have."""
 
 
@@ -45,6 +49,19 @@ class Refusal(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class StepReport(Struct, frozen=True, kw_only=True):
+    """How a step went in the guest, as that tells it."""
+
+    name: str
+    exit_code: Annotated[int, Meta(ge=0, le=EXIT_CODE_MAX)]
+    """Of the last try."""
+    tries: int
+    seconds: float
+    """All that the tries took, with what was done about those that failed."""
+    said: str = ""
+    """The last lines of what it said, safe to show, if its last try failed."""
+
+
 class Word(Struct, frozen=True, kw_only=True):
     """The guest's word, as read from its results volume."""
 
@@ -54,6 +71,12 @@ class Word(Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     """Asked for and not there."""
     refused: tuple[Refusal, ...] = ()
+    steps: tuple[StepReport, ...] = ()
+    """How far it got with the steps that it was given."""
+    undone: str = ""
+    """Why not all of them are done, in a sentence."""
+    attributes: bytes = b""
+    """What it publishes, as it wrote it: of a text that is too long for that as much as tells so."""
 
 
 class Meaning(Struct, frozen=True, kw_only=True):
@@ -86,6 +109,11 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
         sentence="The guest handed over something that must not be unpacked; the rest was.",
         exit=Exit.RESULTS,
         advice="`refused` in result.json names each entry and the reason.",
+    ),
+    Outcome.STEP_FAILED: Meaning(
+        sentence="A step of the job's or its image's failed in the guest, so that what comes after it was not done.",
+        exit=Exit.STEP,
+        advice="`steps` in result.json tells how each went, and the folder steps has their logs.",
     ),
     Outcome.REBOOTED: Meaning(
         sentence="The guest rebooted before its script had finished, which ends its machine.",
@@ -183,7 +211,7 @@ def judge(
     """Settle how an attempt ended.
 
     Args:
-        contract: the job gave its guest a script, so the guest is to speak.
+        contract: the job gave its guest a script or steps, so the guest is to speak.
         stopped: the owner asked for the end.
         ending: what the hypervisor saw.
         word: what the results volume says.
@@ -202,14 +230,39 @@ def judge(
 
 
 def _finished(word: Word) -> Verdict:
+    if word.undone:
+        return verdict(Outcome.STEP_FAILED, reason=word.undone)
     if word.refused:
         return verdict(Outcome.UNSAFE_RESULTS, reason=f"{word.refused[0].name}: {word.refused[0].reason}")
     return verdict(Outcome.COMPLETED, exit_code=word.exit_code or 0)
 
 
+def undone(steps: Sequence[Step], told: Sequence[StepReport]) -> str:
+    """Why not all steps are done, in a sentence; empty if they are.
+
+    Args:
+        steps: those that a guest was given, in the order in which it was to do them.
+        told: what it says of them, likewise, as far as it got.
+    """
+    for step, report in zip(steps, told, strict=False):
+        if report.exit_code and step.on_error.then is Then.FAIL:
+            said = f"; it said: {report.said}" if report.said else ""
+            tried = f" after {report.tries} tries" if report.tries > 1 else ""
+            return f"step {step.name} failed with exit code {report.exit_code}{tried}{said}"
+    return f"the guest tells nothing of step {steps[len(told)].name}" if len(told) < len(steps) else ""
+
+
 def is_accident(found: Verdict, *, ending: Ending, word: Word) -> bool:
     """Whether an attempt ended by nobody's will: its guest had not finished, and nobody had asked for that."""
     return word.said is not Said.ALL and found.outcome not in _OURS and ending not in {Ending.SHUTDOWN, Ending.REBOOTED}
+
+
+class BaseLayer(Struct, frozen=True, kw_only=True):
+    """A layer of a golden image, a qcow2 file of the submitting computer."""
+
+    file: str
+    """Its full path."""
+    sha256: Annotated[str, Meta(pattern=SHA256)]
 
 
 class Base(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -224,6 +277,8 @@ class Base(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The stretch of the file that is the disk; None: all of it."""
     sha256: Annotated[str, Meta(pattern=SHA256)] | None = None
     """Of the file, or of the stretch; None: it could not be read in the end, or had changed by then."""
+    layers: tuple[BaseLayer, ...] = ()
+    """What lies between that and the disk that came back, each on the one before."""
 
 
 class ReturnedDisk(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -260,6 +315,10 @@ class Result(Struct, frozen=True, kw_only=True):
     disks: tuple[ReturnedDisk, ...] = ()
     gaps: tuple[Gap, ...] = ()
     """What the guest has missed while it was suspended, or since the checkpoints that it went on from."""
+    steps: tuple[StepReport, ...] = ()
+    """How the steps went that its guest was given, in their order, as far as it got."""
+    attributes: Mapping[str, Any] = {}
+    """What the guest has published: name to value."""
     times: Mapping[str, float]
     """State to the time at which the job entered it, in seconds since 1970."""
     versions: Mapping[str, str]

@@ -7,17 +7,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import pytest
 
+from layering import layered, written
 from shell import Shell, gone, until
 from vmf import cli
 from vmf.disks import flatten
 from vmf.files import programs
-from vmf.model import DiskFormat, Outcome
+from vmf.model import Disk, DiskFormat, File, Outcome
 from vmf.result import Base, Result, ReturnedDisk
 
 SIZE = 4 * 2**20
@@ -113,6 +115,35 @@ def test_a_whole_disk_is_made(desk: Desk, results: Path, base: Path, place: str,
     assert raw.read_bytes() == whole(base)
     assert {each: each.read_bytes() for each in before} == before
     assert not list(desk.folder.glob(".*"))
+
+
+def lay(results: Path, base: Path) -> Disk:
+    """Have what came back lie on layers, too."""
+    disk = layered(Disk(file=File(path=base), format=DiskFormat.RAW), {0: b"1"}, {1: b"2"}, size=SIZE)
+    told = json.loads((results / "result.json").read_text())
+    layers = [{"file": str(each.file.path), "sha256": each.sha256} for each in disk.layers]
+    told["disks"][0]["base"]["layers"] = layers
+    (results / "result.json").write_text(json.dumps(told))
+    return disk
+
+
+def test_a_disk_that_lies_on_a_golden_image_is_made_whole(desk: Desk, results: Path, base: Path) -> None:
+    lay(results, base)
+    done = desk.rebase("j.results", "-o", "whole.raw")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (desk.folder / "whole.raw").read_bytes() == written(whole(base), {0: b"1"}, {1: b"2"})
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"x")])
+def test_a_layer_that_is_not_what_it_was_is_told(
+    desk: Desk, results: Path, base: Path, harm: Callable[[Path], object]
+) -> None:
+    path = lay(results, base).layers[1].file.path
+    harm(path)
+    done = desk.rebase("j.results", "-o", "whole.raw")
+    assert done.returncode == 74
+    assert f"{path.name}, a layer of what" in done.stderr
+    assert not (desk.folder / "whole.raw").exists()
 
 
 def test_the_disk_has_no_name_before_it_is_whole(

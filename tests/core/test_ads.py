@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from vmf import classad
 from vmf.ads import clauses, has, host_ad, job_ad, reserved
 from vmf.ads.clauses import IMPLIED
+from vmf.ads.machine import MACHINE
 from vmf.ads.needs import _fields
 from vmf.ads.tables import ENDED, HOST, JOB, KEPT
 from vmf.errors import HoldCode
@@ -63,6 +64,15 @@ A job that goes on from a [checkpoint](checkpoints.md) also has
 
 {kept}
 
+What a job's guests have [published](looking-in.md#what-a-guest-publishes) is there under its own names, from the next
+time on that the job is placed: its `requirements` and `rank`, what hosts ask, and `vmf match` of a job that lives see
+it. A guest cannot publish a name that is on this page, or one of the job's `spec.attributes`, or one that means
+something by itself in every expression (`MY`, `TARGET`, `CurrentTime`, …): what is there stays what it is.
+
+`vmf query` adds to all of these what is known of the job's machine:
+
+{machine}
+
 ## A host's ad
 {host}
 
@@ -102,6 +112,7 @@ def page() -> str:
         job=table(JOB),
         ended=table(ENDED),
         kept=table(KEPT),
+        machine=table(MACHINE),
         host=table(HOST),
         implied="\n".join(lines),
         needed="\n".join(needed()),

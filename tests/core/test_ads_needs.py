@@ -40,9 +40,12 @@ PLAIN = {
     "disks": {"file": FILE},
     "forwards": {"port": 22},
     "shares": {"name": "s"},
+    "steps": {"name": "s"},
+    "finally": {"steps": []},
+    "at_end": {"steps": []},
 }
 """The least that a thing has to be given."""
-TEXTS = {"device": "vdb", "mac": "52:54:00:12:34:56", "guest_of": "x", "guests": "x"}
+TEXTS = {"device": "vdb", "on_host": "a", "mac": "52:54:00:12:34:56", "guest_of": "x", "guests": "x"}
 
 NEEDY = [(kind, field) for kind in (Job, Host) for field in declared(kind) if "needs" in field.extra]
 names = [f"{kind.__name__}-{field.spelt}" for kind, field in NEEDY]

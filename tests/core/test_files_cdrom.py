@@ -28,14 +28,14 @@ def test_contents_are_the_guest_contract():
         "magic": MAGIC,
         "env": b"export A='1'\n",
         "run": "echo grüß\n".encode(),
-        "results": b"out.txt\na folder\n",
+        "results": b"vmf-attributes\nout.txt\na folder\n",
         "vmf-end": b"5eed\n",
     }
 
 
-def test_a_job_that_wants_nothing_back_has_empty_files():
+def test_a_job_that_wants_nothing_back_is_asked_for_what_it_publishes_alone():
     files = cdrom.contents(job(), MAGIC)
-    assert (files["run"], files["env"], files["results"]) == (b"", b"", b"")
+    assert (files["run"], files["env"], files["results"]) == (b"", b"", b"vmf-attributes\n")
 
 
 @FUZZ

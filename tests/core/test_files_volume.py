@@ -12,6 +12,7 @@ import tarfile
 import pytest
 
 from vmf.files import volume
+from vmf.published import SIZE_MOST
 from vmf.result import Refusal, Said, Word
 from volumes import END, LIMITS, MAGIC, NONCE, member, read, refusals, tar
 
@@ -162,3 +163,20 @@ def test_the_stream_is_read_forward_in_any_pieces_and_no_further_than_the_last_w
 
     word = volume.read(Trickle(), magic=MAGIC, wanted=[], folder=folder, limits=LIMITS)
     assert (word.said, word.files) == (Said.ALL, ("a",))
+
+
+def test_what_a_guest_publishes_is_read_and_not_unpacked(folder):
+    word = read(tar(member("vmf-attributes", b"A = 1\n"), member("a", b"x")), folder)
+    assert (word.said, word.attributes, word.files, word.refused) == (Said.ALL, b"A = 1\n", ("a",), ())
+
+
+def test_of_what_is_too_long_to_be_published_little_is_kept(folder):
+    word = read(tar(member("vmf-attributes", b"A = 1\n" * 2**16), member("a", b"x")), folder)
+    assert SIZE_MOST < len(word.attributes) < 2 * SIZE_MOST
+    assert word.files == ("a",)
+
+
+def test_only_a_file_publishes(folder):
+    word = read(tar(member("vmf-attributes/b", b"B = 1\n"), member("vmf-attributes", type=tarfile.SYMTYPE)), folder)
+    assert (word.attributes, word.files) == (b"", ())
+    assert len(word.refused) == 2

@@ -24,6 +24,7 @@ from vmf.model import (
     HostBoot,
     Image,
     Job,
+    Layer,
     Limits,
     Machine,
     MachineCdrom,
@@ -75,6 +76,31 @@ def test_a_job_without_a_script_gets_neither_and_boots_its_disk():
     assert machine.reboots
     assert lines(replace(PLACE, job=job))["boot"] == ("the first disk", "image i")
     assert "changed disks" in lines(replace(PLACE, job=job))["results"][0]
+
+
+LAYERED = replace(IMAGE.disks[0], layers=(Layer(file=File(path=Path("/w/1/disk0.qcow2")), sha256="0" * 64),))
+
+
+@pytest.mark.parametrize(
+    ("host", "abilities", "how"),
+    [
+        (Host(name="h", type="kvm"), ("disk-layers",), ""),
+        (Host(name="h", type="xen"), (), "; it is brought to the host, made one file of several"),
+        (
+            Host(name="h", type="kvm", connection=Connection(transport=Transport.SSH, address="a")),
+            ("disk-layers",),
+            "; it is brought to the host, made one file of several",
+        ),
+    ],
+)
+def test_a_golden_images_disk_lies_where_it_is_or_is_brought_as_one(host, abilities, how):
+    image = replace(IMAGE, disks=(LAYERED,))
+    place = replace(PLACE, job=replace(JOB, image=image), host=host, capabilities=abilities)
+    assert blueprint(place, "m").disks[0].layers == (() if how else ("/w/1/disk0.qcow2",))
+    assert lines(place)["disk 0"] == (
+        "overlay over /i/a.raw with 1 layer (raw)",
+        f"originals stay as they are{how}",
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,14 @@ from __future__ import annotations
 from vmf.run.follower import CHUNKS, Follower
 
 
-def follower(console: bytes, piece: int):
+def follower(console: bytes, piece: int, heard: list[bytes] | None = None):
     told = []
-    return Follower(lambda offset: console[offset : offset + piece], told.append, told.append, before=bytes), told
+    hear = [] if heard is None else heard
+
+    def read(offset):
+        return console[offset : offset + piece]
+
+    return Follower(read, told.append, told.append, hear=hear.append, before=bytes), told
 
 
 def test_it_passes_on_what_is_new_and_once_only():
@@ -29,6 +34,13 @@ def test_what_the_host_no_longer_keeps_is_not_shown():
     following.finish()
     assert told == [b"first\n", b"last\n"]
     assert following.contents() == b"first\n" + bytes(100) + b"last\n"
+
+
+def test_what_the_host_no_longer_keeps_is_heard_as_it_is_so_that_no_two_halves_make_a_line():
+    console, heard = b"X = 1" + bytes(100) + b"23\n", []
+    following, _ = follower(console, 20, heard)
+    following.finish()
+    assert b"".join(heard) == console
 
 
 def test_what_had_been_said_by_an_instant_is_told_whoever_has_read_how_far():

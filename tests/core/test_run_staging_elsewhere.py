@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from farm import FARM, enable
+from layering import layered
 from vmf.errors import HoldCode
 from vmf.files import disc
 from vmf.hookspecs import hookimpl
@@ -119,6 +121,61 @@ def test_a_sum_is_compared_before_a_disk_travels(make, looker, tmp_path, right):
     assert [len(looker.machines), record.state] == ([1, State.COMPLETED] if right else [0, State.HELD])
 
 
+LAYERS = ({0: b"1"}, {1: b"2"})
+
+
+@pytest.mark.parametrize("host", [FAR, FARM])
+def test_a_disk_of_several_files_comes_as_one_where_it_cannot_be_used_as_it_lies(make, looker, tmp_path, host):
+    farm = make(looker)
+    (tmp_path / "golden").write_bytes(b"base" * 2**15)
+    base = Disk(file=File(path=tmp_path / "golden"), format=DiskFormat.RAW)
+    job = replace(farm.job("exit 3"), image=None, disks=(layered(base, *LAYERS, size=2**17),))
+    (record,) = farm.carry(job, hosts=(host,))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
+    (machine,), (files,) = looker.machines, looker.files
+    (used,) = machine.disks
+    assert (used.file, used.format, used.layers) == ("image0", DiskFormat.RAW, ())
+    assert files["image0"] == b"1" * 2**16 + b"2" * 2**16
+
+
+class Writer:
+    """Writes to a file when the first disk is brought."""
+
+    def __init__(self, path):
+        self._path = path
+
+    @hookimpl(wrapper=True)
+    def put(self, name):
+        if name == "image0":
+            self._path.write_bytes(self._path.read_bytes() + b"x")
+        return (yield)
+
+
+def test_a_layer_that_changes_while_it_is_brought_is_told(make, tmp_path):
+    (tmp_path / "golden").write_bytes(b"base" * 2**15)
+    disk = layered(Disk(file=File(path=tmp_path / "golden"), format=DiskFormat.RAW), *LAYERS, size=2**17)
+    farm = make(Writer(disk.layers[0].file.path))
+    (record,) = farm.carry(replace(farm.job("exit 3"), image=None, disks=(disk,)))
+    assert record.state is State.HELD
+    assert f"{disk.layers[0].file.path} changed while it was read" in record.verdict.reason
+
+
+def test_a_disk_of_several_files_is_used_where_it_lies_if_its_host_can(make, looker, tmp_path, monkeypatch):
+    enable(monkeypatch, "disk-layers")
+    farm = make(looker)
+    (tmp_path / "golden").write_bytes(b"base" * 2**15)
+    base = Disk(file=File(path=tmp_path / "golden"), format=DiskFormat.RAW)
+    disk = layered(base, *LAYERS, size=2**17)
+    job = replace(farm.job("exit 3"), image=None, disks=(disk,))
+    (record,) = farm.carry(replace(job, results=replace(job.results, disks=ResultDisks.CHANGED)))
+    (machine,), (files,) = looker.machines, looker.files
+    assert machine.disks[0].file == str(tmp_path / "golden")
+    assert machine.disks[0].layers == tuple(str(each.file.path) for each in disk.layers)
+    assert "image0" not in files
+    told = msgspec.json.decode((record.results / "result.json").read_bytes())["disks"][0]["base"]["layers"]
+    assert told == [{"file": str(each.file.path), "sha256": each.sha256} for each in disk.layers]
+
+
 def test_a_job_takes_what_its_overlays_lie_on_along(make, looker):
     farm = make(looker)
 
@@ -133,6 +190,26 @@ def test_a_job_takes_what_its_overlays_lie_on_along(make, looker):
     assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
     assert [each.file for machine in looker.machines for each in machine.disks] == ["image0", "image0"]
     assert looker.files[1]["image0"] == looker.files[0]["image0"] == job.image.disks[0].file.path.read_bytes()
+    assert "disk0.0" in looker.files[1]
+
+
+def test_a_job_upon_several_files_goes_on_where_they_are_one(make, looker, tmp_path, monkeypatch):
+    enable(monkeypatch, "transport-ssh", "disk-layers")
+    farm = make(looker)
+
+    def leave(notice):
+        if isinstance(notice, Advanced) and isinstance(notice.event, Created) and len(looker.machines) == 1:
+            farm.engine.ask(1, VacateAsked())
+
+    farm.watch(leave)
+    farm.speak(Created, since=2)
+    (tmp_path / "golden").write_bytes(b"base" * 2**15)
+    disk = layered(Disk(file=File(path=tmp_path / "golden"), format=DiskFormat.RAW), *LAYERS, size=2**17)
+    job = replace(farm.job("hear\nexit 3"), image=None, disks=(disk,), checkpoint=Checkpoint(on_eviction=True))
+    (record,) = farm.carry(replace(job, rank='Name == "farm"'), hosts=(FARM, FAR))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
+    assert [len(machine.disks[0].layers) for machine in looker.machines] == [2, 0]
+    assert looker.files[1]["image0"] == b"1" * 2**16 + b"2" * 2**16
     assert "disk0.0" in looker.files[1]
 
 

@@ -55,7 +55,7 @@ def test_a_file_that_is_not_as_it_was_is_found(disk, change):
     before = stamps.stamps([disk], read)
     assert stamps.changed([disk], before, read) is None
     change(disk.file.path)
-    assert stamps.changed([disk], before, read) is disk
+    assert stamps.changed([disk], before, read) is disk.file
 
 
 def test_permissions_are_not_what_is_compared(disk):

@@ -133,6 +133,7 @@ def test_texts_that_yaml_would_misread_stay_texts(load):
         ("greeting.txt", "console.log", (11, 21), "spec.results.files: 'console.log' is a name that vmf and the guest"),
         ("greeting.txt", "result.json/", (11, 21), "spec.results.files: 'result.json/' is a name that vmf and the"),
         ("greeting.txt", "vmf-end/", (11, 21), "spec.results.files: 'vmf-end/' is a name that vmf and the guest"),
+        ("greeting.txt", "vmf-attributes", (11, 21), "spec.results.files: 'vmf-attributes' is a name that vmf and the"),
         ("greeting.txt", "exit-code/x", (11, 21), "spec.results.files: 'exit-code/x' is a name that vmf and the"),
         ("vmf/v1", "vmf/v2", (1, 13), "apiVersion: 'vmf/v2' is newer than this vmf"),
         ("vmf/v1", "v1", (1, 13), "apiVersion: 'v1' is no version that vmf reads"),

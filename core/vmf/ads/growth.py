@@ -28,4 +28,4 @@ def overlay_share(job: Job, host: Host) -> int | None:
 
 
 def _volume(job: Job) -> int:
-    return 0 if job.run is None else job.results.volume
+    return job.results.volume if job.contract else 0

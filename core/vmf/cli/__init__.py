@@ -36,6 +36,7 @@ COMMANDS = MappingProxyType({
     "console": "type on the console of a guest",
     "cp": "copy files into a guest, or out of it",
     "media": "change the disc in a drive of a guest",
+    "query": "print the ad of a job's machine, or what expressions are worth there",
     "facts": "print what the hypervisor knows of a machine that runs",
     "ssh": "log in to a guest, or run a command there",
     "wait": "wait for jobs to end; carry on those whose engine is gone",
@@ -52,7 +53,7 @@ COMMANDS = MappingProxyType({
     "classad": "try expressions and ads of the ClassAd language",
     "doctor": "check what this machine needs and say what to install",
     "plugin": "list plugins, write a new one, and try what one promises",
-    "image": "build the tiny guest",
+    "image": "look after the warehouse: build, list, verify and remove images",
 })  # fmt: skip
 
 

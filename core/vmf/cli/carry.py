@@ -17,6 +17,7 @@ from vmf.cli import screen
 from vmf.cli.orphaned import mention, orphans, take
 from vmf.cli.say import say
 from vmf.cli.session import Session, log_jobs
+from vmf.cli.steps import Steps
 from vmf.control import AskJob, Message, Server, StopJobs
 from vmf.errors import Exit, VmfError
 from vmf.run import Engine, Notice, Remark, Stuck, eventlog
@@ -112,7 +113,7 @@ class Carrier:
 def carrying(session: Session, options: argparse.Namespace, *, console: bool = False) -> Iterator[Carrier]:
     """A carrier that obeys its socket and the signals of its process."""
     try:
-        carrier = Carrier(session, screen.choose(form=options.format, console=console))
+        carrier = Carrier(session, Steps(screen.choose(form=options.format, console=console)))
         with carrier.server, _signals(carrier):
             eventlog.complete(session.store)
             yield carrier

@@ -1,28 +1,33 @@
-"""`vmf image`: the warehouse of images."""
+"""`vmf image`: the warehouse, its named images and its golden ones."""
 
 from __future__ import annotations
 
 import argparse
-import os
+import importlib
+from types import MappingProxyType
 
-from vmf.cli.places import home
-from vmf.cli.session import prepare
-from vmf.model import TINY
-from vmf.warehouse import tiny
+VERBS = MappingProxyType({
+    "build": "build an image into the warehouse",
+    "ls": "list the images in the warehouse",
+    "show": "tell what an image is made of, what was done on it, and who uses it",
+    "verify": "read golden images whole, and set aside what is damaged",
+    "rm": "remove golden images that nobody uses",
+    "gc": "make room: remove what was left or set aside, and golden images that were not used for long",
+})  # fmt: skip
+"""Each is a module `image_VERB`."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf image`."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    build = verbs.add_parser("build", help="build an image into the warehouse")
-    build.add_argument("name", choices=(TINY,), help="tiny: the guest that proves accelerators and runs the examples")
+    for verb, sentence in VERBS.items():
+        module = importlib.import_module(f"vmf.cli.image_{verb}")
+        capital = f"{sentence[0].upper()}{sentence[1:]}."
+        command = verbs.add_parser(verb, allow_abbrev=False, help=sentence, description=capital)
+        module.arguments(command)
+        command.set_defaults(verb=module.act)
 
 
-def act(_options: argparse.Namespace) -> int:
-    """Build the tiny guest from the distribution's kernel and busybox packages."""
-    where = home(os.environ)
-    prepare(where)
-    folder = where.images / TINY
-    tiny.build(folder, report=print)
-    print(f"{TINY}: {folder}")
-    return 0
+def act(options: argparse.Namespace) -> int:
+    """Do what the verb says."""
+    return int(options.verb(options))

@@ -12,6 +12,7 @@ from vmf.ads import job_ad
 from vmf.classad import World
 from vmf.cli.ads import show_ads
 from vmf.cli.checks import bids, usable
+from vmf.cli.grounds import grounded
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_long, add_specs
 from vmf.errors import Exit
@@ -55,7 +56,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """Match each job by itself; two that fit may be too many together, which `vmf plan` tells."""
     session = Session(options)
-    jobs, hosts = session.read()
+    read, hosts = session.read()
+    with grounded(session, read, fetch=False) as (run, _):
+        jobs = _seen(session, run)
     if options.long:
         show_ads(map(job_ad, jobs), options.format)
         return 0
@@ -71,6 +74,14 @@ def act(options: argparse.Namespace) -> int:
     else:
         show("\n".join("\n".join(_lines(name, answer)) + "\n" for name, answer in answers.items()))
     return Exit.NO_MATCH if any(answer.verdict == "hopeless" for answer in answers.values()) else 0
+
+
+def _seen(session: Session, jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """The jobs; those that live already with what their guests have published, as when they are placed again."""
+    live = session.store.live() if session.home.store.exists() else ()
+    published = {record.job.name: record for record in live}
+    again = (published.get(job.name) for job in jobs)
+    return tuple(old.seen if old and old.asked == job else job for job, old in zip(jobs, again, strict=True))
 
 
 def _answer(job: Job, offers: Sequence[Offer | Rejection], matches: Matches, now: World) -> Answer:

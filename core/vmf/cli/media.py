@@ -57,7 +57,7 @@ def _usual(guest: Guest) -> int:
     """The drive that is meant where none is named."""
     job = guest.record.job
     spare = None if job.cdrom else spare_drive(guest.placement)
-    return int(job.run is not None) if spare is None else spare
+    return int(job.contract) if spare is None else spare
 
 
 def _drive(text: str) -> int:

@@ -10,12 +10,18 @@ from vmf.model import Home
 
 
 def home(environment: Mapping[str, str]) -> Home:
-    """Where the state of this user is kept: VMF_HOME, or a folder with a short path, which the sockets in it need."""
+    """Where the state of this user is kept: VMF_HOME, or a folder with a short path, which the sockets in it need.
+
+    The warehouse is below it, unless VMF_WAREHOUSE names one that others use, too.
+    """
+    shared = environment.get("VMF_WAREHOUSE")
+    return Home(root=_root(environment), warehouse=Path(shared).absolute() if shared else None)
+
+
+def _root(environment: Mapping[str, str]) -> Path:
     if named := environment.get("VMF_HOME"):
-        return Home(root=Path(named).absolute())
-    if os.geteuid() == 0:
-        return Home(root=Path("/var/lib/vmf"))
-    return Home(root=Path.home() / ".vmf")
+        return Path(named).absolute()
+    return Path("/var/lib/vmf") if os.geteuid() == 0 else Path.home() / ".vmf"
 
 
 def configuration(environment: Mapping[str, str]) -> Path:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from functools import cache
 
 import msgspec
 
 from vmf import plan
 from vmf.cli.checks import check_shared, objections, usable
+from vmf.cli.grounds import grounded, told
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit, JobFault
-from vmf.model import Placement
+from vmf.model import Ground, Placement
 from vmf.plan import Line, Unplaced
 from vmf.run import size_of, world
 from vmf.spec.faults import printable
+from vmf.units import format_count
 
 REFUSED = "refused"
 """What the line is called that tells why a job would be held."""
@@ -33,8 +36,9 @@ def act(options: argparse.Namespace) -> int:
     check_shared(jobs)
     try:
         offers = usable(session.hosts, hosts)
-        planned = plan.plan(jobs, offers, world=world(), size=cache(size_of), ask=session.plugins.bids)
-        lines = {each.job.name: _lines(session, each) for each in planned}
+        with grounded(session, jobs, fetch=False) as (run, upon):
+            planned = plan.plan(run, offers, world=world(), size=cache(size_of), ask=session.plugins.bids)
+        lines = {each.job.name: (*_lines(session, each), *_begun(upon.get(each.job.name))) for each in planned}
     finally:
         session.hosts.close()
     if options.format == "json":
@@ -57,6 +61,13 @@ def _lines(session: Session, planned: Placement | Unplaced) -> tuple[Line, ...]:
     except JobFault as fault:
         return (*told, Line(what=REFUSED, how=fault.brief, why=fault.hint or "such a machine cannot be made"))
     return told
+
+
+def _begun(ground: Ground | None) -> Iterator[Line]:
+    """What a job with steps is begun upon."""
+    if ground:
+        left = format_count(len(ground.left), "step")
+        yield Line(what="warehouse", how=told(ground), why=f"that leaves the least to do: {left}")
 
 
 def _print(lines: dict[str, tuple[Line, ...]]) -> None:

@@ -75,7 +75,7 @@ def _show_ads(records: Iterable[Record], form: str) -> None:
     from vmf.ads import job_ad  # noqa: PLC0415  # the language of ads is slow to import, and most want the table
     from vmf.cli.ads import show_ads  # noqa: PLC0415  # as above
 
-    show_ads([job_ad(record.job, verdict=record.verdict) for record in records], form)
+    show_ads([job_ad(record.seen, verdict=record.verdict) for record in records], form)
 
 
 def _row(session: Session, record: Record) -> dict[str, object]:

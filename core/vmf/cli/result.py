@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import MappingProxyType
@@ -43,12 +44,14 @@ def act(options: argparse.Namespace) -> int:
     path = rebase.find_base(changed, options.base)
     scratch = lambda: TemporaryFile(dir=options.output.parent)  # noqa: E731, SIM115  # whoever makes one closes it
     tool = flatten.QemuImg(program=programs.need(programs.QEMU_IMG), scratch=scratch)
-    with _opened(changed) as overlay, open_disk(path) as base:
+    with ExitStack() as files, _opened(changed) as overlay, open_disk(path) as base:
         with telling(f"checking {shown(path)}") as report:
             known = rebase.verify(base, path, changed, report=report)
         if not known:
             say(f"vmf: nobody knows whether {shown(path)} is what {changed} lies on")
-        beneath = flatten.Base(file=base, format=changed.base.format, part=changed.base.part)
+        with telling("checking the layers between them") as report:
+            layers = rebase.open_layers(changed, files, report=report)
+        beneath = flatten.Base(file=base, format=changed.base.format, part=changed.base.part, layers=layers)
         try:
             with (
                 naming(options.output),

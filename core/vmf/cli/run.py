@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 
+from vmf.cli.builds import Builds
 from vmf.cli.carry import carrying
 from vmf.cli.checks import check_places, fit, results_folder
 from vmf.cli.detach import detach
+from vmf.cli.grounds import grounded, told
 from vmf.cli.orphaned import orphans
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.cli.wait import await_all
 from vmf.model import Job
+from vmf.run import Remark
 from vmf.state import STANDS_STILL
+from vmf.steps import grounding
 from vmf.store import Record
 
 
@@ -30,12 +35,18 @@ def act(options: argparse.Namespace) -> int:
     jobs, hosts = session.read()
     orphaned = orphans(session.store, session.store.live())
     again = {record.job.name: record for record in orphaned if _is_again(record, jobs)}
-    new = [job for job in jobs if job.name not in again]
-    check_places(new)
-    fit(new, session.hosts, hosts, session.plugins)
-    with carrying(session, options, console=options.console) as carrier:
+    asked_for = [job for job in jobs if job.name not in again]
+    check_places(asked_for)
+    with carrying(session, options, console=options.console) as carrier, ExitStack() as held:
+        if code := _keep_images(asked_for, Builds(session, carrier, hosts, form=options.format)):
+            return code
+        new, upon = held.enter_context(grounded(session, asked_for, fetch=True))
+        fit(new, session.hosts, hosts, session.plugins)
         carrier.responsible = not options.detach
-        taken = session.store.submit([(job, results_folder(job)) for job in new], hosts) if new else ()
+        taken = session.store.submit([(job, results_folder(job)) for job in new], hosts, upon) if new else ()
+        for record, _ in taken:
+            if record.ground:
+                carrier.tell(Remark(record=record, text=told(record.ground)))
         asked = {record.id for record, _ in taken} | {record.id for record in again.values()}
         adopted = carrier.adopt(each for each in orphaned if each.id in asked or each.state not in STANDS_STILL)
         if options.detach:
@@ -45,6 +56,12 @@ def act(options: argparse.Namespace) -> int:
         return carrier.exit_code([*(record for record in last.values() if record.id in asked), *elsewhere])
 
 
+def _keep_images(jobs: Iterable[Job], builds: Builds) -> int:
+    """Build the images of jobs that are to be run on them; the exit code of the first that failed."""
+    wanted = (job for job in jobs if job.keep_image)
+    return next((code for job in wanted if (code := builds.make(job.name, grounding.kept(job)))), 0)
+
+
 def _is_again(record: Record, jobs: Sequence[Job]) -> bool:
     """Whether the orphan is one of these jobs, killed in an earlier run: it is carried on, not run twice."""
-    return any(record.job == job and record.folder == results_folder(job) for job in jobs)
+    return any(record.asked == job and record.folder == results_folder(job) for job in jobs)

@@ -20,12 +20,15 @@ from vmf.cli.printed import is_terminal, safe
 from vmf.cli.telling import far
 from vmf.errors import VmfError
 from vmf.files.console import Escaper, one_line
-from vmf.model import Kept, Placement
+from vmf.files.performed import LOGS
+from vmf.model import Kept, Outcome, Placement, Verdict
 from vmf.result import MEANING
 from vmf.run import Advanced, Console, Notice, Remark, Staging, Stuck
+from vmf.run.results import told as read_result
 from vmf.state import (
     Checkpointed,
     CheckpointFailed,
+    Created,
     Event,
     Failure,
     FellBack,
@@ -121,7 +124,7 @@ class Json:
         record = notice.record
         what = {"at": time.time(), "job": record.job.name, "id": record.id, "state": record.state, **_details(notice)}
         with self._lock:
-            self._out.write(_json(what) + "\n")
+            self._out.write(in_json(what) + "\n")
             self._out.flush()
 
 
@@ -200,7 +203,7 @@ def advice(record: Record) -> str:
     if verdict is None or verdict.source == "guest":
         return ""
     meaning = MEANING[verdict.outcome]
-    tail = _tail(record.results / "console.log") if record.results else []
+    tail = _tail(_log(record.results, verdict)) if record.results else []
     return "\n".join(
         ("", f"{record.job.name}: {meaning.sentence} {meaning.advice}", *(f"    | {line}" for line in tail))
     )
@@ -219,6 +222,12 @@ def _whereabouts(record: Record) -> str:
     return f"results in {record.results}" if record.results else "no results"
 
 
+def _log(results: Path, verdict: Verdict) -> Path:
+    """Where the last words are of what went wrong."""
+    told = read_result(results) if verdict.outcome is Outcome.STEP_FAILED else None
+    return results / LOGS / f"{told.steps[-1].name}.log" if told and told.steps else results / "console.log"
+
+
 def _tail(console: Path) -> list[str]:
     try:
         text = Escaper().feed(console.read_bytes())
@@ -227,15 +236,30 @@ def _tail(console: Path) -> list[str]:
     return text.splitlines()[-TAIL_LINES:]
 
 
-def _json(what: dict[str, object]) -> str:
+def in_json(what: dict[str, object]) -> str:
     """An object on one line. What is not UTF-8 in a file's name becomes question marks: JSON has no word for it."""
     text = json.dumps(msgspec.to_builtins(what, enc_hook=str), ensure_ascii=False)
     return text.encode(errors="replace").decode()
 
 
+def _beside(notice: Advanced) -> dict[str, object]:
+    """What is told with an event: of a machine that has come into being its ad, of an end where the results are."""
+    if isinstance(notice.event, Created):
+        return {"ad": ad_of(notice.record)}
+    return {"results": notice.record.results} if notice.record.ended else {}
+
+
+def ad_of(record: Record) -> dict[str, object]:
+    """The ad of a job's machine, for programs."""
+    from vmf.ads import plain  # noqa: PLC0415  # the language of ads is slow to import, and only programs want it here
+    from vmf.cli.ads import machine_ad  # noqa: PLC0415  # as above
+
+    return plain(machine_ad(record))
+
+
 def _details(notice: Notice) -> dict[str, object]:
     if isinstance(notice, Advanced):
-        return {"event": notice.event} | ({"results": notice.record.results} if notice.record.ended else {})
+        return {"event": notice.event} | _beside(notice)
     if isinstance(notice, Console):
         return {"console": notice.data.decode(errors="replace")}
     if isinstance(notice, Remark):

@@ -107,8 +107,12 @@ def prepare(where: Home) -> None:
 
     The mode of a root that was there before is its owner's choice; what lies in it is ours.
     """
+    if where.warehouse and not where.warehouse.is_dir():
+        what = f"the warehouse {where.warehouse}, which VMF_WAREHOUSE names, is not there"
+        raise SetupError(what, hint="make the folder, or name another one")
     passable = 0o711 if os.geteuid() == 0 else 0o700
-    folders = {where.root: passable, where.root / "jobs": 0o700, where.root / "hosts": passable, where.images: 0o755}
+    folders = {where.root: passable, where.root / "jobs": 0o700, where.root / "hosts": passable}
+    folders |= {} if where.warehouse else {where.images: 0o755}
     try:
         for folder, mode in folders.items():
             made = not folder.is_dir()

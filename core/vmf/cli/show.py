@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from vmf.cli import facts, history, screen
+from vmf.cli import facts, grounds, history, screen
 from vmf.cli.guest import RUNNING, add_job, ask_facts
 from vmf.cli.printed import safe, show, table
 from vmf.cli.session import Session, add_format
 from vmf.errors import VmfError
 from vmf.files.sshkey import PRIVATE
 from vmf.model import Gap, Kept, MachineFacts, NetworkType, Verdict
+from vmf.published import values
 from vmf.state import MEANING, State
+from vmf.steps.graph import to_do
 from vmf.store import Moment, Record, owned
 from vmf.units import format_count, format_duration, format_size
 
@@ -51,10 +54,18 @@ class Story(Struct, frozen=True, kw_only=True):
     folder: str
     """Where the results go, or are."""
     verdict: Verdict | None
+    published: Mapping[str, Any]
+    """What its guests have published: name to value."""
     kept: tuple[Kept, ...]
     """The checkpoints that it can go on from, the newest last."""
     gaps: tuple[Gap, ...]
     """What its guest has missed."""
+    golden: str
+    """The id of the golden image that it was begun upon; empty if there was none."""
+    done: tuple[str, ...]
+    """The steps that were performed there."""
+    steps: tuple[str, ...]
+    """Those that its guest has to do, or had."""
     events: tuple[Moment, ...]
 
 
@@ -104,8 +115,12 @@ def _story(session: Session, record: Record) -> Story:
         unknown=unknown,
         folder=str(record.results or record.folder),
         verdict=record.verdict,
+        published=values(record.published),
         kept=record.kept,
         gaps=record.gaps,
+        golden=record.ground.golden if record.ground else "",
+        done=tuple(each.name for each in record.ground.done) if record.ground else (),
+        steps=tuple(step.name for step in to_do(record.job)),
         events=session.store.history(record.id),
     )
 
@@ -122,10 +137,17 @@ def _ask(session: Session, record: Record) -> tuple[MachineFacts | None, str]:
         return None, safe(screen.fault(error))
 
 
+def _begun(told: Story, record: Record) -> Iterator[tuple[str, str]]:
+    if record.ground:
+        yield "warehouse", grounds.told(record.ground)
+        yield "steps", ", ".join(told.steps) or "none is left to do"
+
+
 def _lines(told: Story, record: Record) -> Iterator[tuple[str, str]]:
     orphaned = ", orphaned: its engine is gone" if told.orphaned else ""
     yield "state", f"{told.state}{orphaned}: {MEANING[told.state]}"
     yield "image", told.image or "none"
+    yield from _begun(told, record)
     yield "size", f"{format_size(told.memory)}, {format_count(told.cpus, 'cpu')}"
     yield "network", told.network
     if told.host:
@@ -139,6 +161,8 @@ def _lines(told: Story, record: Record) -> Iterator[tuple[str, str]]:
         yield "key", told.key
     if told.unknown:
         yield "facts", told.unknown
+    for name, text in record.published.items():
+        yield "published", f"{name} = {text}"
     for kept in told.kept:
         yield "kept", f"checkpoint {kept.number}, {format_size(kept.size)}, of {history.clock(kept.at)}"
     if told.gaps:

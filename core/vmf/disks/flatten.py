@@ -11,8 +11,9 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import reduce
 from typing import IO, Any
 
 from msgspec import Struct
@@ -34,6 +35,8 @@ class Base(Struct, frozen=True, kw_only=True):
     file: IO[bytes]
     format: DiskFormat
     part: Slice | None = None
+    layers: tuple[IO[bytes], ...] = ()
+    """Open qcow2 files that lie upon it, each on the one before, and beneath the overlay."""
 
 
 class QemuImg(Struct, frozen=True, kw_only=True):
@@ -78,6 +81,8 @@ def flatten(
     qcow2.check_overlay(overlay)
     try:
         images.check(images.within(base.file, base.part), base.format)
+        for layer in base.layers:
+            qcow2.check_overlay(layer)
     except Unfit as error:
         raise UnfitBase(f"what it lies on: {error}", error.hint) from error
     with _stating(overlay, base, qemu_img.scratch, report) as (chain, files):
@@ -175,18 +180,28 @@ def _stating(
 ) -> Iterator[tuple[dict[str, Any], tuple[IO[bytes], ...]]]:
     """The chain in QEMU's words, and the files that it names."""
     beneath = _opening(base.file)
+    lowest, *upper = (*base.layers, overlay)
     part = {"offset": base.part.offset, "size": base.part.size} if base.part else {}
     if base.format is DiskFormat.RAW:
-        yield _over(overlay, {"driver": "raw", "file": beneath, **part}), (overlay, base.file)
+        yield _chain(lowest, upper, {"driver": "raw", "file": beneath, **part}), (base.file, lowest, *upper)
     elif not part:
-        yield _over(overlay, {"driver": base.format, "file": beneath, "backing": None}), (overlay, base.file)
+        yield (
+            _chain(lowest, upper, {"driver": base.format, "file": beneath, "backing": None}),
+            (base.file, lowest, *upper),
+        )
     else:
-        # If the base's own file has no plain name, QEMU looks for one in the overlay's header: so that has none.
+        # If the base's own file has no plain name, QEMU looks for one in the header above: so that has none.
         with scratch() as nameless:
-            sparse.copy(overlay, nameless, report)
+            sparse.copy(lowest, nameless, report)
             qcow2.forget_backing(nameless)
             inner = {"driver": "raw", "file": beneath, **part}
-            yield _over(nameless, {"driver": base.format, "file": inner, "backing": None}), (nameless, base.file)
+            stated = _chain(nameless, upper, {"driver": base.format, "file": inner, "backing": None})
+            yield stated, (base.file, nameless, *upper)
+
+
+def _chain(lowest: IO[bytes], upper: Iterable[IO[bytes]], beneath: dict[str, Any]) -> dict[str, Any]:
+    """Overlays, each over the one before, and the lowest over what is beneath."""
+    return reduce(lambda below, each: _over(each, below), (lowest, *upper), beneath)
 
 
 def _over(overlay: IO[bytes], beneath: dict[str, Any]) -> dict[str, Any]:

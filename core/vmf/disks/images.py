@@ -22,12 +22,15 @@ from vmf.errors import Refused
 from vmf.files.access import open_disk, open_file, outside
 from vmf.files.faults import called, invalid, shown, unread
 from vmf.files.source import Read
-from vmf.model import Disk, DiskFormat, File, Host, Image, Slice
+from vmf.model import Access, Disk, DiskFormat, File, Host, Image, Slice
 
 Sum: TypeAlias = Callable[[IO[bytes], File], str]
 """The SHA-256, in hexadecimal, of what is meant of a file; it is open, all of it."""
 
+BENEATH = "stated-by-vmf"
+"""What layers in the warehouse call what they lie on: no file has that name, and nobody follows it."""
 _SECTOR = 512
+_REBUILD = "`vmf image verify` sets it aside, and it is made anew when it is wanted"
 _CONVERT = "convert it: `qemu-img convert -O qcow2 OLD NEW`, and state `format: qcow2`"
 _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, qcow2.MAGIC, "a qcow2 image", "state `format: qcow2`"),
@@ -80,6 +83,27 @@ def inspect(disk: Disk, *, on_host: Read | None = None) -> None:
     """
     with opened(disk.file, "disk", open_disk, on_host) as file:
         check(file, disk.layout)
+        size = -(-disk_size(file, disk.layout) // _SECTOR) * _SECTOR
+    for layer in disk.layers:
+        with opened(layer.file, "layer") as file:
+            check_layer(file, size)
+            if disk.access is Access.IN_PLACE:
+                raise Unfit("a golden image's disk cannot be written in place", "let `access` be snapshot")
+
+
+def check_layer(file: IO[bytes], size: int) -> None:
+    """Check that an open file is a layer over a disk of `size` bytes, as vmf puts it into the warehouse.
+
+    Raises:
+        Unfit: if it is not, or names any file beneath.
+        OSError: if it cannot be read.
+    """
+    file.seek(0)
+    header = qcow2.check_overlay(file)
+    if (name := qcow2.backing_name(file)) != BENEATH:
+        raise Unfit(f"it names another file, {name}", _REBUILD)
+    if header.size != size:
+        raise Unfit(f"its disk has {header.size} bytes, and what it lies on {size}", _REBUILD)
 
 
 def check(file: IO[bytes], layout: DiskFormat) -> None:
@@ -127,6 +151,9 @@ def verify_image(image: Image, *, checksum: Sum, on_host: Read | None = None) ->
         if disk.sha256:
             with opened(replace(disk.file, part=None), "disk", open_disk, on_host) as whole:
                 _compare(checksum(whole, disk.file), disk.sha256)
+        for layer in disk.layers:
+            with opened(layer.file, "layer") as whole:
+                _compare(checksum(whole, layer.file), layer.sha256)
 
 
 @contextmanager
@@ -188,7 +215,7 @@ def _check_raw(file: IO[bytes]) -> None:
         raise Unfit(reason, "state the format that it has, or get a good copy of the image")
 
 
-_CHECKS: Mapping[DiskFormat, Callable[[IO[bytes]], None]] = MappingProxyType({
+_CHECKS: Mapping[DiskFormat, Callable[[IO[bytes]], object]] = MappingProxyType({
     DiskFormat.RAW: _check_raw,
     DiskFormat.QCOW2: qcow2.check,
     DiskFormat.VMDK: vmdk.check,

@@ -124,8 +124,8 @@ _UNFIT_EXTENSIONS: Mapping[int, tuple[str, str]] = MappingProxyType({
 })  # fmt: skip
 
 
-def check(file: IO[bytes]) -> None:
-    """Check that a file is a qcow2 image that stands alone; reads at most one cluster of it (2 MiB).
+def check(file: IO[bytes]) -> Header:
+    """Check that a file is a qcow2 image that stands alone; reads at most one cluster of it (2 MiB); its header.
 
     Raises:
         Unfit: if it is not.
@@ -135,6 +135,7 @@ def check(file: IO[bytes]) -> None:
     if header.backing_offset:
         raise Unfit(f"it is an overlay over another file, {_backing_name(file, header)}", _FLATTEN)
     _check(file, header)
+    return header
 
 
 def disk_size(file: IO[bytes]) -> int:
@@ -154,6 +155,11 @@ def check_overlay(file: IO[bytes]) -> Header:
     if not header.backing_offset:
         raise Unfit("it is no overlay: it stands alone", "use it as it is")
     return header
+
+
+def backing_name(file: IO[bytes]) -> str:
+    """What an overlay that has been checked calls the file beneath, as far as that can be shown."""
+    return _backing_name(file, _read(file))
 
 
 def name_backing(file: IO[bytes], name: str) -> None:

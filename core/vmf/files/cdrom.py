@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files.volume import end_line
 from vmf.model import Job
-from vmf.result import END
+from vmf.result import ATTRIBUTES, END
 
 LABEL = "VMF"
 """What the disc is called, see `vmf.files.disc.write`."""
@@ -33,9 +33,9 @@ def contents(job: Job, magic: bytes, *, secrets: Mapping[str, bytes] = _NO_SECRE
     """
     made = {
         "magic": magic,
-        "env": b"".join(_environment(job, secrets)),
-        "run": _encoded(job.run or "", "run"),
-        "results": _encoded("".join(f"{name}\n" for name in job.results.files), "results.files"),
+        "env": environment(job.env, job.arguments, secrets=secrets),
+        "run": encoded(job.run or "", "run"),
+        "results": encoded("".join(f"{name}\n" for name in (ATTRIBUTES, *job.results.files)), "results.files"),
         END: end_line(magic),
     }
     if job.ssh and key:
@@ -43,19 +43,38 @@ def contents(job: Job, magic: bytes, *, secrets: Mapping[str, bytes] = _NO_SECRE
     return made
 
 
-def _environment(job: Job, secrets: Mapping[str, bytes]) -> Iterator[bytes]:
-    """Lines for a shell: the variables, then the arguments, as its own positional parameters."""
-    for name, value in ({name: _encoded(value, "env") for name, value in job.env.items()} | dict(secrets)).items():
-        yield b"export %s=%s\n" % (name.encode(), _quoted(value))
-    if job.arguments:
-        yield b"set -- %s\n" % b" ".join(_quoted(_encoded(each, "arguments")) for each in job.arguments)
+def environment(
+    env: Mapping[str, str], arguments: Sequence[str], *, where: str = "", secrets: Mapping[str, bytes] = _NO_SECRETS
+) -> bytes:
+    """Lines for a shell: the variables, then the arguments, as its own positional parameters.
+
+    Args:
+        env: name to value.
+        arguments: the words.
+        where: whose they are, if not the job's.
+        secrets: more variables; one takes the place of its namesake.
+
+    Raises:
+        JobFault: as `encoded`.
+    """
+    given = {name: encoded(value, where or "env") for name, value in env.items()} | dict(secrets)
+    lines = [b"export %s=%s\n" % (name.encode(), quoted(value)) for name, value in given.items()]
+    if arguments:
+        lines.append(b"set -- %s\n" % b" ".join(quoted(encoded(each, where or "arguments")) for each in arguments))
+    return b"".join(lines)
 
 
-def _quoted(value: bytes) -> bytes:
+def quoted(value: bytes) -> bytes:
+    """A word for a shell, which takes nothing in it for anything else."""
     return b"'" + value.replace(b"'", rb"'\''") + b"'"
 
 
-def _encoded(text: str, where: str) -> bytes:
+def encoded(text: str, where: str) -> bytes:
+    """A text of a spec, as a guest reads it.
+
+    Raises:
+        JobFault: if UTF-8 does not know one of its characters; `where` is the field.
+    """
     try:
         return text.encode()
     except UnicodeEncodeError as error:

@@ -1,8 +1,9 @@
 """The results volume: a small plain disk on which the guest hands over what it has to say.
 
 vmf writes a magic with a nonce at its start; the guest finds the disk by that magic and overwrites it with one tar
-stream: `exit-code`, then the files to bring back, then `vmf-end`, whose nonce proves that the stream was written to
-its end. The stream is untrusted: `vmf.files.tar` bounds what is read, `vmf.files.unpack` what is written.
+stream: `exit-code`, then what it publishes and the files to bring back, then `vmf-end`, whose nonce proves that the
+stream was written to its end. The stream is untrusted: `vmf.files.tar` bounds what is read, `vmf.files.unpack` what is
+written.
 
 While its script runs, a guest may answer requests (`vmf.files.request`) in the same place and form: its stream then
 begins with `answer`, and ends with the request's nonce. What it says in the end takes the place of any answer.
@@ -12,18 +13,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from vmf.files import performed
 from vmf.files.beside import appearing
 from vmf.files.console import one_line
 from vmf.files.tar import BLOCK, FILE, Broken, Member, Tar
 from vmf.files.unpack import Limits, Unpacked, Unsafe
-from vmf.result import END, EXIT_CODE, EXIT_CODE_MAX, RESERVED, Refusal, Said, Word
+from vmf.model import Step
+from vmf.published import SIZE_MOST
+from vmf.result import ATTRIBUTES, END, EXIT_CODE, EXIT_CODE_MAX, RESERVED, Refusal, Said, Word, undone
+from vmf.units import format_size
 
 __all__ = ["Answer", "Limits", "end_line", "look", "magic", "make", "new_nonce", "read", "unpack_answer"]
 
@@ -34,6 +41,8 @@ REFUSALS_MAX = 100
 _SIGNATURE = b"VMF-RESULTS-1 "
 _CODE = re.compile(rb"([0-9]{1,3})\n")
 _LINE_MAX = 256
+_TEXTS: Mapping[str, int] = MappingProxyType({ATTRIBUTES: SIZE_MOST + 1, performed.REPORT: performed.REPORT_MOST})
+"""What is read and not unpacked, with the most bytes of it that are."""
 _ANSWER = re.compile(rb"(?:busy|([0-9]{1,3})) ([0-9a-f]{32})\n")
 
 
@@ -72,7 +81,9 @@ def make(path: Path, *, size: int, magic: bytes) -> None:
         file.truncate(size)
 
 
-def read(stream: IO[bytes], *, magic: bytes, wanted: Sequence[str], folder: Path, limits: Limits) -> Word:
+def read(
+    stream: IO[bytes], *, magic: bytes, wanted: Sequence[str], folder: Path, limits: Limits, steps: Sequence[Step] = ()
+) -> Word:
     """Read the guest's word and unpack its files.
 
     Args:
@@ -81,25 +92,34 @@ def read(stream: IO[bytes], *, magic: bytes, wanted: Sequence[str], folder: Path
         wanted: names that were asked for, of files or folders.
         folder: a fresh empty folder, to unpack into.
         limits: the most that is unpacked; what exceeds it is refused.
+        steps: those that the guest was given, in the order in which it was to do them.
 
     Raises:
         OSError: if the stream cannot be read or the folder not be written. Nothing that the stream says raises.
     """
     tar = Tar(stream)
     refused = _Refused()
-    code, said = None, Said.NOTHING
+    code, said, texts = None, Said.NOTHING, dict.fromkeys(_TEXTS, b"")
     with closing(Unpacked(folder, limits=limits, reserved=RESERVED)) as into:
         if tar.peek() != magic and not _is_answer(tar.peek()):
             said = Said.PART
             try:
                 code = _exit_code(tar)
-                said = _unpack(tar, into, end_line(magic), refused)
+                said = _unpack(tar, into, end_line(magic), refused, texts, performed.places(steps))
             except Broken as error:
                 refused.add(error.name, error.reason)
             into.sync()
+        reports = performed.reports(texts[performed.REPORT], steps, folder)
         missing = tuple(name for name in wanted if not into.has(name))
         return Word(
-            said=said, exit_code=code, files=tuple(sorted(into.files)), missing=missing, refused=refused.listed()
+            said=said,
+            exit_code=code,
+            files=tuple(sorted(into.files)),
+            missing=missing,
+            refused=refused.listed(),
+            steps=reports,
+            undone=undone(steps, reports),
+            attributes=texts[ATTRIBUTES],
         )
 
 
@@ -134,7 +154,7 @@ def unpack_answer(stream: IO[bytes], *, nonce: str, folder: Path, limits: Limits
         tar = Tar(stream)
         try:
             next(iter(tar), None)
-            said = _unpack(tar, into, f"{nonce}\n".encode(), refused)
+            said = _unpack(tar, into, f"{nonce}\n".encode(), refused, {}, {})
         except Broken as error:
             refused.add(error.name, error.reason)
         into.sync()
@@ -174,18 +194,40 @@ def _exit_code(tar: Tar) -> int:
     raise Broken(EXIT_CODE, "the stream is empty")
 
 
-def _unpack(tar: Tar, into: Unpacked, end: bytes, refused: _Refused) -> Said:
-    """Unpack member by member; all is said once a member proves it."""
+def _unpack(
+    tar: Tar, into: Unpacked, end: bytes, refused: _Refused, texts: dict[str, bytes], logs: Mapping[bytes, bytes]
+) -> Said:
+    """Unpack member by member, but for `texts`, which are read; all is said once a member proves it.
+
+    `logs` says where those lie that have another place in the results; each has at most `LOG_ROOM` bytes.
+    """
     for member in tar:
+        if text := next((name for name in texts if _is(member, name)), None):
+            texts[text] = _head(tar, _TEXTS[text])
+            continue
         if _is(member, END):
             if _content(tar, member) == end:
                 return Said.ALL
             raise Broken(END, "it does not hold the nonce that was given")
         try:
-            into.put(member, tar.content())
+            into.put(_placed(member, logs), tar.content())
         except Unsafe as error:
             refused.add(member.shown, str(error))
     return Said.PART
+
+
+def _placed(member: Member, logs: Mapping[bytes, bytes]) -> Member:
+    """The member with the name that it has in the results.
+
+    Raises:
+        Unsafe: if it is a log, and too long for one.
+    """
+    place = logs.get(member.name.removeprefix(b"./").removesuffix(b"/"))
+    if place is None:
+        return member
+    if member.size > performed.LOG_ROOM:
+        raise Unsafe(f"a log has at most {format_size(performed.LOG_MOST)}")
+    return replace(member, name=place)
 
 
 def _is_answer(block: bytes) -> bool:
@@ -195,6 +237,14 @@ def _is_answer(block: bytes) -> bool:
 
 def _is(member: Member, name: str) -> bool:
     return member.kind == FILE and member.name.removeprefix(b"./") == name.encode()
+
+
+def _head(tar: Tar, size: int) -> bytes:
+    """The first bytes of a member, at most so many."""
+    head = b""
+    for piece in tar.content():
+        head += piece[: size - len(head)]
+    return head
 
 
 def _content(tar: Tar, member: Member) -> bytes:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from vmf.ads import capacity
-from vmf.blueprint import brought
-from vmf.model import MEBIBYTE, Bid, File, Host, Job, Offer, Work
+from vmf.blueprint import brought, merged
+from vmf.model import MEBIBYTE, Bid, File, Job, Offer, Work
 from vmf.units import format_duration, format_size
 
 Size = Callable[[File], int]
@@ -25,7 +25,7 @@ def unknown(_: File) -> int:
 def own_bid(job: Job, offer: Offer, size: Size) -> Bid:
     """The bid of a host that has room for the job."""
     wanted, free = job.claim.memory, _free(offer)
-    amounts = work(job, offer.host, size)
+    amounts = work(job, offer, size)
     return Bid(
         cost=wanted / free,
         cost_of=(f"memory {format_size(wanted)} of {format_size(free)} that no guest has",),
@@ -34,9 +34,11 @@ def own_bid(job: Job, offer: Offer, size: Size) -> Bid:
     )
 
 
-def work(job: Job, host: Host, size: Size) -> Mapping[Work, float]:
+def work(job: Job, offer: Offer, size: Size) -> Mapping[Work, float]:
     """How much a host has to do for a job."""
-    return {Work.STAGE: float(sum(map(size, brought(job, host).values()))), Work.START: 1.0}
+    host, capabilities = offer.host, offer.capabilities
+    several = (file for disk in merged(job, host, capabilities).values() for file in disk.files)
+    return {Work.STAGE: float(sum(map(size, (*brought(job, host).values(), *several)))), Work.START: 1.0}
 
 
 def _free(offer: Offer) -> int:

@@ -110,7 +110,7 @@ def _read_only(job: Job, writable: Value) -> Iterator[Remedy]:
 
 def _smaller_results(job: Job, most: Value) -> Iterator[Remedy]:
     """To bring back less, so that the overlays have the least that they need of what a host lets a machine write."""
-    if job.run is None or not isinstance(most, int):
+    if not job.contract or not isinstance(most, int):
         return
     room = (most * KIB - (least_growth(job) - job.results.volume)) // MIB
     if room > 0 and (given := _size(MIB)(room)):

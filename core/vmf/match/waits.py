@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from vmf.blueprint import LAYERS
 from vmf.match.bidding import Size, work
 from vmf.match.columns import kinds
 from vmf.model import Job, Offer, Work
@@ -20,9 +21,9 @@ class Waits:
     """The seconds that each job would wait for each host; jobs for which hosts have the same to do are alike."""
 
     def __init__(self, jobs: Sequence[Job], offers: Sequence[Offer], size: Size) -> None:
-        alike = kinds((offer.host.elsewhere, offer.host.boot) for offer in offers)
-        hosts = [offers[first].host for first in alike.first.tolist()]
-        self.amounts: list[Amounts] = [tuple(tuple(work(job, host, size).values()) for host in hosts) for job in jobs]
+        alike = kinds((each.host.elsewhere, each.host.boot, LAYERS in each.capabilities) for each in offers)
+        firsts = [offers[first] for first in alike.first.tolist()]
+        self.amounts: list[Amounts] = [tuple(tuple(work(job, each, size).values()) for each in firsts) for job in jobs]
         """Of each job."""
         self._codes = alike.codes
         self._each = [np.array([_each(offer, work) for offer in offers], np.float64) for work in Work]

@@ -13,6 +13,18 @@ from __future__ import annotations
 from vmf.model.bid import Bid, Pace, Work
 from vmf.model.checkpoint import Gap, Kept, Platform, Restored, Snapshot, Why
 from vmf.model.file import File, Slice
+from vmf.model.golden import (
+    LAYERS_MOST,
+    Draft,
+    Golden,
+    GoldenDisk,
+    GoldenHardware,
+    GoldenMemory,
+    Original,
+    Performed,
+    Shelved,
+)
+from vmf.model.ground import Building, Ground
 from vmf.model.home import Home
 from vmf.model.host import (
     Claim,
@@ -33,7 +45,7 @@ from vmf.model.host import (
     taken_of,
     withheld,
 )
-from vmf.model.image import FORMATS, PREFIXES, Access, Bus, Disk, DiskFormat, Download, Image, bus_of
+from vmf.model.image import FORMATS, PREFIXES, Access, Bus, Disk, DiskFormat, Download, Image, Layer, bus_of
 from vmf.model.job import Job
 from vmf.model.machine import (
     ALIVE,
@@ -97,6 +109,7 @@ __all__ = [
     "FORMATS",
     "GUEST_PATH",
     "ITSELF",
+    "LAYERS_MOST",
     "MEBIBYTE",
     "NAME",
     "PREFIXES",
@@ -107,6 +120,7 @@ __all__ = [
     "Attributes",
     "Bid",
     "Boot",
+    "Building",
     "Bus",
     "Cdrom",
     "Checkpoint",
@@ -119,6 +133,7 @@ __all__ = [
     "Disk",
     "DiskFormat",
     "Download",
+    "Draft",
     "Duration",
     "Ending",
     "Expression",
@@ -129,6 +144,11 @@ __all__ = [
     "Folder",
     "Forward",
     "Gap",
+    "Golden",
+    "GoldenDisk",
+    "GoldenHardware",
+    "GoldenMemory",
+    "Ground",
     "Handle",
     "Hardware",
     "Home",
@@ -138,6 +158,7 @@ __all__ = [
     "ImageRoot",
     "Job",
     "Kept",
+    "Layer",
     "Limits",
     "Machine",
     "MachineCdrom",
@@ -153,8 +174,10 @@ __all__ = [
     "NicModel",
     "Offer",
     "OnError",
+    "Original",
     "Outcome",
     "Pace",
+    "Performed",
     "Placement",
     "Platform",
     "Power",
@@ -165,6 +188,7 @@ __all__ = [
     "Results",
     "Setback",
     "Share",
+    "Shelved",
     "Size",
     "Slice",
     "Snapshot",

@@ -9,6 +9,8 @@ class Home(Struct, frozen=True):
     """The state folder of one user: everything that vmf keeps lies below it, private to its owner."""
 
     root: Path
+    warehouse: Path | None = None
+    """A warehouse that others use, too; None: the user's own, below the state folder."""
 
     @property
     def store(self) -> Path:
@@ -18,7 +20,7 @@ class Home(Struct, frozen=True):
     @property
     def images(self) -> Path:
         """The warehouse: images that a job can name."""
-        return self.root / "images"
+        return self.warehouse or self.root / "images"
 
     def job(self, number: int) -> Path:
         """The folder of one job: its lock, log and socket, and the files under construction."""

@@ -62,6 +62,13 @@ FORMATS = MappingProxyType({
 """What a disk's suffix states."""
 
 
+class Layer(Struct, frozen=True, kw_only=True):
+    """A qcow2 file with what of a disk differs from what it lies on; what its header says of that is not followed."""
+
+    file: File
+    sha256: Annotated[str, Meta(pattern=SHA256)]
+
+
 class Disk(Struct, frozen=True, kw_only=True):
     """A disk of a machine; its file is never written unless `access` says so."""
 
@@ -92,6 +99,15 @@ class Disk(Struct, frozen=True, kw_only=True):
             extra={"needs": {Access.READ: "disk-read", Access.IN_PLACE: "disk-in-place"}},
         ),
     ] = Access.SNAPSHOT
+    layers: Annotated[
+        tuple[Layer, ...],
+        Meta(description="What lies on the file, each on the one before: a golden image's.", extra={"made": True}),
+    ] = ()
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """All that the disk is made of, the lowest first."""
+        return (self.file, *(layer.file for layer in self.layers))
 
     @property
     def layout(self) -> DiskFormat:
@@ -136,10 +152,9 @@ class Image(Struct, frozen=True, kw_only=True):
         Meta(
             description="What is done on the machine before it is an image.",
             max_length=1000,
-            extra={"needs": "steps"},
         ),
     ] = ()
     earlier: Annotated[
         tuple[Step, ...],
-        Meta(description="The steps of the image that it begins with.", extra={"made": True, "needs": "steps"}),
+        Meta(description="The steps of the image that it begins with.", extra={"made": True}),
     ] = ()

@@ -81,19 +81,17 @@ class Job(Struct, frozen=True, kw_only=True):
         Meta(
             description="What is done on the machine before the script, after the image's own steps.",
             max_length=1000,
-            extra={"needs": "steps"},
         ),
     ] = ()
     keep_image: Annotated[
         bool,
         Meta(
             description="Whether the machine is kept as an image once its steps are done, so that they are done once.",
-            extra={"needs": "steps"},
         ),
     ] = False
     at_end: Annotated[
         Finally | None,
-        Meta(description="What is done when the machine is destroyed.", extra={"needs": "steps"}),
+        Meta(description="What is done when the machine is destroyed.", extra={"needs": "finally"}),
     ] = field(default=None, name="finally")
     arguments: Annotated[
         tuple[Annotated[str, Meta(pattern=TEXT)], ...],
@@ -203,6 +201,11 @@ class Job(Struct, frozen=True, kw_only=True):
         return ":".join(f"{byte:02x}" for byte in ((first & 0xFC) | 0x02, *others))
 
     @property
+    def contract(self) -> bool:
+        """Whether its guest is to keep the guest contract: it is given a script, or steps to do."""
+        return self.run is not None or bool(self.steps or (self.image and self.image.steps))
+
+    @property
     def hypervisors(self) -> tuple[str, ...]:
         """The types that it can run on; none: any. What only a hypervisor's block describes, only that one boots."""
         bundle = self.bundle
@@ -232,7 +235,12 @@ class Job(Struct, frozen=True, kw_only=True):
     def vetted_files(self) -> tuple[File, ...]:
         """The files that a host's owner has a say in: those that its machine uses in place, and all that lie there."""
         image, discs, cloud = self.bundle, self.cdrom, self.cloud_init
-        whole = (image.kernel, image.initrd, *(disk.file for disk in image.disks), discs.iso if discs else None)
+        whole = (
+            image.kernel,
+            image.initrd,
+            *(file for disk in image.disks for file in disk.files),
+            discs.iso if discs else None,
+        )
         seeds = (cloud.user_data, cloud.meta_data, cloud.network_config) if cloud else ()
         read = (*(discs.files if discs else ()), *self.secrets.values(), *seeds)
         blocks = (file for files in self.block_files.values() for file in files)

@@ -42,6 +42,9 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
     format: DiskFormat
     part: Slice | None = None
     """The stretch of the file that is the disk; None: all of it."""
+    layers: tuple[str, ...] = ()
+    """Full paths of qcow2 files, each with what differs from the one before, the first from `file`. Nobody writes to
+    them, and what their headers say of what is beneath is not followed."""
     access: Access = Access.SNAPSHOT
     bus: Bus | None = None
     """None: the host's best."""
@@ -50,6 +53,16 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
     growth: int | None = None
     """The most bytes that its overlay may take on the host; None: no limit."""
 
+    @property
+    def top(self) -> str:
+        """The file that an overlay over the disk lies on."""
+        return self.layers[-1] if self.layers else self.file
+
+    @property
+    def top_format(self) -> DiskFormat:
+        """How that one is laid out."""
+        return DiskFormat.QCOW2 if self.layers else self.format
+
     @classmethod
     def of(cls, disk: Disk, *, growth: int | None = None) -> Self:
         """What a disk that a job names becomes; `growth` bounds its overlay, if it has one."""
@@ -57,6 +70,7 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
             file=str(disk.file.path),
             part=disk.file.part,
             format=disk.layout,
+            layers=tuple(str(layer.file.path) for layer in disk.layers),
             access=disk.access,
             bus=disk.bus or bus_of(disk.device),
             device=disk.device,

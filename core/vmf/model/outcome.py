@@ -12,6 +12,7 @@ class Outcome(StrEnum):
     NEVER_SPOKE = "never-spoke"
     CUT_SHORT = "cut-short"
     UNSAFE_RESULTS = "unsafe-results"
+    STEP_FAILED = "step-failed"
     REBOOTED = "rebooted"
     PANICKED = "panicked"
     HALTED = "halted"

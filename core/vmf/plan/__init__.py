@@ -16,6 +16,7 @@ from vmf.blueprint import (
     booted,
     brought,
     disk_name,
+    merged,
     spare_drive,
 )
 from vmf.plan.explain import Line, explain
@@ -38,6 +39,7 @@ __all__ = [
     "brought",
     "disk_name",
     "explain",
+    "merged",
     "place",
     "placed",
     "plan",

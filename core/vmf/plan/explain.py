@@ -8,8 +8,9 @@ from types import MappingProxyType
 import msgspec
 from msgspec import Struct
 
-from vmf.blueprint import blueprint, booted, brought, disk_name
+from vmf.blueprint import blueprint, booted, brought, disk_name, merged
 from vmf.model import Access, Clock, Disk, Forward, Image, Job, Machine, MachineNic, NetworkType, Placement, ResultDisks
+from vmf.steps.graph import to_do
 from vmf.units import format_count, format_duration, format_size
 
 
@@ -40,6 +41,7 @@ def explain(placement: Placement, machine: Machine, amended: Sequence[str] = ())
         *_drives(job),
         *_network(job, machine),
         *_shares(machine),
+        *_steps(job),
         *_exchange(job),
         *_blocks(placement, machine),
     ]
@@ -88,13 +90,17 @@ _ACCESS = MappingProxyType({
 
 def _disk(number: int, disk: Disk, placement: Placement, machine: Machine) -> Line:
     how, why = _ACCESS[disk.access]
-    travels = "; it is brought to the host" if disk_name(number) in brought(placement.job, placement.host) else ""
+    name, job, host = disk_name(number), placement.job, placement.host
+    travels = "; it is brought to the host" if name in brought(job, host) else ""
+    if name in merged(job, host, placement.capabilities):
+        travels = "; it is brought to the host, made one file of several"
     growth = machine.disks[number].growth if number < len(machine.disks) else None
     limit = "" if growth is None else f", which may grow to {format_size(growth)}"
     bus = "" if disk.bus is None else f", {disk.bus}"
     device = "" if disk.device is None else f", as {disk.device}"
+    files = f"{disk.file} with {format_count(len(disk.layers), 'layer')}" if disk.layers else str(disk.file)
     return Line(
-        what=f"disk {number}", how=f"{how.format(disk.file)} ({disk.layout}{bus}{device}){limit}", why=f"{why}{travels}"
+        what=f"disk {number}", how=f"{how.format(files)} ({disk.layout}{bus}{device}){limit}", why=f"{why}{travels}"
     )
 
 
@@ -164,6 +170,12 @@ def _changes(before: Machine, after: Machine) -> Iterator[str]:
 
 
 _DISKS = {ResultDisks.CHANGED: "changed disks", ResultDisks.WHOLE: "whole disks", ResultDisks.NONE: ""}
+
+
+def _steps(job: Job) -> Iterator[Line]:
+    if job.contract and (steps := to_do(job)):
+        how = ", ".join(step.name for step in steps)
+        yield Line(what="steps", how=how, why="done in the guest, in this order, before the job's script")
 
 
 def _exchange(job: Job) -> tuple[Line, ...]:

@@ -11,12 +11,13 @@ from vmf.checkpoints import said
 from vmf.errors import HostFault, VmfError
 from vmf.files.beside import naming, replacing
 from vmf.hookspecs import GUEST_CLOCK
-from vmf.model import Ending, Handle, Home, MachineState, Placement, Power
+from vmf.model import Ending, Handle, MachineState, Placement, Power
 from vmf.plugins import Hypervisor
 from vmf.run.follower import Follower
-from vmf.run.hosts import Hosts
-from vmf.run.notices import Console, Notice
+from vmf.run.means import Means
+from vmf.run.notices import Console
 from vmf.run.orders import Orders
+from vmf.run.publishing import Publishing
 from vmf.state import Ended
 from vmf.store import Record
 
@@ -34,20 +35,20 @@ class Attempt:
         self,
         record: Callable[[], Record],
         *,
-        home: Home,
-        hosts: Hosts,
+        means: Means,
         orders: Orders,
-        tell: Callable[[Notice], None],
+        publishing: Publishing,
         remark: Callable[[str], None],
     ) -> None:
         self._record = record
-        self._hosts = hosts
+        self._hosts = means.hosts
         self._orders = orders
-        self._tell = tell
+        self._tell = means.tell
         self._remark = remark
         self._told = ""
-        self._home = home
-        self.console = Follower(self._read, self._show, self._miss, before=self._said_before)
+        self._home = means.store.home
+        self._publishing = publishing
+        self.console = Follower(self._read, self._show, self._miss, hear=publishing.hear, before=self._said_before)
 
     @property
     def placement(self) -> Placement:
@@ -70,7 +71,7 @@ class Attempt:
     def look(self) -> MachineState:
         """Ask for the machine's state, and pass on what its console has."""
         state = self.hypervisor.state(self.handle)
-        self.console.follow()
+        self._listen()
         return state
 
     def examine(self) -> MachineState:
@@ -81,7 +82,11 @@ class Attempt:
         """Wait for a change, passing the console on meanwhile."""
         deadline = time.monotonic() + seconds
         while not self._orders.wake.wait(CONSOLE_SECONDS) and time.monotonic() < deadline:
-            self.console.follow()
+            self._listen()
+
+    def _listen(self) -> None:
+        self.console.follow()
+        self._publishing.keep()
 
     def tell_pause(self, state: MachineState) -> None:
         """Say once that a machine which should run does not, and once that it does again."""

@@ -17,8 +17,8 @@ from typing import IO
 from msgspec.structs import replace
 
 from vmf.errors import VmfError
-from vmf.model import Disk, Job, ResultDisks
-from vmf.result import Base, ReturnedDisk
+from vmf.model import Disk, File, Job, ResultDisks
+from vmf.result import Base, BaseLayer, ReturnedDisk
 from vmf.run import stamps
 from vmf.run.checksums import Checksums
 from vmf.run.orders import Interrupted, Orders
@@ -35,7 +35,15 @@ log = logging.getLogger(__name__)
 def stated(disk: Disk) -> Base:
     """What an overlay lies on, as the job has it: a sum that it states has been verified before the start."""
     file = disk.file
-    return Base(file=str(file.path), on_host=file.on_host, format=disk.layout, part=file.part, sha256=disk.sha256)
+    layers = tuple(BaseLayer(file=str(each.file.path), sha256=each.sha256) for each in disk.layers)
+    return Base(
+        file=str(file.path),
+        on_host=file.on_host,
+        format=disk.layout,
+        part=file.part,
+        sha256=disk.sha256,
+        layers=layers,
+    )
 
 
 class Bases:
@@ -80,11 +88,10 @@ class Bases:
 
         It lies on `base`, or is whole.
         """
-        file = disk.file
-        before = self._record().originals.get(str(file.path))
-        if before is None or self._stamp(disk) in {before, ""}:
+        changed = stamps.changed((disk,), self._record().originals, self._read)
+        if changed is None or not self._stamp(changed):
             return replace(returned, base=base)
-        self._remark(f"{file} changed while the job ran: {returned.file} may be worthless")
+        self._remark(f"{changed} changed while the job ran: {returned.file} may be worthless")
         return replace(returned, base=base and replace(base, sha256=None), original_changed=True)
 
     def describe(self, disk: Disk, returned: ReturnedDisk) -> ReturnedDisk:
@@ -101,8 +108,8 @@ class Bases:
     def _job(self) -> Job:
         return self._record().job
 
-    def _stamp(self, disk: Disk) -> str:
-        return stamps.stamp(disk, self._read)
+    def _stamp(self, file: File) -> str:
+        return stamps.stamp(file, self._read)
 
     def _sum_ahead(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
@@ -127,7 +134,7 @@ class Bases:
         return None
 
     def _sum(self, disk: Disk, check: Callable[[], None]) -> str:
-        with stamps.opened(disk, self._read) as file:
+        with stamps.opened(disk.file, self._read) as file:
             return self._checksums.of(file, disk.file, check=check)
 
     def _check_open(self) -> None:

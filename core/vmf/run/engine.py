@@ -19,6 +19,7 @@ from vmf.model import Claim, Host, Offer, Placement, taken_of
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
 from vmf.run.bidding import remembered, size_of
+from vmf.run.building import Builder
 from vmf.run.checksums import Checksums
 from vmf.run.eventlog import EventLogs
 from vmf.run.hosts import Hosts
@@ -29,6 +30,7 @@ from vmf.run.orders import Orders, Wanted
 from vmf.run.world import world
 from vmf.state import WANTS_ROOM, Event, State, Wish
 from vmf.store import Owned, Ownership, Record, Store
+from vmf.warehouse.shelf import Warehouse
 
 ROOM_SECONDS = 0.5
 """How often an idle job looks for room that another process may have freed."""
@@ -58,6 +60,7 @@ class Engine:
         self._adopt = adopt
         self._logs = EventLogs(store, tell=tell)
         self._checksums = Checksums(store)
+        self._builder = Builder(store, Warehouse(store.home.images), self._checksums)
         self._size = cache(size_of)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._orders: dict[int, Orders] = {}
@@ -148,6 +151,7 @@ class Engine:
             store=self._store,
             plugins=self._plugins,
             checksums=self._checksums,
+            builder=self._builder,
             tell=self._tell,
         )
         return Life(record, orders=self._orders[record.id], means=means)
@@ -222,6 +226,7 @@ class Engine:
     def _place_among(self, record: Record, hosts: Sequence[Host]) -> Record | Unplaced:
         offers = self._hosts.offers(hosts, patience=ASK_SECONDS)
         kept = record.kept[-1].platform if record.kept else None
+        seen = record.seen
 
         ask = self._plugins.bids and remembered(self._plugins.bids)
 
@@ -230,7 +235,7 @@ class Engine:
                 replace(each, taken=taken_of(each.host.name, taken)) if isinstance(each, Offer) else each
                 for each in offers
             )
-            return place(record.job, match(record.job, tuple(now), world=world(), kept=kept, size=self._size), ask)
+            return place(record.job, match(seen, tuple(now), world=world(), kept=kept, size=self._size), ask)
 
         if ask:  # first, while nobody waits for the store, however long plugins think
             choose(self._store.taken())

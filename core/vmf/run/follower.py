@@ -22,15 +22,18 @@ class Follower:
         tell: Callable[[bytes], None],
         complain: Callable[[HostFault], None],
         *,
+        hear: Callable[[bytes], None],
         before: Callable[[], bytes],
     ) -> None:
         """Take what reads from an offset on, what is told of every piece, and once of a console that cannot be read.
 
-        `before` reads what the guest had said before this console began.
+        `hear` is given every piece as it is, from the console's start; `before` reads what the guest had said before
+        this console began.
         """
         self._read = read
         self._before = before
         self._tell = tell
+        self._hear = hear
         self._complain = complain
         self._deaf = False
         self._offset = 0
@@ -57,6 +60,7 @@ class Follower:
                 return False
             self._log.feed(data)
             self._offset += len(data)
+            self._hear(data)
             self.heard = time.monotonic()
             if told := data.strip(b"\0"):  # zeros stand for what the host no longer keeps
                 self._tell(told)

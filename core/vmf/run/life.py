@@ -15,9 +15,9 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from vmf import plan
-from vmf.errors import HostFault, HostLost, JobFault, VmfError
-from vmf.model import Ending, MachineState, NetworkType, Outcome, Power, Stop
-from vmf.result import Said, is_accident, judge, verdict
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
+from vmf.model import Ending, MachineState, NetworkType, Outcome, Power, Stop, Verdict
+from vmf.result import Said, Word, is_accident, judge, verdict
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.bases import Bases
 from vmf.run.checkpointing import Checkpointing
@@ -26,6 +26,7 @@ from vmf.run.means import Means
 from vmf.run.notices import Advanced, Remark
 from vmf.run.orders import Interrupted, Orders
 from vmf.run.progress import Progress
+from vmf.run.publishing import Publishing
 from vmf.run.results import Parcel
 from vmf.run.staging import clear
 from vmf.run.starting import Starting
@@ -44,6 +45,7 @@ from vmf.state import (
     State,
 )
 from vmf.store import Record
+from vmf.warehouse.keeping import Unkept
 
 GRACE_SECONDS = 10.0
 """How long a guest that was asked to power off may take."""
@@ -65,14 +67,11 @@ class Life:
         self._store = means.store
         self._plugins = means.plugins
         self._checksums = means.checksums
+        self._builder = means.builder
         self._tell = means.tell
+        self._publishing = Publishing(lambda: self.record, update=self._update, remark=self._remark)
         self._attempt = Attempt(
-            lambda: self.record,
-            home=means.store.home,
-            hosts=means.hosts,
-            orders=orders,
-            tell=means.tell,
-            remark=self._remark,
+            lambda: self.record, means=means, orders=orders, publishing=self._publishing, remark=self._remark
         )
         self._delivery = Delivery(
             lambda: self.record, console=self._attempt.console.contents, orders=orders, remark=self._remark
@@ -111,7 +110,8 @@ class Life:
             HostFault: if its host, which answers, fails it again and again.
         """
         try:
-            return self._act()
+            with self._builder.hold(self.record.job):
+                return self._act()
         finally:
             self._bases.close()
 
@@ -189,6 +189,7 @@ class Life:
     def collect(self) -> Event | None:
         """Read what the guest left, settle how it ended, and deliver; None if the job is to be left."""
         self._attempt.console.finish()
+        self.record = self._publishing.told()
         try:
             self.checkpointing.settle()
             with Parcel(self.record) as parcel:
@@ -210,7 +211,7 @@ class Life:
         word = parcel.unpack(hypervisor, handle, self._bases, progress=progress, remark=self._remark)
         ending, cut = self.record.ending or Ending.UNKNOWN, self.record.cut
         found = judge(
-            contract=self.record.job.run is not None,
+            contract=self.record.job.contract,
             stopped=State.STOPPING in self.record.entered,
             ending=ending,
             word=word,
@@ -221,7 +222,23 @@ class Life:
             return fallen
         if word.said is Said.ALL and word.missing:
             self._remark(f"asked for, but not made by the guest: {', '.join(word.missing)}")
+        self._publishing.read(word.attributes)
+        parcel.record = self.record = self._publishing.told()
+        self._builder.learn(self.record, word.steps)
+        if found.outcome is Outcome.COMPLETED:
+            found = self._build(parcel, found, word, progress)
         return self._delivery.deliver(parcel, found, word)
+
+    def _build(self, parcel: Parcel, found: Verdict, word: Word, progress: Progress) -> Verdict:
+        """Keep the machine as a golden image, if that is what the job is for; its disks are part of no results then."""
+        try:
+            golden = self._builder.publish(self.record, word.steps, parcel, progress)
+        except Unkept as fault:
+            return verdict(Outcome.JOB_FAULT, reason=str(fault), code=HoldCode.IMAGE_INVALID)
+        if golden:
+            parcel.drop_disks()
+            self._remark(f"its machine is kept as golden image {golden.id}")
+        return found
 
     def _falling(self, reason: str) -> FellBack | None:
         """Go on from the last checkpoint, or from the one before if that has led to the same end too often."""
@@ -313,7 +330,7 @@ class Life:
         self.record = self._store.update(record)
 
     def _advance(self, event: Event) -> None:
-        self.record = self._store.apply(self.record, event)
+        self.record = self._store.apply(self._publishing.told(), event)
         self._log.info("%s: %s", self.record.state, event)
         self._tell(Advanced(record=self.record, event=event))
         self._plugins.tell(self.record.job.name, event)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from vmf.plugins import Plugins
+from vmf.run.building import Builder
 from vmf.run.checksums import Checksums
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Notice
@@ -20,4 +21,5 @@ class Means(Struct, frozen=True, kw_only=True):
     store: Store
     plugins: Plugins
     checksums: Checksums
+    builder: Builder
     tell: Callable[[Notice], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, ClassVar
 
@@ -11,6 +12,7 @@ from msgspec import Struct
 from vmf.disks import images
 from vmf.errors import Exit, HoldCode, JobFault, UsageError, VmfError
 from vmf.files import sparse
+from vmf.files.access import open_disk
 from vmf.files.faults import shown
 from vmf.hookspecs import Report
 from vmf.model import Disk, File
@@ -92,6 +94,31 @@ def find_base(disk: Changed, given: Path | None) -> Path:
         hint = "--base PATH names the right one" if fault.code == HoldCode.IMAGE_INVALID else fault.hint
         raise Mismatch(f"what {disk} lies on: {fault.brief}", hint=hint) from fault
     return path
+
+
+def open_layers(disk: Changed, files: ExitStack, *, report: Report) -> tuple[IO[bytes], ...]:
+    """The layers between the base and what came back, open in `files`, if they are what they were.
+
+    Raises:
+        Mismatch: if one is not there, or another.
+    """
+    found = []
+    for layer in disk.base.layers:
+        name = shown(Path(layer.file))
+        try:
+            file = files.enter_context(open_disk(Path(layer.file)))
+            known = sparse.sha256(file, check=report) == layer.sha256
+        except OSError as error:
+            raise _lost(disk, name, str(error.strerror)) from error
+        if not known:
+            raise _lost(disk, name, "it is not what it was")
+        found.append(file)
+    return tuple(found)
+
+
+def _lost(disk: Changed, name: str, reason: str) -> Mismatch:
+    hint = "put the golden image back there, or run the job again"
+    return Mismatch(f"{name}, a layer of what {disk} lies on: {reason}", hint=hint)
 
 
 def verify(file: IO[bytes], path: Path, disk: Changed, *, report: Report) -> bool:

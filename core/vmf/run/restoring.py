@@ -55,9 +55,9 @@ def check_originals(record: Record, manifest: Manifest, read: Read) -> None:
     Raises:
         JobFault: if one is not; it is so for all checkpoints, and all are good again when it is.
     """
-    if disk := stamps.changed(record.job.overlaid.values(), manifest.originals, read):
+    if file := stamps.changed(record.job.overlaid.values(), manifest.originals, read):
         raise JobFault(
-            f"{disk.file.path} is not as it was when the guest began: what was kept lies on that",
+            f"{file.path} is not as it was when the guest began: what was kept lies on that",
             code=HoldCode.IMAGE_INVALID,
             hint="put that very file back (a copy is another one) and release the job; "
             "or begin anew, with its checkpoints removed",

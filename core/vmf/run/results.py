@@ -22,10 +22,12 @@ from vmf.files.beside import naming, sync_folder
 from vmf.hookspecs import Report
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
+from vmf.published import values
 from vmf.result import OUR_FILES, Result, ReturnedDisk, Said, Word, disk_file
 from vmf.run.bases import Bases, stated
 from vmf.run.progress import Progress
 from vmf.state import State
+from vmf.steps.graph import to_do
 from vmf.store import Record
 
 RESULT_MOST = 2**22
@@ -46,7 +48,7 @@ class Parcel:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.path = record.folder.with_name(f".{record.folder.name}.{record.id}.part")
-        self._disks: list[ReturnedDisk] = []
+        self._disks: dict[str, ReturnedDisk] = {}
         _make_way(self.path.parent)
         self._held = ExitStack()
         self._held.callback(os.close, parts.hold(self.path, parts.FOLDER))
@@ -99,20 +101,34 @@ class Parcel:
 
     def _unpack_volume(self, hypervisor: Hypervisor, handle: Handle) -> Word:
         record = self.record
-        if record.job.run is None:
+        if not record.job.contract:
             return NO_WORD
         with hypervisor.fetch(handle, "results") as stream, naming(self.path):
             return volume.read(
                 stream,
                 magic=volume.magic(record.nonce),
                 wanted=record.job.results.files,
+                steps=to_do(record.job),
                 folder=self.path,
                 limits=volume.Limits(bytes=record.job.results.size),
             )
 
+    @property
+    def disks(self) -> dict[str, Path]:
+        """The files of the disks that came back, as hosts call them: `disk0` over its original, or `whole0`."""
+        return {name: self.path / disk.file for name, disk in self._disks.items()}
+
+    def drop_disks(self) -> None:
+        """Bring no disks after all: they are kept elsewhere."""
+        for path in self.disks.values():
+            path.unlink()
+        self._disks.clear()
+
     def deliver(self, verdict: Verdict, word: Word, console: bytes) -> Path:
         """Add the console and `result.json`, and put the parcel in its place; where it is now."""
-        result = msgspec.json.format(msgspec.json.encode(_result(self.record, verdict, word, tuple(self._disks))))
+        result = msgspec.json.format(
+            msgspec.json.encode(_result(self.record, verdict, word, tuple(self._disks.values())))
+        )
         with self._held, naming(self.path):
             _write(self.path / "console.log", console)
             _write(self.path / "result.json", result + b"\n")
@@ -134,7 +150,7 @@ class Parcel:
         """Bring a disk, which the hypervisor calls `fetched`; `describe` is asked last what else is told of it."""
         with hypervisor.fetch(handle, fetched, progress.of(file)) as stream, naming(self.path):
             size = _copy(stream, self.path / file, progress.of(file))
-        self._disks.append(describe(ReturnedDisk(file=file, size=size)))
+        self._disks[fetched] = describe(ReturnedDisk(file=file, size=size))
 
 
 def _make_way(folder: Path) -> None:
@@ -201,6 +217,8 @@ def _result(record: Record, verdict: Verdict, word: Word, disks: tuple[ReturnedD
         refused=word.refused,
         disks=disks,
         gaps=record.gaps,
+        steps=word.steps,
+        attributes=values(record.published),
         times={**record.entered, "delivered": time.time()},
         versions={"vmf": __version__, **(placement.facts.versions if placement else {})},
     )

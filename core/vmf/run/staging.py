@@ -16,19 +16,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import plan
-from vmf.disks import images
+from vmf.disks import images, whole
 from vmf.disks.reading import SliceReader
 from vmf.errors import HostFault, JobFault
-from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, volume
+from vmf.files import cdrom, disc, gathering, iso9660, secret, seed, sparse, sshkey, steps, volume
 from vmf.files.access import open_disk
 from vmf.files.beside import naming
 from vmf.files.faults import changed
 from vmf.files.source import Content, find
-from vmf.model import File, Home, Job, Pace
+from vmf.model import Disk, File, Home, Job, Pace
 from vmf.plugins import Hypervisor
 from vmf.run.bidding import size_of
 from vmf.run.checksums import Checksums
 from vmf.run.progress import Progress
+from vmf.run.sums import check_steps
+from vmf.steps.graph import to_do
 from vmf.store import Record
 
 FILES_LABEL = "VMF_FILES"
@@ -80,9 +82,14 @@ def furnish(
         for name, file in plan.brought(job, hypervisor.host).items():
             if anew or name != plan.FILES:
                 carrier.bring(name, file)
+        capabilities = record.placement.capabilities if record.placement else ()
+        for name, disk in plan.merged(job, hypervisor.host, capabilities).items():
+            carrier.merge(name, disk)
         for name, made in discs.items():
             carrier.make(name, made)
-        if anew and job.run is not None:
+        if anew and record.ground:
+            check_steps(job, record.ground, checksums, check=progress.check)
+        if anew and job.contract:
             volume.make(workshop / plan.RESULTS, size=job.results.volume, magic=volume.magic(record.nonce))
             carrier.put(plan.RESULTS, workshop / plan.RESULTS, called="results volume")
         return Pace(amount=carrier.brought, seconds=carrier.seconds)
@@ -122,15 +129,26 @@ def _discs(hypervisor: Hypervisor, record: Record, keys: Path) -> Iterator[tuple
     """The discs to be made, with all that is to be on them; nothing is written but the job's keys."""
     job = record.job
     key = sshkey.make(keys) if job.ssh else ""
-    if job.run is not None:
+    if job.contract:
         secrets = secret.read_all(job.secrets, hypervisor.read)
         contents = cdrom.contents(job, volume.magic(record.nonce), secrets=secrets, key=key)
-        yield plan.CDROM, _Disc(cdrom.LABEL, contents)
+        given = steps.before(contents, to_do(job), hypervisor.read)
+        yield plan.CDROM, _Disc(cdrom.LABEL, {**given, **_inspected(record)})
     if job.cdrom and job.cdrom.files:
         yield plan.FILES, _Disc(FILES_LABEL, gathering.gather(job.cdrom.files, hypervisor.read))
     if job.cloud_init:
         given = seed.contents(job.cloud_init, hypervisor.read, name=job.name, token=record.token, key=key)
         yield plan.SEED, _Disc(seed.LABEL, given)
+
+
+def _inspected(record: Record) -> Mapping[str, Content]:
+    """What has a guest stay when a step fails, if somebody wants to look into it then."""
+    building = record.ground.building if record.ground else None
+    if not (building and building.inspect):
+        return {}
+    name = record.job.name
+    told = f"the machine stays: `vmf console {name}` looks into it; `exit` there, or `vmf rm {name}`, ends it"
+    return {"inspect": f"/dev/console\n{told}\n".encode()}
 
 
 class _Carrier:
@@ -165,6 +183,20 @@ class _Carrier:
         (self._workshop / name).unlink(missing_ok=True)
         if find(file, self._hypervisor.read, open_disk).stamp != source.stamp:
             raise changed(source.name)
+
+    def merge(self, name: str, disk: Disk) -> None:
+        """Bring a disk of several files as one.
+
+        Raises:
+            JobFault: if one of them changed meanwhile.
+        """
+        sources, called = [find(file, open_disk, open_disk) for file in disk.files], disk.file.path.name
+        with whole.opened(disk) as stream:
+            self.put(name, self._local(stream, name, called), called=called)
+        (self._workshop / name).unlink()
+        for source, file in zip(sources, disk.files, strict=True):
+            if find(file, open_disk, open_disk).stamp != source.stamp:
+                raise changed(source.name)
 
     def _local(self, stream: IO[bytes], name: str, called: str) -> Path:
         """A path, on this computer, of what is to be put: the file itself, if it lies here, or else a copy."""

@@ -15,7 +15,7 @@ from typing import IO, TypeAlias
 from vmf.errors import HoldCode, JobFault, VmfError
 from vmf.files import sparse
 from vmf.files.access import open_disk
-from vmf.model import Access, Disk
+from vmf.model import Access, Disk, File
 from vmf.state import State
 from vmf.store import Record
 
@@ -26,19 +26,18 @@ LOCKED = frozenset({State.SUSPENDING, State.SUSPENDED, State.SAVED, State.WAKING
 """While a guest is saved, or on its way there or back, its disks are its own."""
 
 
-def opened(disk: Disk, read: Read) -> IO[bytes]:
-    """The file of a disk, wherever it lies."""
-    path = disk.file.path
-    return read(path) if disk.file.on_host else open_disk(path)
+def opened(file: File, read: Read) -> IO[bytes]:
+    """A file of a disk, wherever it lies."""
+    return read(file.path) if file.on_host else open_disk(file.path)
 
 
-def stamp(disk: Disk, read: Read) -> str:
+def stamp(source: File, read: Read) -> str:
     """What changes when the file is written to; empty if that is unknown.
 
     Not the time of the last change of owner or permissions, which a hypervisor makes.
     """
     try:
-        with opened(disk, read) as file:
+        with opened(source, read) as file:
             number = sparse.descriptor(file)
             found = os.fstat(number) if number is not None else None
     except (OSError, VmfError):
@@ -48,14 +47,14 @@ def stamp(disk: Disk, read: Read) -> str:
 
 def stamps(disks: Iterable[Disk], read: Read) -> Mapping[str, str]:
     """The files of these disks, each with its stamp; none of one that has no stamp."""
-    found = {str(disk.file.path): stamp(disk, read) for disk in disks}
+    found = {str(file.path): stamp(file, read) for disk in disks for file in disk.files}
     return {path: each for path, each in found.items() if each}
 
 
-def changed(disks: Iterable[Disk], before: Mapping[str, str], read: Read) -> Disk | None:
-    """The first of the disks whose file is not as it was when these stamps were taken."""
-    known = ((disk, before.get(str(disk.file.path))) for disk in disks)
-    return next((disk for disk, was in known if was is not None and stamp(disk, read) != was), None)
+def changed(disks: Iterable[Disk], before: Mapping[str, str], read: Read) -> File | None:
+    """The first file of the disks that is not as it was when these stamps were taken."""
+    known = ((file, before.get(str(file.path))) for disk in disks for file in disk.files)
+    return next((file for file, was in known if was is not None and stamp(file, read) != was), None)
 
 
 def check_unlocked(record: Record, saved: Iterable[Record], read: Read) -> None:
@@ -87,5 +86,5 @@ def _host(record: Record) -> str:
 
 def _identity(disk: Disk, read: Read) -> tuple[str, ...]:
     """What a file is known by whatever it is called: its device and inode; its path, where they are unknown."""
-    known = stamp(disk, read)
+    known = stamp(disk.file, read)
     return tuple(known.split(":")[:2]) if known else (str(disk.file.path),)

@@ -109,11 +109,11 @@ class Suspension:
             VmfError: if it will not.
         """
         record = self._record()
-        disk = stamps.changed(record.job.bundle.disks, record.rested, self._attempt.read_file)
-        if disk and self._attempt.look().power is Power.SAVED:
+        file = stamps.changed(record.job.bundle.disks, record.rested, self._attempt.read_file)
+        if file and self._attempt.look().power is Power.SAVED:
             name = record.job.name
             raise VmfError(
-                f"{disk.file.path} is not as it was when the guest was saved",
+                f"{file.path} is not as it was when the guest was saved",
                 hint=f"put that very file back; or `vmf hold {name}` gives the guest up, and `vmf release {name}` has"
                 " the job run again",
             )

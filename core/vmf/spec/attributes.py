@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from vmf.ads import reserved
-from vmf.classad.references import OURS, THEIRS
+from vmf.ads import SCOPES, reserved
 from vmf.errors import Fault
 from vmf.model import Host, Job
 from vmf.spec import nodes, refusals
@@ -32,7 +31,7 @@ def own_attributes(kind: type[Job | Host]) -> NodeCheck:
                     hint="choose another name",
                     rule=refusals.RESERVED,
                 )
-            elif name in _SCOPES:
+            elif name in SCOPES:
                 what = f"spec.attributes: in expressions {shown(key.text)} means something else"
                 yield key.place.fault(what, hint="choose another name", rule=refusals.RESERVED)
             elif name in given and given[name] != key.text:
@@ -50,5 +49,3 @@ def own_attributes(kind: type[Job | Host]) -> NodeCheck:
 
 _reserved = cache(reserved)
 _WORDS = frozenset({"true", "false", "undefined", "error"})
-_SCOPES = OURS | THEIRS | {"parent", "root", "toplevel", "left", "right", "currenttime"}
-"""Names that every expression may use, and that would no longer mean what they say."""

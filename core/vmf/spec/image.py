@@ -104,7 +104,7 @@ def _shown_path(path: Path) -> str:
 
 def _names(images: Path) -> list[str]:
     try:
-        return sorted(each.name for each in images.iterdir() if each.is_dir())
+        return sorted(each.name for each in images.iterdir() if each.is_dir() and not each.name.startswith("."))
     except OSError:
         return []
 

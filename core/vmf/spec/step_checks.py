@@ -92,7 +92,7 @@ def _start(image: Image) -> Iterator[Objection]:
 
 
 def _unseen(job: Job) -> Iterator[Objection]:
-    if job.keep_image and not graph.of_job(job):
+    if job.keep_image and not (job.steps or graph.of_image(job.image)):
         hint = "add `steps:`, or leave it out"
         yield Objection(at=("keep_image",), what="there is nothing to keep", hint=hint, given=("steps", "image"))
 

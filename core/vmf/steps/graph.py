@@ -27,6 +27,8 @@ class Node(Struct, frozen=True, kw_only=True):
     """What the spec calls it."""
     after: frozenset[str] = frozenset()
     """The digests of those that are done right before it."""
+    on_host: bool = False
+    """Whether the host does it."""
 
 
 class Graph(Struct, frozen=True, kw_only=True):
@@ -48,6 +50,27 @@ class Graph(Struct, frozen=True, kw_only=True):
             found[node.digest] = node.after.union(*(found[each] for each in node.after))
         return found
 
+    @property
+    def reduced(self) -> Graph:
+        """The same order by as few `after` as say it: what comes before something that comes before is left out."""
+        before = self.before
+        nodes = (
+            replace(node, after=node.after.difference(*(before[each] for each in node.after))) for node in self.nodes
+        )
+        return Graph(nodes=tuple(nodes))
+
+    @property
+    def keepable(self) -> Graph:
+        """What of it an image can have: a guest's steps, but for those that come after a host's one, however far.
+
+        What a host does is gone with the machine that it was done for, and so is what rests on it.
+        """
+        kept: dict[str, Node] = {}
+        for node in self.nodes:
+            if not node.on_host and node.after <= kept.keys():
+                kept[node.digest] = node
+        return Graph(nodes=tuple(kept.values()))
+
 
 def graph(steps: Sequence[Step], sums: Mapping[File, str]) -> Graph:
     """The graph of steps to which nobody objects.
@@ -61,7 +84,8 @@ def graph(steps: Sequence[Step], sums: Mapping[File, str]) -> Graph:
     nodes: dict[str, Node] = {}
     for step in ordered_:
         own, after = digests[step.name], frozenset(digests[name] for name in step.after)
-        nodes.setdefault(own, Node(digest=own, name=step.name, after=after - {own}))
+        on_host = step.on_host is not None
+        nodes.setdefault(own, Node(digest=own, name=step.name, after=after - {own}, on_host=on_host))
     return Graph(nodes=tuple(nodes.values()))
 
 
@@ -100,14 +124,14 @@ def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(found)
 
 
+def to_do(job: Job) -> tuple[Step, ...]:
+    """What a job's guest is to do before the script: its image's steps and its own, in an order that they allow."""
+    return ordered(composed(of_image(job.image), job.steps))
+
+
 def of_image(image: Image | None) -> tuple[Step, ...]:
     """All that an image asks for, what it begins with included."""
     return composed(image.earlier, image.steps) if image else ()
-
-
-def of_job(job: Job) -> tuple[Step, ...]:
-    """All that a job asks for, its image's steps included."""
-    return composed(of_image(job.image), job.steps)
 
 
 def composed(earlier: Sequence[Step], later: Sequence[Step]) -> tuple[Step, ...]:

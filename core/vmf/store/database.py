@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
-from vmf.model import Claim, Facts, Home, Host, Job, Pace, Placement, Setback, Suspend, Work
+from vmf.model import Claim, Facts, Ground, Home, Host, Job, Pace, Placement, Setback, Suspend, Work
 from vmf.state import TAKES_ROOM, Event, HostDied, Placed, Readmitted, State, advance
 from vmf.store.folder import check_locks, using
 from vmf.store.ownership import Ownership, own
@@ -28,7 +29,7 @@ from vmf.store.record import Moment, Record, after
 Owned: TypeAlias = tuple[Record, Ownership]
 """A job that is ours to carry."""
 
-VERSION = 6
+VERSION = 7
 BUSY_SECONDS = 30.0
 
 _SCHEMA = f"""
@@ -61,11 +62,13 @@ CREATE TABLE IF NOT EXISTS setbacks (
 );
 CREATE TABLE IF NOT EXISTS facts (host TEXT PRIMARY KEY, facts BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS paces (host TEXT NOT NULL, work TEXT NOT NULL, pace BLOB NOT NULL, PRIMARY KEY (host, work));
+CREATE TABLE IF NOT EXISTS steps (digest TEXT PRIMARY KEY, pace BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS checksums (file BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);
 PRAGMA user_version = {VERSION};
 """
 
 T = TypeVar("T")
+_NO_GROUNDS: Mapping[str, Ground] = MappingProxyType({})
 
 
 class Store:
@@ -89,8 +92,12 @@ class Store:
         with self._lock:
             self._db.close()
 
-    def submit(self, jobs: Sequence[tuple[Job, Path]], hosts: tuple[Host, ...]) -> tuple[Owned, ...]:
+    def submit(
+        self, jobs: Sequence[tuple[Job, Path]], hosts: tuple[Host, ...], grounds: Mapping[str, Ground] = _NO_GROUNDS
+    ) -> tuple[Owned, ...]:
         """Take in jobs with their results folders, all or none, each owned by the caller from its first moment.
+
+        `grounds` are what those with steps are begun upon, by their names.
 
         Raises:
             UsageError: if a live job has one of the names.
@@ -98,7 +105,7 @@ class Store:
         submitted: list[Owned] = []
         try:
             with self._transaction():
-                submitted.extend(self._insert(job, folder, hosts) for job, folder in jobs)
+                submitted.extend(self._insert(job, folder, hosts, grounds.get(job.name)) for job, folder in jobs)
         except BaseException:
             for _, ownership in submitted:
                 ownership.release()
@@ -227,6 +234,18 @@ class Store:
             seen = pace.after(self.paces(host).get(work))
             self._db.execute("INSERT OR REPLACE INTO paces VALUES (?, ?, ?)", (host, work, _encode(seen)))
 
+    def step_seconds(self, digests: Iterable[str]) -> Mapping[str, float]:
+        """How long the steps of these digests were seen to take, those of them that were done here before."""
+        found = ((digest, self._rows("SELECT pace FROM steps WHERE digest = ?", digest)) for digest in digests)
+        return {digest: _decode(rows[0][0], Pace).each for digest, rows in found if rows}
+
+    def keep_step(self, digest: str, seconds: float) -> None:
+        """Keep how long a step has just taken, beside what it did before."""
+        with self._transaction():
+            rows = self._rows("SELECT pace FROM steps WHERE digest = ?", digest)
+            seen = Pace(amount=1, seconds=seconds).after(_decode(rows[0][0], Pace) if rows else None)
+            self._db.execute("INSERT OR REPLACE INTO steps VALUES (?, ?)", (digest, _encode(seen)))
+
     def setbacks(self, host: str) -> Mapping[str, Setback]:
         """What a host has failed at since it last did it: abilities, and `ITSELF` if that was all."""
         rows = self._rows("SELECT ability, setback FROM setbacks WHERE host = ? ORDER BY ability", host)
@@ -315,7 +334,7 @@ class Store:
         with self._lock, using(self.home.root):
             return self._db.execute(query, arguments).fetchall()
 
-    def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...]) -> Owned:
+    def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...], ground: Ground | None) -> Owned:
         now = time.time()
         with _one_of_a_name(job.name, "--set metadata.name=ANOTHER"):
             row = self._db.execute("INSERT INTO jobs (name, live, record) VALUES (?, 1, '')", (job.name,))
@@ -323,10 +342,12 @@ class Store:
             id=row.lastrowid or 0,
             job=job,
             hosts=hosts,
+            ground=ground,
             folder=folder,
             created=now,
             token=os.urandom(16).hex(),
             entered={State.IDLE: now},
+            published=ground.attributes if ground else {},
         )
         self._keep(record)
         return record, own(self.home, record.id)

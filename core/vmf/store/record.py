@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.model import Ending, Gap, Handle, Host, Job, Kept, Outcome, Placement, Suspend, Verdict
+from vmf.model import Ending, Gap, Ground, Handle, Host, Job, Kept, Outcome, Placement, Suspend, Verdict
 from vmf.result import verdict
 from vmf.state import (
     ENDED,
@@ -49,6 +49,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """The hosts that may run it."""
     failed: tuple[str, ...] = ()
     """Those of them that have failed it since it last got anywhere; it is tried on the others."""
+    ground: Ground | None = None
+    """What a job with steps is begun upon, and what was asked; None: it is run as its spec says."""
     folder: Path
     """Where its results are to go."""
     results: Path | None = None
@@ -94,6 +96,8 @@ class Record(Struct, frozen=True, kw_only=True):
     ran: float = 0.0
     """Seconds for which an engine has seen its guest run, up to the last time that this was kept."""
     verdict: Verdict | None = None
+    published: Mapping[str, str] = {}
+    """What its guests have published, name to literal; what one has not published anew is of one before it."""
     engine: str = ""
     """The socket of the engine that owns the job, or last did."""
 
@@ -105,6 +109,18 @@ class Record(Struct, frozen=True, kw_only=True):
     def elapsed(self, now: float) -> float:
         """Seconds that it took, or has taken so far; none, if the clock was set back by more than that."""
         return max(0.0, (self.entered[self.state] if self.ended else now) - self.created)
+
+    @property
+    def seen(self) -> Job:
+        """The job as expressions see it."""
+        from vmf.published import joined  # noqa: PLC0415  # the language is slow to import, and few want it
+
+        return joined(self.job, self.published)
+
+    @property
+    def asked(self) -> Job:
+        """The job as its spec has it."""
+        return self.ground.asked if self.ground else self.job
 
     @property
     def open(self) -> tuple[Host, ...]:

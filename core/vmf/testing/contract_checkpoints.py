@@ -23,7 +23,6 @@ from vmf.files import sparse
 from vmf.hookspecs import unreported
 from vmf.model import (
     MEBIBYTE,
-    DiskFormat,
     Firmware,
     Forward,
     Handle,
@@ -41,7 +40,7 @@ from vmf.result import Said
 from vmf.testing import samples
 from vmf.testing.abilities import requires, tries
 from vmf.testing.bench import Bench, Ended, Guests, Taken, break_off
-from vmf.testing.contract_disks import without_kernel
+from vmf.testing.contract_disks import layered, without_kernel
 from vmf.testing.contract_networks import PORT, SERVED, answer
 
 SIZE = 16 * MEBIBYTE
@@ -74,12 +73,12 @@ class CheckpointsContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def original(cls, on_host: Path) -> MachineDisk:
-        """A disk that is empty."""
+    def original(cls, on_host: Path, offered: frozenset[str]) -> MachineDisk:
+        """A disk that is empty, and of several files where it can be."""
         file = on_host / "empty"
         file.touch(mode=0o644)
         os.truncate(file, SIZE)
-        return MachineDisk(file=str(file), format=DiskFormat.RAW)
+        return layered(file, *((b"", b"") if "disk-layers" in offered else ()))
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -19,8 +19,9 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from vmf.disks import differing, images
 from vmf.errors import JobFault, Refused
-from vmf.files import cdrom, disc
+from vmf.files import cdrom, disc, sparse
 from vmf.model import (
     MEBIBYTE,
     Access,
@@ -247,6 +248,25 @@ class DisksContract:
                 bench.hypervisor.fetch(handle, "whole0")
         bench.hypervisor.destroy(handle)
 
+    @tries("disk-layers")
+    def test_a_disk_of_several_files_is_one(
+        self, bench: Bench, guests: Guests, offered: frozenset[str], on_host: Path
+    ) -> None:
+        """What each file has hides what those beneath have; none of them changes, and the whole comes back."""
+        disk = _layered(on_host)
+        files = [Path(each) for each in (disk.file, *disk.layers)]
+        before = [each.read_bytes() for each in files]
+        handle = bench.run(guests.tells, amend=lambda machine: replace(machine, disks=(disk,)))
+        bench.told(handle, rf"disk \S+ {SIZE} contract-disk-layers")
+        bench.told(handle, "wrote contract-disk-layers")
+        bench.hypervisor.shut_down(handle, Stop.ASK)
+        bench.until(partial(bench.hypervisor.state, handle), lambda state: state.power is Power.OFF)
+        assert [each.read_bytes() for each in files] == before
+        if "whole-disks" in offered:
+            with bench.hypervisor.fetch(handle, "whole0") as stream:
+                assert samples.beginning(stream, len(CHANGED)) == CHANGED
+        bench.hypervisor.destroy(handle)
+
     @tries("default-kernel")
     def test_a_machine_boots_its_hosts_kernel(self, bench: Bench, image: Image, guests: Guests, tmp_path: Path) -> None:
         """If its job names none."""
@@ -281,6 +301,25 @@ def _disk(folder: Path, word: str, guests: Guests) -> MachineDisk:
     file.chmod(0o666)
     device = guests.device if word == "device" else None
     return MachineDisk(file=str(file), device=device, **{"format": layout, **given})
+
+
+def _layered(folder: Path) -> MachineDisk:
+    """A disk of three files: only the uppermost begins with the word."""
+    base = folder / "layered"
+    base.write_bytes(b"beneath".ljust(SIZE, b"\0"))
+    return layered(base, b"hidden", _content("disk-layers"))
+
+
+def layered(base: Path, *starts: bytes) -> MachineDisk:
+    """A disk of a raw file and of layers upon it, each of which begins with other words, or holds nothing."""
+    layers = [base.with_name(f"{base.name}.{number}") for number in range(len(starts))]
+    for layer, start in zip(layers, starts, strict=True):
+        with layer.open("w+b") as file:
+            grains = [(0, start.ljust(sparse.GRAIN, b"\0"))] if start else []
+            differing.write(file, grains, size=base.stat().st_size, name=images.BENEATH, layout=DiskFormat.RAW)
+    for each in (base, *layers):
+        each.chmod(0o644)
+    return MachineDisk(file=str(base), format=DiskFormat.RAW, layers=tuple(map(str, layers)))
 
 
 _LAYOUTS: Mapping[DiskFormat, Callable[[bytes, int], bytes]] = MappingProxyType({

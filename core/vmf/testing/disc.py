@@ -6,6 +6,7 @@ import io
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from itertools import count, takewhile
 from pathlib import Path
 
 from msgspec import Struct
@@ -46,9 +47,10 @@ def read(files: Path, machine: Machine) -> Disc:
     if disc is None:
         return Disc()
     with _opened(files / disc) as iso:
-        env, arguments = _environment(_file(iso, "env").decode(errors="replace"))
+        script, environment = _script(iso)
+        env, arguments = _environment(environment)
         return Disc(
-            run=_file(iso, "run").decode(),
+            run=script,
             env=env,
             arguments=arguments,
             results=tuple(_file(iso, "results").decode().splitlines()),
@@ -62,6 +64,31 @@ def read(files: Path, machine: Machine) -> Disc:
                 if each and not _is_request(files / each)
             ),
         )
+
+
+def _script(iso: PyCdlib) -> tuple[str, str]:
+    """What the guest does, in the fake's own words, and its environment; steps come before a job's script."""
+    steps = tuple(takewhile(bool, (_step(iso, f"steps/{number}") for number in count(1))))
+    if not steps:
+        return _text(iso, "run"), _text(iso, "env")
+    return "\n".join((*steps, _text(iso, "job/run"))), _text(iso, "job/env")
+
+
+def _step(iso: PyCdlib, folder: str) -> str:
+    """A step in the fake's own words; empty if there is none."""
+    about = dict(word.split("=", 1) for word in shlex.split(_text(iso, f"{folder}/about")))
+    if not about:
+        return ""
+    _, words = _environment(_text(iso, f"{folder}/env"))
+    does = _text(iso, f"{folder}/script") or " ".join(words)
+    return f"begins {about['name']} {about['anyway']}\n{does}\nends"
+
+
+def _text(iso: PyCdlib, name: str) -> str:
+    """A file's text; empty if there is none."""
+    with suppress(PyCdlibInvalidInput):
+        return _file(iso, name).decode(errors="replace")
+    return ""
 
 
 def insert(folder: Path, drive: int, name: str) -> None:

@@ -32,6 +32,7 @@ import io
 import platform
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
@@ -40,6 +41,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec.structs import replace
 
+from vmf.disks import images, qcow2
+from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.files.access import open_disk
@@ -62,6 +65,7 @@ from vmf.model import (
     Suspend,
 )
 from vmf.testing import samples, snapshots
+from vmf.testing.guest import chain
 from vmf.testing.terminal import Terminal
 from vmf.testing.world import Nudges, World
 
@@ -337,6 +341,9 @@ def fetch(connection: World, handle: Handle, name: str, report: Report) -> IO[by
         if name.startswith("whole"):
             report(0, 0)
             return _whole(folder, machine, int(name.removeprefix("whole")))
+        number = name.removeprefix("disk")
+        if number.isdecimal() and (overlay := _untouched(folder, machine, int(number))):
+            return io.BytesIO(overlay)
         return snapshots.opened(folder, machine.results.file if name == "results" and machine.results else name)
     except FileNotFoundError:
         raise HostFault(f"machine {handle.machine} has no file {name}") from None
@@ -355,6 +362,16 @@ def machines(connection: World, host: Host) -> tuple[Handle, ...]:
     """List the folders."""
     connection.stumble("machines")
     return tuple(Handle(host=host.name, machine=name) for name in connection.names())
+
+
+def _untouched(folder: Path, machine: Machine, number: int) -> bytes:
+    """The one overlay of a disk that its guest has not written to, as others make it; empty if that cannot be said."""
+    disk, (first, *more) = machine.disks[number], chain(folder / "files", number)
+    if more or first.read_bytes() != snapshots.untouched(disk.file):
+        return b""
+    with suppress(OSError, Unfit), open_disk(folder / "files" / disk.top) as beneath:
+        return qcow2.empty(images.disk_size(beneath, disk.top_format), "beneath", disk.top_format)
+    return b""
 
 
 def _whole(folder: Path, machine: Machine, number: int) -> IO[bytes]:

@@ -25,6 +25,7 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     crash             crash
     panic             panic
     halt              do nothing more, and hear nobody, with the machine on
+    begins NAME       begin a step, up to the line `ends`; an `exit N` in it is the step's own
     reboot            begin anew with nothing made, if the machine may reboot; else that is its end
 
 The end of the script is `exit 0`. While it sleeps, hangs, hears, counts, keeps or says discs, it answers requests, and
@@ -61,6 +62,8 @@ REQUEST_HEAD = 16 * 1024
 LONG_AGO = 10**9
 NOISE = 600 * 1024
 PIECE = 1024 * 1024
+HUNDREDTHS = 150
+"""Of a second, that each step takes, as the guest says."""
 DRIVERS = {"virtio": "virtio_net", "rtl8139": "8139cp"}
 """What Linux calls the driver of a card, where that is not the card's own name."""
 
@@ -96,6 +99,12 @@ class Memory:
         """Bytes on its console when it left its last snapshot."""
         self.counted = 0
         self.answered = ""
+        self.doing: list[str] = []
+        """The name of a step, and a word if what follows is done whatever becomes of it."""
+        self.done = 0
+        """Steps."""
+        self.code = "0"
+        """The exit code of the step."""
         vars(self).update(kept)
 
 
@@ -121,6 +130,7 @@ class Guest:
             self._memory.step += 1
             self._memory.left = 0.0
         self.exit("0")
+        raise AssertionError("a step has no end")
 
     def _steps(self) -> list[tuple[Callable[[str], None], str]]:
         """What the script's lines say; a word that does something and then stays is a step for each."""
@@ -132,6 +142,7 @@ class Guest:
             "tell": (self.tell, self.hang), "serve": (self.card, self.serve), "call": (self.call, self.hang),
             "exit": (self.exit,), "cut": (self.cut,), "silent": (self.silent,), "crash": (self.crash,),
             "panic": (self.panic,), "halt": (self.halt,), "reboot": (self.reboot,),
+            "begins": (self.begins,), "ends": (self.ends,),
         }  # fmt: skip
         steps: list[tuple[Callable[[str], None], str]] = []
         for line in self._disc["run"].splitlines():
@@ -327,8 +338,27 @@ class Guest:
             (folder / "made").touch()
         self.echo(f"{'wrote' if share['write'] else 'kept'} {name}")
 
-    def exit(self, code: str) -> NoReturn:
-        """Hand over the results, and power off."""
+    def begins(self, rest: str) -> None:
+        """Begin a step."""
+        self._memory.doing, self._memory.code = rest.split(), "0"
+        self.echo(f"vmf: step {self._memory.doing[0]}: begins")
+
+    def ends(self, _: str) -> None:
+        """End a step, and report it."""
+        memory, (name, *anyway) = self._memory, self._memory.doing
+        memory.done, memory.doing = memory.done + 1, []
+        report = f"{memory.done} {memory.code} 1 {HUNDREDTHS}\n"
+        memory.made["vmf-steps/report"] = memory.made.get("vmf-steps/report", "") + report
+        memory.made[f"vmf-steps/{memory.done}.log"] = f"{name} ends with {memory.code}\n"
+        self.echo(f"vmf: step {name}: {'could not be done' if memory.code != '0' else 'done'}")
+        if memory.code != "0" and not anyway:
+            self.exit(memory.code)
+
+    def exit(self, code: str) -> None:
+        """Hand over the results, and power off; in a step, end that."""
+        if self._memory.doing:
+            self._memory.code = code
+            return
         self._speak(code, end=(("vmf-end", self._disc["end"].encode()),))
         raise Off("shutdown")
 
@@ -400,7 +430,8 @@ class Guest:
         if not self._disc["volume"]:
             return
         made = self._memory.made
-        files = [(name, made[name].encode()) for name in self._disc["results"] if name in made]
+        wanted = ((name, each) for name in self._disc["results"] for each in made if f"{each}/".startswith(f"{name}/"))
+        files = [(each, made[each].encode()) for _, each in wanted]
         tar = _tar((("exit-code", f"{code}\n".encode()), *files, *end))
         with Path(self._disc["volume"]).open("r+b") as disk:
             if not self._memory.answered and disk.read(MAGIC_SIZE).hex() != self._disc["magic"]:

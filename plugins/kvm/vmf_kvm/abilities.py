@@ -14,6 +14,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "disk-growth": "what the overlays of disks take may be limited",
     "disk-ide": "disks and CD-ROMs may be IDE ones: the machine is of type pc then",
     "disk-in-place": "a disk may be written where it is",
+    "disk-layers": "a disk may be several files, each upon the other, used where they lie: golden images are",
     "disk-rate": "the host may limit bytes and operations of all disks of a machine together",
     "disk-read": "a disk on virtio or SCSI may be one that is only read, by many machines at once",
     "disk-sata": "disks and CD-ROMs may be SATA ones",

@@ -20,7 +20,7 @@ _GROUP = "machine"
 
 def in_place(machine: Machine) -> tuple[str, ...]:
     """The files that the machine uses where they are; all others have been put into its folder."""
-    disks = (disk.file for disk in machine.disks)
+    disks = (file for disk in machine.disks for file in (disk.file, *disk.layers))
     files = (machine.kernel, machine.initrd, *disks, *(drive.file for drive in machine.cdroms))
     return tuple(file for file in files if file and file.startswith("/"))
 
@@ -35,9 +35,9 @@ def overlays(machine: Machine, place: Place) -> tuple[Overlay, ...]:
     return tuple(
         Overlay(
             file=place.file(overlay(number)),
-            base=place.file(disk.file),
-            format=disk.format,
-            part=disk.part,
+            base=place.file(disk.top),
+            format=disk.top_format,
+            part=None if disk.layers else disk.part,
             room=room(disk),
         )
         for number, disk in enumerate(machine.disks)
@@ -75,7 +75,8 @@ def attach(
 def _disk(devices: ET.Element, drive: Drive, disk: MachineDisk, place: Place) -> ET.Element:
     part = None if (limit := room(disk)) is None else Slice(offset=0, size=limit)
     above = [Layer(file=place.file(name), format=DiskFormat.QCOW2, part=part) for name in drive.overlays]
-    layers = [*above, Layer(file=place.file(disk.file), format=disk.format, part=_sectors(disk.part))]
+    golden = [Layer(file=name, format=DiskFormat.QCOW2) for name in reversed(disk.layers)]
+    layers = [*above, *golden, Layer(file=place.file(disk.file), format=disk.format, part=_sectors(disk.part))]
     element = ET.SubElement(devices, "disk", device="disk")
     ET.SubElement(element, "driver", name="qemu", type=layers[0].format, cache="writeback", discard="unmap")
     chain(element, layers, place.devices)

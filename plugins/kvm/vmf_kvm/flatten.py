@@ -20,10 +20,10 @@ from vmf_libvirt.described import Layer, disks
 from vmf_libvirt.errors import unopened
 
 
-def beneath(description: str, overlay: Path) -> Layer | None:
-    """What the description of a machine, empty if there is none, has beneath an overlay of it. Pure."""
+def beneath(description: str, overlay: Path) -> tuple[Layer, ...]:
+    """What the description of a machine, empty if there is none, has beneath an overlay of it, topmost first. Pure."""
     chains = (disk.layers for disk in disks(description))
-    return next((chain[1] for chain in chains if len(chain) > 1 and chain[0].file == str(overlay)), None)
+    return next((chain[1:] for chain in chains if chain and chain[0].file == str(overlay)), ())
 
 
 def whole(folder: Folder, name: str, description: str, program: str, report: Report) -> IO[bytes]:
@@ -36,24 +36,28 @@ def whole(folder: Folder, name: str, description: str, program: str, report: Rep
         HostFault: if there is no such overlay, or the disk cannot be made, such as for want of room.
     """
     chain = beneath(description, folder.path / name)
-    if chain is None:
+    if not chain:
         raise HostFault(f"machine {folder.name} has no overlay {name}")
+    *layers, lowest = chain
     tool = QemuImg(program=program, scratch=folder.scratch, process=folder.account.process())
     try:
-        with ExitStack() as failing, folder.open(name) as overlay, _opened(Path(chain.file)) as file:
+        with ExitStack() as failing, ExitStack() as files:
+            overlay, file = files.enter_context(folder.open(name)), files.enter_context(_opened(lowest))
+            upon = tuple(files.enter_context(_opened(layer)) for layer in reversed(layers))
             new = failing.enter_context(folder.scratch())
-            base = Base(file=file, format=chain.format, part=chain.part)
+            base = Base(file=file, format=lowest.format, part=lowest.part, layers=upon)
             flatten(tool, overlay, base, new=new, report=report)
             failing.pop_all()
             return new
     except UnfitBase as error:
-        raise JobFault(f"{chain.file}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
+        raise JobFault(f"{lowest.file}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error
     except (Unfit, Unmade, OSError) as error:
-        words = f"{folder.path / name} and {chain.file} cannot be made one disk: {error}"
+        words = f"{folder.path / name} and {lowest.file} cannot be made one disk: {error}"
         raise HostFault(words, hint="check the space on the host") from error
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(layer: Layer) -> IO[bytes]:
+    path = Path(layer.file)
     try:
         return open_disk(path)
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -30,8 +31,9 @@ def settled(machine: Machine, roots: Collection[Path]) -> Machine:
     Raises:
         Refused: if one really lies outside all of them.
     """
-    disks = tuple(replace(disk, file=_real(disk.file, roots)) for disk in machine.disks)
-    return replace(machine, disks=disks)
+    real = partial(_real, roots=roots)
+    disks = (replace(disk, file=real(disk.file), layers=tuple(map(real, disk.layers))) for disk in machine.disks)
+    return replace(machine, disks=tuple(disks))
 
 
 def _real(file: str, roots: Collection[Path]) -> str:

@@ -62,6 +62,7 @@ MACHINES = {
             MachineDisk(file="/x.ova", format=DiskFormat.VMDK, part=Slice(offset=1536, size=70_001), growth=2**20),
             MachineDisk(file="/dev/sda9", format=DiskFormat.RAW),
             MachineDisk(file="/data/reference.qcow2", format=DiskFormat.QCOW2, access=Access.READ),
+            replace(RAW, layers=("/warehouse/1/disk0.qcow2", "/warehouse/2/disk0.qcow2"), growth=2**20),
         ),
         results=RESULTS,
         limits=Limits(disk_rate=50 * 2**20, disk_operations=400),

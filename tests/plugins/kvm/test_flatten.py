@@ -91,27 +91,35 @@ PART = Slice(offset=512, size=1024)
 @pytest.mark.parametrize(
     ("disk", "expected"),
     [
-        (MachineDisk(file="/a b.raw", format=DiskFormat.RAW), Layer(file="/a b.raw", format=DiskFormat.RAW)),
+        (MachineDisk(file="/a b.raw", format=DiskFormat.RAW), (Layer(file="/a b.raw", format=DiskFormat.RAW),)),
         (
             MachineDisk(file="/a.qcow2", format=DiskFormat.QCOW2, growth=2**30),
-            Layer(file="/a.qcow2", format=DiskFormat.QCOW2),
+            (Layer(file="/a.qcow2", format=DiskFormat.QCOW2),),
         ),
-        (MachineDisk(file="/dev/sda", format=DiskFormat.RAW), Layer(file="/dev/sda", format=DiskFormat.RAW)),
+        (MachineDisk(file="/dev/sda", format=DiskFormat.RAW), (Layer(file="/dev/sda", format=DiskFormat.RAW),)),
         (
             MachineDisk(file="/a.ova", format=DiskFormat.VMDK, part=PART),
-            Layer(file="/a.ova", format=DiskFormat.VMDK, part=PART),
+            (Layer(file="/a.ova", format=DiskFormat.VMDK, part=PART),),
         ),
-        (MachineDisk(file="/a.raw", format=DiskFormat.RAW, access=Access.IN_PLACE), None),
-        (MachineDisk(file="/a.raw", format=DiskFormat.RAW, access=Access.READ), None),
+        (
+            MachineDisk(file="/a.raw", format=DiskFormat.RAW, part=PART, layers=("/1.qcow2", "/2.qcow2")),
+            (
+                Layer(file="/2.qcow2", format=DiskFormat.QCOW2),
+                Layer(file="/1.qcow2", format=DiskFormat.QCOW2),
+                Layer(file="/a.raw", format=DiskFormat.RAW, part=PART),
+            ),
+        ),
+        (MachineDisk(file="/a.raw", format=DiskFormat.RAW, access=Access.IN_PLACE), ()),
+        (MachineDisk(file="/a.raw", format=DiskFormat.RAW, access=Access.READ), ()),
     ],
 )
 def test_what_lies_beneath_is_what_the_machine_was_made_of(folder, disk, expected):
     other = MachineDisk(file="/other.raw", format=DiskFormat.RAW)
     description = described(folder, other, disk)
     assert beneath(description, folder.path / "disk1") == expected
-    assert beneath(description, folder.path / "disk0").file == "/other.raw"
-    assert beneath(description, folder.path / "disk2") is None
-    assert beneath("", folder.path / "disk0") is None
+    assert [layer.file for layer in beneath(description, folder.path / "disk0")] == ["/other.raw"]
+    assert not beneath(description, folder.path / "disk2")
+    assert not beneath("", folder.path / "disk0")
 
 
 def flattened(folder, base, number=0, program=None, **more):

@@ -1,0 +1,58 @@
+"""Jobs with steps, as commands take them up: begun upon the best golden image that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from vmf.cli.say import say
+from vmf.cli.session import Session
+from vmf.cli.shelves import SHORT
+from vmf.cli.telling import telling
+from vmf.model import Ground, Job
+from vmf.steps.graph import to_do
+
+if TYPE_CHECKING:
+    from vmf.run.grounds import Grounds
+
+
+@contextmanager
+def grounded(
+    session: Session, jobs: Iterable[Job], *, fetch: bool
+) -> Iterator[tuple[tuple[Job, ...], Mapping[str, Ground]]]:
+    """The jobs that are run in place of these, and what those with steps are begun upon, by their names.
+
+    The golden images that were found stay until the end of the block. Disks that an image begins with are fetched if
+    that is wanted, else it is only said where they will be.
+    """
+    every = tuple(jobs)
+    if not any(_is_made(job) for job in every):
+        yield every, {}
+        return
+    with ExitStack() as held:
+        warehouse = grounds(session, fetch=fetch)
+        found = [warehouse.stand(job, held) for job in every]
+        yield tuple(job for job, _ in found), {job.name: ground for job, ground in found if ground}
+
+
+def _is_made(job: Job) -> bool:
+    """Whether something has to be done before a job's machine can be made: the warehouse is slow to import."""
+    return bool(to_do(job) or (job.image and (job.image.download or job.image.blank)))
+
+
+def told(ground: Ground) -> str:
+    """What a job with steps is begun upon, in words."""
+    if not (ground.done or ground.left):
+        return "its image has no steps"
+    if not ground.golden:
+        return "no golden image has any of its steps done"
+    done = ", ".join(each.name for each in ground.done)
+    return f"begun upon golden image {ground.golden[:SHORT]}, which has {done or 'no step'} done"
+
+
+def grounds(session: Session, *, fetch: bool) -> Grounds:
+    """The warehouse as jobs with steps see it; see `grounded`."""
+    from vmf.run.grounds import Grounds  # noqa: PLC0415  # few jobs have steps
+
+    return Grounds(session.store, tell=lambda line: say(f"vmf: {line}"), fetching=telling if fetch else None)

@@ -1,0 +1,90 @@
+"""What jobs with steps are begun upon: looked for in the warehouse, and held there for as long as it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+
+from msgspec.structs import replace
+
+from vmf.hookspecs import Report
+from vmf.model import Disk, File, Ground, Image, Job
+from vmf.run.checksums import Checksums
+from vmf.run.sums import sums
+from vmf.steps import grounding
+from vmf.steps.graph import to_do
+from vmf.store import Store
+from vmf.warehouse.blanks import blank
+from vmf.warehouse.downloads import Downloads
+from vmf.warehouse.shelf import Warehouse
+
+
+class Grounds:
+    """The warehouse as jobs see it."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        tell: Callable[[str], None],
+        fetching: Callable[[str], AbstractContextManager[Report]] | None,
+    ) -> None:
+        """`tell` is told, in a line each, what is found damaged.
+
+        `fetching` lends, for the address of a disk, what is told how much of it has come; None: nothing is fetched, and
+        a disk is only where it would be.
+        """
+        self._store = store
+        self._fetching = fetching
+        self._images = store.home.images
+        self._warehouse = Warehouse(self._images, tell=tell)
+        self._downloads = Downloads(self._images)
+        self._checksums = Checksums(store)
+        self._sum_of = partial(self._checksums.of, check=lambda: None)
+
+    def stand(self, job: Job, held: ExitStack) -> tuple[Job, Ground | None]:
+        """The job that is run in place of one whose image is to be made or fetched, or that has steps of its own.
+
+        It is begun upon the golden image that leaves the least to do, which stays until `held` is closed. Any other
+        job is run as it is.
+
+        Raises:
+            JobFault: if a file cannot be read or fetched that an image begins with, or that a step puts into the guest.
+            SetupError: if the warehouse cannot be used.
+        """
+        image = job.image
+        if not to_do(job) and not (image and (image.download or image.blank)):
+            return job, None
+        begun = replace(job, image=self._begun(image)) if image else job
+        known = sums(grounding.files(begun), self._checksums)
+        wanted = grounding.request(begun, known)
+        seconds = self._store.step_seconds(wanted.graph.digests)
+        find = partial(self._warehouse.find, wanted, seconds, sum_of=self._sum_of)
+        found = find()
+        if found is None and self._fetches(image):  # images that lie on what was not there can be used now
+            found = find()
+        if found is None:
+            ready, ground = grounding.upon(begun, None, known)
+        else:
+            golden = held.enter_context(found[0]).golden
+            ready, ground = grounding.upon(begun, (golden, self._warehouse.image(golden)), known)
+        return ready, replace(ground, asked=job)
+
+    def _begun(self, image: Image) -> Image:
+        """The image with the first disk that it asks for, where that will be."""
+        first: list[Disk] = []
+        if image.download:
+            file = File(path=self._downloads.path(image.download))
+            first.append(Disk(file=file, sha256=image.download.sha256))
+        elif image.blank:
+            first.append(blank(self._images, image.blank))
+        return replace(image, download=None, blank=None, disks=(*first, *image.disks))
+
+    def _fetches(self, image: Image | None) -> bool:
+        """Have the disk there that an image begins with; whether there is such a one."""
+        if image is None or image.download is None or self._fetching is None:
+            return False
+        with self._fetching(f"fetching {image.download.url}") as report:
+            self._downloads.fetch(image.download, sum_of=self._sum_of, report=report)
+        return True

@@ -1,0 +1,155 @@
+"""What jobs with steps ask of the warehouse, and the jobs that they become upon what is found there. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from msgspec.structs import replace
+
+from vmf.model import (
+    LAYERS_MOST,
+    Building,
+    DiskFormat,
+    File,
+    Golden,
+    GoldenHardware,
+    Ground,
+    Image,
+    Job,
+    Network,
+    NetworkType,
+    ResultDisks,
+    Results,
+    Step,
+)
+from vmf.steps.golden import Request
+from vmf.steps.graph import digest, graph, to_do
+
+PREFIX = "build-"
+"""What the names of jobs begin with that build images."""
+_NAME_MOST = 63
+
+
+def files(job: Job) -> Iterator[File]:
+    """The files whose sums tell what a job's image begins with, and what its steps do."""
+    image = job.image
+    if image is not None:
+        yield from (file for file in (image.kernel, image.initrd) if file)
+        yield from (disk.file for disk in image.disks if disk.sha256 is None)
+    for step in to_do(job):
+        yield from step.files.values()
+
+
+def start(image: Image | None, sums: Mapping[File, str]) -> str:
+    """The SHA-256, in hexadecimal, of what an image begins with, before any step; `sums` are those of `files`."""
+    image = image or Image(name="none")
+    begun = {
+        "kernel": sums[image.kernel] if image.kernel else None,
+        "initrd": sums[image.initrd] if image.initrd else None,
+        "parameters": image.kernel_parameters,
+        "disks": [
+            (
+                disk.sha256 or sums[disk.file],
+                *(layer.sha256 for layer in disk.layers),
+                disk.layout,
+                disk.bus,
+                disk.device,
+                disk.access,
+            )
+            for disk in image.disks
+        ],
+    }
+    return hashlib.sha256(msgspec.json.encode(begun)).hexdigest()
+
+
+def request(job: Job, sums: Mapping[File, str]) -> Request:
+    """What a job asks of the warehouse."""
+    return Request(
+        start=start(job.image, sums),
+        graph=graph(to_do(job), sums),
+        types=job.hypervisors,
+        memory=job.memory,
+        cpus=job.cpus,
+    )
+
+
+def upon(job: Job, found: tuple[Golden, Image] | None, sums: Mapping[File, str]) -> tuple[Job, Ground]:
+    """The job that is run in place of one with steps: upon a golden image that was found, with only the rest to do.
+
+    Args:
+        job: the job as its spec has it.
+        found: a golden image that serves its request, and what boots from it; None: all is to be done.
+        sums: those of `files`.
+    """
+    steps, golden = to_do(job), found[0] if found else None
+    digests = {step.name: digest(step, sums) for step in steps}
+    done = golden.performed if golden else ()
+    passed = {each.digest for each in done}
+    left = _once(tuple(step for step in steps if digests[step.name] not in passed), digests)
+    image = found[1] if found else job.image
+    ground = Ground(
+        asked=job,
+        start=start(job.image, sums),
+        golden=golden.id if golden else "",
+        done=done,
+        left=tuple(digests[step.name] for step in left),
+    )
+    return replace(job, image=replace(image, steps=(), earlier=()) if image else None, steps=left), ground
+
+
+def _once(steps: tuple[Step, ...], digests: Mapping[str, str]) -> tuple[Step, ...]:
+    """Each action once, in the order that they have; one after another, so that the order is kept."""
+    first: dict[str, Step] = {}
+    for step in steps:
+        first.setdefault(digests[step.name], step)
+    kept = tuple(first.values())
+    return tuple(replace(step, after=(kept[number - 1].name,) if number else ()) for number, step in enumerate(kept))
+
+
+def builder(image: Image) -> Job:
+    """The job whose machine becomes an image, with all the image's steps."""
+    return Job(
+        name=f"{PREFIX}{image.name}"[:_NAME_MOST],
+        image=image,
+        types=image.hardware.types,
+        memory=image.hardware.memory,
+        cpus=image.hardware.cpus,
+        network=Network(type=NetworkType.DEFAULT),
+        results=Results(disks=ResultDisks.CHANGED),
+    )
+
+
+def kept(job: Job) -> Job:
+    """The job whose machine becomes the image that another one is to be run on, by its `keep_image`."""
+    image = job.image or Image(name=job.name)
+    whole = replace(image, name=job.name, steps=to_do(job), earlier=())
+    return replace(builder(whole), types=job.types, memory=job.memory, cpus=job.cpus, network=job.network)
+
+
+def building(job: Job, *, inspect: bool = False) -> Building:
+    """What the machine of a `builder` is to become."""
+    name = job.image.name if job.image else job.name
+    return Building(name=name, hardware=GoldenHardware(types=job.types), inspect=inspect)
+
+
+def handed_over(job: Job) -> Job:
+    """The job of a build whose disks come back as they can be kept: what was changed, if a layer can lie on the rest.
+
+    None is laid upon a vmdk, upon what only a host has, or upon as many layers as there may be.
+    """
+    beneath = job.overlaid.values()
+    whole = any(
+        disk.layout is DiskFormat.VMDK or disk.file.on_host or len(disk.files) >= LAYERS_MOST for disk in beneath
+    )
+    return replace(job, results=replace(job.results, disks=ResultDisks.WHOLE if whole else ResultDisks.CHANGED))
+
+
+def is_same(one: Ground, other: Ground) -> bool:
+    """Whether two are to become the same image, whatever each begins with."""
+    return one.start == other.start and _all(one) == _all(other)
+
+
+def _all(ground: Ground) -> frozenset[str]:
+    return frozenset((*(each.digest for each in ground.done), *ground.left))
