@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from vmf.model.bid import Bid, Pace, Work
 from vmf.model.checkpoint import Gap, Kept, Platform, Restored, Snapshot, Why
+from vmf.model.clone import Hardware, Imprint, Seat, Wakes
 from vmf.model.home import Home
 from vmf.model.host import (
     Claim,
@@ -126,11 +127,13 @@ __all__ = [
     "Forward",
     "Gap",
     "Handle",
+    "Hardware",
     "Home",
     "Host",
     "HostBoot",
     "Image",
     "ImageRoot",
+    "Imprint",
     "Job",
     "Kept",
     "Limits",
@@ -157,6 +160,7 @@ __all__ = [
     "Restored",
     "ResultDisks",
     "Results",
+    "Seat",
     "Setback",
     "Share",
     "Size",
@@ -167,6 +171,7 @@ __all__ = [
     "Suspend",
     "Transport",
     "Verdict",
+    "Wakes",
     "Why",
     "Work",
     "bus_of",

@@ -1,7 +1,7 @@
 """What is asked of one machine of libvirt's: functions on a domain, for `Client.on`.
 
-All but `agent`, `take`, `restore` and `put_away` come to the same whether they are done once or twice. An error of
-libvirt's that is not spoken of here is the caller's.
+All but `agent`, `take`, `restore`, `put_away`, `hand` and `plug` come to the same whether they are done once or twice.
+An error of libvirt's that is not spoken of here is the caller's.
 """
 
 from __future__ import annotations
@@ -269,6 +269,16 @@ def cancel(domain: Domain, disk: str) -> None:
 def query(domain: Domain, command: str) -> str:
     """What its QEMU answers to a command of its machine monitor, both in JSON."""
     return str(libvirt_qemu.qemuMonitorCommand(domain, command, 0))
+
+
+def hand(domain: Domain, command: str, file: int) -> None:
+    """Have its QEMU do what a command of its machine monitor says, in JSON, with a file that is open here."""
+    libvirt_qemu.qemuMonitorCommandWithFiles(domain, command, [file], 0)
+
+
+def plug(domain: Domain, device: str) -> None:
+    """Give it a device while it runs, as its definition has it already."""
+    domain.attachDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
 
 def monitor(domain: Domain, command: str) -> str:
