@@ -142,6 +142,7 @@ class Taken(Struct, frozen=True, kw_only=True):
 class Golden(Struct, frozen=True, kw_only=True):
     """What a template has left, copied to where its host can use it, with the disks that its guest had."""
 
+    template: Handle
     wakes: Wakes
     disks: tuple[MachineDisk, ...]
 
@@ -215,8 +216,8 @@ class Bench:
         left = self.hypervisor.imprint(handle)
         names = (left.memory, left.state, *(f"whole{number}" for number, _ in enumerate(made.disks)))
         memory, state, *disks = (self._fetched(handle, each, folder / f"{made.name}-{each}") for each in names)
-        self.hypervisor.destroy(handle)
         return Golden(
+            template=handle,
             wakes=Wakes(platform=left.platform, hardware=made.hardware, memory=str(memory), state=str(state)),
             disks=tuple(
                 replace(disk, file=str(file), format=DiskFormat.QCOW2, part=None)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -32,8 +34,8 @@ from vmf_libvirt.errors import LibvirtFault, blaming_job, unopened
 SECONDS = 60
 """How long devices may take to be written or read: they take milliseconds."""
 LOOK_SECONDS = 0.002
-SHARED = {"capability": "x-ignore-shared", "state": True}
-"""What has QEMU leave out memory that is in a file."""
+IGNORING = "x-ignore-shared"
+"""The capability by which QEMU leaves out memory that is in a file; streams that are made without it look otherwise."""
 STREAM = "vmf"
 """What QEMU calls the open file that it is handed."""
 COMPLETED = "completed"
@@ -78,19 +80,21 @@ def check(client: Client, account: Account, machine: Machine, wakes: Wakes) -> N
         raise JobFault(words, code=HoldCode.IMAGE_INVALID, hint=OTHER)
 
 
-def wake(client: Client, folder: Folder, machine: Machine, wakes: Wakes, place: Place) -> None:
+def wake(client: Client, folder: Folder, machine: Machine, place: Place, log: Callable[[], bytes]) -> None:
     """Have the guest of a machine that is defined wake, and go on with what it is given now.
+
+    `log` is what QEMU has said last.
 
     Raises:
         JobFault: if its memory is not such that this machine can wake from it.
         HostFault: if the host cannot do it.
     """
-    definition = client.on(machine.name, domains.definition)
-    if definition is None:
+    definition, wakes = client.on(machine.name, domains.definition), machine.wakes
+    if definition is None or wakes is None:
         raise HostFault(f"machine {machine.name} vanished before it was started")
     asleep = clones.asleep(definition, machine, wakes.memory, place)
     folder.touch(ASLEEP)
-    with blaming_job(faults.memory(OTHER)):
+    with blaming_job(faults.memory(OTHER)), _quoting(log):
         client.begin(asleep.description)
         _load(client, machine.name, Path(wakes.state))
     if asleep.volume:
@@ -113,6 +117,16 @@ def clear(client: Client, folder: Folder) -> None:
         restoring.clear(client, folder.name)
 
 
+@contextmanager
+def _quoting(log: Callable[[], bytes]) -> Iterator[None]:
+    """Have what QEMU said be a part of what libvirt says when QEMU has ended: libvirt quotes it at a start only."""
+    try:
+        yield
+    except LibvirtFault as fault:
+        said = log().decode(errors="replace")
+        raise LibvirtFault("\n".join((said, *fault.lines)), code=fault.code) from fault
+
+
 def _load(client: Client, machine: str, state: Path) -> None:
     """Have QEMU read what the devices were doing; one that cannot ends."""
     try:
@@ -129,7 +143,7 @@ def _tell(client: Client, machine: str, command: str, stream: IO[bytes]) -> None
     Raises:
         HostFault: if it cannot.
     """
-    _ask(client, machine, "migrate-set-capabilities", capabilities=[SHARED])
+    _ignore_shared(client, machine, on=True)
     getfd = _command("getfd", fdname=STREAM)
     client.once(machine, partial(domains.hand, command=getfd, file=stream.fileno()))
     _ask(client, machine, command, uri=f"fd:{STREAM}")
@@ -140,6 +154,11 @@ def _tell(client: Client, machine: str, command: str, stream: IO[bytes]) -> None
         time.sleep(LOOK_SECONDS)
     if status != COMPLETED:
         raise LibvirtFault(f"machine {machine}: {command} has {status}: load of migration failed")
+    _ignore_shared(client, machine, on=False)
+
+
+def _ignore_shared(client: Client, machine: str, *, on: bool) -> None:
+    _ask(client, machine, "migrate-set-capabilities", capabilities=[{"capability": IGNORING, "state": on}])
 
 
 def _status(client: Client, machine: str) -> str:

@@ -282,7 +282,8 @@ class Connection:
             if machine.restored:
                 restoring.restore(self.client, folder, machine.restored.memory)
             elif machine.wakes:
-                cloning.wake(self.client, folder, machine, machine.wakes, place)
+                log = partial(ends.tail, self.daemon.logs, self._log(machine.name))
+                cloning.wake(self.client, folder, machine, place, log)
             else:
                 self.client.start(machine.name, partial(self._was_started, machine.name))
 
