@@ -83,9 +83,9 @@ def _turns(bench: Bench, golden: Golden) -> tuple[float, float]:
     """Median seconds until the script of a guest runs that boots, and of one that wakes; the first of each warms up."""
     boots, wakes = [], []
     for _ in range(1 + ROUNDS):
-        boots.append(_timed(bench, _prepared(bench)))
-        wakes.append(_timed(bench, _prepared(bench, golden)))
-        _clear(bench)
+        for times, given in ((boots, None), (wakes, golden)):
+            times.append(_timed(bench, _prepared(bench, given)))
+            _clear(bench)
     return statistics.median(boots[1:]), statistics.median(wakes[1:])
 
 
@@ -98,9 +98,9 @@ def _many(bench: Bench, golden: Golden, host: Path) -> None:
     everything, changed = sum(one.pss for one in each), sum(one.changed for one in each)
     guests, guests_changed = sum(one.guest for one in each), sum(one.guest_changed for one in each)
     print(
-        f"{MANY} guests that woke take {_mebibytes(everything)}, {_mebibytes(guests)} of it guests' memory; one that booted"
-        f" {_mebibytes(alone.pss)}; they changed {_mebibytes(changed)}, {_mebibytes(guests_changed)} of it guests' memory:"
-        f" {everything / (alone.pss + changed):.2f} x, target <= {ROOM} x"
+        f"{MANY} guests that woke take {_mebibytes(everything)}, {_mebibytes(guests)} of it guests' memory;"
+        f" they changed {_mebibytes(changed)}, {_mebibytes(guests_changed)} of it guests' memory;"
+        f" one that booted takes {_mebibytes(alone.pss)}: {everything / (alone.pss + changed):.2f} x, target <= {ROOM} x"
     )
     first = statistics.median(times[: MANY // 4])
     print(f"the {MANY}th to wake {times[-1]:.3f} s, the first {first:.3f} s: {times[-1] / first:.2f} x")
