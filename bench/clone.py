@@ -100,7 +100,7 @@ def _many(bench: Bench, golden: Golden, host: Path) -> None:
     print(
         f"{MANY} guests that woke take {_mebibytes(everything)}, {_mebibytes(guests)} of it guests' memory;"
         f" they changed {_mebibytes(changed)}, {_mebibytes(guests_changed)} of it guests' memory;"
-        f" one that booted takes {_mebibytes(alone.pss)}: {everything / (alone.pss + changed):.2f} x, target <= {ROOM} x"
+        f" one that booted takes {_mebibytes(alone.pss)}: {everything / (alone.pss + changed):.2f} x, target <= {ROOM}"
     )
     first = statistics.median(times[: MANY // 4])
     print(f"the {MANY}th to wake {times[-1]:.3f} s, the first {first:.3f} s: {times[-1] / first:.2f} x")
