@@ -14,7 +14,19 @@ from msgspec.structs import replace
 
 from vmf.errors import JobFault
 from vmf.files.identity import host_name
-from vmf.model import MEBIBYTE, Forward, Handle, Machine, MachineNic, MachineState, NetworkType, Power, Stop, Suspend
+from vmf.model import (
+    MEBIBYTE,
+    Forward,
+    Handle,
+    Machine,
+    MachineDisk,
+    MachineNic,
+    MachineState,
+    NetworkType,
+    Power,
+    Stop,
+    Suspend,
+)
 from vmf.result import Said
 from vmf.testing.abilities import need, requires, tries
 from vmf.testing.bench import MADE, READY, Bench, Golden, Guests
@@ -33,10 +45,10 @@ class ClonesContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def golden(cls, bench: Bench, offered: frozenset[str], on_host: Path) -> Golden:
-        """What a template has left."""
+    def golden(cls, bench: Bench, offered: frozenset[str], original: MachineDisk, on_host: Path) -> Golden:
+        """What a template has left, whose one disk was empty."""
         need("memory-clone", offered, bench.facts.missing)
-        return bench.imprint(bench.template(), on_host)
+        return bench.imprint(bench.template(amend=lambda machine: replace(machine, disks=(original,))), on_host)
 
     @tries("memory-clone")
     def test_guests_wake_and_work_to_their_ends(
