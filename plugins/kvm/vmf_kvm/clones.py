@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.model import Bus, Machine, NetworkType, Platform
+from vmf.model import Bus, Firmware, Machine, NetworkType, Platform
 from vmf_kvm import nics
 from vmf_kvm.pci import PORT, Q35
 from vmf_kvm.place import GOLDEN, Place
@@ -43,6 +43,11 @@ _WRONG: tuple[tuple[Callable[[Machine], bool], str, str], ...] = (
         "their discs are given to those who wake from it",
     ),
     (
+        lambda machine: machine.template and not machine.cdroms,
+        "a template has a CD-ROM drive, for the disc that its guest waits for",
+        "let the job have a script",
+    ),
+    (
         lambda machine: bool(machine.shares),
         "shared folders cannot be plugged in",
         "let the job boot: without `shares` its guest can wake",
@@ -51,6 +56,11 @@ _WRONG: tuple[tuple[Callable[[Machine], bool], str, str], ...] = (
         lambda machine: any(seat.bus not in _SEATED for seat in (*machine.hardware.disks, *machine.hardware.cdroms)),
         "only machines whose drives are on virtio or scsi can wake",
         "let the job boot, or attach its disks to virtio or scsi",
+    ),
+    (
+        lambda machine: machine.firmware is Firmware.UEFI,
+        "a machine that starts by UEFI does not wake",
+        "let the job boot, or start by BIOS",
     ),
     (
         lambda machine: machine.nic is not None and machine.nic.type is not NetworkType.USER,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files.access import open_file
@@ -56,6 +56,9 @@ def imprint(client: Client, folder: Folder) -> Imprint:
         words = f"machine {machine} is {power}, or no template: nobody could wake from it"
         raise JobFault(words, code=HoldCode.REFUSED)
     if not folder.has(DEVICES):
+        client.resume(
+            machine
+        )  # QEMU writes nothing of a guest that has stood still since it wrote it for somebody else
         client.suspend(machine)
         with folder.scratch() as stream:
             _tell(client, machine, "migrate", stream)
@@ -162,12 +165,20 @@ def _ignore_shared(client: Client, machine: str, *, on: bool) -> None:
 
 
 def _status(client: Client, machine: str) -> str:
-    found: str = json.loads(_ask(client, machine, "query-migrate"))["return"].get("status", "setup")
+    return str(_ask(client, machine, "query-migrate").get("status", "setup"))
+
+
+def _ask(client: Client, machine: str, command: str, **arguments: object) -> dict[str, Any]:
+    """What QEMU answers.
+
+    Raises:
+        HostFault: if it refuses.
+    """
+    answer = json.loads(client.once(machine, partial(domains.query, command=_command(command, **arguments))))
+    if "error" in answer:
+        raise LibvirtFault(f"machine {machine}: {command}: {answer['error'].get('desc')}")
+    found: dict[str, Any] = answer["return"]
     return found
-
-
-def _ask(client: Client, machine: str, command: str, **arguments: object) -> str:
-    return client.once(machine, partial(domains.query, command=_command(command, **arguments)))
 
 
 def _command(command: str, **arguments: object) -> str:
