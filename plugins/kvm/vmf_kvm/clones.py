@@ -89,13 +89,16 @@ def concerns(machine: Machine) -> bool:
     return machine.template or machine.wakes is not None
 
 
-def check(machine: Machine) -> None:
+def check(machine: Machine, place: Place) -> None:
     """Refuse what can be no template, and what cannot wake.
 
     Raises:
         JobFault: saying why.
     """
     if concerns(machine):
+        if place.sockets is None:
+            words, hint = "nobody wakes on another computer", "use a host of this computer, or let the job boot"
+            raise JobFault(words, code=HoldCode.MACHINE_INVALID, hint=hint)
         for is_wrong, what, hint in _WRONG:
             if is_wrong(machine):
                 raise JobFault(what, code=HoldCode.MACHINE_INVALID, hint=hint)

@@ -65,7 +65,7 @@ def xml(machine: Machine, place: Place) -> str:
         raise JobFault(words, code=HoldCode.MACHINE_INVALID, hint=hint)
     kind = KINDS[machine.accelerator]
     nics.check(machine.nic)
-    clones.check(machine)
+    clones.check(machine, place)
     machine = clones.seated(machine)
     attached = drives(machine)
     board = PC if any(drive.bus is Bus.IDE for drive in attached) else PORTED if clones.concerns(machine) else Q35

@@ -10,7 +10,7 @@ from plugins.kvm.test_domain import GOLDEN, PLACE, TEMPLATE, WOKEN
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Bus, Firmware, MachineCdrom, MachineDisk, MachineShare, NetworkType
 from vmf_kvm import clones
-from vmf_kvm.domain import xml
+from vmf_kvm.domain import ELSEWHERE, xml
 from vmf_kvm.nics import NAMESPACE
 
 CARD = replace(WOKEN.nic, forwards=())
@@ -71,6 +71,12 @@ def test_what_can_be_no_template_or_cannot_wake_is_refused(machine, words):
         xml(machine, PLACE)
     assert caught.value.code is HoldCode.MACHINE_INVALID
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("machine", [TEMPLATE, WOKEN])
+def test_nobody_wakes_elsewhere(machine):
+    with pytest.raises(JobFault, match="another computer"):
+        xml(machine, ELSEWHERE)
 
 
 def test_what_is_given_to_a_machine_that_wakes_is_no_part_of_its_hardware():

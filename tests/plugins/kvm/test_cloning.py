@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,7 +11,7 @@ from vmf.blueprint import template
 from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.hookspecs import unreported
-from vmf.model import MachineState, Power, Suspend, Wakes
+from vmf.model import Forward, MachineNic, MachineState, NetworkType, Power, Suspend, Wakes
 from vmf_kvm import cloning
 from vmf_kvm.folder import Folder
 from vmf_kvm.place import ASLEEP, DEVICES, GOLDEN, ROUSED
@@ -57,6 +59,15 @@ def ready(connection, host, put):
     connection.create(made)
     host.until(lambda: connection.console(made.name, 0), lambda console: b"vmf: ready" in console)
     return made
+
+
+@pytest.fixture
+def listening():
+    """A port of this computer that somebody listens at."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -129,14 +140,11 @@ def test_a_guest_that_was_suspended_since_stays_so(connection, host, waking, mon
     assert connection.state(waking.name) == PAUSED
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    "step",
-    [(Client, "suspend"), (cloning, "_tell"), (Folder, "write"), (Client, "force_off")],
-    ids=lambda each: each[1],
+    ("name", "after"), [("suspend", True), ("_tell", False), ("_tell", True), ("force_off", False)]
 )
-def test_whoever_is_killed_a_template_is_imprinted(connection, ready, monkeypatch, step, after):
-    die(monkeypatch, *step, after=after)
+def test_whoever_is_killed_a_template_is_imprinted(connection, ready, monkeypatch, name, after):
+    die(monkeypatch, cloning if name == "_tell" else Client, name, after=after)
     with pytest.raises(Killed):
         connection.imprint(ready.name)
     left = connection.imprint(ready.name)
@@ -144,6 +152,27 @@ def test_whoever_is_killed_a_template_is_imprinted(connection, ready, monkeypatc
     with connection.fetch(ready.name, left.memory) as memory, connection.fetch(ready.name, left.state) as state:
         assert memory.seek(0, 2) == ready.memory
         assert state.read(4) == b"QEVM"
+
+
+def test_a_guest_that_woke_may_reboot(connection, host, waking):
+    """It boots then, and is nobody's template."""
+    connection.create(replace(waking, reboots=True))
+    host.until(lambda: connection.console(waking.name, 0), lambda console: b"woken" in console)
+    connection.client.monitor(waking.name, "system_reset")
+    host.until(lambda: connection.console(waking.name, 0).count(b"woken"), lambda times: times > 1)
+    assert b"vmf: ready" not in connection.console(waking.name, 0)
+
+
+def test_a_port_that_is_taken_is_told_and_the_guest_wakes_when_it_is_free(connection, host, waking, listening):
+    forward = Forward(port=80, host_port=listening.getsockname()[1])
+    machine = replace(waking, nic=MachineNic(type=NetworkType.USER, mac="52:54:00:00:00:32", forwards=(forward,)))
+    with pytest.raises(JobFault) as caught:
+        connection.create(machine)
+    assert caught.value.code is HoldCode.PORT_IN_USE
+    listening.close()
+    connection.create(machine)
+    woke_once(host, connection, machine)
+    assert [each.host_port for each in connection.facts(machine.name).forwards] == [forward.host_port]
 
 
 def test_memory_that_the_guests_user_may_not_write_to_is_said_to_be(connection, waking, kept):
