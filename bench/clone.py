@@ -131,7 +131,7 @@ def _prepared(bench: Bench, golden: Golden | None = None) -> Machine:
     machine = bench.machine(name, GUESTS.hangs)
     if golden:
         machine = replace(machine, disks=golden.disks, wakes=golden.wakes)
-    bench.put(name, GUESTS.hangs, identity=identity(machine) if golden else b"")
+    bench.put(name, GUESTS.hangs, identity=identity(machine, name) if golden else b"")
     return machine
 
 

@@ -20,10 +20,15 @@ _UNFIT = re.compile("[^a-z0-9]+")
 _CLOCKS = {Clock.UTC: "-u", Clock.LOCAL: "-l"}
 
 
-def identity(machine: Machine) -> bytes:
-    """Lines for a shell that no other machine has: names and numbers that need no quotes."""
+def identity(machine: Machine, name: str) -> bytes:
+    """Lines for a shell that no other machine has: names and numbers that need no quotes.
+
+    Args:
+        machine: the one that wakes.
+        name: what its guest calls itself by, such as the job's.
+    """
     given = {
-        "vmf_host": host_name(machine.name),
+        "vmf_host": host_name(name),
         "vmf_machine": secrets.token_hex(MACHINE_ID_BYTES),
         "vmf_seed": secrets.token_hex(SEED_BYTES),
         "vmf_clock": _CLOCKS[machine.clock],
@@ -32,6 +37,6 @@ def identity(machine: Machine) -> bytes:
     return "".join(f"{name}={value}\n" for name, value in given.items()).encode()
 
 
-def host_name(machine: str) -> str:
-    """What a machine of this name calls itself: letters, digits and hyphens between them."""
-    return _UNFIT.sub("-", machine.lower()).strip("-")[:HOST_MOST].rstrip("-") or "vmf"
+def host_name(name: str) -> str:
+    """What a host is called that is to be called so: letters, digits and hyphens between them."""
+    return _UNFIT.sub("-", name.lower()).strip("-")[:HOST_MOST].rstrip("-") or "vmf"

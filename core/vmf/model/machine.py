@@ -140,7 +140,7 @@ class Machine(Struct, frozen=True, kw_only=True):
     """What it goes on from; None: it begins."""
     template: bool = False
     """Whether it is made to be imprinted: its memory is a file, it has neither card, shared folders nor results volume,
-    and its CD-ROM drives are empty until somebody wakes from it. Its guest is told that there is nobody to wait for."""
+    and its CD-ROM drives are empty. Its guest can see that it is one, and waits for its disc without an end."""
     wakes: Wakes | None = None
     """What it wakes from; None: it boots. With `restored` as well it goes on from that, and is built like one that
     woke: as its first life was."""

@@ -231,7 +231,7 @@ class Bench:
         """Make a machine, amended, that wakes; its script has begun when this returns."""
         name = self.new_name()
         woken = replace(amend(self.machine(name, script)), disks=golden.disks, wakes=golden.wakes)
-        self.put(name, script, identity=identity(woken))
+        self.put(name, script, identity=identity(woken, name))
         self.made[name], self._images[name] = woken, {}
         handle = self.hypervisor.create(woken)
         self.until(lambda: self.console(handle), lambda console: READY in console)
