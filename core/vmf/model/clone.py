@@ -46,7 +46,7 @@ class Imprint(Struct, frozen=True, kw_only=True):
     memory: str
     """As many bytes as the machine had; it has holes where the guest never was."""
     state: str
-    """Of all devices: less than a MiB, however much memory there is; with a screen, that screen's 16 MiB more."""
+    """Of all devices: about a MiB, however much memory there is."""
 
 
 class Wakes(Struct, frozen=True, kw_only=True):

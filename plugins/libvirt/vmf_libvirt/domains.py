@@ -15,7 +15,7 @@ import libvirt_qemu
 from msgspec import Struct
 
 from vmf.model import MachineFacts
-from vmf_libvirt.described import leaves_firmware, with_firmware
+from vmf_libvirt.described import has_generation, leaves_firmware, with_firmware, with_generation
 from vmf_libvirt.errors import Code
 from vmf_libvirt.mark import NAMESPACE
 from vmf_libvirt.standing import RESUME, STOP, Standing, Stood
@@ -169,7 +169,10 @@ def restore(domain: Domain, file: str) -> None:
 
     Whoever is in doubt whether that was done asks its state: a libvirt that was killed meanwhile ends it again.
     """
-    _link(domain).restoreFlags(file, _settled(domain), libvirt.VIR_DOMAIN_SAVE_PAUSED)
+    link, settled = _link(domain), _settled(domain)
+    if has_generation(settled):
+        settled = with_generation(settled, link.saveImageGetXMLDesc(file))
+    link.restoreFlags(file, settled, libvirt.VIR_DOMAIN_SAVE_PAUSED)
 
 
 def definition(domain: Domain) -> str:
