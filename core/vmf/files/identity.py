@@ -10,6 +10,8 @@ import secrets
 
 from vmf.model import Clock, Machine
 
+READY = b"vmf: ready"
+"""What the guest of a template says on its console when it waits for nothing but its disc."""
 IDENTITY = "identity"
 """The file's name."""
 SEED_BYTES = 64

@@ -19,6 +19,7 @@ from vmf import plan
 from vmf.blueprint import template
 from vmf.errors import Refused, VmfError
 from vmf.files import cdrom, disc, sparse, volume
+from vmf.files.identity import READY as WAITING
 from vmf.files.identity import identity
 from vmf.hookspecs import GAP, unreported
 from vmf.model import (
@@ -44,8 +45,6 @@ from vmf.result import Word
 T = TypeVar("T")
 
 READY = b"vmf-ready"
-WAITING = b"vmf: ready"
-"""What the guest of a template says when it waits for nothing but its disc."""
 MADE = "made"
 LOOK_SECONDS = 0.02
 
@@ -331,7 +330,7 @@ class Bench:
     def _fetched(self, handle: Handle, name: str, path: Path) -> Path:
         with closing(self.hypervisor.fetch(handle, name)) as stream, path.open("wb") as writing:
             sparse.copy(stream, writing, unreported)
-        path.chmod(0o666)  # whoever runs the guests opens memory to write as well, and writes nothing
+        path.chmod(0o644)  # for whoever runs the guests
         return path
 
     def _with_disks(self, machine: Machine) -> Machine:

@@ -113,7 +113,7 @@ class ClonesContract:
         os.truncate(half, MEBIBYTE)
         empty.write_bytes(bytes(MEBIBYTE))
         for path in (half, empty):
-            path.chmod(0o666)
+            path.chmod(0o644)
         wakes = golden.wakes
         for given in (
             replace(wakes, hardware=replace(wakes.hardware, cpus=wakes.hardware.cpus + 1)),

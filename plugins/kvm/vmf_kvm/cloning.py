@@ -77,6 +77,7 @@ def check(client: Client, account: Account, machine: Machine, wakes: Wakes) -> N
         HostFault: if the host is not like the one that they come from.
     """
     platforms.check(client, wakes.platform, machine.accelerator, platforms.vendor())
+    usable.lend(wakes.memory, account)
     usable.check_files((wakes.memory,), account, written=(wakes.memory,))
     if (size := Path(wakes.memory).stat().st_size) != machine.memory:
         words = f"{wakes.memory}: it has {size} bytes, and the machine's memory {machine.memory}"
