@@ -30,8 +30,8 @@ ALONE = re.compile("")
 """Of a package that needs no other."""
 
 SOURCES = (
-    "bundle.py", "cpio.py", "exchange.sh", "guest.sh", "identity.sh", "init.sh", "initrd.py", "kernel.py", "packages.py",
-    "reseed.py",
+    "bundle.py", "cpio.py", "exchange.sh", "guest.sh", "identity.sh",
+    "init.sh", "initrd.py", "kernel.py", "packages.py", "reseed.py",
 )  # fmt: skip
 """The files of this Python package that shape every bundle: when one changes, each is built again."""
 

@@ -111,8 +111,9 @@ def test_whoever_is_killed_a_guest_wakes_once(connection, host, waking, monkeypa
     woke_once(host, connection, waking)
 
 
-def test_a_guest_that_is_asleep_when_the_daemon_dies_wakes_once(connection, host, waking, monkeypatch):
-    die(monkeypatch, Client, "plug", after=True, befall=lambda: host.kill(host.daemon_pid()))
+@pytest.mark.parametrize("step", [(Client, "begin"), (cloning, "_load"), (Client, "resume")], ids=lambda each: each[1])
+def test_a_guest_wakes_once_although_the_daemon_dies(connection, host, waking, monkeypatch, step):
+    die(monkeypatch, *step, after=True, befall=lambda: host.kill(host.daemon_pid()))
     with pytest.raises(Killed):
         connection.create(waking)
     connection.create(waking)
