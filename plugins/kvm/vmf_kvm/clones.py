@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault
-from vmf.model import Bus, Firmware, Machine, NetworkType, Platform
+from vmf.model import Access, Bus, Firmware, Machine, NetworkType, Platform
 from vmf_kvm import nics
 from vmf_kvm.pci import PORT, Q35
 from vmf_kvm.place import GOLDEN, Place
@@ -56,6 +56,11 @@ _WRONG: tuple[tuple[Callable[[Machine], bool], str, str], ...] = (
         lambda machine: any(seat.bus not in _SEATED for seat in (*machine.hardware.disks, *machine.hardware.cdroms)),
         "only machines whose drives are on virtio or scsi can wake",
         "let the job boot, or attach its disks to virtio or scsi",
+    ),
+    (
+        lambda machine: any(disk.access is Access.IN_PLACE for disk in machine.disks),
+        "a disk that is written in place is not what a guest knows it as that wakes",
+        "let its `access` be snapshot",
     ),
     (
         lambda machine: machine.firmware is Firmware.UEFI,

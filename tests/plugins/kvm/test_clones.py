@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from plugins.kvm.test_domain import GOLDEN, PLACE, TEMPLATE, WOKEN
 from vmf.errors import HoldCode, JobFault
-from vmf.model import Bus, Firmware, MachineCdrom, MachineDisk, MachineShare, NetworkType
+from vmf.model import Access, Bus, Firmware, MachineCdrom, MachineDisk, MachineShare, NetworkType
 from vmf_kvm import clones
 from vmf_kvm.domain import ELSEWHERE, xml
 from vmf_kvm.nics import NAMESPACE
@@ -57,6 +57,7 @@ def test_a_machine_has_the_devices_of_its_template_at_the_same_places(path):
         (replace(TEMPLATE, shares=(MachineShare(name="x", folder="/x"),)), "cannot be plugged in"),
         (replace(TEMPLATE, disks=(replace(TEMPLATE.disks[0], bus=Bus.IDE),)), "on virtio or scsi"),
         (replace(TEMPLATE, cdroms=(MachineCdrom(bus=Bus.SATA),)), "on virtio or scsi"),
+        (replace(TEMPLATE, disks=(replace(TEMPLATE.disks[0], access=Access.IN_PLACE),)), "written in place"),
         (replace(TEMPLATE, firmware=Firmware.UEFI), "UEFI"),
         (replace(WOKEN, nic=replace(CARD, type=NetworkType.NAT)), "network type user"),
         (replace(WOKEN, cpus=2), "does not have the devices"),
