@@ -208,7 +208,7 @@ def create(connection: Connection, host: Host, machine: Machine) -> Handle:
     beginning where somebody was killed who made it, and its guest has not run; nobody's guest ever runs twice.
 
     Where `machine` does not fit what it is to wake from, or that is damaged, `JobFault` says so, and `HostFault` where
-    the host does not: to boot is always possible.
+    the host does not. To boot is possible then, once what did not wake has been destroyed.
     """
     raise NotImplementedError
 

@@ -56,9 +56,7 @@ def imprint(client: Client, folder: Folder) -> Imprint:
         words = f"machine {machine} is {power}, or no template: nobody could wake from it"
         raise JobFault(words, code=HoldCode.REFUSED)
     if not folder.has(DEVICES):
-        client.resume(
-            machine
-        )  # QEMU writes nothing of a guest that has stood still since it wrote it for somebody else
+        client.resume(machine)  # of one that stands still since it was written, QEMU writes nothing a second time
         client.suspend(machine)
         with folder.scratch() as stream:
             _tell(client, machine, "migrate", stream)
