@@ -5,4 +5,4 @@ echo "$vmf_seed" >/dev/urandom
 hwclock -s "$vmf_clock"
 echo "$vmf_host" >/proc/sys/kernel/hostname
 echo "$vmf_machine" >/etc/machine-id
-until [ -z "$vmf_mac" ] || grep -qix "$vmf_mac" /sys/class/net/*/address || [ $((tries += 1)) -gt 100 ]; do sleep 0.1; done
+until [ -z "$vmf_mac" ] || grep -qix "$vmf_mac" /sys/class/net/*/address || [ $((tries += 1)) -gt 500 ]; do sleep 0.02; done
