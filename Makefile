@@ -67,6 +67,7 @@ bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/iso.py
 	$(BIN)/python bench/many.py
 	$(BIN)/python bench/suspend.py
+	$(BIN)/python bench/clone.py
 
 guest: $(VENV)/run.stamp
 	@$(BIN)/vmf image build tiny

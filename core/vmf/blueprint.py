@@ -87,6 +87,21 @@ def blueprint(placement: Placement, name: str, *, token: str = NO_TOKEN) -> Mach
     )
 
 
+def template(machine: Machine, name: str) -> Machine:
+    """The machine, called `name`, that is imprinted so that `machine` and its like can wake from it."""
+    return replace(
+        machine,
+        name=name,
+        template=True,
+        wakes=None,
+        restored=None,
+        results=None,
+        nic=None,
+        shares=(),
+        cdroms=tuple(replace(drive, file=None) for drive in machine.cdroms),
+    )
+
+
 def unplaced(
     job: Job,
     *,

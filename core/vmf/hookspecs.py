@@ -29,6 +29,7 @@ from vmf.model import (
     Handle,
     Host,
     Image,
+    Imprint,
     Machine,
     MachineFacts,
     MachineState,
@@ -50,6 +51,9 @@ SUSPENDS: Mapping[Suspend, str] = MappingProxyType({Suspend.SOFT: "soft-suspend"
 CHECKPOINT = "checkpoint"
 """The capability of snapshots with memory; `create` makes machines of them then, see `Machine.restored`."""
 
+CLONE = "memory-clone"
+"""The capability of guests that wake from the memory of one that is ready; see `Machine.template` and `wakes`."""
+
 TELLS_HALT = "tells-halt"
 """The capability of telling a guest that has stopped its processors for good."""
 
@@ -68,6 +72,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "resume": tuple(SUSPENDS.values()),
     "checkpoint": (CHECKPOINT,),
     "fold": (CHECKPOINT,),
+    "imprint": (CLONE,),
     "set_clock": (GUEST_CLOCK,),
     "examine": (TELLS_HALT,),
 })  # fmt: skip
@@ -80,6 +85,7 @@ LEGAL: Mapping[str, AbstractSet[Power]] = MappingProxyType({
     "copy_out": {Power.RUNNING},
     "set_clock": {Power.RUNNING},
     "checkpoint": {Power.RUNNING, Power.PAUSED, Power.SAVED},
+    "imprint": ALIVE | {Power.OFF},
     "fetch": {Power.RUNNING, Power.PAUSED, Power.SAVED, Power.OFF},
 })  # fmt: skip
 """The states of a machine in which a verb does something: in another one it raises `JobFault` or `HostFault`, and
@@ -197,7 +203,12 @@ def create(connection: Connection, host: Host, machine: Machine) -> Handle:
     """Adopt the machine of this name if there is one; else define it, then start it.
 
     A machine that exists and has already ended is adopted as it is, never started again. One with `restored` goes on
-    from there: its description is made of what `machine` says, and of nothing that is in the files.
+    from there: its description is made of what `machine` says, and of nothing that is in the files. So does one that
+    `wakes`; its card, its results volume and its discs are there before its guest runs. It is made again from the
+    beginning where somebody was killed who made it, and its guest has not run; nobody's guest ever runs twice.
+
+    Where `machine` does not fit what it is to wake from, or that is damaged, `JobFault` says so, and `HostFault` where
+    the host does not. To boot is possible then, once what did not wake has been destroyed.
     """
     raise NotImplementedError
 
@@ -317,6 +328,17 @@ def fold(connection: Connection, host: Host, handle: Handle) -> MachineState:
 
     Also of a machine that has ended. Nothing to fold is success; what cannot be folded now stays for the next time: all
     of a guest that runs, where its hypervisor cannot merge that.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def imprint(connection: Connection, host: Host, handle: Handle) -> Imprint:
+    """End a template whose guest is ready, and leave what others wake from: memory, devices and disks at one instant.
+
+    What it names is fetched then, and so are the disks. Of a template that was imprinted already, the answer is the
+    same again. Raises `JobFault` for a machine that is no template, or has ended otherwise, and `HostFault`; the guest
+    stands still then, and it can be tried again.
     """
     raise NotImplementedError
 

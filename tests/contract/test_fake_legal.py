@@ -60,6 +60,21 @@ def test_a_verb_is_legal_where_it_is_said_to_be(bench, machine: Handle, tmp_path
         assert bench.hypervisor.state(machine) == before
 
 
+@pytest.mark.parametrize("power", INTO, ids=str)
+def test_a_template_is_imprinted_where_that_is_said_to_be_legal(bench, power):
+    handle = bench.template()
+    into = {**INTO, Power.OFF: lambda host, handle: host.imprint(handle)}
+    into[power](bench.hypervisor, handle)
+    assert bench.hypervisor.state(handle).power is power
+    if power in LEGAL["imprint"]:
+        bench.hypervisor.imprint(handle)
+        assert bench.hypervisor.state(handle).power is Power.OFF
+    else:
+        with pytest.raises((JobFault, HostFault)):
+            bench.hypervisor.imprint(handle)
+        assert bench.hypervisor.state(handle).power is power
+
+
 def test_every_verb_that_is_not_always_legal_is_tried():
-    assert set(LEGAL) <= set(VERBS)
-    assert set(OPTIONAL) - set(VERBS) == {"suspend", "resume"}
+    assert set(LEGAL) <= {*VERBS, "imprint"}
+    assert set(OPTIONAL) - set(VERBS) == {"suspend", "resume", "imprint"}

@@ -15,21 +15,23 @@ from pathlib import Path
 import pytest
 
 from vmf.files import cdrom
+from vmf.files.identity import READY
 from vmf.model import Job
 
 GUEST = Path(str(resources.files("vmf.warehouse") / "guest.sh"))
+IDENTITY = GUEST.with_name("identity.sh")
 EXCHANGE = GUEST.with_name("exchange.sh")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "guest.md"
-TOOLS = ("sh", "cat", "cmp", "cp", "mkdir", "mktemp", "rm", "rmdir", "setsid", "wc")
+TOOLS = ("sh", "cat", "cmp", "cp", "grep", "mkdir", "mktemp", "rm", "rmdir", "setsid", "wc")
+DISKS = re.compile("/dev/(?=sr|vd|xvd|sd|hd|cdrom)")
 MAGIC = b"VMF test".ljust(512, b"\0")
 STAND_INS = {
     "mount": 'echo >>"$HERE/tries"\n[ $(wc -l <"$HERE/tries") -gt "$LATE" ] || exit 1\n'
-    'case $5 in /dev/sr*) cp "$HERE"/cd/* "$6" ;; *) false ;; esac',
+    'case $5 in */sr0) cp "$HERE"/cd/* "$6" ;; *) false ;; esac',
     "umount": 'rm -f "$1"/*',
-    "head": 'case $3 in /dev/vd*) "$HEAD" -c 512 "$HERE/volume" ;; *) false ;; esac',
     # stricter than those we know, which pass over what is missing
-    "tar": 'case $2 in /dev/vd*) ;; *) exit 1 ;; esac\nshift 3\nfor file; do [ -e "$file" ] || exit 1; done\n'
-    '"$TAR" -cf "$HERE/volume" -- "$@"',
+    "tar": 'case $2 in */vda) ;; *) exit 1 ;; esac\nshift 3\nfor file; do [ -e "$file" ] || exit 1; done\n'
+    '"$TAR" -cf "$HERE/dev/vda" -- "$@"',
     "sleep": "exit 0",
     "sync": "exit 0",
     "poweroff": 'echo off >"$HERE/power"',
@@ -51,12 +53,16 @@ def guest(request, tmp_path):
         (tmp_path / "cd").mkdir()
         for name, content in {**files, "vmf-end": b"the end\n"}.items():
             (tmp_path / "cd" / name).write_bytes(content)
-        volume = tmp_path / "volume"
+        volume = tmp_path / "dev/vda"
+        volume.parent.mkdir()
+        volume.with_name("sr0").touch()
         volume.write_bytes(begin + bytes(2**20))
+        lines = DISKS.sub(f"{tmp_path}/dev/", GUEST.read_text()).replace("/sys/class/dmi", f"{tmp_path}/dmi")
+        (tmp_path / "guest.sh").write_text(lines)
         stand_ins = {"HERE": tmp_path, "LATE": late, "HEAD": shutil.which("head"), "TAR": shutil.which("tar")}
         settings = {"PATH": tools, "TMPDIR": tmp_path, "HOME": tmp_path / "$(id)", **stand_ins}
         said = subprocess.run(
-            [tools / "sh", GUEST],
+            [tools / "sh", tmp_path / "guest.sh"],
             env={name: str(value) for name, value in settings.items()},
             input=b"not for the script",
             capture_output=True,
@@ -65,6 +71,7 @@ def guest(request, tmp_path):
             check=False,
         )
         assert (tmp_path / "power").exists(), said
+        (tmp_path / "said").write_bytes(said.stdout)
         return None if volume.read_bytes().startswith(begin) else members(volume)
 
     return run
@@ -89,6 +96,7 @@ def test_the_document_has_exactly_these_lines():
     assert re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(), re.DOTALL) == [
         GUEST.read_text(),
         EXCHANGE.read_text(),
+        IDENTITY.read_text(),
         CLOCK,
     ]
 
@@ -171,7 +179,7 @@ def test_results_wait_until_a_request_has_been_answered(guest, tmp_path):
     """What answers has the turn while the script ends: only when it gives it back, results are written."""
     answers = """mkdir ../turn; : >"$HERE/at-it"
 until [ -e "$HERE/waits" ] || [ -e "$HERE/power" ]; do :; done
-"$HEAD" -c 8 "$HERE/volume" >"$HERE/found"; rmdir ../turn"""
+"$HEAD" -c 8 "$HERE/dev/vda" >"$HERE/found"; rmdir ../turn"""
     command(tmp_path, "vmf-exchange", answers)
     command(tmp_path, "sleep", ': >"$HERE/waits"')
     assert guest('until [ -e "$HERE/at-it" ]; do :; done; exit 4')[0] == ("exit-code", b"4\n")
@@ -188,9 +196,69 @@ def test_a_script_that_removes_everything_is_not_waited_for(guest):
     assert guest('rm -rf "${PWD%/*}"') is None
 
 
+@pytest.fixture
+def template(tmp_path):
+    """The guest's machine is a template."""
+    (tmp_path / "dmi/id").mkdir(parents=True)
+    (tmp_path / "dmi/id/chassis_asset_tag").write_text("vmf-template\n")
+
+
+@pytest.mark.usefixtures("template")
+def test_the_guest_of_a_template_waits_longer_and_says_that_it_is_ready(guest, tmp_path):
+    assert guest("exit 0", late=300)[0] == ("exit-code", b"0\n")
+    assert (tmp_path / "said").read_bytes().startswith(READY + b"\n")
+
+
+def test_another_guest_is_not_ready_for_others(guest, tmp_path):
+    assert guest("exit 0")[0] == ("exit-code", b"0\n")
+    assert READY not in (tmp_path / "said").read_bytes()
+
+
+@pytest.fixture
+def identifying(guest, tmp_path):
+    """A guest with the lines for its identity, which find nothing of this computer's."""
+    places = {"/proc/sys/kernel": "kernel", "/etc": "etc", "/sys/class/net": "net", "/dev/urandom": "urandom"}
+    lines = IDENTITY.read_text()
+    for place, name in places.items():
+        lines = lines.replace(place, f"{tmp_path}/{name}")
+        (tmp_path / name).mkdir()
+    (tmp_path / "urandom").rmdir()
+    (tmp_path / "net/eth0").mkdir()
+    (tmp_path / "net/eth0/address").write_text("02:00:00:00:00:01\n")
+    (tmp_path / "bin/vmf-identity").write_text(lines)
+    (tmp_path / "bin/vmf-identity").chmod(0o755)
+    for name in ("hwclock", "vmf-reseed"):
+        command(tmp_path, name, f'echo "{name} $*" >>"$HERE/called"; cat >>"$HERE/called"')
+
+    def run(mac=""):
+        given = {"vmf_seed": "5eed", "vmf_clock": "-u", "vmf_host": "job", "vmf_machine": "1d", "vmf_mac": mac}
+        text = "".join(f"{name}={value}\n" for name, value in given.items())
+        return guest("exit 3", more={"identity": text.encode()})
+
+    return run
+
+
+def test_a_guest_that_woke_becomes_who_it_is_told_to_be(identifying, tmp_path):
+    assert identifying()[0] == ("exit-code", b"3\n")
+    assert (tmp_path / "kernel/hostname").read_text() == "job\n"
+    assert (tmp_path / "etc/machine-id").read_text() == "1d\n"
+    assert (tmp_path / "called").read_text().startswith("vmf-reseed \n5eed\nhwclock -s -u\n")
+
+
+@pytest.mark.parametrize("mac", ["02:00:00:00:00:01", "02:00:00:00:00:0A"])
+def test_a_card_is_waited_for_and_not_for_ever(identifying, tmp_path, mac):
+    command(tmp_path, "sleep", 'echo waited >>"$HERE/waited"')
+    assert identifying(mac)[0] == ("exit-code", b"3\n")
+    assert (tmp_path / "waited").exists() is mac.endswith("A")
+
+
+def test_a_guest_without_those_lines_runs_all_the_same(guest):
+    assert guest("exit 3", more={"identity": b"vmf_seed=5eed\n"})[0] == ("exit-code", b"3\n")
+
+
 def test_the_lines_stay_few():
     lines = [line for line in GUEST.read_text().splitlines() if not line.startswith("#")]
-    assert len(lines) <= 16
+    assert len(lines) <= 18
 
 
 def test_windows_reads_variables_and_arguments_as_the_shell_does():

@@ -18,6 +18,7 @@ GUESTS = Guests(
     keeps="echo vmf-ready\nkeep\nwrite made made\nexit 7",
     counts="echo vmf-ready\ncount",
     ticks="echo vmf-ready\nticks",
+    identifies="who\necho vmf-ready\nhang",
     panics="echo vmf-ready\nsleep 0.1\npanic",
     halts="echo vmf-ready\nsleep 0.1\nhalt",
     seconds=20,

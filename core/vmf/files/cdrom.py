@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from vmf.errors import HoldCode, JobFault
+from vmf.files.identity import IDENTITY
 from vmf.files.volume import end_line
 from vmf.model import Job
 from vmf.result import ATTRIBUTES, END
@@ -19,7 +20,9 @@ LABEL = "VMF"
 _NO_SECRETS: Mapping[str, bytes] = MappingProxyType({})
 
 
-def contents(job: Job, magic: bytes, *, secrets: Mapping[str, bytes] = _NO_SECRETS, key: str = "") -> dict[str, bytes]:
+def contents(
+    job: Job, magic: bytes, *, secrets: Mapping[str, bytes] = _NO_SECRETS, key: str = "", identity: bytes = b""
+) -> dict[str, bytes]:
     """The files of the guest contract for a job, by name.
 
     Args:
@@ -27,6 +30,7 @@ def contents(job: Job, magic: bytes, *, secrets: Mapping[str, bytes] = _NO_SECRE
         magic: the 512 bytes that the job's results volume starts with.
         secrets: more variables for the script, name to value.
         key: a public ssh key for the user of the guest that `job.ssh` names, if there is one.
+        identity: who the guest is, see `vmf.files.identity`; empty: it boots, and finds that out by itself.
 
     Raises:
         JobFault: if the script or a value has a character that UTF-8 does not know.
@@ -40,6 +44,8 @@ def contents(job: Job, magic: bytes, *, secrets: Mapping[str, bytes] = _NO_SECRE
     }
     if job.ssh and key:
         made |= {"authorized_keys": f"{key}\n".encode(), "login": f"{job.ssh.user}\n".encode()}
+    if identity:
+        made[IDENTITY] = identity
     return made
 
 

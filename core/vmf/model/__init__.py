@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from vmf.model.bid import Bid, Pace, Work
 from vmf.model.checkpoint import Gap, Kept, Platform, Restored, Snapshot, Why
+from vmf.model.clone import Equipment, Imprint, Seat, Wakes
 from vmf.model.file import File, Slice
 from vmf.model.golden import (
     LAYERS_MOST,
@@ -136,6 +137,7 @@ __all__ = [
     "Draft",
     "Duration",
     "Ending",
+    "Equipment",
     "Expression",
     "Facts",
     "File",
@@ -156,6 +158,7 @@ __all__ = [
     "HostBoot",
     "Image",
     "ImageRoot",
+    "Imprint",
     "Job",
     "Kept",
     "Layer",
@@ -186,6 +189,7 @@ __all__ = [
     "Restored",
     "ResultDisks",
     "Results",
+    "Seat",
     "Setback",
     "Share",
     "Shelved",
@@ -199,6 +203,7 @@ __all__ = [
     "Then",
     "Transport",
     "Verdict",
+    "Wakes",
     "Why",
     "Work",
     "bus_of",

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from vmf.model.bid import Bid
 from vmf.model.checkpoint import Restored
+from vmf.model.clone import Equipment, Seat, Wakes
 from vmf.model.file import Slice
 from vmf.model.host import Facts, Host, Limits
 from vmf.model.image import Access, Bus, Disk, DiskFormat, bus_of
@@ -152,6 +153,28 @@ class Machine(Struct, frozen=True, kw_only=True):
     """The job's block for the host's type, in the words of that type's plugin."""
     restored: Restored | None = None
     """What it goes on from; None: it begins."""
+    template: bool = False
+    """Whether it is made to be imprinted: its memory is a file, it has neither card, shared folders nor results volume,
+    and its CD-ROM drives are empty. Its guest can see that it is one, and waits for its disc without an end."""
+    wakes: Wakes | None = None
+    """What it wakes from; None: it boots. With `restored` as well it goes on from that, and is built like one that
+    woke: as its first life was."""
+
+    @property
+    def equipment(self) -> Equipment:
+        """What it has in common with the template that it can wake from, and with all others that do."""
+        return Equipment(
+            memory=self.memory,
+            cpus=self.cpus,
+            firmware=self.firmware,
+            clock=self.clock,
+            disks=tuple(
+                Seat(bus=disk.bus, device=disk.device, writable=disk.access is not Access.READ) for disk in self.disks
+            ),
+            cdroms=tuple(Seat(bus=drive.bus, device=drive.device, writable=False) for drive in self.cdroms),
+            agent=self.agent,
+            vnc=self.vnc,
+        )
 
 
 class Address(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from vmf.model import (
     Handle,
     Host,
     Image,
+    Imprint,
     Machine,
     MachineFacts,
     MachineState,
@@ -153,6 +154,10 @@ class Hypervisor:
     def fold(self, handle: Handle) -> MachineState:
         """See `vmf.hookspecs.fold`."""
         return self._verb("fold", MachineState, handle=handle)
+
+    def imprint(self, handle: Handle) -> Imprint:
+        """See `vmf.hookspecs.imprint`."""
+        return self._verb("imprint", Imprint, handle=handle)
 
     def destroy(self, handle: Handle) -> MachineState:
         """See `vmf.hookspecs.destroy`."""

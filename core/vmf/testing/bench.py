@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,22 +16,28 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf import plan
+from vmf.blueprint import template
 from vmf.errors import Refused, VmfError
-from vmf.files import cdrom, disc, volume
-from vmf.hookspecs import GAP
+from vmf.files import cdrom, disc, sparse, volume
+from vmf.files.identity import READY as WAITING
+from vmf.files.identity import identity
+from vmf.hookspecs import GAP, unreported
 from vmf.model import (
     MEBIBYTE,
+    DiskFormat,
     Handle,
     Host,
     Image,
     Job,
     Machine,
+    MachineDisk,
     MachineState,
     Placement,
     Power,
     Restored,
     Results,
     Transport,
+    Wakes,
 )
 from vmf.plugins import Hypervisor, Plugins
 from vmf.result import Word
@@ -93,6 +100,9 @@ class Guests(Struct, frozen=True, kw_only=True):
     """For tells-panic: has its kernel panic, a moment later."""
     halts: str = ""
     """For tells-halt: stops all its processors without powering off, a moment later."""
+    identifies: str = ""
+    """For memory-clone: writes `host NAME`, `machine ID`, `random DIGITS` and `clock SECONDS`, since 1970 and as its
+    clock shows it, each on a line, and stays."""
     lacks: Mapping[str, str] = {}
     """Abilities that the guest cannot try, for want of a driver or a program, each with the reason."""
     device: str = "vda"
@@ -128,6 +138,14 @@ class Taken(Struct, frozen=True, kw_only=True):
     """Bytes on its console."""
 
 
+class Golden(Struct, frozen=True, kw_only=True):
+    """What a template has left, copied to where its host can use it, with the disks that its guest had."""
+
+    template: Handle
+    wakes: Wakes
+    disks: tuple[MachineDisk, ...]
+
+
 class Bench:
     """A host under test: makes machines out of scripts, waits for them, and destroys them all at the end."""
 
@@ -156,11 +174,11 @@ class Bench:
         """The machine that the engine would plan for a job with this script."""
         return plan.blueprint(self._placement(script), name)
 
-    def put(self, name: str, script: str) -> None:
+    def put(self, name: str, script: str, *, identity: bytes = b"") -> None:
         """Put everything that the machine needs into its folder, as the engine does."""
         magic = volume.magic(volume.new_nonce())
         job = self._placement(script).job
-        disc.write(self._folder / plan.CDROM, cdrom.contents(job, magic), label=cdrom.LABEL)
+        disc.write(self._folder / plan.CDROM, cdrom.contents(job, magic, identity=identity), label=cdrom.LABEL)
         volume.make(self._folder / plan.RESULTS, size=job.results.volume, magic=magic)
         made = {plan.CDROM: self._folder / plan.CDROM, plan.RESULTS: self._folder / plan.RESULTS}
         self._put(name, made, magic)
@@ -181,6 +199,42 @@ class Bench:
         self.put(name, script)
         self.made[name] = self._with_disks(amend(self.machine(name, script)))
         return self.hypervisor.create(self.made[name])
+
+    def template(self, *, amend: Callable[[Machine], Machine] = lambda planned: planned) -> Handle:
+        """Make a template of a machine, amended; its guest is ready when this returns."""
+        name = self.new_name()
+        self.made[name] = template(amend(self.machine(name, "")), name)
+        self._put(name, {}, b"")
+        handle = self.hypervisor.create(self.made[name])
+        self.until(lambda: self.console(handle), lambda console: WAITING in console)
+        return handle
+
+    def imprint(self, handle: Handle, folder: Path) -> Golden:
+        """Take from a template what others can wake from, into a folder that its host can use."""
+        made = self.made[handle.machine]
+        left = self.hypervisor.imprint(handle)
+        names = (left.memory, left.state, *(f"whole{number}" for number, _ in enumerate(made.disks)))
+        memory, state, *disks = (self._fetched(handle, each, folder / f"{made.name}-{each}") for each in names)
+        return Golden(
+            template=handle,
+            wakes=Wakes(platform=left.platform, equipment=made.equipment, memory=str(memory), state=str(state)),
+            disks=tuple(
+                replace(disk, file=str(file), format=DiskFormat.QCOW2, part=None)
+                for disk, file in zip(made.disks, disks, strict=True)
+            ),
+        )
+
+    def clone(
+        self, script: str, golden: Golden, *, amend: Callable[[Machine], Machine] = lambda planned: planned
+    ) -> Handle:
+        """Make a machine, amended, that wakes; its script has begun when this returns."""
+        name = self.new_name()
+        woken = replace(amend(self.machine(name, script)), disks=golden.disks, wakes=golden.wakes)
+        self.put(name, script, identity=identity(woken, name))
+        self.made[name], self._images[name] = woken, {}
+        handle = self.hypervisor.create(woken)
+        self.until(lambda: self.console(handle), lambda console: READY in console)
+        return handle
 
     def restore(self, handle: Handle, taken: Taken) -> Handle:
         """Make a machine that goes on as another one did."""
@@ -272,6 +326,12 @@ class Bench:
         for file, path in {**given, **files}.items():
             self.hypervisor.put(name, file, path)
         self._magics[name] = magic
+
+    def _fetched(self, handle: Handle, name: str, path: Path) -> Path:
+        with closing(self.hypervisor.fetch(handle, name)) as stream, path.open("wb") as writing:
+            sparse.copy(stream, writing, unreported)
+        path.chmod(0o644)  # for whoever runs the guests
+        return path
 
     def _with_disks(self, machine: Machine) -> Machine:
         """The machine as the engine would plan it: a host elsewhere is brought the disks that do not lie there."""

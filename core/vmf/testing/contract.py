@@ -40,6 +40,7 @@ from vmf.plugins import Plugins
 from vmf.result import Said, Word
 from vmf.testing import (
     contract_checkpoints,
+    contract_clones,
     contract_disks,
     contract_guests,
     contract_media,
@@ -66,6 +67,7 @@ class HypervisorContract(
     contract_media.MediaContract,
     contract_suspends.SuspendsContract,
     contract_checkpoints.CheckpointsContract,
+    contract_clones.ClonesContract,
 ):
     """Subclass it, name it `Test…`, and give it the fixtures `host`, `image` and `guests`."""
 

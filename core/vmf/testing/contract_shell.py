@@ -27,6 +27,11 @@ while :; do
   sleep 0.1
 done 2>/dev/null
 """
+IDENTIFIES = """\
+echo "host $(hostname)"; echo "machine $(cat /etc/machine-id)"; date +'clock %s'
+echo "random $(head -c 16 /dev/urandom | od -A n -t x1 | tr -d ' ')"
+echo vmf-ready; while :; do sleep 1; done
+"""
 GUESTS = Guests(
     ends="echo vmf-ready\nhead -c 70000 /dev/zero | tr '\\0' x\necho\necho made > made\nexit 7\n",
     hangs="echo vmf-ready\nwhile :; do sleep 1; done\n",
@@ -40,6 +45,7 @@ GUESTS = Guests(
     calls=CALLS,
     keeps=KEEPS,
     counts='echo vmf-ready\nn=0; while :; do n=$((n+1)); echo "count $n"; sleep 0.2; done\n',
+    identifies=IDENTIFIES,
     panics="echo vmf-ready\nsleep 0.1\necho c >/proc/sysrq-trigger\n",
     halts="echo vmf-ready\nsleep 0.1\nhalt -f\n",
     ticks="date -s @1000000000\necho vmf-ready\nwhile :; do date +'time %s'; sleep 0.2; done\n",

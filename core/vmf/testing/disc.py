@@ -14,9 +14,12 @@ from pycdlib import PyCdlib
 from pycdlib.pycdlibexception import PyCdlibException, PyCdlibInvalidInput
 
 from vmf.errors import HoldCode, JobFault
+from vmf.files.identity import IDENTITY
 from vmf.model import Machine
 
 REQUEST = b"vmf_request="
+TEMPLATE = "echo vmf: ready\nhang"
+"""What a guest does that waits for a disc."""
 
 
 class Disc(Struct, frozen=True, kw_only=True):
@@ -35,6 +38,8 @@ class Disc(Struct, frozen=True, kw_only=True):
     reboots: bool = False
     discs: tuple[str, ...] = ()
     """What the file `word` of each further disc says."""
+    identity: Mapping[str, str] = {}
+    """Who the guest is, if it woke."""
 
 
 def read(files: Path, machine: Machine) -> Disc:
@@ -45,7 +50,7 @@ def read(files: Path, machine: Machine) -> Disc:
     """
     disc, *others = (drive.file for drive in machine.cdroms) if machine.cdroms else (None,)
     if disc is None:
-        return Disc()
+        return Disc(run=TEMPLATE) if machine.template else Disc()
     with _opened(files / disc) as iso:
         script, environment = _script(iso)
         env, arguments = _environment(environment)
@@ -54,6 +59,7 @@ def read(files: Path, machine: Machine) -> Disc:
             env=env,
             arguments=arguments,
             results=tuple(_file(iso, "results").decode().splitlines()),
+            identity=dict(line.split("=", 1) for line in _optional(iso, IDENTITY).decode().splitlines()),
             magic=_file(iso, "magic").hex(),
             end=_file(iso, "vmf-end").decode(),
             volume=str(files / machine.results.file) if machine.results else "",
@@ -117,9 +123,8 @@ def word(path: Path) -> bytes:
     Raises:
         JobFault: if it is no ISO.
     """
-    with _opened(path) as iso, suppress(PyCdlibInvalidInput):
-        return _file(iso, "word")
-    return b""
+    with _opened(path) as iso:
+        return _optional(iso, "word")
 
 
 @contextmanager
@@ -137,6 +142,13 @@ def _file(iso: PyCdlib, name: str) -> bytes:
     data = io.BytesIO()
     iso.get_file_from_iso_fp(data, rr_path=f"/{name}")
     return data.getvalue()
+
+
+def _optional(iso: PyCdlib, name: str) -> bytes:
+    """What is in a file of an ISO; nothing if it is not there."""
+    with suppress(PyCdlibInvalidInput):
+        return _file(iso, name)
+    return b""
 
 
 def _environment(lines: str) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -18,6 +18,7 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
     machines/NAME/halted        the guest has halted
     machines/NAME/inside/       files that were copied into the guest
     machines/NAME/disks, …      snapshots and what disks are made of: see `vmf.testing.snapshots`
+    machines/NAME/files/devices what a template has left: see `vmf.testing.golden`
     faults.json                 faults to come: {"create": {"kind": "host", "brief": "out of room", "times": 2}}
 
 The next `times` calls of a verb that is named there fail, with the job at fault, the host at fault, or the host lost;
@@ -55,6 +56,7 @@ from vmf.model import (
     Facts,
     Handle,
     Host,
+    Imprint,
     Machine,
     MachineFacts,
     MachineState,
@@ -93,6 +95,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "live-checkpoint": "a guest goes on while its memory is taken",
     "live-results": "the results volume can be read while the guest runs",
     "media-change": "discs can be changed while the guest runs",
+    "memory-clone": "guests can wake from what a template has left",
     "network-user": "machines may have a network that reaches nobody",
     "nic-e1000": "the network card may be an e1000",
     "nic-e1000e": "the network card may be an e1000e",
@@ -305,6 +308,13 @@ def fold(connection: World, handle: Handle) -> MachineState:
     connection.stumble("fold")
     connection.fold(handle.machine)
     return connection.state(handle.machine)
+
+
+@hookimpl
+def imprint(connection: World, handle: Handle) -> Imprint:
+    """Have a template leave what others wake from."""
+    connection.stumble("imprint")
+    return connection.imprint(handle.machine)
 
 
 @hookimpl

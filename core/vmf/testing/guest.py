@@ -18,6 +18,7 @@ whoever started it. It runs nothing: it knows these lines, and echoes every othe
     discs N           say the file `word` of the disc in drive N, again and again, until asked to power off
     call              call nobody, and say that nobody answered: there are no networks but those of type user
     serve             tell of its network card and answer calls, as `serves` of the contract suite's guests
+    who               say who it is, and what its clock shows, as `identifies` of the contract suite's guests
     tell              tell what the machine is made of, write to it, and stay, as `tells` of the contract suite's guests
     exit N            hand over the results with this exit code, and power off
     cut               hand over results that lack their end, and power off
@@ -138,7 +139,7 @@ class Guest:
             "echo": (self.echo,), "args": (self.args,), "env": (self.env,),
             "write": (self.write,), "sleep": (self.sleep,), "hang": (self.hang,), "deaf": (self.deaf,),
             "fill": (self.fill, self.hang), "hear": (self.hear,), "discs": (self.discs,), "count": (self.count,),
-            "keep": (self.keep,), "ticks": (self.ticks,),
+            "keep": (self.keep,), "ticks": (self.ticks,), "who": (self.who,),
             "tell": (self.tell, self.hang), "serve": (self.card, self.serve), "call": (self.call, self.hang),
             "exit": (self.exit,), "cut": (self.cut,), "silent": (self.silent,), "crash": (self.crash,),
             "panic": (self.panic,), "halt": (self.halt,), "reboot": (self.reboot,),
@@ -306,6 +307,14 @@ class Guest:
     def call(self, _: str) -> None:
         """Say what becomes of a call on a network that reaches nobody."""
         self.echo("silent")
+
+    def who(self, _: str) -> None:
+        """Say who it is: its random numbers come of nothing but what its disc says."""
+        identity = self._disc["identity"]
+        for word, name in (("host", "vmf_host"), ("machine", "vmf_machine")):
+            self.echo(f"{word} {identity.get(name, '')}")
+        self.echo(f"random {identity.get('vmf_seed', '')[:32]}")
+        self.echo(f"clock {int(time.time())}")
 
     def tell(self, _: str) -> None:
         """Tell what the machine is made of, and write to it."""

@@ -22,8 +22,8 @@ from msgspec import Struct
 
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
 from vmf.hookspecs import Report, unreported
-from vmf.model import ALIVE, Access, Ending, Machine, MachineState, Power, Snapshot, Stop, Suspend
-from vmf.testing import disc, snapshots
+from vmf.model import ALIVE, Access, Ending, Imprint, Machine, MachineState, Power, Snapshot, Stop, Suspend
+from vmf.testing import disc, golden, snapshots
 from vmf.testing.snapshots import write_whole
 from vmf.units import format_size
 
@@ -164,6 +164,15 @@ class World:
             if machine := self.definition(name, frozenset(Power) - {Power.ABSENT}):
                 snapshots.fold(self.machine(name), machine, ended=self.state(name).power is Power.OFF)
 
+    def imprint(self, name: str) -> Imprint:
+        """Have a template leave what others wake from, and end it."""
+        folder = self.machine(name)
+        with self._changing():
+            machine = self.definition(name, frozenset(Power) - {Power.ABSENT})
+            left = golden.imprint(folder, machine, alive=_alive(folder))
+            _stop(folder, Stop.FORCE)
+            return left
+
     def stop(self, name: str, how: Stop) -> None:
         """Signal the guest, if it is alive and hears; when forced, return only after it is dead with its memory."""
         with self._changing():
@@ -236,6 +245,8 @@ class Nudges:
 
 
 def _define(folder: Path, machine: Machine) -> None:
+    if machine.wakes and not machine.restored:
+        golden.check(machine, machine.wakes)
     files = folder / "files"
     files.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number, disk in enumerate(machine.disks):

@@ -29,7 +29,10 @@ LIBRARIES = re.compile(r"lib\S*|zlib1g")
 ALONE = re.compile("")
 """Of a package that needs no other."""
 
-SOURCES = ("bundle.py", "cpio.py", "exchange.sh", "guest.sh", "init.sh", "initrd.py", "kernel.py", "packages.py")
+SOURCES = (
+    "bundle.py", "cpio.py", "exchange.sh", "guest.sh", "identity.sh",
+    "init.sh", "initrd.py", "kernel.py", "packages.py", "reseed.py",
+)  # fmt: skip
 """The files of this Python package that shape every bundle: when one changes, each is built again."""
 
 

@@ -9,6 +9,7 @@ from importlib import resources
 from vmf.errors import SetupError
 from vmf.warehouse import cpio, kernel
 from vmf.warehouse.packages import BY_HAND, Unpacked
+from vmf.warehouse.reseed import RESEED
 
 FOLDERS = ("bin", "dev", "etc", "modules", "proc", "root", "run", "sys", "tmp", "usr")
 LINKS = (("sbin", "bin"), ("usr/bin", "../bin"), ("usr/sbin", "../bin"))
@@ -45,6 +46,8 @@ def _skeleton() -> Iterator[cpio.Entry]:
     yield cpio.file("init", text("init.sh"), mode=0o755)
     yield cpio.file("guest.sh", text("guest.sh"), mode=0o755)
     yield cpio.file("bin/vmf-exchange", text("exchange.sh"), mode=0o755)
+    yield cpio.file("bin/vmf-identity", text("identity.sh"), mode=0o755)
+    yield cpio.file("bin/vmf-reseed", RESEED, mode=0o755)
     yield cpio.file("bin/poweroff", POWEROFF, mode=0o755)
 
 

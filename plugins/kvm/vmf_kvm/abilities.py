@@ -31,6 +31,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "live-checkpoint": "a guest runs on while what is kept of it is written",
     "live-results": "what a running guest writes on its results volume can be read at once",
     "media-change": "discs can be changed while the guest runs",
+    "memory-clone": "guests can wake from the memory of one that is ready, which any number of them share",
     "network-bridge": "machines may be on a bridge of the computer, with its own libvirt",
     "network-nat": "machines may be on a nat network of vmf's, with the computer's own libvirt",
     "network-user": "machines may have a network that reaches nobody, and ports that are forwarded to them",

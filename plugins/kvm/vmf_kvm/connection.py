@@ -20,6 +20,7 @@ from vmf.files.access import blocker, open_disk
 from vmf.hookspecs import Report, unreported
 from vmf.model import (
     Ending,
+    Imprint,
     Machine,
     MachineFacts,
     MachineState,
@@ -31,6 +32,7 @@ from vmf.model import (
 from vmf_kvm import (
     agent,
     checkpoints,
+    cloning,
     daemon,
     ends,
     facts,
@@ -49,7 +51,7 @@ from vmf_kvm.disks import in_place, written
 from vmf_kvm.domain import xml
 from vmf_kvm.faults import failings, ports, sentences
 from vmf_kvm.folder import Folder, beneath
-from vmf_kvm.place import CONSOLE, RESTORE, SOCKET_FOLDERS, WAKING, Place, Socket
+from vmf_kvm.place import ASLEEP, CONSOLE, RESTORE, ROUSED, SOCKET_FOLDERS, WAKING, Place, Socket
 from vmf_kvm.server import Server
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.terminal import Terminal
@@ -107,6 +109,8 @@ class Connection:
             self._make(usable.settled(machine, self._roots), is_defined=found is not None)
         elif machine.restored and found == restoring.LOADED:
             restoring.go_on(self.client, self.folder(machine.name), machine.restored.memory)
+        elif self.folder(machine.name).has(ROUSED):
+            cloning.go_on(self.client, self.folder(machine.name))
         if self.daemon.cgroups:
             self._cap(machine.name, machine.memory)
 
@@ -170,6 +174,7 @@ class Connection:
 
     def suspend(self, machine: str, how: Suspend) -> MachineState:
         """Have the guest stand still, with its memory in place or in a file of the machine's folder."""
+        self.folder(machine).discard(ROUSED)  # it has run, and is not to be let go on by whoever comes next
         if how is Suspend.SOFT:
             self.client.suspend(machine)
         else:
@@ -198,6 +203,10 @@ class Connection:
         """
         folding.fold(self.client, self.folder(machine), _qemu_img())
         return self.state(machine)
+
+    def imprint(self, machine: str) -> Imprint:
+        """End a template, and leave what others wake from."""
+        return cloning.imprint(self.client, self.folder(machine))
 
     def shut_down(self, machine: str, how: Stop) -> MachineState:
         """Press the power button, or pull the plug, of a guest that is saved as well."""
@@ -255,6 +264,8 @@ class Connection:
     def _make(self, machine: Machine, *, is_defined: bool) -> None:
         if machine.restored:
             platforms.check(self.client, machine.restored.platform, machine.accelerator, platforms.vendor())
+        elif machine.wakes:
+            cloning.check(self.client, self.daemon.account, machine, machine.wakes)
         devices = usable.check_files(in_place(machine), self.daemon.account, written=written(machine))
         usable.check_shares(machine.shares, self.daemon.account)
         place = self._place(machine.name, devices=devices)
@@ -262,6 +273,7 @@ class Connection:
         making.connect(self.client, machine.nic)
         folder = self.folder(machine.name)
         folder.make()
+        cloning.clear(self.client, folder)
         theirs = (*sentences(in_place(machine)), *ports(machine.nic.forwards if machine.nic else ()))
         with blaming_job(theirs, failings(machine.nic)):
             with making.laying(machine, place, folder, _qemu_img()):  # takes as long as defining does
@@ -269,6 +281,9 @@ class Connection:
                     self.client.define(machine.name, description)
             if machine.restored:
                 restoring.restore(self.client, folder, machine.restored.memory)
+            elif machine.wakes:
+                log = partial(ends.tail, self.daemon.logs, self._log(machine.name))
+                cloning.wake(self.client, folder, machine, place, log)
             else:
                 self.client.start(machine.name, partial(self._was_started, machine.name))
 
@@ -287,7 +302,7 @@ class Connection:
 
         libvirt makes the console's log at the first start, and remembers a start that failed, if only in QEMU's log.
         """
-        if self.folder(machine).has(RESTORE):
+        if self.folder(machine).has(RESTORE) or self.folder(machine).has(ASLEEP):
             return False
         if self.folder(machine).has(WAKING):
             return True

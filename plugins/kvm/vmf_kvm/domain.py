@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Bus, Clock, Firmware, Machine
-from vmf_kvm import devices, disks, nics
+from vmf_kvm import clones, devices, disks, nics
 from vmf_kvm.drives import drives
-from vmf_kvm.pci import PC, Q35, Board, seat
+from vmf_kvm.pci import PC, PORTED, Q35, Board, seat
 from vmf_kvm.place import NVRAM, Place
 from vmf_libvirt.mark import mark
 
@@ -65,8 +65,10 @@ def xml(machine: Machine, place: Place) -> str:
         raise JobFault(words, code=HoldCode.MACHINE_INVALID, hint=hint)
     kind = KINDS[machine.accelerator]
     nics.check(machine.nic)
+    clones.check(machine, place)
+    machine = clones.seated(machine)
     attached = drives(machine)
-    board = PC if any(drive.bus is Bus.IDE for drive in attached) else Q35
+    board = PC if any(drive.bus is Bus.IDE for drive in attached) else PORTED if clones.concerns(machine) else Q35
     domain = ET.Element("domain", type=kind.type)
     _text(domain, "name", place.prefix + machine.name)
     mark(domain)
@@ -98,6 +100,7 @@ def xml(machine: Machine, place: Place) -> str:
     if place.label:
         _text(ET.SubElement(domain, "seclabel", type="static", model="dac", relabel="no"), "label", place.label)
     nics.command_line(domain, machine.nic, board)
+    clones.add(domain, machine, place)
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode") + "\n"
 
@@ -107,7 +110,8 @@ def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
 
 
 def _cpu(domain: ET.Element, machine: Machine, kind: Kind) -> None:
-    model = machine.restored.platform.cpu if machine.restored else kind.portable if machine.portable else ""
+    platform, named = clones.platform(machine), machine.portable or machine.template
+    model = platform.cpu if platform else kind.portable if named else ""
     if not model:
         ET.SubElement(domain, "cpu", mode=kind.cpu)
         return
@@ -118,7 +122,8 @@ def _cpu(domain: ET.Element, machine: Machine, kind: Kind) -> None:
 
 def _boot(domain: ET.Element, machine: Machine, board: Board, place: Place) -> None:
     os = ET.SubElement(domain, "os")
-    version = machine.restored.platform.machine if machine.restored else board.machine
+    platform = clones.platform(machine)
+    version = platform.machine if platform else board.machine
     _text(os, "type", "hvm", arch="x86_64", machine=version)
     if machine.firmware is Firmware.UEFI:
         os.set("firmware", "efi")

@@ -32,6 +32,7 @@ MISSING: Mapping[str, str] = MappingProxyType({
     "live-checkpoint": "a guest on another computer stands still until its memory is written",
     "live-results": "nothing is asked of a guest on another computer",
     "media-change": "discs are not changed on another computer",
+    "memory-clone": "the memory that guests wake from is a file of their own computer",
     "port-forwards": "ports are forwarded from the loopback of a guest's own computer",
     "shares": f"whether a folder is one, and no link: {_UNSEEN}",
     "tells-halt": "the processors of a guest are not looked at on another computer",

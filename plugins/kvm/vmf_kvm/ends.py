@@ -43,14 +43,19 @@ def logged(logs: tuple[Path, *tuple[str, ...]], name: str) -> ShutoffReason | No
 
     libvirt begins the log anew at each start, so that an end in it is the last start's.
     """
+    told = STOPPED.findall(tail(logs, name))
+    reasons = {reason.name.lower().encode(): reason for reason in ShutoffReason}
+    return reasons.get(told[-1]) if told else None
+
+
+def tail(logs: tuple[Path, *tuple[str, ...]], name: str) -> bytes:
+    """The last that is in this log; empty if it cannot be read."""
     try:
         with beneath(*logs) as folder, os.fdopen(os.open(name, PLAIN, dir_fd=folder), "rb") as log:
             size = os.fstat(log.fileno()).st_size
-            told = STOPPED.findall(os.pread(log.fileno(), TAIL, max(0, size - TAIL)))
+            return os.pread(log.fileno(), TAIL, max(0, size - TAIL))
     except OSError:
-        return None
-    reasons = {reason.name.lower().encode(): reason for reason in ShutoffReason}
-    return reasons.get(told[-1]) if told else None
+        return b""
 
 
 def told(event: str, details: str) -> MachineState | None:

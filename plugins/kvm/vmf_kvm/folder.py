@@ -22,7 +22,7 @@ from vmf.errors import HoldCode, HostFault, JobFault
 from vmf.files import sparse
 from vmf.files.access import open_file
 from vmf.files.beside import appearing
-from vmf.hookspecs import Report
+from vmf.hookspecs import Report, unreported
 from vmf.model import NAME
 from vmf.units import format_size
 from vmf_libvirt.account import Account
@@ -97,6 +97,10 @@ class Folder(Struct, frozen=True, kw_only=True):
         ):
             sparse.copy(stream, writing, report)
             os.fchown(writing.fileno(), self.account.uid, self.account.gid)
+
+    def touch(self, name: str) -> None:
+        """Have an empty file of this name there."""
+        self.write(name, io.BytesIO(), unreported)
 
     def rename(self, old: str, new: str) -> None:
         """Call a file otherwise, in the place of one that is called so; one that is not there has been renamed.

@@ -25,6 +25,11 @@ LOOPBACK = "127.0.0.1"
 UNPRIVILEGED = 1024
 """The first port on which QEMU can listen: it runs without privileges."""
 NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
+LINE, ARGUMENT = "qemu:commandline", f"{{{NAMESPACE}}}arg"
+"""Words for QEMU itself as vmf writes them, and each as it is found in what libvirt writes."""
+NETDEV = "vmf"
+USER = f"user,id={NETDEV},ipv6=off,restrict=on"
+"""What QEMU is told of a network of type user."""
 QEMU_MODELS: Mapping[NicModel, str] = MappingProxyType({
     NicModel.VIRTIO: "virtio-net-pci",
     NicModel.E1000: "e1000",
@@ -88,24 +93,47 @@ def command_line(domain: ET.Element, nic: MachineNic | None, board: Board) -> No
 
     A forward listens on this computer's loopback only.
     """
+    if nic is not None and (connection := network(nic)):
+        card = ",".join(f"{name}={value}" for name, value in plugged(nic, board).items())
+        words(domain, *connection, "-device", card.removeprefix("driver="))
+
+
+def network(nic: MachineNic | None) -> tuple[str, ...]:
+    """What QEMU is told of the network that it connects a card to itself; nothing for a card of the other kind."""
     if nic is None or nic.type is not NetworkType.USER:
-        return
-    network = ",".join(("user,id=vmf,ipv6=off,restrict=on", *(f"hostfwd={rule(each)}" for each in nic.forwards)))
-    model = QEMU_MODELS[nic.model or NicModel.VIRTIO]
-    card = f"{model},netdev=vmf,mac={nic.mac},romfile=,bus={board.bus},addr=0x{board.card:02x}"
-    line = ET.SubElement(domain, "qemu:commandline", {"xmlns:qemu": NAMESPACE})
-    for word in ("-netdev", network, "-device", card):
+        return ()
+    return "-netdev", ",".join((USER, *(f"hostfwd={rule(each)}" for each in nic.forwards)))
+
+
+def plugged(nic: MachineNic, board: Board) -> Mapping[str, str]:
+    """The same card as QEMU is told of one that is plugged in."""
+    return {
+        "driver": QEMU_MODELS[nic.model or NicModel.VIRTIO],
+        "netdev": NETDEV,
+        "mac": nic.mac,
+        "romfile": "",
+        "bus": board.bus,
+        "addr": f"0x{board.card:02x}",
+    }
+
+
+def words(domain: ET.Element, *several: str) -> None:
+    """Add words for QEMU itself at the end of a domain that vmf describes."""
+    line = domain.find(LINE)
+    if line is None:
+        line = ET.SubElement(domain, LINE, {"xmlns:qemu": NAMESPACE})
+    for word in several:
         ET.SubElement(line, "qemu:arg", value=word)
 
 
 def is_user(description: str) -> bool:
     """Whether libvirt's description of a machine has a card that QEMU itself connects."""
-    return tree(description).find(f"{{{NAMESPACE}}}commandline") is not None
+    return any(argument.get("value", "").startswith(USER) for argument in tree(description).iter(ARGUMENT))
 
 
 def forwarded(description: str) -> Iterator[Forward]:
     """The ports that lead to a guest by `command_line`, read off libvirt's description of its machine."""
-    for argument in tree(description).iter(f"{{{NAMESPACE}}}arg"):
+    for argument in tree(description).iter(ARGUMENT):
         for protocol, host_port, port in RULE.findall(argument.get("value", "")):
             yield Forward(protocol=Protocol(protocol), host_port=int(host_port) or None, port=int(port))
 

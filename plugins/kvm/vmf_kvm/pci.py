@@ -34,6 +34,10 @@ class Board(Struct, frozen=True, kw_only=True):
 Q35 = Board(machine="q35", bus="pcie.0", free=range(0x01, 0x1E), card=0x1E, sata=1)
 PC = Board(machine="pc", bus="pci.0", free=range(0x03, 0x1F), card=0x1F, sata=0)
 """The only one with IDE."""
+PORT = 1
+"""The number of the bus behind the port that a card is plugged into."""
+PORTED = Board(machine=Q35.machine, bus=f"pci.{PORT}", free=Q35.free, card=0x00, sata=Q35.sata)
+"""The first with a port in the slot of such a card, into which it can be plugged while the guest runs."""
 
 
 def seat(device: ET.Element, slots: Slots) -> None:

@@ -22,6 +22,12 @@ WAKING = "waking"
 """The same, while it is to go on and has not been let go on yet."""
 RESTORE = "restore"
 """The memory of a guest that is to go on from a snapshot, and has not been let go on yet."""
+GOLDEN, DEVICES = "memory", "devices"
+"""The memory of a template, and what all its devices were doing when it was imprinted."""
+ASLEEP = "asleep"
+"""Is there while a guest that wakes from another one's memory has not run."""
+ROUSED = "roused"
+"""The same, from when it may have been let go on until it surely has."""
 SOCKET_FOLDERS = ("run", "console")
 """Folders below the host's, one in the other, of the machines' sockets."""
 

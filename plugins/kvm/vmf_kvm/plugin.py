@@ -15,6 +15,7 @@ from vmf.model import (
     Handle,
     Host,
     Image,
+    Imprint,
     Machine,
     MachineFacts,
     MachineState,
@@ -160,6 +161,12 @@ def checkpoint(connection: Connected, handle: Handle, number: int, report: Repor
 def fold(connection: Connected, handle: Handle) -> MachineState:
     """Commit the layers of snapshots."""
     return connection.fold(handle.machine)
+
+
+@hookimpl
+def imprint(connection: Connected, handle: Handle) -> Imprint:
+    """Have QEMU write what the devices are doing; the memory is in a file all along."""
+    return _here(connection).imprint(handle.machine)
 
 
 @hookimpl

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from vmf.errors import HostLost, SetupError, VmfError
 from vmf.files import programs
+from vmf.hookspecs import CLONE
 from vmf.model import Facts, Host, Image
 from vmf_kvm import platforms
 from vmf_kvm.connection import Connection
@@ -65,7 +66,7 @@ def probe(
     memory, cpus = _memory(), len(os.sched_getaffinity(0))
     vendor, model = platforms.vendor(), platforms.said("model name")
     hardware = (f"{vendor} {model or 'unknown cpu'}", f"cpus {cpus}", f"memory {memory}", _device(kvm, barrier))
-    missing = {**networkless(host), **uefiless(connection)}
+    missing = {**networkless(host), **uefiless(connection), **cloneless(host)}
     identity = _identity(versions, (*hardware, *(f"no {each}: {why}" for each, why in missing.items())), proof)
     if known is not None and known.identity == identity:
         return known
@@ -120,6 +121,12 @@ def networkless(host: Host) -> Mapping[str, str]:
         BRIDGE: (_no_bridge(host.networks.bridge), _uninstalled("ebtables")),
     }
     return {ability: next(filter(None, why)) for ability, why in reasons.items() if any(why)}
+
+
+def cloneless(host: Host) -> Mapping[str, str]:
+    """Whether guests cannot wake on this host from the memory of another one, likewise."""
+    reason = "only a libvirt of vmf's own lets a machine begin with a file's memory: `kvm: {daemon: private}`"
+    return {CLONE: reason} if settings(host).daemon is DaemonKind.SYSTEM else {}
 
 
 def uefiless(connection: Connection) -> Mapping[str, str]:

@@ -98,7 +98,7 @@ def read(client: Client, folder: Folder, name: str) -> None:
     """
     with _found(folder, name) as file:
         size = file.seek(0, os.SEEK_END)
-    with _bounded(client, folder.name, SECONDS + size / SPEED):
+    with bounded(client, folder.name, SECONDS + size / SPEED, OTHER):
         client.restore(folder.name, str(folder.path / name))
     if client.found(folder.name) != LOADED:
         # a libvirt that was killed meanwhile ends the machine when it comes back, and says till then that there is one
@@ -165,8 +165,12 @@ def _found(folder: Folder, name: str) -> IO[bytes]:
 
 
 @contextmanager
-def _bounded(client: Client, machine: str, seconds: float) -> Iterator[None]:
-    """End a machine that takes longer to read its memory than anything good can."""
+def bounded(client: Client, machine: str, seconds: float, hint: str) -> Iterator[None]:
+    """End a machine that takes longer to read its memory than anything good can.
+
+    Raises:
+        JobFault: with this hint, for one that did.
+    """
     late = threading.Event()
 
     def end() -> None:
@@ -182,7 +186,7 @@ def _bounded(client: Client, machine: str, seconds: float) -> Iterator[None]:
         if not late.is_set():
             raise
         words = f"the guest's memory could not be read within {seconds:.0f} s"
-        raise JobFault(words, code=HoldCode.IMAGE_INVALID, hint=OTHER) from fault
+        raise JobFault(words, code=HoldCode.IMAGE_INVALID, hint=hint) from fault
     finally:
         timer.cancel()
 

@@ -239,6 +239,15 @@ class Client:
         if self.on(machine, start) is None:
             raise HostFault(f"machine {machine} vanished before it was started")
 
+    def begin(self, description: str) -> None:
+        """Start a machine that is defined as this says in place of its definition, which it keeps; it stands still."""
+        paused = libvirt.VIR_DOMAIN_START_PAUSED
+        _asked(self._lines.get(), lambda link: link.createXML(description, paused), "libvirt went away meanwhile")
+
+    def plug(self, machine: str, device: str) -> None:
+        """Give a machine that runs a device that it is defined to have."""
+        self.once(machine, functools.partial(domains.plug, device=device))
+
     def cap(self, machine: str, *, memory: int) -> None:
         """Bound what a machine that runs takes beside its guest: a processor's worth of time, `memory` bytes in all.
 

@@ -98,6 +98,23 @@ def with_firmware(definition: str, command: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
+def has_generation(definition: str) -> bool:
+    """Whether a machine tells its guest by a number that it is another one by now."""
+    return tree(definition).find("genid") is not None
+
+
+def with_generation(definition: str, saved: str) -> str:
+    """The definition with the number that is in the description of a machine that was saved.
+
+    libvirt takes a new number whenever it reads memory, and sees before that the old ones agree.
+    """
+    root = tree(definition)
+    number, before = root.find("genid"), tree(saved).findtext("genid")
+    if number is not None and before:
+        number.text = before
+    return ET.tostring(root, encoding="unicode")
+
+
 def memory(description: str) -> int:
     """Bytes of the machine's memory; libvirt tells of KiB."""
     return int(tree(description).findtext("memory", "0")) * KIBIBYTE

@@ -1,7 +1,7 @@
 """What is asked of one machine of libvirt's: functions on a domain, for `Client.on`.
 
-All but `agent`, `take`, `restore` and `put_away` come to the same whether they are done once or twice. An error of
-libvirt's that is not spoken of here is the caller's.
+All but `agent`, `take`, `restore`, `put_away`, `hand` and `plug` come to the same whether they are done once or twice.
+An error of libvirt's that is not spoken of here is the caller's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import libvirt_qemu
 from msgspec import Struct
 
 from vmf.model import MachineFacts
-from vmf_libvirt.described import leaves_firmware, with_firmware
+from vmf_libvirt.described import has_generation, leaves_firmware, with_firmware, with_generation
 from vmf_libvirt.errors import Code
 from vmf_libvirt.mark import NAMESPACE
 from vmf_libvirt.standing import RESUME, STOP, Standing, Stood
@@ -169,7 +169,10 @@ def restore(domain: Domain, file: str) -> None:
 
     Whoever is in doubt whether that was done asks its state: a libvirt that was killed meanwhile ends it again.
     """
-    _link(domain).restoreFlags(file, _settled(domain), libvirt.VIR_DOMAIN_SAVE_PAUSED)
+    link, settled = _link(domain), _settled(domain)
+    if has_generation(settled):
+        settled = with_generation(settled, link.saveImageGetXMLDesc(file))
+    link.restoreFlags(file, settled, libvirt.VIR_DOMAIN_SAVE_PAUSED)
 
 
 def definition(domain: Domain) -> str:
@@ -269,6 +272,16 @@ def cancel(domain: Domain, disk: str) -> None:
 def query(domain: Domain, command: str) -> str:
     """What its QEMU answers to a command of its machine monitor, both in JSON."""
     return str(libvirt_qemu.qemuMonitorCommand(domain, command, 0))
+
+
+def hand(domain: Domain, command: str, file: int) -> None:
+    """Have its QEMU do what a command of its machine monitor says, in JSON, with a file that is open here."""
+    libvirt_qemu.qemuMonitorCommandWithFiles(domain, command, [file], 0)
+
+
+def plug(domain: Domain, device: str) -> None:
+    """Give it a device while it runs, as its definition has it already."""
+    domain.attachDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
 
 def monitor(domain: Domain, command: str) -> str:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from vmf.errors import Refused
 from vmf.model import DiskFormat, Host, ImageRoot, Machine, MachineDisk, MachineFacts
-from vmf_kvm import connection, plugin
+from vmf_kvm import connection, nics, plugin
 from vmf_kvm.nics import NAMESPACE
 from vmf_kvm.settings import DaemonKind
 from vmf_kvm.system import System
@@ -16,7 +16,9 @@ from vmf_libvirt.states import DomainState
 MACHINE = Machine(name="m", memory=2**28, cpus=1, accelerator="tcg")
 
 CARD = "<domain><devices><interface><mac address='02:00:00:00:00:02'/></interface></devices></domain>"
-USER = f"<domain xmlns:q='{NAMESPACE}'><q:commandline/></domain>"
+WORDS = f"<domain xmlns:q='{NAMESPACE}'><q:commandline><q:arg value='%s'/></q:commandline></domain>"
+USER = WORDS % nics.USER
+MEMORY_ONLY = WORDS % "memory-backend=golden"
 
 
 class Client:
@@ -89,7 +91,10 @@ def test_a_machine_that_has_just_ended_has_no_addresses_and_still_takes_space(co
     assert (known.addresses, list(known.disks)) == ((), ["disk0"])
 
 
-@pytest.mark.parametrize(("described", "asked"), [("<domain/>", []), (CARD, ["leases"]), (USER, ["info usernet"])])
+@pytest.mark.parametrize(
+    ("described", "asked"),
+    [("<domain/>", []), (CARD, ["leases"]), (USER, ["info usernet"]), (MEMORY_ONLY, [])],
+)
 def test_a_machine_is_asked_for_what_its_card_can_have_only(connected, described, asked):
     client = Client((DomainState.RUNNING, 0), described)
     connection = connected(client)

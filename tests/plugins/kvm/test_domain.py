@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from msgspec.structs import replace
 
+from vmf.blueprint import template
 from vmf.errors import HoldCode, JobFault
 from vmf.model import (
     Access,
@@ -24,6 +25,7 @@ from vmf.model import (
     Platform,
     Restored,
     Slice,
+    Wakes,
 )
 from vmf_kvm.disks import overlays, written
 from vmf_kvm.domain import xml
@@ -37,6 +39,23 @@ QCOW2 = MachineDisk(file="/images/big.qcow2", format=DiskFormat.QCOW2)
 KEPT = MachineDisk(file="/data/kept.raw", format=DiskFormat.RAW, access=Access.IN_PLACE)
 RESULTS = MachineDisk(file="results", format=DiskFormat.RAW, access=Access.IN_PLACE)
 
+PLATFORM = Platform(type="kvm", accelerator="tcg", version="7.2.22", machine="pc-q35-7.2", cpu="Nehalem")
+WOKEN = Machine(
+    name="woken-1",
+    memory=2**28,
+    cpus=1,
+    accelerator="tcg",
+    kernel="kernel",
+    disks=(RAW,),
+    cdroms=(MachineCdrom(file="cdrom"), MachineCdrom()),
+    results=RESULTS,
+    nic=MachineNic(type=NetworkType.USER, mac="02:00:00:00:00:03", forwards=(Forward(port=22),)),
+)
+TEMPLATE = template(WOKEN, "template-1")
+WOKEN = replace(
+    WOKEN,
+    wakes=Wakes(platform=PLATFORM, hardware=WOKEN.hardware, memory="/golden/,<&'\">memory", state="/golden/state"),
+)
 MACHINES = {
     "kernel": Machine(
         name="hello-1",
@@ -123,6 +142,12 @@ MACHINES = {
             nvram="nvram-kept",
             layers={0: ("disk0.0", "disk0.1", "disk0.2"), 2: ("disk2.0",)},
         ),
+    ),
+    "template": TEMPLATE,
+    "woken": WOKEN,
+    "woken-restored": replace(
+        WOKEN,
+        restored=Restored(platform=replace(PLATFORM, machine="pc-q35-6.2"), memory="memory", layers={0: ("disk0.0",)}),
     ),
     "hostile": Machine(
         name="hostile-1",

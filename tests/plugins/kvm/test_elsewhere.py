@@ -148,6 +148,7 @@ def test_what_hosts_elsewhere_lack_is_what_kvm_can_and_is_on_the_page():
         lambda there: plugin.copy_out(there, HANDLE, "/a"),
         lambda there: plugin.examine(there, HANDLE),
         lambda there: plugin.set_clock(there, HANDLE),
+        lambda there: plugin.imprint(there, HANDLE),
     ],
 )
 def test_what_is_not_done_elsewhere_is_refused(verb):

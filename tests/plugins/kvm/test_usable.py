@@ -8,7 +8,7 @@ import pytest
 
 from vmf.errors import HoldCode, HostFault, JobFault, Refused
 from vmf.model import DiskFormat, Machine, MachineDisk, MachineShare
-from vmf_kvm.usable import check_files, check_shares, settled
+from vmf_kvm.usable import check_files, check_shares, lend, settled
 from vmf_libvirt.account import Account
 
 ME = Account(name="me", uid=os.geteuid(), gid=os.getegid(), groups=(os.getegid(),))
@@ -65,6 +65,40 @@ def test_a_file_that_the_guest_changes_has_to_be_writable_for_the_guests_user(pa
     assert f"`setfacl -m u:libvirt-qemu:rw {disk}`" in caught.value.hint
     disk.chmod(0o646)
     check_files([str(disk)], STRANGER, written={str(disk)})
+
+
+@pytest.fixture
+def lent(monkeypatch):
+    """To whom files were given, which only root can do."""
+    whom = []
+    monkeypatch.setattr("os.fchown", lambda _, uid, gid: whom.append((uid, gid)))
+    return whom
+
+
+def test_memory_that_only_its_owner_may_use_is_lent(passable, lent):
+    (passable / "memory").touch(mode=0o600)
+    lend(str(passable / "memory"), STRANGER)
+    assert lent == [(STRANGER.uid, STRANGER.gid)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda file: file.chmod(0o666),
+        lambda file: file.with_name("other").hardlink_to(file),
+        lambda file: file.rename(file.with_name("other")).parent.joinpath("memory").symlink_to("other"),
+        lambda file: file.parent.chmod(0o700),
+        lambda file: file.unlink(),
+    ],
+    ids=["open already", "another name", "link", "closed folder", "absent"],
+)
+def test_nothing_else_is_lent(passable, lent, make):
+    file = passable / "memory"
+    file.touch(mode=0o600)
+    make(file)
+    lend(str(file), STRANGER)
+    lend(str(file), ME)
+    assert lent == []
 
 
 def test_a_folder_can_be_shared(tmp_path):

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
 from vmf.model import DiskFormat, Slice
-from vmf_libvirt.described import Disk, Layer, disks, leaves_firmware, macs, with_firmware
+from vmf_libvirt.described import (
+    Disk,
+    Layer,
+    disks,
+    has_generation,
+    leaves_firmware,
+    macs,
+    with_firmware,
+    with_generation,
+)
 
 DESCRIPTION = """<domain><devices>
 <disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
@@ -48,3 +57,11 @@ def test_a_firmware_that_is_chosen_or_not_to_be_is_left():
     chosen = EFI.replace("<nvram>", "<loader>/fw/OVMF_CODE.fd</loader><nvram>")
     assert not any(map(leaves_firmware, ("", "<domain><os><type>hvm</type></os></domain>", chosen)))
     assert with_firmware(EFI, "qemu -msg timestamp=on") == EFI
+
+
+def test_a_machine_s_generation_is_what_it_was_when_it_was_saved():
+    defined, saved = (f"<domain><genid>{number}</genid></domain>" for number in ("new", "old"))
+    assert has_generation(defined)
+    assert not has_generation("<domain />")
+    assert with_generation(defined, saved) == saved
+    assert with_generation(defined, "<domain />") == defined
