@@ -13,6 +13,7 @@ from vmf.model import File, Image
 from vmf.spec.documents import Shape
 from vmf.spec.faults import Place, Source
 from vmf.spec.nodes import Mapping, Node, Scalar, Sequence
+from vmf.spec.read import givable
 
 PLACE = Place(source=Source(where=""))
 
@@ -82,8 +83,9 @@ def either_way(texts) -> st.SearchStrategy[Node]:
 
 
 def fields(wanted):
-    needed = {field.encode_name: values(field.type) for field in wanted.fields if field.required}
-    others = {field.encode_name: values(field.type) for field in wanted.fields if not field.required}
+    given = givable(wanted)
+    needed = {field.encode_name: values(field.type) for field in given if field.required}
+    others = {field.encode_name: values(field.type) for field in given if not field.required}
     return st.fixed_dictionaries(needed, optional=others).map(block)
 
 

@@ -54,7 +54,8 @@ def test_a_job_that_is_named_twice_ends_once(shell: Shell) -> None:
 def test_detaching_and_removing_speak_json(shell: Shell) -> None:
     shell.job("hang")
     said = json.loads(shell.vmf("run", "--detach", "--format", "json", "j.yaml").stdout)
-    assert said == {"job": "j", "id": 1, "detached": True}
+    assert (said["job"], said["id"], said["detached"]) == ("j", 1, True)
+    assert said["ad"]["JobName"] == "j"
     shell.reaches("j", "running")
     assert json.loads(shell.vmf("rm", "--format", "json", "j").stdout.splitlines()[-1])["removed"] is True
     until(lambda: shell.left_behind() == [], "all is clean")

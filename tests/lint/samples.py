@@ -222,6 +222,24 @@ CONTRADICTIONS = (
         job("checkpoint: {on_eviction: true}", "disks: [{file: data.raw, access: →«in-place|snapshot»}]"),
     ),
     Sample("VMF231", "a log by another name", job("event_log: →«.profile|events.log»")),
+    Sample("VMF232", "a step of nothing", job("run: x", "steps: [→{name: a«|, run: x»}]")),
+    Sample("VMF233", "two steps of one name", job("run: x", "steps: [{name: a, run: x}, {name: →«a|b», run: y}]")),
+    Sample(
+        "VMF234", "a step after none", job("run: x", "steps: [{name: a, run: x}, {name: b, run: y, after: [→«c|a»]}]")
+    ),
+    Sample("VMF235", "a step after itself", job("run: x", "steps: [{name: a, run: x«, after: →a|»}]")),
+    Sample("VMF236", "arguments of packages", job("run: x", "steps: [{name: a, packages: [p]«, arguments: →[x]|»}]")),
+    Sample(
+        "VMF237", "what is evaluated nowhere", job("run: x", "steps: [{name: a, run: x, publish: {A: →«1 + 1|2»}}]")
+    ),
+    Sample(
+        "VMF238",
+        "an image of two beginnings",
+        document(
+            "Image", "blank: 1GiB", "«download: →{url: 'https://example.org/a.qcow2', sha256: " + "0a" * 32 + "}|»"
+        ),
+    ),
+    Sample("VMF239", "nothing to keep", job("run: x", "keep_image: →«true|false»")),
     Sample("VMF251", "a transport without an address", host("→connection: {transport: ssh«|, address: h»}")),
     Sample("VMF251", "an address without a transport", host("connection: {«|transport: ssh, »address: →h}")),
     Sample("VMF252", "a connection without a cipher", host("connection: {transport: →tcp, address: «h|localhost»}")),

@@ -8,8 +8,6 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from vmf.classad import parse
-from vmf.classad.tree import is_literal
 from vmf.model import Image, Job, Step
 from vmf.rules import Check, Objection, Rule
 from vmf.spec import contradiction_rules as rules
@@ -71,6 +69,9 @@ def _given(step: Step) -> list[str]:
 
 
 def _literals(steps: Sequence[Step], _earlier: Sequence[Step]) -> Iterator[Objection]:
+    from vmf.classad import parse  # noqa: PLC0415  # slow to import, and few steps publish
+    from vmf.classad.tree import is_literal  # noqa: PLC0415
+
     for number, step in enumerate(steps):
         for name, text in step.publish.items():
             if not is_literal(parse(text)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
@@ -30,7 +31,10 @@ VERBS: Final[Mapping[str, str]] = MappingProxyType({
     SUSPENDED: "SuspendVM_Task",
 })  # fmt: skip
 """What leads to a state."""
-TAKEN: Final = ("DuplicateName", "AlreadyExists")
+APPEARING_SECONDS: Final = 5.0
+"""How long a host may take to show a machine whose files are there."""
+LOOK_SECONDS: Final = 0.1
+TAKEN: Final = ("DuplicateName", "AlreadyExists", "FileAlreadyExists")
 """What is said of a machine that is there already."""
 TOOLLESS: Final = "ToolsUnavailable"
 
@@ -188,7 +192,7 @@ class Machines:
             try:
                 made: Ref = make()
             except VimFault as fault:
-                if fault.name in TAKEN and (found := self.find(name)):
+                if fault.name in TAKEN and (found := self._appearing(name)):
                     return found
                 raise
             with self._lock:
@@ -196,6 +200,13 @@ class Machines:
             return made
 
         return self._session.again(find_or_make)
+
+    def _appearing(self, name: str) -> Ref | None:
+        """The machine of this name that somebody is just making: its files are there before it is."""
+        deadline = time.monotonic() + APPEARING_SECONDS
+        while (found := self.find(name)) is None and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        return found
 
     def _do(self, name: str, act: Callable[[Ref], T]) -> T:
         """What comes of telling a machine something; where that did not fit it, it is looked at again."""

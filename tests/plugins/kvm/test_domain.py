@@ -54,7 +54,7 @@ WOKEN = Machine(
 TEMPLATE = template(WOKEN, "template-1")
 WOKEN = replace(
     WOKEN,
-    wakes=Wakes(platform=PLATFORM, hardware=WOKEN.hardware, memory="/golden/,<&'\">memory", state="/golden/state"),
+    wakes=Wakes(platform=PLATFORM, equipment=WOKEN.equipment, memory="/golden/,<&'\">memory", state="/golden/state"),
 )
 MACHINES = {
     "kernel": Machine(
