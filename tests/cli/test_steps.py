@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from shell import Shell, until
+from vmf.errors import Exit
 from vmf.model import Home
 from vmf.store import Store
 from vmf.warehouse.shelf import Warehouse
@@ -314,3 +315,34 @@ def test_an_empty_disk_is_what_an_image_may_begin_with(shell: Shell) -> None:
     build(shell, path.name)
     assert (shell.home / "images/.blank/8388608.raw").stat().st_size == 8 * 2**20
     assert len(ids(shell)) == 1
+
+
+def test_a_drawing_marks_what_a_golden_image_has_done(shell: Shell) -> None:
+    drawn = image(shell, "more", step("one"), step("two", after=["one"]))
+    assert [line.split() for line in shell.vmf("image", "graph", drawn).stdout.splitlines()[:2]] == [
+        ["○", "one"],
+        ["○", "two"],
+    ]
+    build(shell, image(shell, "less", step("first", "echo one")))
+    marks = shell.vmf("image", "graph", drawn).stdout.splitlines()
+    assert [line.split() for line in marks[:2]] == [["●", "one"], ["○", "two"]]
+    assert shell.vmf("image", "graph", drawn, "--format", "svg").stdout.startswith("<svg ")
+    assert "digraph" in shell.vmf("image", "graph", drawn, "--format", "dot").stdout
+
+
+def test_each_golden_image_is_told_with_the_step_that_refuses_it(shell: Shell) -> None:
+    for name, steps in {"less": [step("one")], "other": [step("two")]}.items():
+        build(shell, image(shell, name, *steps))
+    wanted = job(shell, "j", steps=[step("one"), step("three", after=["one"])])
+    done = shell.vmf("image", "match", wanted)
+    _, _, best, refused = (line.split(maxsplit=3) for line in done.stdout.splitlines())
+    assert best[1:] == ["less", "passed", "the best: left to do: three"]
+    assert refused[1:3] == ["other", "subset"]
+    assert "two" in refused[3]
+    (choices,) = json.loads(shell.vmf("image", "match", "--format", "json", wanted).stdout).values()
+    assert [(each["name"], each["left"], each["test"]) for each in choices] == [
+        ("less", ["three"], None),
+        ("other", [], "subset"),
+    ]
+    assert choices[1]["step"] != ""
+    assert shell.vmf("image", "match", job(shell, "k", steps=[step("none")])).returncode == Exit.NO_MATCH

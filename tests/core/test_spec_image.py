@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from vmf.spec.faults import Place, Source
 from vmf.spec.given import Given
 from vmf.spec.image import Shelves, read_image
 from vmf.spec.nodes import scalar
+from vmf.steps.graph import of_image
 
 HEAD = "apiVersion: vmf/v1\nkind: Image\nmetadata: {name: tiny}\n"
 FULL = f"""{HEAD}spec:
@@ -319,3 +321,46 @@ def test_a_description_that_is_a_disk_is_told(faults_of, beside):
     make(beside / "tiny").write_bytes(b"QFI\xfb\x00\x00")
     (fault,) = faults_of("tiny")
     assert "is not UTF-8 text" in fault.what
+
+
+def described(beside, name, **spec):
+    path = beside / f"{name}.image.yaml"
+    path.write_text(json.dumps({"apiVersion": "vmf/v1", "kind": "Image", "metadata": {"name": name}, "spec": spec}))
+    return path.name
+
+
+def step(name, *after):
+    return {"name": name, "run": f"echo {name}", "after": after}
+
+
+def test_an_image_begins_with_another_whose_steps_are_done_before(beside, load):
+    (beside / "a.raw").touch()
+    (beside / "b.raw").touch()
+    described(beside, "base", disks=[{"file": "a.raw"}], kernel="a.raw", steps=[step("one"), step("two")])
+    given = {"from": "base.image.yaml"}
+    image = load(
+        described(beside, "more", **given, disks=[{"file": "b.raw"}], steps=[step("three"), step("four", "three")])
+    )
+    assert [disk.file.path.name for disk in image.disks] == ["a.raw", "b.raw"]
+    assert image.kernel.path.name == "a.raw"
+    asked = {each.name: set(each.after) for each in of_image(image)}
+    assert asked == {"one": set(), "two": set(), "three": {"one", "two"}, "four": {"three"}}
+
+
+def test_a_step_may_come_after_one_of_the_image_that_its_own_begins_with(beside, load, fault_of):
+    (beside / "a.raw").touch()
+    described(beside, "base", disks=[{"file": "a.raw"}], steps=[step("one")])
+    given = {"from": "base.image.yaml"}
+    image = load(described(beside, "more", **given, steps=[step("two", "one")]))
+    assert [each.name for each in of_image(image)] == ["one", "two"]
+    assert "no step three" in fault_of(described(beside, "more", **given, steps=[step("two", "three")])).what
+
+
+def test_images_that_begin_with_each_other_are_refused(beside, fault_of):
+    described(beside, "a", **{"from": "b.image.yaml"})
+    fault = fault_of(described(beside, "b", **{"from": "a.image.yaml"}))
+    assert "begins with itself" in fault.what
+
+
+def test_what_an_image_begins_with_has_to_be_there(beside, fault_of):
+    assert fault_of(described(beside, "a", **{"from": "none.qcow2"})).what.startswith("spec.from: there is no image")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmf.cli.say import say
 from vmf.cli.session import Session
 from vmf.cli.shelves import SHORT
 from vmf.cli.telling import telling
-from vmf.model import Ground, Job
+from vmf.model import Ground, Image, Job
 from vmf.steps.graph import to_do
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ def told(ground: Ground) -> str:
         return "no golden image has any of its steps done"
     done = ", ".join(each.name for each in ground.done)
     return f"begun upon golden image {ground.golden[:SHORT]}, which has {done or 'no step'} done"
+
+
+def described_image(session: Session, reference: str) -> Image:
+    """The image of a description, or of a name in the warehouse.
+
+    Raises:
+        SpecError: with all that is wrong with it.
+    """
+    from vmf import spec  # noqa: PLC0415  # YAML is slow to import
+
+    return spec.load_image(reference, beside=Path.cwd(), images=session.home.images)
 
 
 def grounds(session: Session, *, fetch: bool) -> Grounds:

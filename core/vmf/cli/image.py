@@ -10,6 +10,8 @@ VERBS = MappingProxyType({
     "build": "build an image into the warehouse",
     "ls": "list the images in the warehouse",
     "show": "tell what an image is made of, what was done on it, and who uses it",
+    "graph": "draw the steps of images, with those marked that a golden image has done",
+    "match": "tell of each golden image whether a job can begin with it, and why not",
     "verify": "read golden images whole, and set aside what is damaged",
     "rm": "remove golden images that nobody uses",
     "gc": "make room: remove what was left or set aside, and golden images that were not used for long",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
 from vmf.cli.builds import Builds
 from vmf.cli.carry import carrying
+from vmf.cli.grounds import described_image
 from vmf.cli.places import home
 from vmf.cli.session import Session, add_format, add_hosts, prepare
-from vmf.model import TINY, Image
+from vmf.model import TINY
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,12 +31,12 @@ def act(options: argparse.Namespace) -> int:
     """Build them one after the other, so that each finds what those before it have done; a failure is the end."""
     if TINY in options.images:
         _build_tiny()
-    described = [each for each in options.images if each != TINY]
-    if not described:
+    wanted = [each for each in options.images if each != TINY]
+    if not wanted:
         return 0
     session = Session(options)
     prepare(session.home)
-    images = [_read(session, each) for each in described]
+    images = [described_image(session, each) for each in wanted]
     hosts = session.configured()
     with carrying(session, options, console=options.console) as carrier:
         builds = Builds(session, carrier, hosts, form=options.format, inspect=options.inspect)
@@ -52,9 +52,3 @@ def _build_tiny() -> None:
     folder = where.images / TINY
     tiny.build(folder, report=print)
     print(f"{TINY}: {folder}")
-
-
-def _read(session: Session, reference: str) -> Image:
-    from vmf import spec  # noqa: PLC0415  # YAML is slow to import
-
-    return spec.load_image(reference, beside=Path.cwd(), images=session.home.images)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
 from msgspec.structs import replace
 
 from vmf.hookspecs import Report
-from vmf.model import Disk, File, Ground, Image, Job
+from vmf.model import Disk, File, Golden, Ground, Image, Job
 from vmf.run.checksums import Checksums
 from vmf.run.sums import sums
 from vmf.steps import grounding
+from vmf.steps.golden import Request
 from vmf.steps.graph import to_do
 from vmf.store import Store
 from vmf.warehouse.blanks import blank
@@ -56,8 +57,7 @@ class Grounds:
         image = job.image
         if not to_do(job) and not (image and (image.download or image.blank)):
             return job, None
-        begun = replace(job, image=self._begun(image)) if image else job
-        known = sums(grounding.files(begun), self._checksums)
+        begun, known = self._summed(job)
         wanted = grounding.request(begun, known)
         seconds = self._store.step_seconds(wanted.graph.digests)
         find = partial(self._warehouse.find, wanted, seconds, sum_of=self._sum_of)
@@ -70,6 +70,20 @@ class Grounds:
             golden = held.enter_context(found[0]).golden
             ready, ground = grounding.upon(begun, (golden, self._warehouse.image(golden)), known)
         return ready, replace(ground, asked=job)
+
+    def choices(self, job: Job) -> tuple[Request, Mapping[str, float], tuple[Golden, ...]]:
+        """What a job asks of the warehouse, how long its steps took here, and all golden images that there are.
+
+        Raises:
+            JobFault: if a file cannot be read that an image begins with, or that a step puts into the guest.
+        """
+        wanted = grounding.request(*self._summed(job))
+        return wanted, self._store.step_seconds(wanted.graph.digests), tuple(self._warehouse.every())
+
+    def _summed(self, job: Job) -> tuple[Job, Mapping[File, str]]:
+        """The job with the disk that its image begins with, and the sums of all that tells images apart."""
+        begun = replace(job, image=self._begun(job.image)) if job.image else job
+        return begun, sums(grounding.files(begun), self._checksums)
 
     def _begun(self, image: Image) -> Image:
         """The image with the first disk that it asks for, where that will be."""

@@ -154,7 +154,7 @@ def image_draft(document: Node, path: Path, shelves: Shelves, above: tuple[Path,
     if image.value is None or base is None or image.value.download or image.value.blank:
         return image
     try:
-        begun = read_image(shelves, Given(keys=_FROM, node=base), (*above, path))
+        begun = read_image(shelves, Given(keys=_FROM, node=base), (*above, path.absolute()))
     except SpecError as error:
         return replace(image, faults=(*image.faults, *error.faults), spoilt=image.spoilt | {_FROM})
     return replace(image, value=_upon(begun, image.value))
