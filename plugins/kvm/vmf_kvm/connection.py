@@ -59,7 +59,7 @@ from vmf_libvirt import account
 from vmf_libvirt.account import Account
 from vmf_libvirt.client import Client
 from vmf_libvirt.described import memory
-from vmf_libvirt.errors import blaming_job
+from vmf_libvirt.errors import LibvirtFault, blaming_job
 from vmf_libvirt.states import DomainState, ShutoffReason, ended
 from vmf_libvirt.subscription import Subscription
 
@@ -119,7 +119,10 @@ class Connection:
         found = saving.state(self.client, self.folder(machine), partial(self._told, machine))
         if found.power is not Power.PAUSED:
             return found
-        errors, description = self.client.disk_errors(machine), self.client.description(machine)
+        try:
+            errors, description = self.client.disk_errors(machine), self.client.description(machine)
+        except LibvirtFault:  # its QEMU is just ending: the next look tells how
+            return found
         return stops.paused(errors, description, self.folder(machine)) if errors and description else found
 
     def examine(self, machine: str) -> MachineState:
