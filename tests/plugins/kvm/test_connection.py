@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from msgspec.structs import replace
 
 from vmf.errors import Refused
-from vmf.model import DiskFormat, Host, ImageRoot, Machine, MachineDisk, MachineFacts
+from vmf.model import DiskFormat, Host, ImageRoot, Machine, MachineDisk, MachineFacts, MachineState, Power
 from vmf_kvm import connection, nics, plugin
 from vmf_kvm.nics import NAMESPACE
 from vmf_kvm.settings import DaemonKind
@@ -109,3 +111,13 @@ def test_a_disk_that_has_come_to_lie_outside_the_hosts_folders_is_not_used(conne
     disk = MachineDisk(file=str(tmp_path / "images" / "disk"), format=DiskFormat.RAW)
     with pytest.raises(Refused, match="it lies at /etc/passwd, outside"):
         connected(Client(None)).create(replace(MACHINE, disks=(disk,)))
+
+
+def test_a_guest_whose_qemu_ends_while_it_is_looked_at_is_told_as_it_stood(monkeypatch):
+    def gone(_machine):
+        raise LibvirtFault("Unable to read from monitor")
+
+    stands = MachineState(power=Power.PAUSED)
+    monkeypatch.setattr(connection.saving, "state", lambda *_: stands)
+    looked_at = SimpleNamespace(client=SimpleNamespace(disk_errors=gone), folder=lambda _: None, _told=None)
+    assert connection.Connection.state(looked_at, "m") == stands
