@@ -119,5 +119,5 @@ def test_a_guest_whose_qemu_ends_while_it_is_looked_at_is_told_as_it_stood(monke
 
     stands = MachineState(power=Power.PAUSED)
     monkeypatch.setattr(connection.saving, "state", lambda *_: stands)
-    looked_at = SimpleNamespace(client=SimpleNamespace(disk_errors=gone), folder=lambda _: None, _told=None)
+    looked_at = SimpleNamespace(client=SimpleNamespace(disk_errors=gone), folder=lambda _: None, _told=gone)
     assert connection.Connection.state(looked_at, "m") == stands
