@@ -21,12 +21,18 @@ def own(life: str) -> Iterator[str]:
     return (step for step, _ in dropwhile(lambda pair: pair[0] == pair[1], pairs) if step)
 
 
+def settled(steps) -> list[str]:
+    """Steps without the looks at a guest that was found to run still: how many there are is a matter of luck."""
+    pairs = zip_longest(steps, steps[1:], fillvalue="")
+    return [step for step, later in pairs if not (step == "state running" and later.startswith("state "))]
+
+
 OWN = [(life, step) for life in STEPS if life != "plain" for step in own(life)]
 
 
 @pytest.mark.parametrize("life", STEPS)
 def test_a_life_takes_the_steps_that_are_known(driver, life: str) -> None:
-    assert list(driver.play(life).steps[0]) == STEPS[life]
+    assert settled(driver.play(life).steps[0]) == settled(STEPS[life])
 
 
 @pytest.mark.parametrize("step", STEPS["plain"])
