@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import time
+from contextlib import suppress
 
 import pytest
 from msgspec.structs import replace
@@ -70,9 +71,12 @@ def furnished(connection, vsphere_host, tiny, tmp_path):
 
 
 def until(connection, power, name="m"):
-    deadline = time.monotonic() + DEADLINE
-    while (state := connection.state(name)).power is not power:
+    """Look until it is so; a host that does not answer for once is asked again, as the engine does."""
+    deadline, state = time.monotonic() + DEADLINE, None
+    while state is None or state.power is not power:
         assert time.monotonic() < deadline, state
+        with suppress(HostFault):
+            state = connection.state(name)
         time.sleep(0.05)
     return state
 
