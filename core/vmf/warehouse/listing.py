@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from vmf.errors import SetupError
 from vmf.model import Golden
-from vmf.steps.golden import Candidate, Request, explain, left, rank
+from vmf.steps.golden import Candidate, Request
 from vmf.steps.graph import Node
 from vmf.steps.search import Unsound
 from vmf.warehouse.catalogue import Catalogue
@@ -53,16 +53,11 @@ class Listing:
                 with self._folders.gate():
                     self.catch_up()
         try:
-            found = self._catalogue.search(request, seconds)
+            return self._catalogue.search(request, seconds, passed)
         except Unsound:
             with self._folders.gate():
                 self._rebuild()
-            found = self._catalogue.search(request, seconds)
-        if found is None or found[0].id not in passed:
-            return found
-        others = (each for each in self._catalogue.every() if each.id not in passed and not explain(request, each))
-        best = min(others, key=lambda each: rank(request, each, seconds), default=None)
-        return (best, left(request, best)) if best else None
+            return self._catalogue.search(request, seconds, passed)
 
     def _follow(self) -> None:
         known, here = self._catalogue.ids(), set(self._folders.ids())
