@@ -138,13 +138,13 @@ def booted(job: Job, host: Host) -> Image:
 def brought(job: Job, host: Host) -> Mapping[str, File]:
     """The files that are put into the machine's folder as they are, each by its name there.
 
-    Disks are used where they lie, if that is on the host. So is whatever a host elsewhere has; on this computer, what
-    is read once is copied.
+    Disks are used where they lie, if that is on the host, but for copies that were made for the job alone. So is
+    whatever a host elsewhere has; on this computer, what is read once is copied.
     """
     image = booted(job, host)
     given = {KERNEL: image.kernel, INITRD: image.initrd, FILES: job.cdrom.iso if job.cdrom else None}
-    if host.elsewhere:
-        given |= {disk_name(number): disk.file for number, disk in enumerate(image.disks) if not disk.layers}
+    moved = ((number, disk) for number, disk in enumerate(image.disks) if not disk.layers)
+    given |= {disk_name(number): disk.file for number, disk in moved if host.elsewhere or disk.copied}
     return {name: file for name, file in given.items() if file and not (host.elsewhere and file.on_host)}
 
 

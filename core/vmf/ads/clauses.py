@@ -82,6 +82,12 @@ IMPLIED: Final = (
         expression='stringListSubsetMatch(MY.JobVMWritableFolders, TARGET.VM_Writable_Folders, ",")',
     ),
     _Implied(
+        name="actions",
+        about=(),
+        of="JobVMActions",
+        expression='stringListSubsetMatch(MY.JobVMActions, TARGET.VM_Actions, ",")',
+    ),
+    _Implied(
         name="MAC address",
         about=("VM_All_Guest_Macs",),
         of="JobVM_MACADDR",

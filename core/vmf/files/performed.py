@@ -54,11 +54,11 @@ def _reports(text: bytes, steps: Sequence[Step], logs: Path) -> Iterator[StepRep
         if told is None or int(told[1]) != number or int(told[2]) > EXIT_CODE_MAX:
             return
         code = int(told[2])
-        said = _end(logs / f"{step.name}.log") if code else ""
+        said = last_words(logs / f"{step.name}.log") if code else ""
         yield StepReport(name=step.name, exit_code=code, tries=int(told[3]), seconds=int(told[4]) / 100, said=said)
 
 
-def _end(log: Path) -> str:
+def last_words(log: Path) -> str:
     """The last lines of a log, safe to show; none, if the guest did not hand it over."""
     try:
         with log.open("rb") as file:

@@ -28,6 +28,7 @@ from vmf.model.golden import (
 from vmf.model.ground import Building, Ground
 from vmf.model.home import Home
 from vmf.model.host import (
+    Action,
     Claim,
     Connection,
     Facts,
@@ -117,6 +118,7 @@ __all__ = [
     "TINY",
     "VARIABLE",
     "Access",
+    "Action",
     "Address",
     "Attributes",
     "Bid",

@@ -42,6 +42,10 @@ class Home(Struct, frozen=True):
         """What one job can go on from."""
         return self.job(number) / "checkpoints"
 
+    def acted(self, number: int) -> Path:
+        """What actions of the host have made of one job's disks before its machine, and their logs."""
+        return self.job(number) / "acted"
+
     def said(self, number: int) -> Path:
         """The console of one job's guest up to the checkpoint that it went on from, if it did."""
         return self.job(number) / "console"

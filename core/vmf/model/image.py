@@ -103,6 +103,10 @@ class Disk(Struct, frozen=True, kw_only=True):
         tuple[Layer, ...],
         Meta(description="What lies on the file, each on the one before: a golden image's.", extra={"made": True}),
     ] = ()
+    copied: Annotated[
+        bool,
+        Meta(description="Whether the file is a copy made for one job alone, which travels.", extra={"made": True}),
+    ] = False
 
     @property
     def files(self) -> tuple[File, ...]:

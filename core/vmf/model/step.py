@@ -58,7 +58,7 @@ class Step(Struct, frozen=True, kw_only=True):
     ] = ()
     on_host: Annotated[
         Name | None,
-        Meta(description="An action that the host's owner lends, by its name.", extra={"needs": "actions"}),
+        Meta(description="An action that the host's owner lends, by its name."),
     ] = None
     arguments: Annotated[
         tuple[Annotated[str, Meta(pattern=TEXT)], ...],

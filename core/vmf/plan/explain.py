@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from vmf.blueprint import blueprint, booted, brought, disk_name, merged
 from vmf.model import Access, Clock, Disk, Forward, Image, Job, Machine, MachineNic, NetworkType, Placement, ResultDisks
-from vmf.steps.graph import to_do
+from vmf.steps.phases import boot_of
 from vmf.units import format_count, format_duration, format_size
 
 
@@ -173,9 +173,14 @@ _DISKS = {ResultDisks.CHANGED: "changed disks", ResultDisks.WHOLE: "whole disks"
 
 
 def _steps(job: Job) -> Iterator[Line]:
-    if job.contract and (steps := to_do(job)):
-        how = ", ".join(step.name for step in steps)
-        yield Line(what="steps", how=how, why="done in the guest, in this order, before the job's script")
+    steps = boot_of(job)
+    for several, what, why in (
+        (steps.before, "actions", "done by the host, before the machine is made"),
+        (steps.guest, "steps", "done in the guest, in this order, before the job's script"),
+        (steps.after, "actions", "done by the host, once the guest is off"),
+    ):
+        if several:
+            yield Line(what=what, how=", ".join(step.name for step in several), why=why)
 
 
 def _exchange(job: Job) -> tuple[Line, ...]:

@@ -40,9 +40,11 @@ class Builder:
 
     def learn(self, record: Record, reports: Sequence[StepReport]) -> None:
         """Keep how long the steps took that were done."""
-        for digest, report in zip(record.ground.left if record.ground else (), reports, strict=False):
-            if not report.exit_code:
-                self._store.keep_step(digest, report.seconds)
+        left = record.ground.left if record.ground else ()
+        digests = dict(zip((step.name for step in to_do(record.job)), left, strict=False))
+        for report in reports:
+            if not report.exit_code and report.name in digests:
+                self._store.keep_step(digests[report.name], report.seconds)
 
     def publish(
         self, record: Record, reports: Sequence[StepReport], parcel: Parcel, progress: Progress
@@ -64,15 +66,15 @@ class Builder:
         if ground is None or ground.building is None:
             return None
         steps = zip(to_do(record.job), ground.left, reports, strict=True)
-        new = tuple(_performed(record.job, step, digest, report, parcel.path / LOGS) for step, digest, report in steps)
-        performed = (*ground.done, *new)
+        new = tuple(performed(record.job, step, digest, report, parcel.path / LOGS) for step, digest, report in steps)
+        done = (*ground.done, *new)
         draft = Draft(
             name=ground.building.name,
             start=ground.start,
-            performed=performed,
+            performed=done,
             hardware=ground.building.hardware,
             image=record.job.bundle,
-            attributes={name: text for each in performed for name, text in each.attributes.items()},
+            attributes={name: text for each in done for name, text in each.attributes.items()},
         )
         with ExitStack() as opened:
             disks = {name: opened.enter_context(path.open("rb")) for name, path in parcel.disks.items()}
@@ -80,7 +82,7 @@ class Builder:
             return self._warehouse.publish(draft, disks, sum_of=of, report=progress.of)
 
 
-def _performed(job: Job, step: Step, digest: str, report: StepReport, logs: Path) -> Performed:
+def performed(job: Job, step: Step, digest: str, report: StepReport, logs: Path) -> Performed:
     """A step as it was done; of what it publishes what its spec says counts, and else the last that it has said."""
     log = logs / f"{step.name}.log"
     said = Published(taken=taken(job), known={})

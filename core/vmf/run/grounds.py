@@ -8,6 +8,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from vmf.errors import HoldCode, JobFault
 from vmf.hookspecs import Report
 from vmf.model import Disk, File, Golden, Ground, Image, Job
 from vmf.run.checksums import Checksums
@@ -15,6 +16,7 @@ from vmf.run.sums import sums
 from vmf.steps import grounding
 from vmf.steps.golden import Request
 from vmf.steps.graph import to_do
+from vmf.steps.phases import boot_of
 from vmf.store import Store
 from vmf.warehouse.blanks import blank
 from vmf.warehouse.downloads import Downloads
@@ -51,7 +53,8 @@ class Grounds:
         job is run as it is.
 
         Raises:
-            JobFault: if a file cannot be read or fetched that an image begins with, or that a step puts into the guest.
+            JobFault: if a file cannot be read or fetched that an image begins with, or that a step puts into the guest;
+                or if its machine would have to boot several times.
             SetupError: if the warehouse cannot be used.
         """
         image = job.image
@@ -69,6 +72,7 @@ class Grounds:
         else:
             golden = held.enter_context(found[0]).golden
             ready, ground = grounding.upon(begun, (golden, self._warehouse.image(golden)), known)
+        _check_boots(ready)
         return ready, replace(ground, asked=job)
 
     def choices(self, job: Job) -> tuple[Request, Mapping[str, float], tuple[Golden, ...]]:
@@ -102,3 +106,21 @@ class Grounds:
         with self._fetching(f"fetching {image.download.url}") as report:
             self._downloads.fetch(image.download, sum_of=self._sum_of, report=report)
         return True
+
+
+def _check_boots(job: Job) -> None:
+    """See that what is left to do of a job's steps is done around one life of its machine.
+
+    Raises:
+        JobFault: if it is not.
+    """
+    late = boot_of(job).late
+    if late is None:
+        return
+    if late.on_host is None:
+        what = f"step {late.name} of the guest comes after a step of the host that has to wait for the guest to be off"
+        hint = "build an image of the steps up to there, and begin with that by `from:`"
+    else:
+        what = f"step {late.name} of the host comes after a step of the guest, whose script is still to be run"
+        hint = "with `keep_image: true` an image is built first that has all steps done"
+    raise JobFault(f"{job.name}: {what}", code=HoldCode.MACHINE_INVALID, hint=hint)

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from vmf import plan
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
 from vmf.model import Ending, MachineState, NetworkType, Outcome, Power, Stop, Verdict
-from vmf.result import Said, Word, is_accident, judge, verdict
+from vmf.result import Said, StepReport, Word, is_accident, judge, verdict
+from vmf.run.acting import Acted, Acting
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.bases import Bases
 from vmf.run.checkpointing import Checkpointing
@@ -75,6 +76,14 @@ class Life:
         )
         self._delivery = Delivery(
             lambda: self.record, console=self._attempt.console.contents, orders=orders, remark=self._remark
+        )
+        self._acting = Acting(
+            lambda: self.record,
+            means=means,
+            attempt=self._attempt,
+            publishing=self._publishing,
+            update=self._update,
+            remark=self._remark,
         )
         self._bases = Bases(
             lambda: self.record,
@@ -144,6 +153,9 @@ class Life:
         if event := self.orders.heed(self.record):
             return event
         try:
+            acted = self._acting.before(self.orders.check)
+            if acted.failure or not self._boots:
+                return self._unbooted(acted)
             return self._starting.start()
         except Interrupted:
             return None if self.orders.leave else self.orders.heed(self.record)
@@ -153,6 +165,27 @@ class Life:
             raise
         except HostFault as fault:
             return self._blame_host(fault)
+
+    @property
+    def _boots(self) -> bool:
+        """Whether a machine is wanted: an image of which the host has done all that was left needs none."""
+        ground = self.record.ground
+        return self.record.job.contract or ground is None or ground.building is None
+
+    def _unbooted(self, acted: Acted) -> Judged:
+        """End an attempt that needs no machine, or gets none since a step before it failed."""
+        found = verdict(Outcome.STEP_FAILED, reason=acted.failure) if acted.failure else verdict(Outcome.COMPLETED)
+        word = Word(said=Said.NOTHING, steps=acted.reports if acted.failure else self.record.acted)
+        try:
+            with Parcel(self.record) as parcel:
+                self._acting.hand_over(parcel)
+                if not acted.failure:
+                    self._acting.take(parcel)
+                    progress = Progress(self.record, check=self._check_left, tell=self._tell)
+                    found = self._build(parcel, found, (), progress)
+                return self._delivery.deliver(parcel, found, word)
+        except OSError as error:
+            return self._delivery.give_up(error, found)
 
     def watch(self) -> Event | None:
         """Wait until the machine is off or the owner wants something; None if the job is to be left."""
@@ -223,16 +256,21 @@ class Life:
         if word.said is Said.ALL and word.missing:
             self._remark(f"asked for, but not made by the guest: {', '.join(word.missing)}")
         self._publishing.read(word.attributes)
+        acted = self._acting.after(parcel, self._check_left) if found.outcome is Outcome.COMPLETED else Acted()
+        reports = (*word.steps, *acted.reports)
+        if acted.failure:
+            found = verdict(Outcome.STEP_FAILED, reason=acted.failure)
         parcel.record = self.record = self._publishing.told()
-        self._builder.learn(self.record, word.steps)
+        self._builder.learn(self.record, reports)
         if found.outcome is Outcome.COMPLETED:
-            found = self._build(parcel, found, word, progress)
-        return self._delivery.deliver(parcel, found, word)
+            found = self._build(parcel, found, reports, progress)
+        self._acting.hand_over(parcel)
+        return self._delivery.deliver(parcel, found, replace(word, steps=(*self.record.acted, *reports)))
 
-    def _build(self, parcel: Parcel, found: Verdict, word: Word, progress: Progress) -> Verdict:
+    def _build(self, parcel: Parcel, found: Verdict, reports: tuple[StepReport, ...], progress: Progress) -> Verdict:
         """Keep the machine as a golden image, if that is what the job is for; its disks are part of no results then."""
         try:
-            golden = self._builder.publish(self.record, word.steps, parcel, progress)
+            golden = self._builder.publish(self.record, reports, parcel, progress)
         except Unkept as fault:
             return verdict(Outcome.JOB_FAULT, reason=str(fault), code=HoldCode.IMAGE_INVALID)
         if golden:
@@ -257,6 +295,7 @@ class Life:
         closing = _CLOSING.get(outcome, Completed)
         if closing is not Held:
             self.checkpointing.forget()
+            self._acting.forget()
         return closing()
 
     def _powering_off(self) -> MachineState:

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import IO, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from vmf import __version__
 from vmf.disks import qcow2
 from vmf.errors import JobFault
 from vmf.files import parts, sparse, volume
 from vmf.files.beside import naming, sync_folder
-from vmf.hookspecs import Report
+from vmf.hookspecs import Report, unreported
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
 from vmf.published import values
@@ -27,7 +28,7 @@ from vmf.result import OUR_FILES, Result, ReturnedDisk, Said, Word, disk_file
 from vmf.run.bases import Bases, stated
 from vmf.run.progress import Progress
 from vmf.state import State
-from vmf.steps.graph import to_do
+from vmf.steps.graph import in_guest, to_do
 from vmf.store import Record
 
 RESULT_MOST = 2**22
@@ -108,7 +109,7 @@ class Parcel:
                 stream,
                 magic=volume.magic(record.nonce),
                 wanted=record.job.results.files,
-                steps=to_do(record.job),
+                steps=in_guest(to_do(record.job)),
                 folder=self.path,
                 limits=volume.Limits(bytes=record.job.results.size),
             )
@@ -117,6 +118,29 @@ class Parcel:
     def disks(self) -> dict[str, Path]:
         """The files of the disks that came back, as hosts call them: `disk0` over its original, or `whole0`."""
         return {name: self.path / disk.file for name, disk in self._disks.items()}
+
+    @property
+    def whole(self) -> dict[int, Path]:
+        """The files of those that came back whole, by the disks' numbers."""
+        return {number: path for number in self.record.job.overlaid if (path := self.disks.get(f"whole{number}"))}
+
+    def take(self, number: int, disk: Path) -> None:
+        """Have a whole disk in it that no machine was made of, as one that came back."""
+        with naming(self.path), disk.open("rb") as stream:
+            size = _copy(stream, self.path / disk_file(number), unreported)
+        self._disks[f"whole{number}"] = ReturnedDisk(file=disk_file(number), size=size)
+
+    def add(self, folder: Path, name: str) -> None:
+        """Add a folder of ours to what the guest has handed over; its files take the place of those called so."""
+        with naming(self.path):
+            shutil.copytree(folder, self.path / name, dirs_exist_ok=True)
+
+    def measure(self) -> None:
+        """Tell the sizes of the disks anew, and have them on the disk: they were worked on."""
+        for name, disk in self._disks.items():
+            with (self.path / disk.file).open("r+b") as file:
+                _flush(file)
+                self._disks[name] = replace(disk, size=os.fstat(file.fileno()).st_size)
 
     def drop_disks(self) -> None:
         """Bring no disks after all: they are kept elsewhere."""

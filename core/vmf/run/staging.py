@@ -30,7 +30,7 @@ from vmf.run.bidding import size_of
 from vmf.run.checksums import Checksums
 from vmf.run.progress import Progress
 from vmf.run.sums import check_steps
-from vmf.steps.graph import to_do
+from vmf.steps.graph import in_guest, to_do
 from vmf.store import Record
 
 FILES_LABEL = "VMF_FILES"
@@ -132,7 +132,7 @@ def _discs(hypervisor: Hypervisor, record: Record, keys: Path) -> Iterator[tuple
     if job.contract:
         secrets = secret.read_all(job.secrets, hypervisor.read)
         contents = cdrom.contents(job, volume.magic(record.nonce), secrets=secrets, key=key)
-        given = steps.before(contents, to_do(job), hypervisor.read)
+        given = steps.before(contents, in_guest(to_do(job)), hypervisor.read)
         yield plan.CDROM, _Disc(cdrom.LABEL, {**given, **_inspected(record)})
     if job.cdrom and job.cdrom.files:
         yield plan.FILES, _Disc(FILES_LABEL, gathering.gather(job.cdrom.files, hypervisor.read))

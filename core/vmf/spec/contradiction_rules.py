@@ -241,6 +241,27 @@ STEPS_UNSEEN = Rule(
     why="It would be the image that the job begins with.",
     mend="Add `steps:`, or leave `keep_image` out.",
 )
+STEP_BOOTS = Rule(
+    id="VMF243",
+    title="steps for which a machine would have to boot several times",
+    why="A host's actions are done before a machine is made and once its guest is off, never beside the guest's steps, "
+    "and a job's script is the last that its guest does.",
+    mend="Make an image of the first part, and begin the next one with it by `from`; or, before a script, set "
+    "`keep_image`.",
+)
+STEP_HOST = Rule(
+    id="VMF244",
+    title="a script for a host",
+    why="A host runs nothing but the actions that its owner lends.",
+    mend="Leave `on_error.run` out of a step that is `on_host`.",
+)
+FINALLY = Rule(
+    id="VMF245",
+    title="a last step that nobody could do",
+    why="In the end the guest's steps are done first, while it may still answer, and only a guest that was given a "
+    "script or steps listens.",
+    mend="Let the host's steps come after the guest's; give the job `run:` or steps, or leave the guest's out.",
+)
 CONNECTION = Rule(
     id="VMF251",
     title="a connection whose fields do not go together",

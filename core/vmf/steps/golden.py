@@ -158,10 +158,6 @@ def _subset(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused |
             return Refused(
                 test=Criterion.SUBSET, node=digest, why=f"{name(digest)} was performed, and is not requested"
             )
-        if asked[digest].on_host:
-            return Refused(
-                test=Criterion.SUBSET, node=digest, why=f"{name(digest)} is the host's, and no part of an image"
-            )
         if digest in seen:
             why = f"{name(digest)} was performed twice, and is requested once"
             return Refused(test=Criterion.SUBSET, node=digest, why=why)

@@ -60,13 +60,10 @@ class Graph(Struct, frozen=True, kw_only=True):
 
     @property
     def keepable(self) -> Graph:
-        """What of it an image can have: a guest's steps, but for those that come after a host's one, however far.
-
-        What a host does is gone with the machine that it was done for, and so is what rests on it.
-        """
+        """What of it an image can have: the steps of which the graph has all that comes before them."""
         kept: dict[str, Node] = {}
         for node in self.nodes:
-            if not node.on_host and node.after <= kept.keys():
+            if node.after <= kept.keys():
                 kept[node.digest] = node
         return Graph(nodes=tuple(kept.values()))
 
@@ -126,8 +123,13 @@ def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def to_do(job: Job) -> tuple[Step, ...]:
-    """What a job's guest is to do before the script: its image's steps and its own, in an order that they allow."""
+    """What is to be done for a job before its script: its image's steps and its own, in an order that they allow."""
     return ordered(composed(of_image(job.image), job.steps))
+
+
+def in_guest(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Those that the guest does."""
+    return tuple(step for step in steps if step.on_host is None)
 
 
 def of_image(image: Image | None) -> tuple[Step, ...]:

@@ -26,6 +26,7 @@ from vmf.model import (
 )
 from vmf.steps.golden import Request
 from vmf.steps.graph import digest, graph, to_do
+from vmf.steps.phases import phases
 
 PREFIX = "build-"
 """What the names of jobs begin with that build images."""
@@ -100,12 +101,27 @@ def upon(job: Job, found: tuple[Golden, Image] | None, sums: Mapping[File, str])
 
 
 def _once(steps: tuple[Step, ...], digests: Mapping[str, str]) -> tuple[Step, ...]:
-    """Each action once, in the order that they have; one after another, so that the order is kept."""
+    """Each action once, in the turns of host and guest, as `phases` has them, and so that those stay as they are.
+
+    A guest does its steps one after another; a host may do those of one turn at once.
+    """
     first: dict[str, Step] = {}
     for step in steps:
         first.setdefault(digests[step.name], step)
-    kept = tuple(first.values())
-    return tuple(replace(step, after=(kept[number - 1].name,) if number else ()) for number, step in enumerate(kept))
+    known = {name: first[digest].name for name, digest in digests.items() if digest in first}
+    kept = (replace(step, after=_renamed(step, known)) for step in first.values())
+    found: list[Step] = []
+    for turn in phases(tuple(kept)):
+        before, names = tuple(each.name for each in found), tuple(each.name for each in turn.steps)
+        for number, step in enumerate(turn.steps):
+            inside = tuple(name for name in step.after if name in names) if turn.on_host else names[:number][-1:]
+            found.append(replace(step, after=inside or before[-1:]))
+    return tuple(found)
+
+
+def _renamed(step: Step, known: Mapping[str, str]) -> tuple[str, ...]:
+    """What a step comes after, by the names of those that are done."""
+    return tuple(dict.fromkeys(known[name] for name in step.after if known.get(name, step.name) != step.name))
 
 
 def builder(image: Image) -> Job:

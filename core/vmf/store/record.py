@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.model import Ending, Gap, Ground, Handle, Host, Job, Kept, Outcome, Placement, Suspend, Verdict
-from vmf.result import verdict
+from vmf.result import StepReport, verdict
 from vmf.state import (
     ENDED,
     CheckpointAsked,
@@ -51,6 +51,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """Those of them that have failed it since it last got anywhere; it is tried on the others."""
     ground: Ground | None = None
     """What a job with steps is begun upon, and what was asked; None: it is run as its spec says."""
+    acted: tuple[StepReport, ...] = ()
+    """How the steps went that the host did before the machine, which are no more to be done."""
     folder: Path
     """Where its results are to go."""
     results: Path | None = None
