@@ -129,7 +129,7 @@ def test_a_host_s_steps_are_part_of_the_image(shell: Shell, lend: Lend) -> None:
     build(shell, image(shell, "base", *steps))
     assert said.read_text() == "before\nafter\n"
     found = json.loads(shell.vmf("image", "show", ids(shell)[0], "--format", "json").stdout)
-    assert [each["name"] for each in found["performed"]] == ["before", "one", "after"]
+    assert [each["name"] for each in found["golden"]["performed"]] == ["before", "one", "after"]
     done = shell.vmf("run", job(shell, "j", image="base.image.yaml"))
     assert (done.returncode, told(shell)["attributes"]) == (0, {"Kept": 1})
     assert said.read_text() == "before\nafter\n"

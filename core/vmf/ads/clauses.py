@@ -88,6 +88,12 @@ IMPLIED: Final = (
         expression='stringListSubsetMatch(MY.JobVMActions, TARGET.VM_Actions, ",")',
     ),
     _Implied(
+        name="finally",
+        about=(),
+        of="JobVMGuestAtEnd",
+        expression="TARGET.HasMediaChange =?= true && TARGET.HasLiveResults =?= true",
+    ),
+    _Implied(
         name="MAC address",
         about=("VM_All_Guest_Macs",),
         of="JobVM_MACADDR",

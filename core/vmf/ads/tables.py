@@ -209,6 +209,11 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
         value=lambda job: ",".join(job.actions) or None,
     ),
     Attribute(
+        name="JobVMGuestAtEnd",
+        meaning="`true`, if its guest is asked for something before it is ended.",
+        value=lambda job: True if job.at_end and any(step.on_host is None for step in job.at_end.steps) else None,
+    ),
+    Attribute(
         name="JobVMCheckpoint",
         meaning="`true`, if checkpoints are taken.",
         value=lambda job: True if job.checkpoint else None,

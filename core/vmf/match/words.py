@@ -204,6 +204,7 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
         f"the host has no action {_others(mine['JobVMActions'], theirs['VM_Actions'])} for you"
         f"{_near(mine['JobVMActions'], theirs['VM_Actions'])}"
     ),
+    "finally": lambda _, __: "spec.finally has steps for the guest, and the host cannot ask guests that run",
     "memory": lambda mine, theirs: (
         f"memory {_size(mine, 'JobVMMemory', 2**20)} wanted, {_size(theirs, 'Memory', 2**20)} in all"
     ),

@@ -46,6 +46,10 @@ class Home(Struct, frozen=True):
         """What actions of the host have made of one job's disks before its machine, and their logs."""
         return self.job(number) / "acted"
 
+    def ended(self, number: int) -> Path:
+        """The logs of what was done before one job's machine was destroyed."""
+        return self.job(number) / "finally"
+
     def said(self, number: int) -> Path:
         """The console of one job's guest up to the checkpoint that it went on from, if it did."""
         return self.job(number) / "console"

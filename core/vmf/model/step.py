@@ -84,7 +84,9 @@ class Finally(Struct, frozen=True, kw_only=True):
         tuple[Step, ...],
         Meta(description="Done in the guest if it still answers, on the host in any case.", max_length=1000),
     ]
-    time_limit: Annotated[Duration, Meta(description="How long all of them may take together.")] = 60
+    time_limit: Annotated[
+        Duration, Meta(description="How long those of the guest may take together, and those of the host.")
+    ] = 60
 
 
 class Hardware(Struct, frozen=True, kw_only=True):

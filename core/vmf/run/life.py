@@ -23,6 +23,7 @@ from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.bases import Bases
 from vmf.run.checkpointing import Checkpointing
 from vmf.run.delivery import Delivery
+from vmf.run.farewell import Farewell
 from vmf.run.means import Means
 from vmf.run.notices import Advanced, Remark
 from vmf.run.orders import Interrupted, Orders
@@ -83,6 +84,14 @@ class Life:
             attempt=self._attempt,
             publishing=self._publishing,
             update=self._update,
+            remark=self._remark,
+        )
+        self._farewell = Farewell(
+            lambda: self.record,
+            means=means,
+            attempt=self._attempt,
+            acting=self._acting,
+            orders=orders,
             remark=self._remark,
         )
         self._bases = Bases(
@@ -214,6 +223,10 @@ class Life:
         """Ask the guest to power off, wait, then force it."""
         if self.record.placement is None:
             return self._delivery.settle(verdict(Outcome.STOPPED))
+        try:
+            self._farewell.by_guest()
+        except Interrupted:
+            return None
         state = self._powering_off()
         if state.power is Power.ABSENT:
             return self._delivery.settle(verdict(Outcome.STOPPED))
@@ -284,9 +297,14 @@ class Life:
         last = kept[-1:] if self.record.falls < FALLS_MOST else kept[-2:-1]
         return FellBack(number=last[0].number, reason=reason) if last else None
 
-    def clean(self) -> Event:
-        """Leave nothing of the machine, and close the attempt."""
+    def clean(self) -> Event | None:
+        """Leave nothing of the machine, and close the attempt; None if the job is to be left."""
         if self.record.placement is not None:
+            try:
+                self._farewell.by_guest()
+                self._farewell.by_host()
+            except Interrupted:
+                return None
             self._attempt.hypervisor.destroy(self._attempt.handle)
         clear(self._store.home, self.record.id)
         outcome = self.record.verdict.outcome if self.record.verdict else Outcome.STOPPED
