@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,6 +37,23 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     for pid in shell.processes():  # wherever the state folder is mounted
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def lend(shell: Shell) -> Callable[..., Path]:
+    """Lends shell scripts, by their names, to all jobs; what is written to the file that it answers comes together."""
+    lent: dict[str, object] = {}
+    said = shell.folder.parent / "said"
+
+    def lend(name: str, script: str, **more: object) -> Path:
+        program = shell.folder.parent / f"lent-{name}"
+        program.write_text(f"#!/bin/sh\nsaid={said}\n{script}\n")
+        program.chmod(0o755)
+        lent[name] = {"program": str(program), **more}
+        shell.host(more=f", actions: {json.dumps(lent)}")
+        return said
+
+    return lend
 
 
 @pytest.fixture

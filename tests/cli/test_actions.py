@@ -15,23 +15,6 @@ Lend = Callable[..., Path]
 VERB = "vmf.plugins:Hypervisor."
 
 
-@pytest.fixture
-def lend(shell: Shell) -> Lend:
-    """Lends shell scripts, by their names, to all jobs; what is written to the file that it answers comes together."""
-    lent: dict[str, object] = {}
-    said = shell.folder.parent / "said"
-
-    def lend(name: str, script: str, **more: object) -> Path:
-        program = shell.folder.parent / f"lent-{name}"
-        program.write_text(f"#!/bin/sh\nsaid={said}\n{script}\n")
-        program.chmod(0o755)
-        lent[name] = {"program": str(program), **more}
-        shell.host(more=f", actions: {json.dumps(lent)}")
-        return said
-
-    return lend
-
-
 def ask(name: str, **more: object) -> dict[str, object]:
     """A step that has the action of its name run."""
     return {"name": name, "on_host": name, **more}

@@ -28,6 +28,7 @@ from vmf.run.results import told as read_result
 from vmf.state import (
     Checkpointed,
     CheckpointFailed,
+    Configured,
     Created,
     Event,
     Failure,
@@ -161,6 +162,8 @@ def _news(record: Record, event: Event) -> str:
         return failure(event)
     if isinstance(event, Checkpointed):
         return keeping(event.kept)
+    if isinstance(event, Configured):
+        return configured(event)
     if record.ended:
         return ending(record)
     if record.state is State.STARTING and record.placement is not None:
@@ -184,6 +187,11 @@ def keeping(kept: Kept) -> str:
     """A checkpoint in words; the guest may have stood still anyhow."""
     stood = f"; the guest stood still for {format_duration(kept.stopped)}" if kept.stopped else ""
     return f"checkpoint {kept.number}, {format_size(kept.size)}{stood}"
+
+
+def configured(event: Configured) -> str:
+    """What was done on a machine while its guest ran."""
+    return f"configured: {', '.join(f'{each.name} failed' if each.failed else each.name for each in event.steps)}"
 
 
 def ending(record: Record) -> str:

@@ -87,7 +87,7 @@ from vmf.model.parts import (
     Suspend,
 )
 from vmf.model.setback import ITSELF, Setback
-from vmf.model.step import Finally, Hardware, OnError, Step, Then
+from vmf.model.step import Finally, Hardware, OnError, Step, Steps, Then
 from vmf.model.terms import (
     API_VERSION,
     ATTRIBUTE,
@@ -200,6 +200,7 @@ __all__ = [
     "Snapshot",
     "Ssh",
     "Step",
+    "Steps",
     "Stop",
     "Suspend",
     "Then",

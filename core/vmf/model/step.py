@@ -89,6 +89,16 @@ class Finally(Struct, frozen=True, kw_only=True):
     ] = 60
 
 
+class Steps(Struct, frozen=True, kw_only=True):
+    """Steps to be done on a machine that runs."""
+
+    name: Annotated[str, Meta(description="What they are called together.", pattern=NAME)]
+    steps: Annotated[
+        tuple[Step, ...],
+        Meta(description="What is done, in the guest and on the host.", max_length=1000),
+    ]
+
+
 class Hardware(Struct, frozen=True, kw_only=True):
     """The machine that an image's steps are done on."""
 

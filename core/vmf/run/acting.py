@@ -16,7 +16,7 @@ from vmf.files.performed import LOGS
 from vmf.model import Disk, Host, Job, ResultDisks, Step
 from vmf.result import StepReport, disk_file, undone
 from vmf.run import copies
-from vmf.run.actions import Performance, Scene
+from vmf.run.actions import Performance, Scene, surroundings
 from vmf.run.attempt import Attempt
 from vmf.run.building import performed
 from vmf.run.means import Means
@@ -107,7 +107,7 @@ class Acting:
             actions=self._host.actions,
             logs=logs,
             disks=disks,
-            variables={"VMF_JOB": self._record().job.name},
+            variables=surroundings(self._record()),
         )
         reports = Performance(scene, check=check, say=self._remark, hear=self._publishing.hear).perform(steps)
         begun = {each.name for each in reports}

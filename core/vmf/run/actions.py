@@ -13,9 +13,9 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from vmf.files.performed import LOG_MOST, last_words
 from vmf.files.steps import published
 from vmf.model import Action, Step, Then
 from vmf.result import StepReport
+from vmf.store import Record
 
 LOOK_SECONDS = 0.1
 """How long an order, a limit or an end may go unseen."""
@@ -52,6 +53,12 @@ class Scene(Struct, frozen=True, kw_only=True):
     """Copies of the machine's disks, by their numbers, for actions that work on them: one after the other."""
     variables: Mapping[str, str] = {}
     """More of their environment."""
+
+
+def surroundings(record: Record) -> Mapping[str, str]:
+    """What a program is told of the job that it is run for, and of its machine, if that has come into being."""
+    known = {"VMF_JOB": record.job.name, "VMF_ADDRESS": record.address}
+    return {**known, "VMF_MACHINE": record.handle.machine if record.handle else ""}
 
 
 class Performance:
@@ -85,7 +92,7 @@ class Performance:
         done: dict[str, StepReport] = {}
         running: dict[Future[StepReport], str] = {}
         failed = False
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool, self._breaking():
             while sorter.is_active():
                 ready = () if failed else sorter.get_ready()
                 running |= {pool.submit(self._perform, named[name]): name for name in ready}
@@ -93,14 +100,16 @@ class Performance:
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     name = running.pop(future)
-                    done[name] = self._result(future)
+                    done[name] = future.result()
                     failed |= bool(done[name].exit_code) and named[name].on_error.then is Then.FAIL
                     sorter.done(name)
         return tuple(done[step.name] for step in steps if step.name in done)
 
-    def _result(self, future: Future[StepReport]) -> StepReport:
+    @contextmanager
+    def _breaking(self) -> Iterator[None]:
+        """End all programs if something is in the way of the rest."""
         try:
-            return future.result()
+            yield
         except BaseException:
             self._broken.set()
             raise

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from vmf import plan
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
+from vmf.files.steps import published
 from vmf.model import Ending, MachineState, NetworkType, Outcome, Power, Stop, Verdict
 from vmf.result import Said, StepReport, Word, is_accident, judge, verdict
 from vmf.run.acting import Acted, Acting
@@ -37,6 +38,7 @@ from vmf.run.vigil import DEAF, Vigil
 from vmf.state import (
     WANTS_ROOM,
     Completed,
+    Configured,
     Event,
     Failed,
     FellBack,
@@ -387,6 +389,10 @@ class Life:
         self.record = self._store.update(record)
 
     def _advance(self, event: Event) -> None:
+        if isinstance(event, Configured):  # what the host's steps have published, nobody has heard yet
+            self._publishing.hear(
+                b"\n" + b"".join(published(*each) for step in event.steps for each in step.attributes.items())
+            )
         self.record = self._store.apply(self._publishing.told(), event)
         self._log.info("%s: %s", self.record.state, event)
         self._tell(Advanced(record=self.record, event=event))

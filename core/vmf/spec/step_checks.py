@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from vmf.model import Image, Job, Step
+from vmf.model import Image, Job, Step, Steps
 from vmf.rules import Check, Objection, Rule
 from vmf.spec import contradiction_rules as rules
 from vmf.spec.faults import shown
@@ -26,9 +26,9 @@ _READ_BY: Mapping[str, tuple[str, ...]] = MappingProxyType({
 """The actions that read a field."""
 
 
-def _lists(value: Job | Image) -> Iterator[_List]:
-    if isinstance(value, Image):
-        yield ("steps",), value.steps, value.earlier
+def _lists(value: Job | Image | Steps) -> Iterator[_List]:
+    if not isinstance(value, Job):
+        yield ("steps",), value.steps, value.earlier if isinstance(value, Image) else ()
         return
     yield ("steps",), value.steps, graph.of_image(value.image)
     if value.at_end:
@@ -36,9 +36,9 @@ def _lists(value: Job | Image) -> Iterator[_List]:
 
 
 def _judged(judge: _Judge) -> Callable[[Any], Iterator[Objection]]:
-    """What a judge of lists has against those of a job or an image."""
+    """What a judge of lists has against those of a document."""
 
-    def objections(value: Job | Image) -> Iterator[Objection]:
+    def objections(value: Job | Image | Steps) -> Iterator[Objection]:
         for keys, steps, earlier in _lists(value):
             for found in judge(steps, earlier):
                 yield replace(found, at=(*keys, *found.at), given=("image", "from"))
@@ -151,7 +151,7 @@ _OF_LISTS: tuple[tuple[Rule, _Judge], ...] = (
 )
 
 STEP_CHECKS: tuple[Check[Any], ...] = (
-    *(Check(rule=rule, kind=kind, judge=_judged(judge)) for rule, judge in _OF_LISTS for kind in (Job, Image)),
+    *(Check(rule=rule, kind=kind, judge=_judged(judge)) for rule, judge in _OF_LISTS for kind in (Job, Image, Steps)),
     Check(rule=rules.STEP_BOOTS, kind=Job, judge=_boots),
     Check(rule=rules.STEP_BOOTS, kind=Image, judge=_boots),
     Check(rule=rules.FINALLY, kind=Job, judge=_last),

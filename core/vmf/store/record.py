@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.model import Ending, Gap, Ground, Handle, Host, Job, Kept, Outcome, Placement, Suspend, Verdict
+from vmf.model import Ending, Gap, Ground, Handle, Host, Job, Kept, Outcome, Performed, Placement, Suspend, Verdict
 from vmf.result import StepReport, verdict
 from vmf.state import (
     ENDED,
@@ -16,6 +16,7 @@ from vmf.state import (
     Checkpointed,
     CheckpointFailed,
     Completed,
+    Configured,
     Created,
     CutOff,
     Ended,
@@ -91,6 +92,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """How often in a row the job went on from the same checkpoint, because its machine ended by no doing of its own."""
     gaps: tuple[Gap, ...] = ()
     """What its guest has missed."""
+    configured: tuple[Performed, ...] = ()
+    """The steps that its owner has had done on the machine while its guest ran, in their order."""
     ending: Ending | None = None
     """How this attempt's machine ended."""
     cut: CutOff | None = None
@@ -175,6 +178,7 @@ def _begun(record: Record, _: Placed) -> Mapping[str, Any]:
         "attempt": attempt, "born": record.born if record.kept else attempt, "originals": {}, "handle": None,
         "address": "", "suspend": None, "rested": {}, "ending": None, "cut": None, "verdict": None, "chained": None,
         "left": "", "gaps": record.gaps if record.kept else (), "ran": record.ran if record.kept else 0.0,
+        "configured": record.configured if record.kept else (),
     }  # fmt: skip
 
 
@@ -245,6 +249,7 @@ _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = Map
     Vacated: _left,
     FellBack: _fallen,
     HostDied: _widowed,
+    Configured: lambda record, event: {"configured": (*record.configured, *event.steps)},
     HoldAsked: lambda *_: {"verdict": verdict(Outcome.HELD)},
     CutOff: lambda _, event: {"cut": event},
     Ended: lambda _, event: {"address": "", "ending": event.ending},
