@@ -235,6 +235,27 @@ CONTRADICTIONS = (
     ),
     Sample("VMF238", "an image of two beginnings", document("Image", f"download: {_FETCHED}", "«blank: →1GiB|»")),
     Sample("VMF239", "nothing to keep", job("run: x", "keep_image: →«true|false»")),
+    Sample(
+        "VMF243",
+        "a host's step before the script",
+        job(
+            "run: x",
+            "steps: [{name: a, run: x}, {name: b, on_host: x«, after: →a|»}]".replace("→a", "a").replace(
+                "{name: b", "→{name: b"
+            ),
+        ),
+    ),
+    Sample("VMF244", "a script for a host", job("run: x", "steps: [{name: a, on_host: b«, on_error: {run: →x}|»}]")),
+    Sample(
+        "VMF245",
+        "a last step that waits for the host",
+        job("run: x", "finally: {steps: [{name: a, on_host: b}, →{name: c, run: x«, after: a|»}]}"),
+    ),
+    Sample(
+        "VMF245",
+        "last steps of a guest that listens to nobody",
+        job("«cpus: 1|run: x»", "finally: {steps: [→{name: a, run: x}]}"),
+    ),
     Sample("VMF251", "a transport without an address", host("→connection: {transport: ssh«|, address: h»}")),
     Sample("VMF251", "an address without a transport", host("connection: {«|transport: ssh, »address: →h}")),
     Sample("VMF252", "a connection without a cipher", host("connection: {transport: →tcp, address: «h|localhost»}")),
@@ -281,12 +302,19 @@ FILES = (
         "VMF505", "a host that wants what its plugin cannot", host("connection: {transport: →«tls|ssh», address: h}")
     ),
     Sample("VMF508", "a folder that is not there", host("images: [{path: →/«no|»}]")),
+    Sample("VMF511", "a program that is not there", host("actions: {a: {program: →/usr/bin/«no-such|env»}}")),
     Sample("VMF508", "images in what is no folder", host("images: [{path: /}, {path: →/«dev/null|»}]")),
     Sample("VMF507", "a host that its plugin cannot drive", host().replace("toy", "→«words|toy»")),
     Sample("VMF502", "a type that no plugin has", job("type: [toy«, →tyo|»]")),
 )
 
-LISTED = host("memory: 8GiB", "cpus: 4", "disk_space: 20GiB", "networks: {types: [nat]}").encode()
+LISTED = host(
+    "actions: {scan: {program: /usr/bin/env}}",
+    "memory: 8GiB",
+    "cpus: 4",
+    "disk_space: 20GiB",
+    "networks: {types: [nat]}",
+).encode()
 """The host that the jobs below are judged against."""
 
 HOSTS = (
@@ -295,6 +323,7 @@ HOSTS = (
     Sample("VMF504", "memory that no listed host gives", job().replace("64MiB", "→«9|8»GiB")),
     Sample("VMF504", "processors that no listed host gives", job("cpus: →«5|4»")),
     Sample("VMF504", "disk space that no listed host gives", job("disk_space: →2«1|0»GiB")),
+    Sample("VMF512", "an action that no listed host lends", job("run: x", "steps: [{name: a, on_host: →sca«m|n»}]")),
     Sample("VMF506", "a network that no listed host offers", job("network: {type: →«user|nat»}")),
 )
 
