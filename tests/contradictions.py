@@ -26,11 +26,13 @@ from vmf.model import (
     Network,
     Networks,
     NetworkType,
+    OnError,
     Protocol,
     ResultDisks,
     Results,
     Ssh,
     Step,
+    Steps,
     Transport,
 )
 
@@ -82,10 +84,19 @@ def steps(*some, **more):
     return job(run="x", steps=some, **more)
 
 
+def more_steps(*some):
+    return Steps(name="s", steps=some)
+
+
 def built(*some, **more):
     return image(disks=(DISK,), steps=some, **more)
 
 
+def hosted(name, *after, **more):
+    return does(name, *after, on_host="x", **more)
+
+
+ENDS = [("finally", "steps", 1), ("finally", "steps", 0)]
 user = partial(nic, type=NetworkType.USER)
 
 FETCHED = Download(url="https://images.example/a.qcow2", sha256="0a" * 32)
@@ -114,6 +125,20 @@ WRONG = [
         [("steps", 0, "publish", "A"), ("steps", 0, "publish", "C")],
     ),
     ("VMF237", built(does("a", run="x", publish={"A": "time()"})), [("steps", 0, "publish", "A")]),
+    ("VMF232", more_steps(Step(name="a")), [("steps", 0)]),
+    ("VMF233", more_steps(does("a"), does("a")), [("steps", 1, "name")]),
+    ("VMF234", more_steps(does("a", "b")), [("steps", 0, "after", 0)]),
+    ("VMF235", more_steps(does("a", "a")), [("steps", 0, "after")]),
+    ("VMF236", more_steps(does("a", packages=("p",), env={"A": "b"})), [("steps", 0, "env")]),
+    ("VMF237", more_steps(does("a", run="x", publish={"A": "B"})), [("steps", 0, "publish", "A")]),
+    ("VMF243", steps(does("a"), hosted("b", "a")), [("steps", 1)]),
+    ("VMF243", job(steps=(does("c", "b"), does("a"), hosted("b", "a"))), [("steps", 0)]),
+    ("VMF243", built(does("a"), hosted("b", "a"), does("c", "b"), does("d", "c")), [("steps", 2)]),
+    ("VMF244", steps(hosted("a", on_error=OnError(run="x"))), [("steps", 0, "on_error", "run")]),
+    ("VMF244", built(hosted("a", on_error=OnError(run="x"))), [("steps", 0, "on_error", "run")]),
+    ("VMF244", more_steps(hosted("a", on_error=OnError(run="x"))), [("steps", 0, "on_error", "run")]),
+    ("VMF245", job(at_end=Finally(steps=(hosted("b"), does("a")))), [("finally", "steps", 1)]),
+    ("VMF245", steps(at_end=Finally(steps=(does("c", "b"), does("b", "a"), hosted("a")))), ENDS),
     ("VMF238", image(base="b", download=FETCHED, blank=2**30), [("download",), ("blank",)]),
     ("VMF239", job(keep_image=True), [("keep_image",)]),
     ("VMF201", bare(), [()]),
@@ -274,6 +299,21 @@ RIGHT = [
     ("VMF236", built(does("a", command=("x",), env={"A": "b"}))),
     ("VMF237", steps(does("a", run="x", publish={"A": "-1", "B": '{1, true, "x"}'}))),
     ("VMF237", built(does("a", run="x", publish={"A": "undefined"}))),
+    ("VMF232", more_steps(does("a"), hosted("b"))),
+    ("VMF233", more_steps(does("a"), does("b"))),
+    ("VMF234", more_steps(does("b", "a"), does("a"))),
+    ("VMF235", more_steps(does("b", "a"), does("a"))),
+    ("VMF236", more_steps(does("a", run="x", env={"A": "b"}))),
+    ("VMF237", more_steps(does("a", run="x", publish={"A": "1"}))),
+    ("VMF243", steps(hosted("a"), does("b", "a"), does("c"))),
+    ("VMF243", steps(does("a"), hosted("b", "a"), keep_image=True)),
+    ("VMF243", steps(does("a", "b"), does("b", "a"), hosted("c", "a"))),
+    ("VMF243", built(hosted("a"), does("b", "a"), hosted("c", "b"), does("d"), hosted("e", "d", "c"))),
+    ("VMF244", steps(hosted("a", on_error=OnError(retry=1)), does("b", run="x", on_error=OnError(run="x")))),
+    ("VMF244", built(hosted("a"))),
+    ("VMF244", more_steps(hosted("a"))),
+    ("VMF245", steps(at_end=Finally(steps=(hosted("c", "b"), does("b", "a"), does("a"))))),
+    ("VMF245", job(at_end=Finally(steps=(hosted("a"),)))),
     ("VMF238", image(base="b", disks=(DISK,))),
     ("VMF239", job(run="x", image=built(does("a")), keep_image=True)),
     ("VMF201", bare(disks=(DISK,))),

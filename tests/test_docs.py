@@ -18,7 +18,7 @@ from vmf.cli import detach
 from vmf.errors import Refused
 from vmf.hookspecs import GAP, NoSettings
 from vmf.match import match
-from vmf.model import Bid, Disk, Facts, File, Host, Image, Job, Machine, Offer, Placement
+from vmf.model import Bid, Disk, Facts, File, Host, Image, Job, Machine, Offer, Placement, Steps
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.result import Result
 from vmf.run import life, starting
@@ -46,7 +46,7 @@ NAMED_FILE = re.compile(
 )
 TINY = "apiVersion: vmf/v1\nkind: Image\nmetadata: {name: tiny}\nspec: {kernel: vmlinuz}\n"
 
-TABLES = {Job: "running.md", Image: "running.md", Host: "hosts.md"}
+TABLES = {Job: "running.md", Image: "running.md", Host: "hosts.md", Steps: "images.md"}
 """The page on which the fields of a kind have their rows."""
 SPELT = {"spec.name": "metadata.name", "spec.labels": "metadata.labels", "spec.settings": "spec.TYPE"}
 
@@ -173,6 +173,8 @@ def test_a_spec_that_is_shown_can_be_read(tmp_path, images, text):
             settings={"kvm": KvmHost, "xen": XenHost, "vmware": VmwareHost, "qemu": NoSettings},
             remark=pytest.fail,
         )
+    elif "kind: Steps" in text:
+        assert spec.load_steps(file)
     elif "kind: Image" in text:
         assert spec.load_image(file.name, beside=tmp_path, images=images)
     else:

@@ -318,12 +318,12 @@ LISTED = host(
 """The host that the jobs below are judged against."""
 
 HOSTS = (
+    Sample("VMF512", "an action that no listed host lends", job("run: x", "steps: [{name: a, on_host: →sca«m|n»}]")),
     Sample("VMF501", "capabilities that no listed host has", job("clock: →«local|utc»")),
     Sample("VMF503", "a type that no listed host has", job("type: →«words|toy»")),
     Sample("VMF504", "memory that no listed host gives", job().replace("64MiB", "→«9|8»GiB")),
     Sample("VMF504", "processors that no listed host gives", job("cpus: →«5|4»")),
     Sample("VMF504", "disk space that no listed host gives", job("disk_space: →2«1|0»GiB")),
-    Sample("VMF512", "an action that no listed host lends", job("run: x", "steps: [{name: a, on_host: →sca«m|n»}]")),
     Sample("VMF506", "a network that no listed host offers", job("network: {type: →«user|nat»}")),
 )
 

@@ -73,7 +73,11 @@ class Exchange:
         nonce, disc = volume.new_nonce(), self._folder / "request"
         request.write_out(disc, nonce=nonce, out=path)
         self._ask(disc, nonce, report)
-        return self._taken(nonce, into, report)
+        found, refused = self._handed_out(nonce, into, report)
+        if len(found) != 1:
+            reasons = "".join(f"; {each.name}: {each.reason}" for each in refused)
+            raise UsageError(f"the guest of {self._name} hands out no file or folder{reasons}")
+        return found[0], refused
 
     def perform(self, steps: Path, into: Path, report: Report, check: Callable[[], None]) -> Path:
         """Have the guest do the steps of a folder, and bring their report into an empty one; where it is there.
@@ -88,9 +92,15 @@ class Exchange:
         name = f"vmf-{nonce[:12]}"
         request.write_steps(disc, nonce=nonce, name=name, folder=steps, out=f"{name}/{STEPS}")
         self._ask(disc, nonce, report, check)
-        return self._taken(nonce, into, report)[0]
+        found, _ = self._handed_out(nonce, into, report)
+        if len(found) != 1:
+            raise UsageError(
+                f"the guest of {self._name} does no steps while its script runs",
+                hint="its vmf-exchange may be that of an older vmf: docs/guest.md has today's",
+            )
+        return found[0]
 
-    def _taken(self, nonce: str, into: Path, report: Report) -> tuple[Path, tuple[Refusal, ...]]:
+    def _handed_out(self, nonce: str, into: Path, report: Report) -> tuple[list[Path], tuple[Refusal, ...]]:
         with self._hypervisor.fetch(self._handle, "results") as stream, naming(into):
             limits = volume.Limits(bytes=self._most)
             word = volume.unpack_answer(reported(stream, report), nonce=nonce, folder=into, limits=limits)
@@ -100,11 +110,7 @@ class Exchange:
                 hint="no more comes out than the results volume takes: raise results.size",
             )
         refused = tuple(replace(each, name=each.name.removeprefix("at/")) for each in word.refused)
-        found = [*into.glob("at/*")]
-        if len(found) != 1:
-            reasons = "".join(f"; {each.name}: {each.reason}" for each in refused)
-            raise UsageError(f"the guest of {self._name} hands out no file or folder{reasons}")
-        return found[0], refused
+        return [*into.glob("at/*")], refused
 
     def _ask(self, disc: Path, nonce: str, report: Report, check: Callable[[], None] | None = None) -> None:
         """Hand a request in, and wait until it has been answered well: as long as `check` lets it, if that is given."""
@@ -113,8 +119,8 @@ class Exchange:
         finally:
             disc.unlink()
         try:
-            self._change("", PATIENCE_SECONDS)
-            self._change(name, PATIENCE_SECONDS)
+            self._change("", PATIENCE_SECONDS, check)
+            self._change(name, PATIENCE_SECONDS, check)
             answer = self._answered(nonce, check)
         finally:
             with suppress(HostFault, JobFault):  # the next request takes it out
@@ -124,7 +130,7 @@ class Exchange:
         if answer.words:
             self._say(f"vmf: the guest of {self._name} says: {answer.words}")
 
-    def _change(self, name: str, patience: float) -> None:
+    def _change(self, name: str, patience: float, check: Callable[[], None] | None = None) -> None:
         """Change the disc; a guest that is just looking at it holds on for a moment."""
         deadline = time.monotonic() + patience
         while True:
@@ -133,6 +139,8 @@ class Exchange:
             except JobFault as fault:
                 if fault.code is not HoldCode.REFUSED or time.monotonic() > deadline:
                     raise
+                if check:
+                    check()
                 time.sleep(LOOK_SECONDS)
             else:
                 return

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from vmf.errors import VmfError
+from vmf.errors import HostFault, VmfError
 from vmf.hookspecs import unreported
 from vmf.model import Finally, Placement, Power, Step
 from vmf.plan import spare_drive
@@ -87,7 +87,10 @@ class Farewell:
         record = self._record()
         if self._orders.force or (record.cut and record.cut.outcome in DEAF) or spare_drive(self._place) is None:
             return False
-        return self._attempt.look().power is Power.RUNNING
+        try:
+            return self._attempt.look().power is Power.RUNNING
+        except HostFault:  # nothing here keeps the machine from its end
+            return False
 
     @property
     def _place(self) -> Placement:
