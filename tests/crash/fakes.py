@@ -19,6 +19,8 @@ from vmf.testing.world import ALIVE, World
 
 LOOK_SECONDS = 0.005
 """Between two looks of a guest, and of whoever watches it: more often than otherwise, as nothing else is waited for."""
+LENT = ", actions: {note: {program: /bin/true}}"
+"""What every host lends."""
 FALLIBLE = (
     "connect", "probe", "watch", "put", "create", "state", "console", "suspend", "resume", "checkpoint", "fold",
     "shut_down", "fetch", "destroy",
@@ -40,7 +42,7 @@ class FakePlace(Place):
         hosts = self.root / "vmf/hosts"
         hosts.mkdir(parents=True)
         for name in life.hosts:
-            (hosts / f"{name}.yaml").write_text(HOST.format(name=name, more=""))
+            (hosts / f"{name}.yaml").write_text(HOST.format(name=name, more=LENT))
         for verb, kind, brief in life.faults:
             will_fail(self.home.host(life.hosts[0]), verb, kind, brief, times=ALWAYS)
         self._starts = self.root / "starts"

@@ -86,6 +86,7 @@ PAUSE = (_asked(State.RUNNING, SuspendAsked(how=Suspend.SOFT)), _asked(State.SUS
 SAVE = (_asked(State.RUNNING, SuspendAsked(how=Suspend.HARD)), _asked(State.SAVED, ResumeAsked()))
 KEEPS = ("checkpoint={on_eviction: true, keep: 1}",)
 REACHED = ("network={type: user, forwards: [{port: 7000}]}",)
+LENT = ("steps=[{name: first, on_host: note}]", "finally={steps: [{name: last, on_host: note}]}")
 TWO = ("farm", "yard")
 
 LIVES: Mapping[str, Life] = MappingProxyType({
@@ -100,6 +101,7 @@ LIVES: Mapping[str, Life] = MappingProxyType({
     "refused": Life(faults=(("create", "job", "cannot be"),), state=State.HELD, code=76),
     "stopped": Life(acts=(STOP,), state=State.REMOVED, code=77),
     "held": Life(acts=(HOLD,), state=State.HELD, code=76),
+    "lent": Life(changes=LENT),
     "removed": Life(
         orphaned="after apply created", words=("rm", "1"), over=("rm", "1"), state=None, code=0, over_code=78,
     ),
