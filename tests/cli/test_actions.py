@@ -10,6 +10,8 @@ import pytest
 
 from cli.test_steps import build, ids, image, job, killed, step, told
 from shell import Shell, until
+from vmf.model import Golden
+from vmf.warehouse.shelf import Warehouse
 
 Lend = Callable[..., Path]
 VERB = "vmf.plugins:Hypervisor."
@@ -18,6 +20,11 @@ VERB = "vmf.plugins:Hypervisor."
 def ask(name: str, **more: object) -> dict[str, object]:
     """A step that has the action of its name run."""
     return {"name": name, "on_host": name, **more}
+
+
+def goldens(shell: Shell) -> list[Golden]:
+    shelf = Warehouse(shell.home / "images")
+    return [shelf.golden(id_) for id_ in shelf.ids()]
 
 
 def test_a_host_does_its_steps_before_the_guest_s_and_they_are_told_alike(shell: Shell, lend: Lend) -> None:
@@ -160,3 +167,48 @@ def test_a_job_can_be_removed_while_a_program_runs(shell: Shell, lend: Lend) -> 
         process.communicate(timeout=30)
     assert process.returncode == 77
     until(lambda: not Path(f"/proc/{said.read_text().strip()}").exists(), "the program is gone")
+
+
+def test_a_host_whose_program_is_not_there_leaves_the_job_to_another(shell: Shell, lend: Lend) -> None:
+    said = lend("show", "echo here >>$said")
+    lent = shell.folder.parent / "lent-show"
+    shell.host("barn", more=f", memory: 1GiB, actions: {{show: {{program: {lent}}}}}")
+    shell.host(more=", actions: {show: {program: /no/such/program}}")
+    done = shell.vmf("run", job(shell, "j", steps=[ask("show")]))
+    assert done.returncode == 0, done.stdout
+    assert "/no/such/program is no program that can be run" in done.stdout
+    assert (told(shell)["host"], said.read_text()) == ("barn", "here\n")
+
+
+def test_an_action_is_for_those_whom_its_owner_names(shell: Shell, lend: Lend) -> None:
+    lend("show", "true", users=[])
+    assert "the host has no action `show` for you" in shell.vmf("run", job(shell, "j", steps=[ask("show")])).stderr
+
+
+def test_a_plan_says_what_the_host_does_and_has_nothing_run(shell: Shell, lend: Lend) -> None:
+    said = lend("show", "echo here >>$said")
+    planned = shell.vmf("plan", job(shell, "j", steps=[ask("show"), step("one")])).stdout
+    assert "done by the host, before the machine is made" in planned
+    assert not said.exists()
+
+
+def test_a_job_that_keeps_its_image_has_the_host_s_steps_wherever_they_stand(shell: Shell, lend: Lend) -> None:
+    said = lend("last", "echo here >>$said")
+    spec = job(shell, "j", steps=[step("one"), ask("last", after="one")], keep_image=True)
+    done = shell.vmf("run", spec)
+    assert done.returncode == 0, done.stderr
+    assert (told(shell)["steps"], said.read_text()) == ([], "here\n")
+
+
+def test_what_needs_several_boots_is_made_image_by_image(shell: Shell, lend: Lend) -> None:
+    lend("middle", "true")
+    image(shell, "low", step("one"), ask("middle", after="one"))
+    high = shell.folder / image(shell, "high", step("two"))
+    whole = json.loads(high.read_text())
+    whole["spec"] |= {"from": "low.image.yaml", "disks": []}
+    high.write_text(json.dumps(whole))
+    assert "build an image of the steps up to there" in build(shell, high.name, code=76)
+    build(shell, "low.image.yaml")
+    assert ", by 1 step\n" in build(shell, high.name)
+    found = {each.name: [done.name for done in each.performed] for each in goldens(shell)}
+    assert found == {"low": ["one", "middle"], "high": ["one", "middle", "two"]}

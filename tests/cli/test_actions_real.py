@@ -66,6 +66,22 @@ def test_an_image_has_what_host_and_guest_have_done_in_turns(real: RealShell) ->
     assert real.left_behind() == []
 
 
+def test_a_host_works_on_what_a_golden_image_has(real: RealShell) -> None:
+    """The copy that it is given is of all the layers of the image."""
+    lend(real, last=mark("last", 2))
+    low = image(real, "low", step("one", write("one", 0)))
+    assert real.vmf("image", "build", low).returncode == 0
+    high = image(real, "high", step("one", write("one", 0)), step("two", write("two", 1), after="one"))
+    assert real.vmf("image", "build", high).returncode == 0
+    spec = job(
+        real, "j", image=high, steps=[{"name": "last", "on_host": "last"}], run=show(3), results={"files": ["words"]}
+    )
+    done = real.vmf("run", spec, "--hosts", "hosts")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "one, two done" in done.stdout
+    assert (real.folder / "j.results/words").read_text() == "one     two     last    "
+
+
 def test_an_image_that_only_the_host_makes_needs_no_machine(real: RealShell) -> None:
     lend(real, only=mark("only", 0))
     spec = image(real, "lone", {"name": "only", "on_host": "only"})
