@@ -212,3 +212,16 @@ def test_what_needs_several_boots_is_made_image_by_image(shell: Shell, lend: Len
     assert ", by 1 step\n" in build(shell, high.name)
     found = {each.name: [done.name for done in each.performed] for each in goldens(shell)}
     assert found == {"low": ["one", "middle"], "high": ["one", "middle", "two"]}
+
+
+def test_what_a_guest_hands_over_is_not_in_the_way_of_the_host_s_logs(shell: Shell, lend: Lend) -> None:
+    lend("show", "ls; echo kept >kept; ln -s /etc/passwd link; mkfifo pipe")
+    steps = [ask("show")]
+    script = "write steps a file\nexit 0"
+    done = shell.vmf("run", job(shell, "j", steps=steps, run=script, results={"files": ["steps"]}))
+    assert done.returncode == 0, done.stderr
+    assert [each.name for each in (shell.folder / "j.results/steps/show").iterdir()] == ["kept"]
+    script = "write steps/show a file\nwrite steps/show.log/deep a file\nexit 0"
+    done = shell.vmf("run", job(shell, "k", steps=steps, run=script, results={"files": ["steps"]}))
+    assert done.returncode == 0, done.stderr
+    assert (shell.folder / "k.results/steps/show.log").read_text() == ""

@@ -95,7 +95,9 @@ class Acting:
         steps = boot_of(self._record().job).after
         if not steps:
             return Acted()
-        acted = self.perform(steps, parcel.path / LOGS, check, parcel.whole)
+        with _workplace(self._means.store.home.job(self._record().id)) as folder:  # not beside what the guest left
+            acted = self.perform(steps, folder / LOGS, check, parcel.whole)
+            parcel.add(folder / LOGS, LOGS)
         parcel.measure()
         return acted
 

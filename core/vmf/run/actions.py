@@ -237,9 +237,9 @@ def _drain(process: subprocess.Popen[bytes], log: BoundedLog) -> None:
 
 def _tidy(scratch: Path) -> None:
     """Leave files and folders only of what a program has left behind, and no empty folder of its own."""
-    for path in scratch.rglob("*"):
-        mode = path.lstat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            path.unlink()
+    for folder, folders, files in os.walk(scratch):
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            if stat.S_IFMT(path.lstat().st_mode) not in {stat.S_IFREG, stat.S_IFDIR}:
+                path.unlink()
     with suppress(OSError):  # there is something in it
         scratch.rmdir()

@@ -39,19 +39,26 @@ def configure(
         UsageError: if the guest does not answer, or refuses.
     """
     with tempfile.TemporaryDirectory(dir=logs, prefix=".configuring-") as folder:
-        given, came = Path(folder, "given"), Path(folder, "came")
+        given, came, kept = (Path(folder, name) for name in ("given", "came", "kept"))
         given.mkdir()
         came.mkdir()
+        (kept / performed.LOGS).mkdir(parents=True)
         _write(steps.contents(wanted, read), given)
         found = way.perform(given, came, report, check)
-        (came / performed.LOGS).mkdir()
         for number, step in enumerate(wanted, 1):
-            if (said := found / f"{number}.log").is_file():
-                said.rename(came / performed.LOGS / f"{step.name}.log")
-        told = found / Path(performed.REPORT).name
-        reports = performed.reports(told.read_bytes() if told.is_file() else b"", wanted, came)
-        shutil.copytree(came / performed.LOGS, logs, dirs_exist_ok=True)
+            (kept / performed.LOGS / f"{step.name}.log").write_bytes(_head(found / f"{number}.log", performed.LOG_ROOM))
+        told = _head(found / Path(performed.REPORT).name, performed.REPORT_MOST)
+        reports = performed.reports(told, wanted, kept)
+        shutil.copytree(kept / performed.LOGS, logs, dirs_exist_ok=True)
     return reports
+
+
+def _head(path: Path, most: int) -> bytes:
+    """The first bytes of a file that a guest may have handed over."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(most)
 
 
 def _write(contents: Mapping[str, Content], folder: Path) -> None:

@@ -131,9 +131,13 @@ class Parcel:
         self._disks[f"whole{number}"] = ReturnedDisk(file=disk_file(number), size=size)
 
     def add(self, folder: Path, name: str) -> None:
-        """Add a folder of ours to what the guest has handed over; its files take the place of those called so."""
-        with naming(self.path):
-            shutil.copytree(folder, self.path / name, dirs_exist_ok=True)
+        """Add what is in a folder of ours to one beside what the guest has handed over: ours is what is called so."""
+        place = self.path / name
+        with naming(place):
+            for path in (place, *(place / each.name for each in folder.iterdir())):
+                if path.is_file() or (path.is_dir() and path != place):
+                    _remove(path)
+            shutil.copytree(folder, place, dirs_exist_ok=True)
 
     def measure(self) -> None:
         """Tell the sizes of the disks anew, and have them on the disk: they were worked on."""
@@ -175,6 +179,14 @@ class Parcel:
         with hypervisor.fetch(handle, fetched, progress.of(file)) as stream, naming(self.path):
             size = _copy(stream, self.path / file, progress.of(file))
         self._disks[fetched] = describe(ReturnedDisk(file=file, size=size))
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _make_way(folder: Path) -> None:
