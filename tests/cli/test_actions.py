@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,6 +127,22 @@ def test_a_host_s_steps_are_part_of_the_image(shell: Shell, lend: Lend) -> None:
     assert shell.vmf("image", "graph", "base.image.yaml").stdout.count("●") == 3 + 1
 
 
+@pytest.mark.parametrize(
+    "point", ["vmf.run.acting:Acting.after", "vmf.run.results:Parcel.measure", "vmf.warehouse.shelf:Warehouse.publish"]
+)
+def test_a_build_that_is_killed_after_its_guest_has_the_host_do_its_steps_again(
+    shell: Shell, lend: Lend, point: str
+) -> None:
+    said = lend("after", "echo after >>$said")
+    spec = image(shell, "base", step("one"), ask("after", after="one"))
+    killed(shell, (point, 0), "image", "build", spec, *shell.hosts)
+    build(shell, spec)
+    assert [[done.name for done in each.performed] for each in goldens(shell)] == [["one", "after"]]
+    assert 1 <= len(said.read_text().splitlines()) <= 2
+    assert shell.left_behind() == []
+    assert not [*(shell.home / "jobs").glob("*/act*")]
+
+
 def test_an_image_of_a_host_s_steps_alone_is_built_without_a_machine(shell: Shell, lend: Lend) -> None:
     said = lend("only", "echo done >>$said")
     said_ = build(shell, image(shell, "base", ask("only")))
@@ -146,13 +163,14 @@ def test_a_job_that_is_killed_around_a_host_s_step_comes_to_its_end(shell: Shell
     assert not [*(shell.home / "jobs").glob("*/act*")]
 
 
-def test_a_program_that_runs_ends_with_the_engine_and_is_run_again(shell: Shell, lend: Lend) -> None:
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
+def test_a_program_that_runs_ends_with_the_engine_and_is_run_again(shell: Shell, lend: Lend, blow: int) -> None:
     said = lend("wait", "echo $$ >>$said; until [ -e $said.go ]; do sleep 0.1; done")
     spec = job(shell, "j", steps=[ask("wait")])
     with shell.start("run", spec) as process:
         until(said.exists, "the program runs")
         until(lambda: said.read_text().strip(), "the program says its number")
-        process.kill()
+        process.send_signal(blow)
     until(lambda: not Path(f"/proc/{said.read_text().strip()}").exists(), "the program is gone")
     said.with_name("said.go").touch()
     assert shell.vmf("run", spec).returncode == 0

@@ -118,6 +118,7 @@ SYNTAX = (
     Sample("VMF117", "a queue of rows that are not there", job("queue: {«file: →none.csv|count: 1»}")),
     Sample("VMF118", "an older version", FINE.replace("vmf/v1", _OLDER)),
     Sample("VMF119", "a folder of a host without a full path", host("images: [{path: →«|/»usr}]")),
+    Sample("VMF119", "a program without a full path", host("actions: {a: {program: →«|/»usr/bin/env}}")),
     Sample("VMF119", "one that does not travel without a full path", job("disks: [{file: {on_host: →«|/»a.raw}}]")),
     Sample("VMF120", "a disk whose format nobody states", job("disks: [{file: →{on_host: /a}«|, format: raw»}]")),
     Sample("VMF121", "a file of the guest contract", job("run: x", "results: {files: [→«exit-|»code]}")),
