@@ -57,7 +57,8 @@ def told(shell: Shell, name: str = "j") -> dict[str, object]:
 
 
 def ids(shell: Shell) -> tuple[str, ...]:
-    return Warehouse(shell.home / "images").ids()
+    """The golden images that boot; beside each there is one with memory."""
+    return tuple(each.id for each in Warehouse(shell.home / "images").every() if not each.memory)
 
 
 def build(shell: Shell, *words: str, code: int = 0) -> str:

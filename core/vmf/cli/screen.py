@@ -165,6 +165,8 @@ def _news(record: Record, event: Event) -> str:
         return ending(record)
     if record.state is State.STARTING and record.placement is not None:
         return f"starting on {record.placement.host.name} ({why(record.placement)})"
+    if isinstance(event, Created) and record.beginning and event.gap is None:
+        return f"{record.state}; it {record.beginning}"
     return str(record.state)
 
 

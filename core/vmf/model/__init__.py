@@ -25,7 +25,7 @@ from vmf.model.golden import (
     Performed,
     Shelved,
 )
-from vmf.model.ground import Building, Ground
+from vmf.model.ground import Beginning, Building, Ground, Warm
 from vmf.model.home import Home
 from vmf.model.host import (
     Claim,
@@ -119,6 +119,7 @@ __all__ = [
     "Access",
     "Address",
     "Attributes",
+    "Beginning",
     "Bid",
     "Boot",
     "Building",
@@ -204,6 +205,7 @@ __all__ = [
     "Transport",
     "Verdict",
     "Wakes",
+    "Warm",
     "Why",
     "Work",
     "bus_of",

@@ -17,7 +17,9 @@ from vmf.steps.golden import Request
 from vmf.steps.graph import to_do
 from vmf.store import Store
 from vmf.warehouse.blanks import blank
+from vmf.warehouse.checking import Damaged, Unusable, without_memory
 from vmf.warehouse.downloads import Downloads
+from vmf.warehouse.folders import Absent
 from vmf.warehouse.shelf import Warehouse
 
 
@@ -45,7 +47,7 @@ class Grounds:
         self._sum_of = partial(self._checksums.of, check=lambda: None)
 
     def stand(self, job: Job, held: ExitStack) -> tuple[Job, Ground | None]:
-        """The job that is run in place of one whose image is to be made or fetched, or that has steps of its own.
+        """The job that is run in place of one whose image is to be made or fetched, or may wake, or that has steps.
 
         It is begun upon the golden image that leaves the least to do, which stays until `held` is closed. Any other
         job is run as it is.
@@ -55,21 +57,52 @@ class Grounds:
             SetupError: if the warehouse cannot be used.
         """
         image = job.image
-        if not to_do(job) and not (image and (image.download or image.blank)):
+        is_made = bool(to_do(job) or (image and (image.download or image.blank)))
+        if not is_made and not (image and self._warehouse.keeps_start(job.memory)):
             return job, None
+        ready, ground = self._stood(job, held)
+        return (ready, ground) if is_made or ground.warm else (job, None)
+
+    def template(self, job: Job, held: ExitStack) -> tuple[Job, Ground]:
+        """The job whose machine is imprinted to keep the memory of a job's image, all of whose steps are done.
+
+        If there is such memory already, the ground has it. Errors are those of `stand`.
+        """
+        ready, ground = self._stood(job, held)
+        return (ready, ground) if ground.warm else grounding.template(ready, ground)
+
+    def _stood(self, job: Job, held: ExitStack) -> tuple[Job, Ground]:
         begun, known = self._summed(job)
         wanted = grounding.request(begun, known)
         seconds = self._store.step_seconds(wanted.graph.digests)
         find = partial(self._warehouse.find, wanted, seconds, sum_of=self._sum_of)
         found = find()
-        if found is None and self._fetches(image):  # images that lie on what was not there can be used now
+        if found is None and self._fetches(job.image):  # images that lie on what was not there can be used now
             found = find()
         if found is None:
             ready, ground = grounding.upon(begun, None, known)
         else:
-            golden = held.enter_context(found[0]).golden
-            ready, ground = grounding.upon(begun, (golden, self._warehouse.image(golden)), known)
+            ready, ground = self._upon(begun, held.enter_context(found[0]).golden, known, held)
         return ready, replace(ground, asked=job)
+
+    def _upon(self, job: Job, golden: Golden, known: Mapping[File, str], held: ExitStack) -> tuple[Job, Ground]:
+        """The job upon a golden image; if that has memory, upon the one without, beside what its guest wakes from."""
+        cold = self._cold(golden, held) if golden.memory else golden
+        upon = (cold, self._warehouse.image(cold)) if cold else None
+        ready, ground = grounding.upon(job, upon, known)
+        return ready, replace(ground, warm=self._warehouse.warm(golden, ready.image)) if ready.image else ground
+
+    def _cold(self, golden: Golden, held: ExitStack) -> Golden | None:
+        """The same image without memory, which stays; None: it has no steps, and is what it begins with.
+
+        If that has gone, it is the image itself: its disks are as if the power had failed.
+        """
+        if not golden.performed:
+            return None
+        try:
+            return held.enter_context(self._warehouse.take(without_memory(golden), sum_of=self._sum_of)).golden
+        except (Absent, Damaged, Unusable):
+            return golden
 
     def choices(self, job: Job) -> tuple[Request, Mapping[str, float], tuple[Golden, ...]]:
         """What a job asks of the warehouse, how long its steps took here, and all golden images that there are.

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
+from vmf.ads import has
 from vmf.model import (
     LAYERS_MOST,
     Building,
@@ -29,6 +30,11 @@ from vmf.steps.graph import digest, graph, to_do
 
 PREFIX = "build-"
 """What the names of jobs begin with that build images."""
+IMPRINT = "memory-"
+"""Likewise of those that keep the memory of one."""
+READY_SECONDS = 300
+"""How long a guest may take to be ready, so that its memory is kept."""
+_CLONE = "memory-clone"
 _NAME_MOST = 63
 
 
@@ -132,6 +138,18 @@ def building(job: Job, *, inspect: bool = False) -> Building:
     """What the machine of a `builder` is to become."""
     name = job.image.name if job.image else job.name
     return Building(name=name, hardware=GoldenHardware(types=job.types), inspect=inspect)
+
+
+def template(job: Job, ground: Ground) -> tuple[Job, Ground]:
+    """The job whose machine is imprinted when its guest is ready, and what it is begun upon.
+
+    `job` is one whose image has all its steps done, and `ground` what that is begun upon.
+    """
+    built = building(job)
+    name = f"{IMPRINT}{built.name}"[:_NAME_MOST]
+    limits = {"requirements": has(_CLONE), "time_limit": READY_SECONDS}
+    made = replace(handed_over(job), name=name, run="", steps=(), network=Network(type=NetworkType.NONE), **limits)
+    return made, replace(ground, warm=None, building=replace(built, memory=True))
 
 
 def handed_over(job: Job) -> Job:

@@ -110,10 +110,11 @@ class Keeping:
             return self._bring(stream, path)
 
     def _memory(self, folder: Path) -> GoldenMemory | None:
-        if self._draft.platform is None:
+        platform, equipment = self._draft.platform, self._draft.equipment
+        if platform is None or equipment is None:
             return None
         memory, state = (self._bring(self._files[name], folder / name) for name in (MEMORY, STATE))
-        return GoldenMemory(platform=self._draft.platform, memory=memory, state=state)
+        return GoldenMemory(platform=platform, equipment=equipment, memory=memory, state=state)
 
     def _disk(self, number: int, disk: Disk, folder: Path) -> GoldenDisk:
         path = folder / f"disk{number}.qcow2"
