@@ -13,13 +13,13 @@ from msgspec.structs import replace
 
 from vmf import plan
 from vmf.cli.carry import Carrier
-from vmf.cli.checks import fit
+from vmf.cli.checks import fit, usable
 from vmf.cli.grounds import grounds
 from vmf.cli.printed import safe
 from vmf.cli.session import Session
 from vmf.cli.wait import await_all
 from vmf.errors import NoMatch, Refused
-from vmf.model import Ground, Host, Image, Job, Machine, Network, NetworkType, Outcome, Placement
+from vmf.model import Ground, Host, Image, Job, Machine, Network, NetworkType, Offer, Outcome, Placement
 from vmf.steps import grounding
 from vmf.steps.graph import to_do
 from vmf.store import Record
@@ -77,11 +77,11 @@ class Builds:
         """Have the memory of an image kept that is there, where a host can have guests wake; the exit code."""
         with ExitStack() as held:
             run, ground = grounds(self._session, fetch=True).template(job, held)
-            if ground.warm:
+            if again := self._again(ground, is_template=True):  # though its memory may be there, as above
+                last = await_all(self._session, self._carrier, [again])[0]
+            elif ground.warm:
                 self._tell(name, ground.warm.golden, f"has memory already: golden image {ground.warm.golden}")
                 return 0
-            if again := self._again(ground, is_template=True):
-                last = await_all(self._session, self._carrier, [again])[0]
             elif fault := self._unfit(run):
                 self._tell(name, "", f"is kept without memory: {fault}")
                 return 0
@@ -91,10 +91,13 @@ class Builds:
 
     def _unfit(self, run: Job) -> str:
         """Why no host can have guests wake from the memory of such a template; empty: one can."""
+        offers = [each for each in usable(self._session.hosts, self._hosts) if isinstance(each, Offer)]
+        if not any(plan.CLONE in each.capabilities for each in offers):
+            return "; ".join(f"{each.host.name}: {plan.unable(each.host, each.facts)}" for each in offers)
         try:
             fit([run], self._session.hosts, self._hosts, self._session.plugins, planned=_template)
         except (NoMatch, Refused) as fault:
-            return "; ".join(line.strip() for line in fault.brief.splitlines())
+            return " ".join(line.strip() for line in fault.brief.splitlines())
         return ""
 
     def _remembered(self, name: str, job: Job, last: Record) -> int:

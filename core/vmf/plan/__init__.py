@@ -22,7 +22,7 @@ from vmf.blueprint import (
 )
 from vmf.plan.explain import Line, explain
 from vmf.plan.placing import Ask, Unplaced, auctioned, place, placed, plan
-from vmf.plan.waking import CLONE, obstacle, upon, waking
+from vmf.plan.waking import CLONE, obstacle, unable, upon, waking
 
 __all__ = [
     "CDROM",
@@ -49,6 +49,7 @@ __all__ = [
     "plan",
     "spare_drive",
     "template",
+    "unable",
     "upon",
     "waking",
 ]

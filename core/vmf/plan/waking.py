@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.blueprint import booted
-from vmf.model import Disk, Image, Job, Machine, Placement, Wakes, Warm
+from vmf.model import Disk, Facts, Host, Image, Job, Machine, Placement, Wakes, Warm
 
 CLONE = "memory-clone"
 """The ability to have guests wake."""
@@ -42,8 +42,12 @@ class _Case(Struct, frozen=True, kw_only=True):
     @property
     def lacking(self) -> str:
         """Why its host cannot have guests wake."""
-        usual = f"type {self.placement.host.type} cannot have guests wake"
-        return self.placement.facts.missing.get(CLONE, usual)
+        return unable(self.placement.host, self.placement.facts)
+
+
+def unable(host: Host, facts: Facts) -> str:
+    """Why a host cannot have guests wake that lacks the ability."""
+    return facts.missing.get(CLONE, f"type {host.type} cannot have guests wake")
 
 
 def _boots_otherwise(case: _Case) -> bool:
