@@ -19,7 +19,7 @@ from vmf.cli.printed import safe
 from vmf.cli.session import Session
 from vmf.cli.wait import await_all
 from vmf.errors import NoMatch, Refused
-from vmf.model import Ground, Host, Image, Job, Machine, Network, NetworkType, Offer, Outcome, Placement
+from vmf.model import Building, Ground, Host, Image, Job, Machine, Network, NetworkType, Offer, Outcome, Placement
 from vmf.steps import grounding
 from vmf.steps.graph import to_do
 from vmf.store import Record
@@ -60,7 +60,8 @@ class Builds:
             if ground is None or not (ground.left or ground.done):
                 self._tell(name, "", "has no steps, and nothing is to be built")
                 return 0
-            again = self._again(ground, is_template=False)  # though the image may be there: the job's machine is, too
+            building = grounding.building(job, inspect=self._inspect)
+            again = self._again(ground, building)  # though the image may be there: the job's machine is, too
             if not ground.left and again is None:
                 self._clear(job)
                 self._tell(name, ground.golden, f"is there already: golden image {ground.golden}")
@@ -68,7 +69,6 @@ class Builds:
             if again:
                 last = await_all(self._session, self._carrier, [again])[0]
             else:
-                building = grounding.building(job, inspect=self._inspect)
                 ready = self._fitting(grounding.handed_over(run))
                 last = self._carried(ready, replace(ground, building=building, warm=None))
         return self._settled(name, job, last)
@@ -77,7 +77,7 @@ class Builds:
         """Have the memory of an image kept that is there, where a host can have guests wake; the exit code."""
         with ExitStack() as held:
             run, ground = grounds(self._session, fetch=True).template(job, held)
-            if again := self._again(ground, is_template=True):  # though its memory may be there, as above
+            if ground.building and (again := self._again(ground, ground.building)):  # as above
                 last = await_all(self._session, self._carrier, [again])[0]
             elif ground.warm:
                 self._tell(name, ground.warm.golden, f"has memory already: golden image {ground.warm.golden}")
@@ -86,7 +86,7 @@ class Builds:
                 self._tell(name, "", f"is kept without memory: {fault}")
                 return 0
             else:
-                last = self._carried(run, ground)
+                last = self._carried(run, replace(ground, warm=None))
         return self._remembered(name, job, last)
 
     def _unfit(self, run: Job) -> str:
@@ -145,11 +145,14 @@ class Builds:
             shutil.rmtree(folder, ignore_errors=True)
         return folder
 
-    def _again(self, ground: Ground, *, is_template: bool) -> Record | None:
-        """The job that builds the same already, or was left while it did; or that keeps its memory."""
+    def _again(self, ground: Ground, building: Building) -> Record | None:
+        """The job that builds the same already, or was left while it did."""
+        wanted = (building.memory, building.hardware)
         for record in self._session.store.live():
             other = record.ground
-            if other and other.building and other.building.memory is is_template and grounding.is_same(other, ground):
+            if other is None or other.building is None or not grounding.is_same(other, ground):
+                continue
+            if (other.building.memory, other.building.hardware) == wanted:
                 return record
         return None
 

@@ -165,9 +165,14 @@ def _news(record: Record, event: Event) -> str:
         return ending(record)
     if record.state is State.STARTING and record.placement is not None:
         return f"starting on {record.placement.host.name} ({why(record.placement)})"
-    if isinstance(event, Created) and record.beginning and event.gap is None:
+    if tells_beginning(record, event):
         return f"{record.state}; it {record.beginning}"
     return str(record.state)
+
+
+def tells_beginning(record: Record, event: Event) -> bool:
+    """Whether it is told how a guest begins, since there is memory that it could wake from."""
+    return isinstance(event, Created) and event.gap is None and record.beginning is not None
 
 
 def why(placement: Placement) -> str:

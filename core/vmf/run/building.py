@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from msgspec.structs import replace
-
 from vmf.files.performed import LOGS
 from vmf.model import Draft, Equipment, Golden, Imprint, Job, Performed, Step
 from vmf.published import Published, taken
@@ -98,15 +96,15 @@ class Builder:
             HostFault: if the host cannot hand it over.
             Unkept, Absent, SetupError: as for `publish`.
         """
-        ground, job = record.ground, record.job
+        ground = record.ground
         if ground is None or ground.building is None:
             raise AssertionError(f"the machine of job {record.id} is no template")
         draft = Draft(
             name=ground.building.name,
             start=ground.start,
             performed=ground.done,
-            hardware=replace(ground.building.hardware, memory=job.memory, cpus=job.cpus),
-            image=job.bundle,
+            hardware=ground.building.hardware,
+            image=record.job.bundle,
             attributes=ground.attributes,
             platform=left.platform,
             equipment=equipment,

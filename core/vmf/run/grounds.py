@@ -8,6 +8,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from vmf.errors import JobFault, SetupError
 from vmf.hookspecs import Report
 from vmf.model import Disk, File, Golden, Ground, Image, Job
 from vmf.run.checksums import Checksums
@@ -39,6 +40,7 @@ class Grounds:
         a disk is only where it would be.
         """
         self._store = store
+        self._tell = tell
         self._fetching = fetching
         self._images = store.home.images
         self._warehouse = Warehouse(self._images, tell=tell)
@@ -58,18 +60,22 @@ class Grounds:
         """
         image = job.image
         is_made = bool(to_do(job) or (image and (image.download or image.blank)))
-        if not is_made and not (image and self._warehouse.keeps_start(job.memory)):
-            return job, None
-        ready, ground = self._stood(job, held)
-        return (ready, ground) if is_made or ground.warm else (job, None)
+        if is_made:
+            return self._stood(job, held)
+        try:
+            if image and self._warehouse.keeps_start(job.memory):
+                ready, ground = self._stood(job, held)
+                return (ready, ground) if ground.warm else (job, None)
+        except (JobFault, SetupError) as fault:  # it needs no warehouse
+            self._tell(f"{job.name}: whether it can wake cannot be known: {fault.brief}")
+        return job, None
 
     def template(self, job: Job, held: ExitStack) -> tuple[Job, Ground]:
         """The job whose machine is imprinted to keep the memory of a job's image, all of whose steps are done.
 
         If there is such memory already, the ground has it. Errors are those of `stand`.
         """
-        ready, ground = self._stood(job, held)
-        return (ready, ground) if ground.warm else grounding.template(ready, ground)
+        return grounding.template(*self._stood(job, held))
 
     def _stood(self, job: Job, held: ExitStack) -> tuple[Job, Ground]:
         begun, known = self._summed(job)

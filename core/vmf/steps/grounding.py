@@ -149,7 +149,8 @@ def template(job: Job, ground: Ground) -> tuple[Job, Ground]:
     name = f"{IMPRINT}{built.name}"[:_NAME_MOST]
     limits = {"requirements": has(_CLONE), "time_limit": READY_SECONDS}
     made = replace(handed_over(job), name=name, run="", steps=(), network=Network(type=NetworkType.NONE), **limits)
-    return made, replace(ground, warm=None, building=replace(built, memory=True))
+    hardware = replace(built.hardware, memory=job.memory, cpus=job.cpus)
+    return made, replace(ground, building=replace(built, hardware=hardware, memory=True))
 
 
 def handed_over(job: Job) -> Job:
