@@ -145,7 +145,7 @@ def template(job: Job, ground: Ground) -> tuple[Job, Ground]:
 
     `job` is one whose image has all its steps done, and `ground` what that is begun upon.
     """
-    built = building(job)
+    built = building(ground.asked)
     name = f"{IMPRINT}{built.name}"[:_NAME_MOST]
     limits = {"requirements": has(_CLONE), "time_limit": READY_SECONDS}
     made = replace(handed_over(job), name=name, run="", steps=(), network=Network(type=NetworkType.NONE), **limits)

@@ -111,8 +111,10 @@ class Keeping:
 
     def _memory(self, folder: Path) -> GoldenMemory | None:
         platform, equipment = self._draft.platform, self._draft.equipment
-        if platform is None or equipment is None:
+        if platform is None:
             return None
+        if equipment is None:
+            raise AssertionError(f"image {self._draft.name} has memory, and nobody says of which machine")
         memory, state = (self._bring(self._files[name], folder / name) for name in (MEMORY, STATE))
         return GoldenMemory(platform=platform, equipment=equipment, memory=memory, state=state)
 
