@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from farm import FARM, Farm
 from faults import ALWAYS
+from vmf.errors import HostFault
 from vmf.hookspecs import hookimpl
 from vmf.model import Checkpoint, Host, Image, Machine, Outcome, ResultDisks, Step
 from vmf.run import life
@@ -51,6 +52,18 @@ class Mute:
     def console(self):
         yield
         return b""
+
+
+class Late:
+    """A site that finds fault with guests that wake, once they have."""
+
+    @hookimpl(wrapper=True)
+    def create(self, connection, machine):
+        handle = yield
+        if machine.wakes:
+            assert connection.state(machine.name).power == "running"
+            raise HostFault("too late")
+        return handle
 
 
 def grounds(farm: Farm) -> Grounds:
@@ -173,6 +186,14 @@ def test_a_host_that_fails_to_wake_one_is_not_asked_to_again_for_a_while(make):
     farm.store.recover("farm", {CLONE})
     (record,) = carry(farm, farm.job("exit 4", "l"))
     assert record.beginning.golden
+
+
+def test_a_guest_that_has_woken_is_not_booted_as_well_whatever_is_wrong_then(make):
+    farm = make(Late())
+    keep(farm)
+    (record,) = carry(farm, farm.job("echo once\nhang"))
+    assert (record.state, record.verdict.outcome) == (State.FAILED, Outcome.HOST_FAULT)
+    assert record.beginning.golden == golden(farm).id
 
 
 def test_a_host_that_is_lost_meanwhile_is_asked_again_and_the_guest_wakes(make):

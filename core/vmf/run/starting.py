@@ -114,15 +114,15 @@ class Starting:
         """Have the guest begin: wake, if there is what it can wake from; a machine that did not is destroyed."""
         record = self._record()
         if is_new and (warm := waking.warm_of(record)):
-            place, names, plugins = self._attempt.placement, (record.machine, record.token), self._means.plugins
-            how = waking.beginning(place, warm, name=names[0], token=names[1], plugins=plugins)
+            place, plugins = self._attempt.placement, self._means.plugins
+            how = waking.beginning(place, warm, name=record.machine, token=record.token, plugins=plugins)
             self._update(waking.begun(record, how))
         try:
             return self._first(is_new=is_new)
         except HostLost:
             raise
         except (JobFault, HostFault) as fault:
-            if not waking.woken(self._record()):
+            if not waking.woken(self._record()) or self._runs():
                 raise
             self._give_up_waking(fault)
         return self._first(is_new=True)
@@ -137,6 +137,10 @@ class Starting:
         self._attempt.begin()
         self._began = time.monotonic() if is_new and not warm else 0.0
         return self._create(self.machine())
+
+    def _runs(self) -> bool:
+        """Whether the guest has woken, whatever was wrong then."""
+        return self._attempt.hypervisor.state(self._attempt.handle).power is Power.RUNNING
 
     def _give_up_waking(self, fault: JobFault | HostFault) -> None:
         """Leave nothing of a machine that did not wake, so that it can boot: only what is gone can be made again."""
