@@ -146,7 +146,7 @@ def test_a_guest_that_cannot_wake_boots_from_what_it_would_otherwise_have(make):
     keep(farm)
     (record,) = carry(farm, replace(farm.job("exit 4"), vnc=True))
     assert record.beginning.why.startswith("its machine has another word about a screen")
-    assert (seen.made[-1].wakes, seen.made[-1].disks[0].layers) == (None, ())
+    assert (seen.made[-1].wakes, seen.made[-1].disks[0].file) == (None, str(farm.folder / "box.raw"))
 
 
 def test_memory_that_was_damaged_is_found_before_a_guest_wakes_which_boots_then(make):
