@@ -256,11 +256,14 @@ def test_a_guest_whose_checkpoint_is_spoilt_begins_anew_and_wakes(make):
     assert (record.verdict.exit_code, record.beginning.golden) == (4, golden(farm).id)
 
 
-def test_a_guest_that_is_never_ready_leaves_no_memory(make, monkeypatch):
-    monkeypatch.setattr(grounding, "READY_SECONDS", 1)
+@pytest.mark.parametrize(
+    ("limit", "outcome"), [("READY_SECONDS", Outcome.TIME_LIMIT), ("QUIET_SECONDS", Outcome.SILENT)]
+)
+def test_a_guest_that_is_never_ready_leaves_no_memory(make, monkeypatch, limit, outcome):
+    monkeypatch.setattr(grounding, limit, 1)
     farm = make(Mute())
     record = keep(farm)
-    assert (record.state, record.verdict.outcome) == (State.COMPLETED, Outcome.TIME_LIMIT)
+    assert (record.state, record.verdict.outcome) == (State.COMPLETED, outcome)
     assert Warehouse(farm.store.home.images).ids() == ()
 
 

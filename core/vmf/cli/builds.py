@@ -29,6 +29,7 @@ _UNWILLING = frozenset({Outcome.STOPPED, Outcome.HELD})
 """How a job ends whose owner does not want it any more."""
 _WITHOUT: Mapping[Outcome, str] = MappingProxyType({
     Outcome.TIME_LIMIT: f"its guest was not ready within {format_duration(grounding.READY_SECONDS)}",
+    Outcome.SILENT: f"its guest was silent for {format_duration(grounding.QUIET_SECONDS)} before it was ready",
     Outcome.NEVER_SPOKE: "its guest ended before it was ready",
 })  # fmt: skip
 """Why there is no memory."""

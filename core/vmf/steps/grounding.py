@@ -32,8 +32,8 @@ PREFIX = "build-"
 """What the names of jobs begin with that build images."""
 IMPRINT = "memory-"
 """Likewise of those that keep the memory of one."""
-READY_SECONDS = 300
-"""How long a guest may take to be ready, so that its memory is kept."""
+READY_SECONDS, QUIET_SECONDS = 300, 60
+"""How long a guest may take to be ready, so that its memory is kept, and how long it may be silent meanwhile."""
 _CLONE = "memory-clone"
 _NAME_MOST = 63
 
@@ -147,8 +147,16 @@ def template(job: Job, ground: Ground) -> tuple[Job, Ground]:
     """
     built = building(ground.asked)
     name = f"{IMPRINT}{built.name}"[:_NAME_MOST]
-    limits = {"requirements": has(_CLONE), "time_limit": READY_SECONDS}
-    made = replace(handed_over(job), name=name, run="", steps=(), network=Network(type=NetworkType.NONE), **limits)
+    made = replace(
+        handed_over(job),
+        name=name,
+        run="",
+        steps=(),
+        requirements=has(_CLONE),
+        network=Network(type=NetworkType.NONE),
+        time_limit=READY_SECONDS,
+        silence_limit=QUIET_SECONDS,
+    )
     hardware = replace(built.hardware, memory=job.memory, cpus=job.cpus)
     return made, replace(ground, building=replace(built, hardware=hardware, memory=True))
 
