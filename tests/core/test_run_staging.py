@@ -161,7 +161,7 @@ def test_a_key_is_made_for_ssh_and_the_guest_is_given_its_public_half(make):
     folder = farm.store.home.job(record.id)
     sums = Checksums(farm.store)
     progress = Progress(record, check=lambda: None, tell=print)
-    furnish(farm.hosts.hypervisor(FARM), record, farm.store.home, checksums=sums, progress=progress, anew=True)
+    furnish(farm.hosts.hypervisor(FARM), record, farm.store.home, checksums=sums, progress=progress, identity=b"")
     files = World(farm.store.home.host("farm")).machine(record.machine) / "files"
     key = (folder / "ssh/id_ed25519.pub").read_bytes()
     given = contents(files / "cdrom")[1]

@@ -24,9 +24,11 @@ from vmf.files.access import open_unlinked
 from vmf.hookspecs import unreported
 from vmf.model import (
     Bus,
+    Clock,
     Disk,
     DiskFormat,
     Draft,
+    Equipment,
     File,
     GoldenHardware,
     Image,
@@ -36,13 +38,14 @@ from vmf.model import (
 from vmf.steps.golden import Request
 from vmf.steps.graph import Graph, Node
 from vmf.warehouse import checking
-from vmf.warehouse.checking import Damaged, Unusable
+from vmf.warehouse.checking import Damaged, Unusable, identity, without_memory
 from vmf.warehouse.folders import Absent
 from vmf.warehouse.keeping import Unkept
 from vmf.warehouse.shelf import Warehouse
 
 START = "5" * 64
 SIZE = 4 * 2**20
+EQUIPMENT = Equipment(memory=4096, cpus=1, firmware=None, clock=Clock.UTC, disks=(), cdroms=(), agent=False, vnc=False)
 PLATFORM = Platform(type="kvm", accelerator="tcg", version="7.2", machine="q35", cpu="qemu64")
 
 
@@ -190,12 +193,29 @@ def test_a_whole_disk_needs_no_other(warehouse, box, tmp_path):
 def test_memory_is_kept_with_what_it_fits(warehouse, keep, box, change, tmp_path):
     (tmp_path / "memory").write_bytes(b"m" * 4096)
     draft = Draft(name="box", start=START, performed=(step("a"),), image=box, platform=PLATFORM)
+    draft = replace(draft, equipment=EQUIPMENT)
     with ExitStack() as files:
         given = {"disk0": files.enter_context(change(box.disks[0], "a"))}
         given |= {name: files.enter_context((tmp_path / "memory").open("rb")) for name in ("memory", "state")}
         golden = warehouse.publish(draft, given, sum_of=sum_of)
     assert (golden.memory.platform, golden.memory.memory.size) == (PLATFORM, 4096)
-    assert golden.id != keep("a").id
+    assert golden.memory.equipment == EQUIPMENT
+    assert (without_memory(golden), golden.id) == (keep("a").id, identity(golden))
+    warm = warehouse.warm(golden, cold := warehouse.image(golden))
+    assert (warm.golden, warm.equipment, warm.cold) == (golden.id, EQUIPMENT, cold.disks)
+    assert warm.memory.file.path.read_bytes() == b"m" * 4096
+
+
+@pytest.mark.parametrize(("performed", "memory", "is_so"), [((), 4096, True), ((), 8192, False), ("a", 4096, False)])
+def test_whether_memory_of_a_mere_start_may_be_there_is_soon_known(warehouse, box, tmp_path, performed, memory, is_so):
+    assert not warehouse.keeps_start(4096)
+    (tmp_path / "memory").write_bytes(b"m" * memory)
+    draft = Draft(name="box", start=START, performed=tuple(map(step, performed)), image=box, platform=PLATFORM)
+    draft = replace(draft, equipment=EQUIPMENT, hardware=GoldenHardware(memory=memory, cpus=1))
+    with ExitStack() as files:
+        given = {name: files.enter_context((tmp_path / "memory").open("rb")) for name in ("memory", "state")}
+        warehouse.publish(draft, given, sum_of=sum_of)
+    assert warehouse.keeps_start(4096) is is_so
 
 
 def test_an_image_is_used_with_all_that_it_lies_on(warehouse, keep):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -9,10 +10,13 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from crash import awake
 from crash.lives import Life
 from crash.place import Place, host_of
 from faults import ALWAYS, will_fail
 from shell import HOST
+from vmf.model import MEBIBYTE
+from vmf.run import checksums
 from vmf.store import Record
 from vmf.testing import guest, world
 from vmf.testing.world import ALIVE, World
@@ -43,6 +47,8 @@ class FakePlace(Place):
         hosts.mkdir(parents=True)
         for name in life.hosts:
             (hosts / f"{name}.yaml").write_text(HOST.format(name=name, more=LENT))
+        if life.wakes:
+            awake.keep(self.home, self.work / "box.raw", 16 * MEBIBYTE)
         for verb, kind, brief in life.faults:
             will_fail(self.home.host(life.hosts[0]), verb, kind, brief, times=ALWAYS)
         self._starts = self.root / "starts"
@@ -51,6 +57,8 @@ class FakePlace(Place):
         super().prepare()
         world.WATCH_SECONDS = guest.LOOK_SECONDS = LOOK_SECONDS
         world._start = self._start  # type: ignore[assignment]
+        if self.life.wakes:
+            checksums.SETTLED_SECONDS = math.inf  # a sum is worked out each time, however long ago its file was made
 
     def alive(self) -> list[str]:
         machines = sorted(self.home.root.glob("hosts/*/machines/*"))

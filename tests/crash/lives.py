@@ -42,6 +42,8 @@ class Life:
     """A life of one job, from words that are typed to their exit code."""
 
     changes: tuple[str, ...] = ()
+    wakes: bool = False
+    """Whether there is memory that its guest can wake from; real guests boot."""
     hosts: tuple[str, ...] = ("farm",)
     faults: tuple[tuple[str, str, str], ...] = ()
     """What the first host cannot do: verbs, each with the kind of its fault and a sentence."""
@@ -105,5 +107,7 @@ LIVES: Mapping[str, Life] = MappingProxyType({
     "removed": Life(
         orphaned="after apply created", words=("rm", "1"), over=("rm", "1"), state=None, code=0, over_code=78,
     ),
+    "woken": Life(wakes=True),
+    "woken-moved": Life(wakes=True, acts=(VACATE,), changes=KEEPS, hosts=TWO),
 })  # fmt: skip
 """Each by its name."""

@@ -16,7 +16,7 @@ from vmf.cli.shelves import Named, named, short, warehouse
 from vmf.units import format_count, format_size
 from vmf.warehouse.collecting import Stocked
 
-HEADER = ("NAME", "ID", "STEPS", "SIZE", "USED", "MADE")
+HEADER = ("NAME", "ID", "STEPS", "MEMORY", "SIZE", "USED", "MADE")
 
 
 class Listed(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,6 +27,8 @@ class Listed(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a golden image; empty: one that jobs call by its name."""
     steps: tuple[str, ...] = ()
     """What was done on it, in this order."""
+    memory: int | None = None
+    """Bytes of the guest whose memory it has, from which others wake."""
     size: int
     """Bytes that its own files take on the disk."""
     used: float | None = None
@@ -61,7 +63,15 @@ def _named(image: Named) -> Listed:
 def _golden(stocked: Stocked) -> Listed:
     golden = stocked.golden
     steps = tuple(each.name for each in golden.performed)
-    return Listed(name=golden.name, id=golden.id, steps=steps, size=stocked.size, used=stocked.used, made=golden.made)
+    return Listed(
+        name=golden.name,
+        id=golden.id,
+        steps=steps,
+        memory=golden.hardware.memory if golden.memory else None,
+        size=stocked.size,
+        used=stocked.used,
+        made=golden.made,
+    )
 
 
 def _lines(listed: Iterable[Listed]) -> Iterator[str]:
@@ -70,6 +80,7 @@ def _lines(listed: Iterable[Listed]) -> Iterator[str]:
             each.name,
             short(each.id),
             str(len(each.steps)) if each.id else "",
+            "" if each.memory is None else format_size(each.memory),
             format_size(each.size),
             "" if each.used is None else clock(each.used),
             clock(each.made),

@@ -164,11 +164,20 @@ def _news(record: Record, event: Event) -> str:
         return keeping(event.kept)
     if isinstance(event, Configured):
         return configured(event)
-    if record.ended:
-        return ending(record)
+    return ending(record) if record.ended else _state(record, event)
+
+
+def _state(record: Record, event: Event) -> str:
     if record.state is State.STARTING and record.placement is not None:
         return f"starting on {record.placement.host.name} ({why(record.placement)})"
+    if tells_beginning(record, event):
+        return f"{record.state}; it {record.beginning}"
     return str(record.state)
+
+
+def tells_beginning(record: Record, event: Event) -> bool:
+    """Whether it is told how a guest begins, since there is memory that it could wake from."""
+    return isinstance(event, Created) and event.gap is None and record.beginning is not None
 
 
 def why(placement: Placement) -> str:

@@ -61,5 +61,5 @@ def jobs_on(session: Session, shelf: Warehouse) -> Mapping[str, tuple[str, ...]]
 
 
 def _images(shelf: Warehouse, record: Record) -> frozenset[str]:
-    jobs = (record.job, record.placement.job) if record.placement else (record.job,)
-    return shelf.owners(file for job in jobs for file in job.vetted_files)
+    placed = record.placement.job.vetted_files if record.placement else ()
+    return shelf.owners((*record.golden_files, *placed))

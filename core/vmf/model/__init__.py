@@ -25,7 +25,7 @@ from vmf.model.golden import (
     Performed,
     Shelved,
 )
-from vmf.model.ground import Building, Ground
+from vmf.model.ground import Beginning, Building, Ground, Warm
 from vmf.model.home import Home
 from vmf.model.host import (
     Action,
@@ -121,6 +121,7 @@ __all__ = [
     "Action",
     "Address",
     "Attributes",
+    "Beginning",
     "Bid",
     "Boot",
     "Building",
@@ -207,6 +208,7 @@ __all__ = [
     "Transport",
     "Verdict",
     "Wakes",
+    "Warm",
     "Why",
     "Work",
     "bus_of",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from vmf.model.checkpoint import Platform
+from vmf.model.clone import Equipment
 from vmf.model.file import Slice
 from vmf.model.image import Bus, DiskFormat, Image
 from vmf.model.terms import ATTRIBUTE, DEVICE, LINE, NAME, SHA256, Name
@@ -89,6 +90,8 @@ class GoldenMemory(Struct, frozen=True, kw_only=True):
 
     platform: Platform
     """What it only fits."""
+    equipment: Equipment
+    """The devices that the guest has met: whoever wakes has the same."""
     memory: Shelved
     state: Shelved
     """Of all devices."""
@@ -149,3 +152,5 @@ class Draft(Struct, frozen=True, kw_only=True):
     attributes: Mapping[str, str] = {}
     platform: Platform | None = None
     """What its memory fits; None: it has none."""
+    equipment: Equipment | None = None
+    """The devices that its guest has met; given exactly when there is a platform."""

@@ -18,12 +18,15 @@ from vmf.blueprint import (
     disk_name,
     merged,
     spare_drive,
+    template,
 )
 from vmf.plan.explain import Line, explain
 from vmf.plan.placing import Ask, Unplaced, auctioned, place, placed, plan
+from vmf.plan.waking import CLONE, obstacle, unable, upon, waking
 
 __all__ = [
     "CDROM",
+    "CLONE",
     "FILES",
     "INITRD",
     "KERNEL",
@@ -40,8 +43,13 @@ __all__ = [
     "disk_name",
     "explain",
     "merged",
+    "obstacle",
     "place",
     "placed",
     "plan",
     "spare_drive",
+    "template",
+    "unable",
+    "upon",
+    "waking",
 ]

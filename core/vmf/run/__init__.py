@@ -5,6 +5,7 @@ from vmf.run.engine import Engine
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark, Staging, Stuck
 from vmf.run.results import says_nothing
+from vmf.run.waking import beginning
 from vmf.run.world import world
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Remark",
     "Staging",
     "Stuck",
+    "beginning",
     "says_nothing",
     "size_of",
     "world",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from vmf.files.performed import LOGS
-from vmf.model import Draft, Golden, Job, Performed, Step
+from vmf.model import Draft, Equipment, Golden, Imprint, Job, Performed, Step
 from vmf.published import Published, taken
 from vmf.result import StepReport
 from vmf.run.checksums import Checksums
@@ -30,10 +31,10 @@ class Builder:
         self._warehouse = warehouse
         self._checksums = checksums
 
-    def hold(self, job: Job) -> ExitStack:
-        """Keep the golden images that a machine is made of from being removed, until this is closed."""
+    def hold(self, record: Record) -> ExitStack:
+        """Keep the golden images that a machine is made of, or may be, from being removed, until this is closed."""
         with ExitStack() as held:
-            for id_ in self._warehouse.owners(job.vetted_files):
+            for id_ in self._warehouse.owners(record.golden_files):
                 with suppress(Absent):  # which whoever needs the file will tell
                     held.callback(os.close, self._warehouse.folders.hold(id_))
             return held.pop_all()
@@ -80,6 +81,38 @@ class Builder:
             disks = {name: opened.enter_context(path.open("rb")) for name, path in parcel.disks.items()}
             of = partial(self._checksums.of, check=progress.check)
             return self._warehouse.publish(draft, disks, sum_of=of, report=progress.of)
+
+    def imprint(
+        self, record: Record, left: Imprint, equipment: Equipment, files: Mapping[str, IO[bytes]], progress: Progress
+    ) -> Golden:
+        """Keep what a template has left as a golden image, which is another one than that without memory.
+
+        Args:
+            record: the job, whose machine was the template.
+            left: what that has left.
+            equipment: what it had.
+            files: its disks, memory and state, as `Warehouse.publish` takes them.
+            progress: as for `publish`.
+
+        Raises:
+            HostFault: if the host cannot hand it over.
+            Unkept, Absent, SetupError: as for `publish`.
+        """
+        ground = record.ground
+        if ground is None or ground.building is None:
+            raise AssertionError(f"the machine of job {record.id} is no template")
+        draft = Draft(
+            name=ground.building.name,
+            start=ground.start,
+            performed=ground.done,
+            hardware=ground.building.hardware,
+            image=record.job.bundle,
+            attributes=ground.attributes,
+            platform=left.platform,
+            equipment=equipment,
+        )
+        of = partial(self._checksums.of, check=progress.check)
+        return self._warehouse.publish(draft, files, sum_of=of, report=progress.of)
 
 
 def performed(job: Job, step: Step, digest: str, report: StepReport, logs: Path) -> Performed:

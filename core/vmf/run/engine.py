@@ -27,6 +27,7 @@ from vmf.run.life import Life
 from vmf.run.means import Means
 from vmf.run.notices import Advanced, Notice, Remark, Stuck
 from vmf.run.orders import Orders, Wanted
+from vmf.run.waking import anew
 from vmf.run.world import world
 from vmf.state import WANTS_ROOM, Event, State, Wish
 from vmf.store import Owned, Ownership, Record, Store
@@ -220,6 +221,7 @@ class Engine:
 
     def _place(self, record: Record) -> Record | Unplaced:
         """Claim a place, if there is one; what the job has left is a place if no other will ever be."""
+        record = anew(record)
         placed = self._place_among(record, _open(record))
         return self._place_among(record, record.open) if _is_hopeless(placed) and record.left else placed
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from vmf.errors import HoldCode, JobFault
+from vmf.errors import HoldCode, JobFault, SetupError
 from vmf.hookspecs import Report
 from vmf.model import Disk, File, Golden, Ground, Image, Job
 from vmf.run.checksums import Checksums
@@ -19,7 +19,9 @@ from vmf.steps.graph import to_do
 from vmf.steps.phases import boot_of
 from vmf.store import Store
 from vmf.warehouse.blanks import blank
+from vmf.warehouse.checking import Damaged, Unusable, without_memory
 from vmf.warehouse.downloads import Downloads
+from vmf.warehouse.folders import Absent
 from vmf.warehouse.shelf import Warehouse
 
 
@@ -39,6 +41,7 @@ class Grounds:
         a disk is only where it would be.
         """
         self._store = store
+        self._tell = tell
         self._fetching = fetching
         self._images = store.home.images
         self._warehouse = Warehouse(self._images, tell=tell)
@@ -47,7 +50,7 @@ class Grounds:
         self._sum_of = partial(self._checksums.of, check=lambda: None)
 
     def stand(self, job: Job, held: ExitStack) -> tuple[Job, Ground | None]:
-        """The job that is run in place of one whose image is to be made or fetched, or that has steps of its own.
+        """The job that is run in place of one whose image is to be made or fetched, or may wake, or that has steps.
 
         It is begun upon the golden image that leaves the least to do, which stays until `held` is closed. Any other
         job is run as it is.
@@ -58,22 +61,59 @@ class Grounds:
             SetupError: if the warehouse cannot be used.
         """
         image = job.image
-        if not to_do(job) and not (image and (image.download or image.blank)):
-            return job, None
+        is_made = bool(to_do(job) or (image and (image.download or image.blank)))
+        if is_made:
+            return self._stood(job, held)
+        try:
+            if image and self._warehouse.keeps_start(job.memory):
+                ready, ground = self._stood(job, held)
+                return (ready, ground) if ground.warm else (job, None)
+        except (JobFault, SetupError) as fault:  # it needs no warehouse
+            self._tell(f"{job.name}: whether it can wake cannot be known: {fault.brief}")
+        return job, None
+
+    def template(self, job: Job, held: ExitStack) -> tuple[Job, Ground]:
+        """The job whose machine is imprinted to keep the memory of a job's image, all of whose steps are done.
+
+        If there is such memory already, the ground has it. Errors are those of `stand`.
+        """
+        return grounding.template(*self._stood(job, held))
+
+    def _stood(self, job: Job, held: ExitStack) -> tuple[Job, Ground]:
         begun, known = self._summed(job)
         wanted = grounding.request(begun, known)
         seconds = self._store.step_seconds(wanted.graph.digests)
         find = partial(self._warehouse.find, wanted, seconds, sum_of=self._sum_of)
         found = find()
-        if found is None and self._fetches(image):  # images that lie on what was not there can be used now
+        if found is None and self._fetches(job.image):  # images that lie on what was not there can be used now
             found = find()
         if found is None:
             ready, ground = grounding.upon(begun, None, known)
         else:
-            golden = held.enter_context(found[0]).golden
-            ready, ground = grounding.upon(begun, (golden, self._warehouse.image(golden)), known)
+            ready, ground = self._upon(begun, held.enter_context(found[0]).golden, known, held)
         _check_boots(ready)
         return ready, replace(ground, asked=job)
+
+    def _upon(self, job: Job, golden: Golden, known: Mapping[File, str], held: ExitStack) -> tuple[Job, Ground]:
+        """The job upon a golden image; if that has memory, upon the one without, beside what its guest wakes from."""
+        cold = self._cold(golden, held) if golden.memory else golden
+        upon = (cold, self._warehouse.image(cold)) if cold else None
+        ready, ground = grounding.upon(job, upon, known)
+        if ready.image is None or boot_of(ready).before:  # what its host makes of the disks, no memory goes with
+            return ready, ground
+        return ready, replace(ground, warm=self._warehouse.warm(golden, ready.image))
+
+    def _cold(self, golden: Golden, held: ExitStack) -> Golden | None:
+        """The same image without memory, which stays; None: it has no steps, and is what it begins with.
+
+        If that has gone, it is the image itself: its disks are as if the power had failed.
+        """
+        if not golden.performed:
+            return None
+        try:
+            return held.enter_context(self._warehouse.take(without_memory(golden), sum_of=self._sum_of)).golden
+        except (Absent, Damaged, Unusable):
+            return golden
 
     def choices(self, job: Job) -> tuple[Request, Mapping[str, float], tuple[Golden, ...]]:
         """What a job asks of the warehouse, how long its steps took here, and all golden images that there are.

@@ -25,12 +25,13 @@ from vmf.run.bases import Bases
 from vmf.run.checkpointing import Checkpointing
 from vmf.run.delivery import Delivery
 from vmf.run.farewell import Farewell
+from vmf.run.imprinting import Imprinting, is_template
 from vmf.run.means import Means
 from vmf.run.notices import Advanced, Remark
 from vmf.run.orders import Interrupted, Orders
 from vmf.run.progress import Progress
 from vmf.run.publishing import Publishing
-from vmf.run.results import Parcel
+from vmf.run.results import NO_WORD, Parcel
 from vmf.run.staging import clear
 from vmf.run.starting import Starting
 from vmf.run.suspension import Suspension
@@ -111,6 +112,14 @@ class Life:
             orders=orders,
             update=self._update,
         )
+        self._imprinting = Imprinting(
+            lambda: self.record,
+            attempt=self._attempt,
+            bases=self._bases,
+            builder=means.builder,
+            machine=self._starting.machine,
+            remark=self._remark,
+        )
         self.checkpointing = Checkpointing(
             lambda: self.record,
             home=means.store.home,
@@ -130,7 +139,7 @@ class Life:
             HostFault: if its host, which answers, fails it again and again.
         """
         try:
-            with self._builder.hold(self.record.job):
+            with self._builder.hold(self.record):
                 return self._act()
         finally:
             self._bases.close()
@@ -218,7 +227,9 @@ class Life:
                 return due
             self._attempt.tell_pause(state)
             self._learn_address()
-            self._attempt.wait(min(POLL_SECONDS, self._vigil.left, self.checkpointing.due(self._vigil.watched)))
+            self._imprinting.look()
+            left = min(self._vigil.left, self._imprinting.due, self.checkpointing.due(self._vigil.watched))
+            self._attempt.wait(min(POLL_SECONDS, left))
         return None
 
     def stop(self) -> Event | None:
@@ -256,16 +267,11 @@ class Life:
     def _collect(self, parcel: Parcel) -> Judged | FellBack:
         progress = Progress(self.record, check=self._check_left, tell=self._tell)
         hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
+        if is_template(self.record):
+            found = self._imprinting.collect(parcel, progress) or self._judged(NO_WORD)
+            return self._delivery.deliver(parcel, found, NO_WORD)
         word = parcel.unpack(hypervisor, handle, self._bases, progress=progress, remark=self._remark)
-        ending, cut = self.record.ending or Ending.UNKNOWN, self.record.cut
-        found = judge(
-            contract=self.record.job.contract,
-            stopped=State.STOPPING in self.record.entered,
-            ending=ending,
-            word=word,
-            cut=cut.outcome if cut else None,
-            reason=cut.reason if cut else "",
-        )
+        found, ending = self._judged(word), self.record.ending or Ending.UNKNOWN
         if is_accident(found, ending=ending, word=word) and (fallen := self._falling(f"its machine ended: {ending}")):
             return fallen
         if word.said is Said.ALL and word.missing:
@@ -281,6 +287,18 @@ class Life:
             found = self._build(parcel, found, reports, progress)
         self._acting.hand_over(parcel)
         return self._delivery.deliver(parcel, found, replace(word, steps=(*self.record.acted, *reports)))
+
+    def _judged(self, word: Word) -> Verdict:
+        """How the attempt ended, whose guest has left such a word."""
+        cut = self.record.cut
+        return judge(
+            contract=self.record.job.contract,
+            stopped=State.STOPPING in self.record.entered,
+            ending=self.record.ending or Ending.UNKNOWN,
+            word=word,
+            cut=cut.outcome if cut else None,
+            reason=cut.reason if cut else "",
+        )
 
     def _build(self, parcel: Parcel, found: Verdict, reports: tuple[StepReport, ...], progress: Progress) -> Verdict:
         """Keep the machine as a golden image, if that is what the job is for; its disks are part of no results then."""

@@ -75,10 +75,10 @@ class Parcel:
         remark: Callable[[str], None],
     ) -> Word:
         """Bring the disks that are to come back into the parcel, then what is on the results volume."""
-        self._unpack_disks(hypervisor, handle, bases, progress=progress, remark=remark)
+        self.unpack_disks(hypervisor, handle, bases, progress=progress, remark=remark)
         return self._unpack_volume(hypervisor, handle)
 
-    def _unpack_disks(
+    def unpack_disks(
         self,
         hypervisor: Hypervisor,
         handle: Handle,
@@ -87,6 +87,7 @@ class Parcel:
         progress: Progress,
         remark: Callable[[str], None],
     ) -> None:
+        """Bring the disks that are to come back into the parcel."""
         record = self.record
         bring = partial(self._bring, hypervisor, handle, progress)
         for number, disk in record.job.overlaid.items():

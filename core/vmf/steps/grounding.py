@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
+from vmf.ads import has
 from vmf.model import (
     LAYERS_MOST,
     Building,
@@ -30,6 +31,11 @@ from vmf.steps.phases import phases
 
 PREFIX = "build-"
 """What the names of jobs begin with that build images."""
+IMPRINT = "memory-"
+"""Likewise of those that keep the memory of one."""
+READY_SECONDS, QUIET_SECONDS = 300, 60
+"""How long a guest may take to be ready, so that its memory is kept, and how long it may be silent meanwhile."""
+_CLONE = "memory-clone"
 _NAME_MOST = 63
 
 
@@ -148,6 +154,27 @@ def building(job: Job, *, inspect: bool = False) -> Building:
     """What the machine of a `builder` is to become."""
     name = job.image.name if job.image else job.name
     return Building(name=name, hardware=GoldenHardware(types=job.types), inspect=inspect)
+
+
+def template(job: Job, ground: Ground) -> tuple[Job, Ground]:
+    """The job whose machine is imprinted when its guest is ready, and what it is begun upon.
+
+    `job` is one whose image has all its steps done, and `ground` what that is begun upon.
+    """
+    built = building(ground.asked)
+    name = f"{IMPRINT}{built.name}"[:_NAME_MOST]
+    made = replace(
+        handed_over(job),
+        name=name,
+        run="",
+        steps=(),
+        requirements=has(_CLONE),
+        network=Network(type=NetworkType.NONE),
+        time_limit=READY_SECONDS,
+        silence_limit=QUIET_SECONDS,
+    )
+    hardware = replace(built.hardware, memory=job.memory, cpus=job.cpus)
+    return made, replace(ground, building=replace(built, hardware=hardware, memory=True))
 
 
 def handed_over(job: Job) -> Job:

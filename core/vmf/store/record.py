@@ -8,7 +8,22 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.model import Ending, Gap, Ground, Handle, Host, Job, Kept, Outcome, Performed, Placement, Suspend, Verdict
+from vmf.model import (
+    Beginning,
+    Ending,
+    File,
+    Gap,
+    Ground,
+    Handle,
+    Host,
+    Job,
+    Kept,
+    Outcome,
+    Performed,
+    Placement,
+    Suspend,
+    Verdict,
+)
 from vmf.result import StepReport, verdict
 from vmf.state import (
     ENDED,
@@ -71,6 +86,8 @@ class Record(Struct, frozen=True, kw_only=True):
     born: int = 0
     """The attempt in which its guest began: a later one may go on from a checkpoint."""
     placement: Placement | None = None
+    beginning: Beginning | None = None
+    """How its guest begins, where there is memory that it could wake from; None: nobody has looked yet."""
     originals: Mapping[str, str] = {}
     """What this attempt's overlays lie on, as it was before the machine: file to what changes when it is written."""
     handle: Handle | None = None
@@ -128,6 +145,14 @@ class Record(Struct, frozen=True, kw_only=True):
         return self.ground.asked if self.ground else self.job
 
     @property
+    def golden_files(self) -> tuple[File, ...]:
+        """The files that its machine is made of, or may be; those of golden images stay as long as they are wanted."""
+        warm = self.ground.warm if self.ground else None
+        disks = (*warm.disks, *warm.cold) if warm else ()
+        memory = (warm.memory.file, warm.state.file) if warm else ()
+        return (*self.job.vetted_files, *memory, *(file for disk in disks for file in disk.files))
+
+    @property
     def open(self) -> tuple[Host, ...]:
         """The hosts that have not failed it."""
         return tuple(host for host in self.hosts if host.name not in self.failed)
@@ -179,6 +204,7 @@ def _begun(record: Record, _: Placed) -> Mapping[str, Any]:
         "address": "", "suspend": None, "rested": {}, "ending": None, "cut": None, "verdict": None, "chained": None,
         "left": "", "gaps": record.gaps if record.kept else (), "ran": record.ran if record.kept else 0.0,
         "configured": record.configured if record.kept else (),
+        "beginning": record.beginning if record.kept else None,
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ import msgspec
 from vmf.errors import SetupError
 from vmf.steps.golden import Candidate, Request, left
 from vmf.steps.graph import Node
-from vmf.steps.search import Unsound, search
+from vmf.steps.search import Unsound, keeps_start, search
 from vmf.warehouse.entries import VERSION, Entries
 
 BUSY_SECONDS = 30.0
@@ -103,6 +103,11 @@ class Catalogue:
         with self._open(_READING) as entries:
             found = search(request, seconds, entries, entries.images(passed))
         return None if found is None else (found, left(request, found))
+
+    def keeps_start(self, memory: int) -> bool:
+        """Whether there may be an image with so much memory upon which no step was performed; as for `search`."""
+        with self._open(_READING) as entries:
+            return keeps_start(memory, entries)
 
     def every(self) -> Iterator[Candidate]:
         """All images, by their ids; those that come or go meanwhile may be among them.

@@ -16,7 +16,7 @@ from vmf.errors import SetupError, UsageError
 from vmf.files.beside import naming, sync_folder
 from vmf.files.sparse import BLOCK
 from vmf.hookspecs import Report, unreported
-from vmf.model import Draft, File, Golden, Image
+from vmf.model import Draft, File, Golden, Image, Warm
 from vmf.steps.golden import Request
 from vmf.steps.graph import Node
 from vmf.warehouse import booting, checking
@@ -70,11 +70,15 @@ class Warehouse:
     def named(self, word: str) -> str:
         """The id of the image that is meant by a word: its id, or the beginning of that, or its name.
 
+        A name means the image rather than that of its memory.
+
         Raises:
             UsageError: if there is none, or more than one.
         """
         found = [each for each in self.ids() if each.startswith(word)] if word else []
-        found = found or [each.id for each in self.every() if each.name == word]
+        if not found:
+            same = [each for each in self.every() if each.name == word]
+            found = [each.id for each in same if not each.memory] or [each.id for each in same]
         if len(found) == 1:
             return found[0]
         if found:
@@ -107,6 +111,10 @@ class Warehouse:
     def image(self, golden: Golden) -> Image:
         """What a machine boots from that goes on where an image's steps ended; the files stay while it is taken."""
         return booting.image(self.folders, golden)
+
+    def warm(self, golden: Golden, cold: Image) -> Warm | None:
+        """What a guest wakes from of an image, if that has memory; `cold` is what it boots from otherwise."""
+        return booting.warm(self.folders, golden, cold.disks)
 
     def owners(self, files: Iterable[File]) -> frozenset[str]:
         """The ids of the images whose files are among these."""
@@ -148,6 +156,10 @@ class Warehouse:
                 self._tell(f"golden image {best.id} is passed over: {fault.brief}")
                 passed.add(best.id)
         return None
+
+    def keeps_start(self, memory: int) -> bool:
+        """Whether there may be an image with so many bytes of a guest's memory upon which no step was performed."""
+        return self._listing.keeps_start(memory)
 
     def publish(
         self,
