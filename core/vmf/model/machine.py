@@ -46,6 +46,8 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
     layers: tuple[str, ...] = ()
     """Full paths of qcow2 files, each with what differs from the one before, the first from `file`. Nobody writes to
     them, and what their headers say of what is beneath is not followed."""
+    served: tuple[str, ...] = ()
+    """Those of `file` and `layers` that are sockets, at each of which the file is served by NBD, read only."""
     access: Access = Access.SNAPSHOT
     bus: Bus | None = None
     """None: the host's best."""
@@ -72,6 +74,7 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
             part=disk.file.part,
             format=disk.layout,
             layers=tuple(str(layer.file.path) for layer in disk.layers),
+            served=tuple(str(file.path) for file in disk.files if file.served),
             access=disk.access,
             bus=disk.bus or bus_of(disk.device),
             device=disk.device,

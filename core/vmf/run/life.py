@@ -15,7 +15,7 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from vmf import plan
-from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError, VmfError
 from vmf.model import Ending, MachineState, NetworkType, Outcome, Power, Stop, Verdict
 from vmf.result import Said, Word, is_accident, judge, verdict
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
@@ -68,6 +68,8 @@ class Life:
         self._plugins = means.plugins
         self._checksums = means.checksums
         self._builder = means.builder
+        self._blocks = means.blocks
+        self._remote = means.blocks.of(record.job.vetted_files)
         self._tell = means.tell
         self._publishing = Publishing(lambda: self.record, update=self._update, remark=self._remark)
         self._attempt = Attempt(
@@ -110,7 +112,7 @@ class Life:
             HostFault: if its host, which answers, fails it again and again.
         """
         try:
-            with self._builder.hold(self.record.job):
+            with self._builder.hold(self.record.job), self._blocks.hold(self._remote):
                 return self._act()
         finally:
             self._bases.close()
@@ -122,6 +124,7 @@ class Life:
             self.orders.wake.clear()
             self.orders.given.clear()
             try:
+                self._serve()
                 event = self.orders.mourn(self.record) or ACTIONS[self.record.state](self)
             except HostFault as fault:
                 faults += not isinstance(fault, HostLost)
@@ -134,6 +137,13 @@ class Life:
             if event is not None:
                 self._advance(event)
         return self.record
+
+    def _serve(self) -> None:
+        """Have the files served that the machine reads on demand, also once their server was killed."""
+        try:
+            self._blocks.serve(self._remote)
+        except SetupError as fault:
+            raise HostFault(fault.brief, hint=fault.hint) from fault
 
     def give_up(self, reason: str) -> Judged:
         """End an idle job that no host is left for."""
@@ -166,6 +176,7 @@ class Life:
             self.orders.wake.clear()
             if asked := self.orders.heed(self.record):
                 return asked
+            self._serve()
             state = self._attempt.look()
             self._starting.listen()
             if state.power in GONE:
