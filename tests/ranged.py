@@ -92,7 +92,8 @@ class Handler(BaseHTTPRequestHandler):
         if part:
             self.send_header("Content-Range", part)
         self.end_headers()
-        for at in range(0, len(content) // 2 if cut else len(content), PIECE):
+        content = content[: len(content) // 2] if cut else content
+        for at in range(0, len(content), PIECE):
             piece = content[at : at + PIECE]
             if self.server.rate:
                 with self.server.pause:  # one line for all

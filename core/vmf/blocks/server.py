@@ -41,7 +41,7 @@ LOOKS_SECONDS = 1.0
 """How long others who only look whether a file is served may hold its lock, all in all."""
 PATIENCE_SECONDS = 300.0
 """How long a guest waits for a part that cannot be had before it is told so."""
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 15.0
 REST_SECONDS = 0.2
 """What is not asked for yet is fetched when nothing has been asked for this long."""
@@ -121,6 +121,7 @@ class Offer:
     def _close(self) -> None:
         """Nobody can come any more: whoever wants to waits for the lock that is held now."""
         self._closing.set()
+        self._web.close()
         self._place.socket.unlink(missing_ok=True)
         self.listening.close()
 

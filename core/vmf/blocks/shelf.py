@@ -25,6 +25,8 @@ START_SECONDS = 10.0
 WHOLE_SECONDS = 600.0
 """How long it may take to sum what has all come."""
 LOOK_SECONDS = 0.02
+SOCKET_PATH_MOST = 107
+"""Bytes, as the kernel has it."""
 _LOG = "server.log"
 
 
@@ -39,8 +41,11 @@ class Blocks:
         """Have the folder there.
 
         Raises:
-            SetupError: if it cannot be made.
+            SetupError: if it cannot be made, or has too long a path for the sockets in it.
         """
+        if (more := len(os.fsencode(self.place("0" * 64).socket)) - SOCKET_PATH_MOST) > 0:
+            what = f"{self._folder}: its path is {more} characters too long for the sockets in it"
+            raise SetupError(what, hint="set VMF_HOME to a folder with a shorter path")
         try:
             if not self._folder.is_dir():
                 self._folder.mkdir(exist_ok=True)

@@ -69,6 +69,13 @@ class Web:
         self._idle: list[HTTPConnection] = []
         self._lock = threading.Lock()
 
+    def close(self) -> None:
+        """Close the connections that nobody uses now; whoever asks again makes another one."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for each in idle:
+            each.close()
+
     def part(self, path: str, start: int, size: int) -> bytes:
         """A part of a file: `size` bytes from byte `start` on.
 

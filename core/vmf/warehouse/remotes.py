@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -90,7 +90,7 @@ class Remote:
             Unreached, Denied: if it does not say; what it said before stays.
             SetupError: if that cannot be kept.
         """
-        with self._changing():
+        with self._changing(), closing(self.web):
             tag = self._path("tag").read_text() if self._path("tag").exists() else ""
             answer = self.web.whole(offering.INDEX, INDEX_MOST, tag=tag)
             if answer is not None:
@@ -251,7 +251,8 @@ class Remotes:
         self.blocks.make()
         size = count(part.size) * DIGEST
         try:
-            answer = found.remote.web.whole(f"{offering.BLOCKS}/{part.sha256}", size)
+            with closing(found.remote.web) as web:
+                answer = web.whole(f"{offering.BLOCKS}/{part.sha256}", size)
         except (Unreached, Denied) as fault:
             raise SetupError(str(fault), hint="try again later, or name another warehouse in VMF_REMOTE") from fault
         listed = answer.content if answer else b""
