@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 PIECE = 2**14
+LOOK_SECONDS = 0.05
 
 
 class Ranged(ThreadingHTTPServer):
@@ -32,6 +33,8 @@ class Ranged(ThreadingHTTPServer):
         self.sent = 0
         """Bytes of parts of files."""
         self.is_down = False
+        self.stuck = ""
+        """Of files that are called so, all but the beginning waits until this is empty."""
         self.pause = threading.Lock()
 
     @property
@@ -56,6 +59,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append((path, part))
         self.server.authorizations.add(self.headers.get("Authorization", ""))
         fault = self.server.faults.pop(0) if part and self.server.faults else ""
+        while self.server.stuck and path.endswith(self.server.stuck) and not part.startswith("bytes=0-"):
+            time.sleep(LOOK_SECONDS)
         if self.server.is_down:
             return self.fail(503)
         if fault.isdecimal():
