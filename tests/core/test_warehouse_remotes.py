@@ -156,7 +156,7 @@ def test_a_warehouse_that_does_not_answer_counts_as_it_was(remotes, far, told):
     assert f"remote warehouse {far.address}/ does not answer" in line
 
 
-def test_an_index_comes_again_only_if_it_has_changed(remotes, far, index):
+def test_an_index_comes_again_only_if_it_has_changed(remotes, index):
     remotes.ask()
     catalogue = next(iter(remotes))._catalogue.path
     before = catalogue.stat().st_mtime_ns
@@ -173,7 +173,9 @@ def _other_id(each):
 
 def _rooted(each):
     disk = each.golden.disks[0]
-    return replace(each, golden=replace(each.golden, disks=(replace(disk, base=replace(disk.base, path="/etc/passwd")),)))
+    return replace(
+        each, golden=replace(each.golden, disks=(replace(disk, base=replace(disk.base, path="/etc/passwd")),))
+    )
 
 
 def _unsummed(each):
