@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import sys
 import threading
 import time
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote
 
 PIECE = 2**14
@@ -35,7 +36,8 @@ class Ranged(ThreadingHTTPServer):
         self.is_down = False
         self.stuck = ""
         """Of files that are called so, all but the beginning waits until this is empty."""
-        self.pause = threading.Lock()
+        self._lock = threading.Lock()
+        self._due = 0.0
 
     @property
     def address(self) -> str:
@@ -44,6 +46,13 @@ class Ranged(ThreadingHTTPServer):
     def parts(self, name: str) -> list[str]:
         """The ranges that were asked for of files that are called so."""
         return [part for path, part in self.asked if path.endswith(name) and part]
+
+    def wait(self, size: int) -> float:
+        """How long so many bytes have to wait for those before them: there is one line for all."""
+        with self._lock:
+            now = time.monotonic()
+            self._due = max(self._due, now) + size / self.rate
+            return self._due - now
 
     def handle_error(self, *_: object) -> None:
         """Whoever asked has heard enough."""
@@ -66,21 +75,27 @@ class Handler(BaseHTTPRequestHandler):
         if fault.isdecimal():
             return self.fail(int(fault))
         try:
-            content = (self.server.folder / path.lstrip("/")).read_bytes()
+            file = (self.server.folder / path.lstrip("/")).open("rb")
         except OSError:
             return self.fail(404)
-        tag = f'"{hashlib.sha256(content).hexdigest()}"'
+        with file:
+            return self.answer(file, part, fault)
+
+    def answer(self, file: BinaryIO, part: str, fault: str) -> None:
+        stat = os.fstat(file.fileno())
+        tag, size = f'"{stat.st_mtime_ns}-{stat.st_size}"', stat.st_size
         if self.headers.get("If-None-Match") == tag:
             return self.fail(304)
         if not part or fault == "all":
-            return self.send(200, content, tag)
+            return self.send(200, file.read(), tag)
         start, end = map(int, part.removeprefix("bytes=").split("-"))
-        found = content[start : end + 1]
+        file.seek(start)
+        found = file.read(end + 1 - start)
         if fault == "lie":
             found = bytes(len(found))
         elif fault == "elsewhere":
             start += 1
-        headers = f"bytes {start}-{start + len(found) - 1}/{len(content)}"
+        headers = f"bytes {start}-{start + len(found) - 1}/{size}"
         self.send(206, found, tag, headers, cut=fault == "cut")
         self.server.sent += len(found)
         return None
@@ -101,8 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         for at in range(0, len(content), PIECE):
             piece = content[at : at + PIECE]
             if self.server.rate:
-                with self.server.pause:  # one line for all
-                    time.sleep(len(piece) / self.server.rate)
+                time.sleep(self.server.wait(len(piece)))
             self.wfile.write(piece)
         self.close_connection = self.close_connection or cut
 

@@ -267,6 +267,8 @@ class MachineState(Struct, frozen=True, kw_only=True):
     detail: str = ""
     limit: str = ""
     """Which of its own limits a machine has reached that is PAUSED for ever; empty: none."""
+    starved: bool = False
+    """Whether a machine that is PAUSED could not read a file of its that is served, and goes on once it can."""
     halted: bool = False
     """Whether its guest has stopped all processors for good, without powering off; only `examine` tells that."""
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from vmf import plan
-from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError, VmfError
+from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
 from vmf.model import Ending, MachineState, NetworkType, Outcome, Power, Stop, Verdict
 from vmf.result import Said, Word, is_accident, judge, verdict
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
@@ -28,6 +28,7 @@ from vmf.run.orders import Interrupted, Orders
 from vmf.run.progress import Progress
 from vmf.run.publishing import Publishing
 from vmf.run.results import Parcel
+from vmf.run.serving import Serving
 from vmf.run.staging import clear
 from vmf.run.starting import Starting
 from vmf.run.suspension import Suspension
@@ -68,8 +69,6 @@ class Life:
         self._plugins = means.plugins
         self._checksums = means.checksums
         self._builder = means.builder
-        self._blocks = means.blocks
-        self._remote = means.blocks.of(record.job.vetted_files)
         self._tell = means.tell
         self._publishing = Publishing(lambda: self.record, update=self._update, remark=self._remark)
         self._attempt = Attempt(
@@ -102,6 +101,7 @@ class Life:
             update=self._update,
         )
         self.suspension = Suspension(lambda: self.record, attempt=self._attempt, orders=orders, update=self._update)
+        self._serving = Serving(record.job, blocks=means.blocks, attempt=self._attempt)
         self._vigil = Vigil(lambda: self.record, attempt=self._attempt, update=self._update)
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
@@ -112,7 +112,7 @@ class Life:
             HostFault: if its host, which answers, fails it again and again.
         """
         try:
-            with self._builder.hold(self.record.job), self._blocks.hold(self._remote):
+            with self._builder.hold(self.record.job), self._serving.hold():
                 return self._act()
         finally:
             self._bases.close()
@@ -124,7 +124,7 @@ class Life:
             self.orders.wake.clear()
             self.orders.given.clear()
             try:
-                self._serve()
+                self._serving.serve()
                 event = self.orders.mourn(self.record) or ACTIONS[self.record.state](self)
             except HostFault as fault:
                 faults += not isinstance(fault, HostLost)
@@ -137,13 +137,6 @@ class Life:
             if event is not None:
                 self._advance(event)
         return self.record
-
-    def _serve(self) -> None:
-        """Have the files served that the machine reads on demand, also once their server was killed."""
-        try:
-            self._blocks.serve(self._remote)
-        except SetupError as fault:
-            raise HostFault(fault.brief, hint=fault.hint) from fault
 
     def give_up(self, reason: str) -> Judged:
         """End an idle job that no host is left for."""
@@ -176,16 +169,18 @@ class Life:
             self.orders.wake.clear()
             if asked := self.orders.heed(self.record):
                 return asked
-            self._serve()
+            self._serving.serve()
             state = self._attempt.look()
             self._starting.listen()
             if state.power in GONE:
                 return ended(state)
-            if due := self._vigil.look(state) or self.checkpointing.wanted(self._vigil.watched):
-                return due
+            if cut := self._vigil.look(state) or self.checkpointing.wanted(self._vigil.watched):
+                return cut
             self._attempt.tell_pause(state)
+            self._serving.go_on(state)
             self._learn_address()
-            self._attempt.wait(min(POLL_SECONDS, self._vigil.left, self.checkpointing.due(self._vigil.watched)))
+            due = self.checkpointing.due(self._vigil.watched)
+            self._attempt.wait(min(POLL_SECONDS, self._vigil.left, due, self._serving.patience(state)))
         return None
 
     def stop(self) -> Event | None:

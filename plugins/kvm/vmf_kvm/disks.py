@@ -85,7 +85,9 @@ def _disk(devices: ET.Element, drive: Drive, disk: MachineDisk, place: Place) ->
     )
     layers = [*above, *golden, lowest]
     element = ET.SubElement(devices, "disk", device="disk")
-    ET.SubElement(element, "driver", name="qemu", type=layers[0].format, cache="writeback", discard="unmap")
+    driver = ET.SubElement(element, "driver", name="qemu", type=layers[0].format, cache="writeback", discard="unmap")
+    if disk.served:  # its guest is not told of what may be otherwise soon: it stands still
+        driver.set("error_policy", "stop")
     chain(element, layers, place.devices)
     _target(element, drive)
     if disk.access is Access.READ:
@@ -122,7 +124,7 @@ def chain(element: ET.Element, layers: Sequence[Layer], devices: Collection[str]
 
 
 def _served(element: ET.Element, layer: Layer) -> ET.Element:
-    """A file that is served; where its server is killed, the guest waits for the next one."""
+    """A file that is served; QEMU waits for who serves it to come back, where its libvirt knows how to tell it to."""
     element.set("type", "network")
     source = ET.SubElement(element, "source", protocol="nbd")
     ET.SubElement(source, "host", transport="unix", socket=layer.file)
