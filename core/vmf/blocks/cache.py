@@ -7,7 +7,9 @@ fetched once.
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -62,8 +64,8 @@ class Cache:
         """Whether these bytes are there, so that nobody would have to wait for them."""
         return all(self._known[number] for number in _blocks(offset, size))
 
-    def read(self, offset: int, size: int) -> bytes:
-        """These bytes, which are no more than the file has.
+    def have(self, offset: int, size: int) -> None:
+        """Have these bytes there, which are no more than the file has.
 
         Raises:
             Wrong: if what is fetched has another sum; or whatever fetching raises.
@@ -74,7 +76,19 @@ class Cache:
             run = self._claimed(blocks)
             if run:
                 self._bring(run)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """These bytes; raises as `have` does."""
+        self.have(offset, size)
         return self._read(offset, size)
+
+    def pour(self, link: socket.socket, offset: int, size: int) -> None:
+        """Send these bytes, which are there; raises `OSError` if they cannot be read or sent."""
+        while size:
+            done = os.sendfile(link.fileno(), self._file.fileno(), offset, size)
+            if not done:
+                raise OSError(errno.ESTALE, "it became shorter", str(self._part))
+            offset, size = offset + done, size - done
 
     def settle(self, sha256: str) -> None:
         """Have it be what it is called, now that all blocks are there.

@@ -16,10 +16,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -85,13 +83,17 @@ class Offer:
         """Whether nobody would have to wait for these bytes."""
         return self._cache.has(offset, size)
 
-    def read(self, offset: int, size: int) -> bytes:
-        """These bytes, fetched if they are not there; raises `OSError` if they cannot be had."""
+    def have(self, offset: int, size: int) -> None:
+        """Have these bytes there, fetched if need be; raises `OSError` if they cannot be had."""
         self._asked = time.monotonic()
         try:
-            return self._patiently(partial(self._cache.read, offset, size))
+            self._patiently(offset, size)
         finally:
             self._asked = time.monotonic()
+
+    def pour(self, link: socket.socket, offset: int, size: int) -> None:
+        """Send these bytes, which are there."""
+        self._cache.pour(link, offset, size)
 
     def accept(self) -> None:
         """Take a client, and serve it in a thread of its own."""
@@ -136,11 +138,11 @@ class Offer:
     def _fetched(self, start: int, size: int) -> bytes:
         return self._web.part(self._origin.path, start, size)
 
-    def _patiently(self, read: Callable[[], bytes]) -> bytes:
+    def _patiently(self, offset: int, size: int) -> None:
         began, wrongs, pause = time.monotonic(), 0, PAUSE_SECONDS
         while True:
             try:
-                return read()
+                return self._cache.have(offset, size)
             except (Wrong, Denied) as fault:
                 wrongs, told = wrongs + 1, str(fault)
             except Unreached as fault:
@@ -159,7 +161,7 @@ class Offer:
                 if not self._rested():
                     return
                 size = min(FILLED, self.size - at)
-                self._patiently(partial(self._cache.read, at, size))
+                self._patiently(at, size)
             self._cache.settle(self._place.sha256)
         except Wrong as fault:
             self._place.forget()

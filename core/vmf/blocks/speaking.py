@@ -30,8 +30,11 @@ class Export(Protocol):
     def has(self, offset: int, size: int) -> bool:
         """Whether nobody would have to wait for these bytes."""
 
-    def read(self, offset: int, size: int) -> bytes:
-        """These bytes; raises `OSError` if they cannot be had."""
+    def have(self, offset: int, size: int) -> None:
+        """Have these bytes there; raises `OSError` if they cannot be had."""
+
+    def pour(self, link: socket.socket, offset: int, size: int) -> None:
+        """Send these bytes, which are there; raises `OSError` if they cannot be sent."""
 
 
 class Session:
@@ -87,20 +90,29 @@ class Session:
         if size > nbd.MOST or offset + size > self._export.size:
             self._answer(handle, errno.EINVAL)
         elif self._export.has(offset, size):
-            self._read(handle, offset, size)
+            self._send(handle, offset, size)
         else:
             self._room.acquire()
-            self._workers.submit(self._read, handle, offset, size).add_done_callback(lambda _: self._room.release())
+            self._workers.submit(self._bring, handle, offset, size).add_done_callback(lambda _: self._room.release())
         return True
 
-    def _read(self, handle: int, offset: int, size: int) -> None:
+    def _bring(self, handle: int, offset: int, size: int) -> None:
         try:
-            data = self._export.read(offset, size)
+            self._export.have(offset, size)
         except OSError:
             self._answer(handle, errno.EIO)
         else:
-            self._answer(handle, 0, data)
+            self._send(handle, offset, size)
 
-    def _answer(self, handle: int, error: int, data: bytes = b"") -> None:
+    def _send(self, handle: int, offset: int, size: int) -> None:
+        with self._writing:
+            try:
+                self._link.sendall(nbd.ANSWERED.pack(nbd.REPLY, 0, handle), socket.MSG_MORE)
+                self._export.pour(self._link, offset, size)
+            except OSError:  # the client has gone, or cannot be told any more what is wrong
+                with suppress(OSError):
+                    self._link.shutdown(socket.SHUT_RDWR)
+
+    def _answer(self, handle: int, error: int) -> None:
         with self._writing, suppress(OSError):  # it has gone, which who reads notices
-            self._link.sendall(nbd.ANSWERED.pack(nbd.REPLY, error, handle) + data)
+            self._link.sendall(nbd.ANSWERED.pack(nbd.REPLY, error, handle))

@@ -28,9 +28,12 @@ class Content(Struct, frozen=True):
         """True."""
         return True
 
-    def read(self, offset: int, size: int) -> bytes:
-        """These bytes."""
-        return self.content[offset : offset + size]
+    def have(self, _offset: int, _size: int) -> None:
+        """They are there."""
+
+    def pour(self, link: socket.socket, offset: int, size: int) -> None:
+        """Send these bytes."""
+        link.sendall(self.content[offset : offset + size])
 
 
 @contextmanager
