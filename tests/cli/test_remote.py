@@ -76,6 +76,18 @@ def test_a_job_begins_with_an_image_from_elsewhere(here: Shell, far: Ranged) -> 
     assert [each.name for each in kept.iterdir() if len(each.name) >= 64] == []
 
 
+def test_what_a_job_needs_stays_though_its_engine_was_killed(here: Shell) -> None:
+    with here.start("run", "j.yaml", "--set", "run=hear") as engine:
+        here.reaches("j", "running")
+        engine.kill()
+    until(lambda: not here.processes("vmf.blocks.server"), "nobody serves it any more")
+    here.vmf("image", "gc")
+    assert [*(here.home / "remote").glob("*.blocks")]
+    here.vmf("rm", "--force", "j")
+    here.vmf("image", "gc")
+    assert [*(here.home / "remote").glob("*.blocks")] == []
+
+
 def test_a_job_whose_disks_come_back_has_the_image_brought_first(here: Shell, far: Ranged) -> None:
     assert here.vmf("run", "j.yaml", "--set", "results.disks=whole").returncode == 3
     far.is_down = True

@@ -124,7 +124,8 @@ class Life:
             self.orders.wake.clear()
             self.orders.given.clear()
             try:
-                self._serving.serve()
+                if self.record.state in _BEGINS:
+                    self._serving.serve()
                 event = self.orders.mourn(self.record) or ACTIONS[self.record.state](self)
             except HostFault as fault:
                 faults += not isinstance(fault, HostLost)
@@ -360,6 +361,9 @@ ACTIONS: Mapping[State, Callable[[Life], Event | None]] = MappingProxyType({
     State.COLLECTING: Life.collect,
     State.CLEANING: Life.clean,
 })  # fmt: skip
+
+_BEGINS = frozenset({State.STARTING, State.RESUMING})
+"""The states at whose end a guest reads what is served; while it runs, that is looked after again and again."""
 
 _CLOSING: Mapping[Outcome, type[Completed | Held | Failed | Removed]] = MappingProxyType({
     Outcome.JOB_FAULT: Held,
