@@ -68,6 +68,7 @@ bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/many.py
 	$(BIN)/python bench/suspend.py
 	$(BIN)/python bench/clone.py
+	$(BIN)/python bench/remote.py
 
 guest: $(VENV)/run.stamp
 	@$(BIN)/vmf image build tiny

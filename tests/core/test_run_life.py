@@ -13,7 +13,7 @@ from farm import FARM
 from faults import ALWAYS
 from vmf.errors import HoldCode, HostFault
 from vmf.hookspecs import hookimpl
-from vmf.model import Disk, DiskFormat, File, Host, Outcome
+from vmf.model import Disk, DiskFormat, File, Host, Outcome, Power
 from vmf.run import Advanced, Remark, life
 from vmf.state import Created, State
 from vmf.store import own
@@ -150,3 +150,30 @@ def test_a_nudge_is_heeded_once(make, monkeypatch):
     (record,) = farm.carry(farm.job("sleep 0.5\nexit 7"))
     assert record.verdict.exit_code == 7
     assert len(looks) < 10
+
+
+class Starving:
+    """A site where a guest cannot read until it is let go on."""
+
+    def __init__(self):
+        self.resumed = 0
+
+    @hookimpl(wrapper=True)
+    def state(self):
+        found = yield
+        if found.power is Power.RUNNING and not self.resumed:
+            return replace(found, power=Power.PAUSED, starved=True)
+        return found
+
+    @hookimpl(wrapper=True)
+    def resume(self):
+        self.resumed += 1
+        return (yield)
+
+
+def test_a_guest_that_could_not_read_is_let_go_on(make):
+    site = Starving()
+    farm = make(site)
+    (record,) = farm.carry(farm.job("sleep 1\nexit 4"))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 4)
+    assert site.resumed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +15,7 @@ from vmf.cli.session import Session, add_format
 from vmf.cli.shelves import Named, named, short, warehouse
 from vmf.units import format_count, format_size
 from vmf.warehouse.collecting import Stocked
+from vmf.warehouse.remotes import Remotes
 
 HEADER = ("NAME", "ID", "STEPS", "MEMORY", "SIZE", "USED", "MADE")
 
@@ -34,6 +35,8 @@ class Listed(Struct, frozen=True, kw_only=True, omit_defaults=True):
     used: float | None = None
     """When a golden image was last used, in seconds since 1970."""
     made: float
+    where: str = ""
+    """The address of the warehouse that has it; empty: it is here."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +49,9 @@ def act(options: argparse.Namespace) -> int:
     session = Session(options)
     shelf = warehouse(session)
     goldens = sorted(shelf.stocked(), key=lambda each: (each.golden.name, each.golden.made))
-    listed = (*map(_named, named(session.home.images)), *map(_golden, goldens))
+    here = {each.golden.id for each in goldens}
+    remote = [each for each in _remote(session) if each.id not in here]
+    listed = (*map(_named, named(session.home.images)), *map(_golden, goldens), *remote)
     if options.format == "json":
         print(msgspec.json.encode(listed).decode())
         return 0
@@ -54,6 +59,19 @@ def act(options: argparse.Namespace) -> int:
     if others := len(set(shelf.ids()) - {each.golden.id for each in goldens}):
         say(f"vmf: {format_count(others, 'golden image')} cannot be read: `vmf image verify` says why")
     return 0
+
+
+def _remote(session: Session) -> Iterator[Listed]:
+    """The images of remote warehouses; their sizes are those of all that they are made of."""
+    if not session.home.remotes:
+        return
+    remotes = Remotes(session.home, tell=lambda line: say(f"vmf: {line}"))
+    remotes.ask()
+    for remote in remotes:
+        for each in remote.every():
+            golden, size = each.golden, sum(part.size for part in each.parts)
+            steps = tuple(step.name for step in golden.performed)
+            yield Listed(name=golden.name, id=golden.id, steps=steps, size=size, made=golden.made, where=remote.shown)
 
 
 def _named(image: Named) -> Listed:
@@ -74,7 +92,8 @@ def _golden(stocked: Stocked) -> Listed:
     )
 
 
-def _lines(listed: Iterable[Listed]) -> Iterator[str]:
+def _lines(listed: Sequence[Listed]) -> Iterator[str]:
+    are_all_here = not any(each.where for each in listed)
     rows = (
         (
             each.name,
@@ -84,7 +103,10 @@ def _lines(listed: Iterable[Listed]) -> Iterator[str]:
             format_size(each.size),
             "" if each.used is None else clock(each.used),
             clock(each.made),
+            each.where or "here",
         )
         for each in listed
     )
-    return table(HEADER, rows)
+    if are_all_here:
+        return table(HEADER, [row[:-1] for row in rows])
+    return table((*HEADER, "WHERE"), rows)

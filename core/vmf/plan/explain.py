@@ -91,9 +91,10 @@ _ACCESS = MappingProxyType({
 def _disk(number: int, disk: Disk, placement: Placement, machine: Machine) -> Line:
     how, why = _ACCESS[disk.access]
     name, job, host = disk_name(number), placement.job, placement.host
-    travels = "; it is brought to the host" if name in brought(job, host) else ""
+    travels = "; what has not come of it yet is read on demand" if any(file.served for file in disk.files) else ""
+    travels = "; it is brought to the host" if name in brought(job, host) else travels
     if name in merged(job, host, placement.capabilities):
-        travels = "; it is brought to the host, made one file of several"
+        travels = f"; it is brought to the host{', made one file of several' if disk.layers else ''}"
     growth = machine.disks[number].growth if number < len(machine.disks) else None
     limit = "" if growth is None else f", which may grow to {format_size(growth)}"
     bus = "" if disk.bus is None else f", {disk.bus}"

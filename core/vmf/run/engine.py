@@ -14,6 +14,7 @@ from typing import Unpack
 
 from msgspec.structs import replace
 
+from vmf.blocks.shelf import Blocks
 from vmf.match import match
 from vmf.model import Claim, Host, Offer, Placement, taken_of
 from vmf.plan import Unplaced, place
@@ -153,6 +154,7 @@ class Engine:
             plugins=self._plugins,
             checksums=self._checksums,
             builder=self._builder,
+            blocks=Blocks(self._store.home.remote),
             tell=self._tell,
         )
         return Life(record, orders=self._orders[record.id], means=means)

@@ -10,18 +10,19 @@ from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault, SetupError
 from vmf.hookspecs import Report
-from vmf.model import Disk, File, Golden, Ground, Image, Job
+from vmf.model import Disk, File, Golden, Ground, Image, Job, ResultDisks
 from vmf.run.checksums import Checksums
 from vmf.run.sums import sums
 from vmf.steps import grounding
-from vmf.steps.golden import Request
-from vmf.steps.graph import to_do
+from vmf.steps.golden import Request, effort
+from vmf.steps.graph import Node, to_do
 from vmf.steps.phases import boot_of
 from vmf.store import Store
 from vmf.warehouse.blanks import blank
 from vmf.warehouse.checking import Damaged, Unusable, without_memory
 from vmf.warehouse.downloads import Downloads
 from vmf.warehouse.folders import Absent
+from vmf.warehouse.remotes import Fetching, Found, Remotes
 from vmf.warehouse.shelf import Warehouse
 
 
@@ -41,10 +42,11 @@ class Grounds:
         a disk is only where it would be.
         """
         self._store = store
-        self._tell = tell
         self._fetching = fetching
         self._images = store.home.images
+        self._tell = tell
         self._warehouse = Warehouse(self._images, tell=tell)
+        self._remotes = Remotes(store.home, tell=tell)
         self._downloads = Downloads(self._images)
         self._checksums = Checksums(store)
         self._sum_of = partial(self._checksums.of, check=lambda: None)
@@ -85,12 +87,15 @@ class Grounds:
         seconds = self._store.step_seconds(wanted.graph.digests)
         find = partial(self._warehouse.find, wanted, seconds, sum_of=self._sum_of)
         found = find()
-        if found is None and self._fetches(job.image):  # images that lie on what was not there can be used now
+        there = self._elsewhere(job, wanted, seconds, found[1] if found else None, held)
+        if there is None and found is None and self._fetches(job.image):  # images that lie on it can be used now
             found = find()
-        if found is None:
-            ready, ground = grounding.upon(begun, None, known)
-        else:
+        if there is None and found is not None:
             ready, ground = self._upon(begun, held.enter_context(found[0]).golden, known, held)
+        else:
+            if found is not None:
+                found[0].close()
+            ready, ground = grounding.upon(begun, there, known)
         _check_boots(ready)
         return ready, replace(ground, asked=job)
 
@@ -122,7 +127,48 @@ class Grounds:
             JobFault: if a file cannot be read that an image begins with, or that a step puts into the guest.
         """
         wanted = grounding.request(*self._summed(job))
-        return wanted, self._store.step_seconds(wanted.graph.digests), tuple(self._warehouse.every())
+        self._remotes.ask()
+        here = {each.id: each for each in self._warehouse.every()}
+        there = {each.golden.id: each.golden for remote in self._remotes for each in remote.every()}
+        return wanted, self._store.step_seconds(wanted.graph.digests), tuple({**there, **here}.values())
+
+    def _elsewhere(
+        self,
+        job: Job,
+        wanted: Request,
+        seconds: Mapping[str, float],
+        rest: tuple[Node, ...] | None,
+        held: ExitStack,
+    ) -> tuple[Golden, Image] | None:
+        """An image of a remote warehouse that leaves less to do than `rest`, which None has nobody do; and its machine.
+
+        It is read on demand by a job of which nothing comes back that lies on it, and on whose disks no program of the
+        host works; for any other one it is fetched.
+        """
+        if self._fetching is not None:
+            self._remotes.ask()
+        passed = set[str]()
+        while found := self._remotes.best(wanted, seconds, passed):
+            if rest is not None and effort(wanted.graph, found.rest, seconds) >= effort(wanted.graph, rest, seconds):
+                return None
+            if self._fetching is None:
+                return found.golden, self._remotes.image(found)
+            try:
+                return self._begun_there(job, found, self._fetching, held)
+            except (SetupError, Absent, Damaged, Unusable) as fault:
+                self._tell(f"golden image {found.golden.id} of {found.remote.shown} is passed over: {fault.brief}")
+                passed.add(found.golden.id)
+        return None
+
+    def _begun_there(self, job: Job, found: Found, fetching: Fetching, held: ExitStack) -> tuple[Golden, Image]:
+        lies_on_it = bool(job.checkpoint or job.actions) or job.result_disks is not ResultDisks.NONE
+        if not lies_on_it and not self._remotes.is_whole(found):
+            self._remotes.begin(found, held, fetching)
+            return found.golden, self._remotes.image(found)
+        golden = self._warehouse.adopt(found.golden, self._remotes.bring(found, fetching))
+        taken = held.enter_context(self._warehouse.take(golden.id, sum_of=self._sum_of))
+        self._remotes.forget(found)
+        return taken.golden, self._warehouse.image(taken.golden)
 
     def _summed(self, job: Job) -> tuple[Job, Mapping[File, str]]:
         """The job with the disk that its image begins with, and the sums of all that tells images apart."""

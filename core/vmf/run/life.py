@@ -32,6 +32,7 @@ from vmf.run.orders import Interrupted, Orders
 from vmf.run.progress import Progress
 from vmf.run.publishing import Publishing
 from vmf.run.results import NO_WORD, Parcel
+from vmf.run.serving import Serving
 from vmf.run.staging import clear
 from vmf.run.starting import Starting
 from vmf.run.suspension import Suspension
@@ -129,6 +130,7 @@ class Life:
             update=self._update,
         )
         self.suspension = Suspension(lambda: self.record, attempt=self._attempt, orders=orders, update=self._update)
+        self._serving = Serving(record.job, blocks=means.blocks, attempt=self._attempt)
         self._vigil = Vigil(lambda: self.record, attempt=self._attempt, update=self._update)
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
@@ -139,7 +141,7 @@ class Life:
             HostFault: if its host, which answers, fails it again and again.
         """
         try:
-            with self._builder.hold(self.record):
+            with self._builder.hold(self.record), self._serving.hold():
                 return self._act()
         finally:
             self._bases.close()
@@ -151,6 +153,8 @@ class Life:
             self.orders.wake.clear()
             self.orders.given.clear()
             try:
+                if self.record.state in _BEGINS:
+                    self._serving.serve()
                 event = self.orders.mourn(self.record) or ACTIONS[self.record.state](self)
             except HostFault as fault:
                 faults += not isinstance(fault, HostLost)
@@ -219,17 +223,19 @@ class Life:
             self.orders.wake.clear()
             if asked := self.orders.heed(self.record):
                 return asked
+            self._serving.serve()
             state = self._attempt.look()
             self._starting.listen()
             if state.power in GONE:
                 return ended(state)
-            if due := self._vigil.look(state) or self.checkpointing.wanted(self._vigil.watched):
-                return due
+            if cut := self._vigil.look(state) or self.checkpointing.wanted(self._vigil.watched):
+                return cut
             self._attempt.tell_pause(state)
+            self._serving.go_on(state)
             self._learn_address()
             self._imprinting.look()
-            left = min(self._vigil.left, self._imprinting.due, self.checkpointing.due(self._vigil.watched))
-            self._attempt.wait(min(POLL_SECONDS, left))
+            due = min(self._imprinting.due, self.checkpointing.due(self._vigil.watched), self._serving.patience(state))
+            self._attempt.wait(min(POLL_SECONDS, self._vigil.left, due))
         return None
 
     def stop(self) -> Event | None:
@@ -435,6 +441,9 @@ ACTIONS: Mapping[State, Callable[[Life], Event | None]] = MappingProxyType({
     State.COLLECTING: Life.collect,
     State.CLEANING: Life.clean,
 })  # fmt: skip
+
+_BEGINS = frozenset({State.STARTING, State.RESUMING})
+"""The states at whose end a guest reads what is served; while it runs, that is looked after again and again."""
 
 _CLOSING: Mapping[Outcome, type[Completed | Held | Failed | Removed]] = MappingProxyType({
     Outcome.JOB_FAULT: Held,
