@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from vmf.cli.checks import bids, usable
-from vmf.cli.grounds import grounded
+from vmf.cli.grounds import grounded, known
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit
@@ -46,8 +46,8 @@ def act(options: argparse.Namespace) -> int:
     session = Session(options)
     jobs, hosts = session.read()
     try:
-        with grounded(session, jobs, fetch=False) as (run, _):
-            found = bids(run, usable(session.hosts, hosts), session.plugins)
+        with grounded(session, jobs, fetch=False) as (run, upon):
+            found = bids(run, usable(session.hosts, hosts), session.plugins, known(session, upon))
     finally:
         session.hosts.close()
     answers = {name: _answer(matches) for name, matches in found.items()}

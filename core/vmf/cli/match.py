@@ -12,7 +12,7 @@ from vmf.ads import job_ad
 from vmf.classad import World
 from vmf.cli.ads import show_ads
 from vmf.cli.checks import bids, usable
-from vmf.cli.grounds import grounded
+from vmf.cli.grounds import grounded, known
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_long, add_specs
 from vmf.errors import Exit
@@ -57,7 +57,7 @@ def act(options: argparse.Namespace) -> int:
     """Match each job by itself; two that fit may be too many together, which `vmf plan` tells."""
     session = Session(options)
     read, hosts = session.read()
-    with grounded(session, read, fetch=False) as (run, _):
+    with grounded(session, read, fetch=False) as (run, upon):
         jobs = _seen(session, run)
     if options.long:
         show_ads(map(job_ad, jobs), options.format)
@@ -67,7 +67,7 @@ def act(options: argparse.Namespace) -> int:
     finally:
         session.hosts.close()
     now = world()
-    found = bids(jobs, offers, session.plugins)
+    found = bids(jobs, offers, session.plugins, known(session, upon))
     answers = {job.name: _answer(job, offers, found[job.name], now) for job in jobs}
     if options.format == "json":
         print(msgspec.json.encode(answers).decode())

@@ -1,11 +1,13 @@
-"""What bids are made of, beyond what the store knows: the sizes of files, and what plugins say."""
+"""What bids are made of: the sizes of files, how long steps took, and what plugins say."""
 
 from __future__ import annotations
 
 from vmf.errors import Refused
 from vmf.files.sparse import BLOCK
-from vmf.model import Bid, File, Placement
+from vmf.match.bidding import Toil
+from vmf.model import Bid, File, Ground, Placement
 from vmf.plan import Ask
+from vmf.store import Store
 
 
 def size_of(file: File) -> int:
@@ -15,6 +17,13 @@ def size_of(file: File) -> int:
     except (OSError, ValueError):
         return 0
     return min(found.st_blocks * BLOCK, file.part.size if file.part else found.st_size)
+
+
+def toil(ground: Ground | None, store: Store) -> Toil:
+    """The steps that are left to do upon a ground, as long as they took here before."""
+    left = ground.left if ground else ()
+    seconds = store.step_seconds(left)
+    return Toil(measured=len(seconds), seconds=sum(seconds.values()), unmeasured=len(left) - len(seconds))
 
 
 def remembered(ask: Ask) -> Ask:

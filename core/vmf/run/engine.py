@@ -15,10 +15,11 @@ from typing import Unpack
 from msgspec.structs import replace
 
 from vmf.match import match
+from vmf.match.bidding import Known
 from vmf.model import Claim, Host, Offer, Placement, taken_of
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
-from vmf.run.bidding import remembered, size_of
+from vmf.run.bidding import remembered, size_of, toil
 from vmf.run.building import Builder
 from vmf.run.checksums import Checksums
 from vmf.run.eventlog import EventLogs
@@ -226,8 +227,8 @@ class Engine:
     def _place_among(self, record: Record, hosts: Sequence[Host]) -> Record | Unplaced:
         offers = self._hosts.offers(hosts, patience=ASK_SECONDS)
         kept = record.kept[-1].platform if record.kept else None
-        seen = record.seen
-
+        seen, ahead = record.seen, toil(record.ground, self._store)
+        known = Known(size=self._size, toil=lambda _: ahead)
         ask = self._plugins.bids and remembered(self._plugins.bids)
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
@@ -235,7 +236,7 @@ class Engine:
                 replace(each, taken=taken_of(each.host.name, taken)) if isinstance(each, Offer) else each
                 for each in offers
             )
-            return place(record.job, match(seen, tuple(now), world=world(), kept=kept, size=self._size), ask)
+            return place(record.job, match(seen, tuple(now), world=world(), kept=kept, known=known), ask)
 
         if ask:  # first, while nobody waits for the store, however long plugins think
             choose(self._store.taken())

@@ -50,8 +50,8 @@ class Starting:
         self._orders = orders
         self._update = update
         self._faults = 0
-        self._began = 0.0
-        """When the machine of a guest that has not spoken yet began to be made here; 0: it was not, or it has."""
+        self._began: tuple[Work, float] | None = None
+        """How and when a guest began that has not spoken yet; None: not here, or it has."""
 
     def start(self) -> Created | RestoreFailed:
         """Make the machine, unless it is there already.
@@ -80,8 +80,9 @@ class Starting:
         """Keep how long the guest took to say its first word, once it has."""
         heard = self._attempt.console.heard
         if self._began and heard:
-            self._keep(Work.START, Pace(amount=1, seconds=heard - self._began))
-            self._began = 0.0
+            work, at = self._began
+            self._keep(work, Pace(amount=1, seconds=heard - at))
+            self._began = None
 
     def _keep(self, work: Work, pace: Pace) -> None:
         with suppress(SetupError):  # it only helps to choose: a store that is full keeps no guest from running
@@ -100,8 +101,9 @@ class Starting:
             self._furnish(found)
         if found is None:
             self._attempt.begin()
-            self._began = time.monotonic() if is_new else 0.0
-            return Created(handle=self._create(self._machine()))
+            at, machine = time.monotonic(), self._machine()
+            self._began = (Work.WAKE if machine.wakes else Work.BOOT, at) if is_new else None
+            return Created(handle=self._create(machine))
         handle = self._restored(found[1])
         self._attempt.go_on(checkpoints.words(found[0]))
         missed = max(0.0, time.time() - found[1].at)

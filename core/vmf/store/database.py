@@ -29,7 +29,7 @@ from vmf.store.record import Moment, Record, after
 Owned: TypeAlias = tuple[Record, Ownership]
 """A job that is ours to carry."""
 
-VERSION = 7
+VERSION = 8
 BUSY_SECONDS = 30.0
 
 _SCHEMA = f"""
@@ -62,10 +62,11 @@ CREATE TABLE IF NOT EXISTS setbacks (
 );
 CREATE TABLE IF NOT EXISTS facts (host TEXT PRIMARY KEY, facts BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS paces (host TEXT NOT NULL, work TEXT NOT NULL, pace BLOB NOT NULL, PRIMARY KEY (host, work));
+DELETE FROM paces WHERE work = 'start';
 CREATE TABLE IF NOT EXISTS steps (digest TEXT PRIMARY KEY, pace BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS checksums (file BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);
 PRAGMA user_version = {VERSION};
-"""
+"""  # noqa: S608  # a number of ours
 
 T = TypeVar("T")
 _NO_GROUNDS: Mapping[str, Ground] = MappingProxyType({})
