@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.hookspecs import Report
@@ -13,12 +14,23 @@ from vmf.model import Disk, File, Golden, Ground, Image, Job
 from vmf.run.checksums import Checksums
 from vmf.run.sums import sums
 from vmf.steps import grounding
-from vmf.steps.golden import Request
+from vmf.steps.golden import Refused, Request, explain, left, rank
 from vmf.steps.graph import to_do
 from vmf.store import Store
 from vmf.warehouse.blanks import blank
 from vmf.warehouse.downloads import Downloads
+from vmf.warehouse.listing import candidate
 from vmf.warehouse.shelf import Warehouse
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """What a golden image is to a job."""
+
+    golden: Golden
+    refused: Refused | None
+    """Why it does not serve; None: it does."""
+    left: tuple[str, ...]
+    """The names of the steps that are still to do upon it, if it serves."""
 
 
 class Grounds:
@@ -71,14 +83,17 @@ class Grounds:
             ready, ground = grounding.upon(begun, (golden, self._warehouse.image(golden)), known)
         return ready, replace(ground, asked=job)
 
-    def choices(self, job: Job) -> tuple[Request, Mapping[str, float], tuple[Golden, ...]]:
-        """What a job asks of the warehouse, how long its steps took here, and all golden images that there are.
+    def choices(self, job: Job) -> tuple[Request, tuple[Judged, ...]]:
+        """What a job asks of the warehouse, and all golden images: those that serve first, the best at the top.
 
         Raises:
             JobFault: if a file cannot be read that an image begins with, or that a step puts into the guest.
         """
         wanted = grounding.request(*self._summed(job))
-        return wanted, self._store.step_seconds(wanted.graph.digests), tuple(self._warehouse.every())
+        seconds = self._store.step_seconds(wanted.graph.digests)
+        found = [_judged(wanted, golden) for golden in self._warehouse.every()]
+        found.sort(key=lambda each: (each.refused is not None, rank(wanted, candidate(each.golden), seconds)))
+        return wanted, tuple(found)
 
     def _summed(self, job: Job) -> tuple[Job, Mapping[File, str]]:
         """The job with the disk that its image begins with, and the sums of all that tells images apart."""
@@ -102,3 +117,10 @@ class Grounds:
         with self._fetching(f"fetching {image.download.url}") as report:
             self._downloads.fetch(image.download, sum_of=self._sum_of, report=report)
         return True
+
+
+def _judged(wanted: Request, golden: Golden) -> Judged:
+    seen = candidate(golden)
+    refused = explain(wanted, seen, {each.digest: each.name for each in golden.performed})
+    rest = () if refused else tuple(node.name for node in left(wanted, seen))
+    return Judged(golden=golden, refused=refused, left=rest)
