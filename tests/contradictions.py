@@ -97,6 +97,7 @@ WRONG = [
     ("VMF232", job(at_end=Finally(steps=(Step(name="a"),))), [("finally", "steps", 0)]),
     ("VMF233", steps(does("a"), does("b"), does("a")), [("steps", 2, "name")]),
     ("VMF233", built(does("a"), earlier=(does("a"),)), [("steps", 0, "name")]),
+    ("VMF233", steps(does("log"), does("Log")), [("steps", 1, "name")]),
     ("VMF233", steps(does("a"), image=built(does("a"))), [("steps", 0, "name")]),
     ("VMF234", steps(does("a", "b"), does("c", "a", "d")), [("steps", 0, "after", 0), ("steps", 1, "after", 1)]),
     ("VMF234", built(does("a", "b")), [("steps", 0, "after", 0)]),
@@ -191,6 +192,11 @@ WRONG = [
             results=Results(disks=ResultDisks.CHANGED, files=("a", "disk1.qcow2", "disk0.qcow2/b")),
         ),
         [("results", "files", 1), ("results", "files", 2)],
+    ),
+    (
+        "VMF121",
+        job(run="x", steps=(does("a"),), results=Results(files=("b", "steps/a.log"))),
+        [("results", "files", 1)],
     ),
     ("VMF225", job(run="x", arguments=("a", "x" * 2**17)), [("arguments", 1)]),
     ("VMF225", job(run="x", env={"A": "ä" * 2**16}), [("env", "A")]),
@@ -320,6 +326,8 @@ RIGHT = [
     ("VMF227", results("out", "outer", "a/out", "a/b", "A")),
     ("VMF225", job(run="x", env={"A": "x" * (2**17 - 3)}, arguments=("x" * (2**17 - 1),) * 13)),
     ("VMF121", job(run="x", results=Results(files=("disk0.qcow2",)))),
+    ("VMF121", job(run="x", steps=(does("a"),), results=Results(files=("log/steps",)))),
+    ("VMF121", job(run="x", results=Results(files=("steps/a.log",)))),
     (
         "VMF121",
         job(

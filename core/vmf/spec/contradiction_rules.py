@@ -202,7 +202,8 @@ STEP_ACTION = Rule(
 STEP_NAME = Rule(
     id="VMF233",
     title="two steps of one name",
-    why="Nobody could tell which of them an `after` means.",
+    why="Nobody could tell which of them an `after` means; and their logs are files of these names, which are one file "
+    "where capital letters do not count.",
     mend="Give each a name of its own; those of the image that a spec builds on are taken, too.",
 )
 STEP_UNKNOWN = Rule(
