@@ -92,6 +92,10 @@ FETCHED = Download(url="https://images.example/a.qcow2", sha256="0a" * 32)
 
 WRONG = [
     ("VMF215", job(steps=(does("a"),)), [("steps",)]),
+    *(
+        ("VMF229", of(Step(name="a", files={"/a": THERE, "/b": HERE}), does("b")), [("steps", 0, "files", "/a")])
+        for of in (built, partial(steps, keep_image=True))
+    ),
     ("VMF232", steps(does("a"), Step(name="b"), does("c", run="x", packages=("p",))), [("steps", 1), ("steps", 2)]),
     ("VMF232", built(does("a", command=("x",), on_host="y")), [("steps", 0)]),
     ("VMF232", job(at_end=Finally(steps=(Step(name="a"),))), [("finally", "steps", 0)]),
@@ -328,6 +332,8 @@ RIGHT = [
     ("VMF121", job(run="x", results=Results(files=("disk0.qcow2",)))),
     ("VMF121", job(run="x", steps=(does("a"),), results=Results(files=("log/steps",)))),
     ("VMF121", job(run="x", results=Results(files=("steps/a.log",)))),
+    ("VMF229", steps(Step(name="a", files={"/a": THERE}))),
+    ("VMF229", built(Step(name="a", files={"/a": HERE}))),
     (
         "VMF121",
         job(
