@@ -19,6 +19,15 @@ from vmf.testing.world import ALIVE, World
 
 LOOK_SECONDS = 0.005
 """Between two looks of a guest, and of whoever watches it: more often than otherwise, as nothing else is waited for."""
+IMAGE = """\
+apiVersion: vmf/v1
+kind: Image
+metadata: {name: base}
+spec:
+  disks: [{file: box.raw}]
+  hardware: {memory: 16MiB}
+  steps: [{name: one, run: echo a}]
+"""
 FALLIBLE = (
     "connect", "probe", "watch", "put", "create", "state", "console", "suspend", "resume", "checkpoint", "fold",
     "shut_down", "fetch", "destroy",
@@ -37,6 +46,7 @@ class FakePlace(Place):
     def __init__(self, life: Life) -> None:
         super().__init__(life)
         (self.work / "box.raw").write_bytes(bytes(4096))
+        (self.work / "base.image.yaml").write_text(IMAGE)
         hosts = self.root / "vmf/hosts"
         hosts.mkdir(parents=True)
         for name in life.hosts:
