@@ -14,6 +14,7 @@ STAND_INS = {
     "id": "echo $USER_ID",
     # as for a package that is there for two architectures
     "dpkg-query": '[[ " $ABSENT " != *" ${*: -1} "* ]] && echo " installed  installed "',
+    "apt-cache": '[ -n "$UNLISTED" ] || echo "${*: -1} | 1.0 | http://debian.example bookworm/main"',
     "apt-get": 'echo "$@" >>"$CALLS"; [ "$1" != "$FAILS" ]',
     "sudo": 'echo sudo >>"$CALLS"; exec "$@"',
 }
@@ -34,13 +35,13 @@ def system(tmp_path):
     calls.touch()
     release = tmp_path / "os-release"
 
-    def setting_up(what, *, os_release="ID=debian", user=1000, absent="", fails="", sudo=True):
+    def setting_up(what, *, os_release="ID=debian", user=1000, absent="", fails="", unlisted="", sudo=True):
         if not sudo:
             (programs / "sudo").unlink()
         release.write_text(os_release + "\n")
         environment = {
             "PATH": str(programs), "CALLS": str(calls), "USER_ID": str(user), "ABSENT": absent, "FAILS": fails,
-            "OS_RELEASE": str(release),
+            "OS_RELEASE": str(release), "UNLISTED": unlisted,
         }  # fmt: skip
         done = subprocess.run((SCRIPT, what), env=environment, capture_output=True, text=True, check=False)
         return done, calls.read_text().splitlines()
@@ -72,6 +73,12 @@ def test_a_user_gets_no_daemon_of_the_system(system):
 def test_only_the_tests_need_what_they_need(system):
     assert system("run", absent="cpio")[1] == []
     assert system("test", absent="cpio")[1][-1] == f"install {OPTIONS} cpio"
+
+
+@pytest.mark.parametrize(("sudo", "expected"), [(True, ["sudo", "update -qq"]), (False, [])])
+def test_lists_that_were_cleared_away_are_renewed_where_that_can_be(system, sudo, expected):
+    done, calls = system("run", unlisted="all", sudo=sudo)
+    assert (done.returncode, done.stderr, calls) == (0, "", expected)
 
 
 def test_lists_that_cannot_be_renewed_may_do(system):
