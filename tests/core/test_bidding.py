@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from vmf.blueprint import blueprint
 from vmf.classad import World
 from vmf.errors import Refused
-from vmf.match import bidding, match
+from vmf.match import match
 from vmf.match.bidding import Known, Toil
 from vmf.model import (
     Bid,
@@ -23,6 +23,7 @@ from vmf.model import (
     Facts,
     File,
     Host,
+    HostBoot,
     Image,
     Job,
     Offer,
@@ -103,14 +104,18 @@ def test_the_steps_that_are_left_are_a_part_of_the_seconds(toil, told):
         assert (found.bid.seconds, found.bid.seconds_of[-1]) == (seconds + toil.seconds, told)
 
 
-def test_a_guest_that_wakes_is_told_from_one_that_boots(monkeypatch):
-    monkeypatch.setattr(bidding, "beginning", lambda *_: Work.WAKE)
-    (found,) = matched(offer(paces=STARTED)).fitting
-    assert (found.bid.seconds, found.bid.seconds_of[-1]) == (0, "nobody knows how fast a guest wakes")
-    (found,) = matched(offer(paces={**STARTED, Work.WAKE: Pace(amount=2, seconds=1)})).fitting
-    assert (found.bid.seconds, found.bid.seconds_of[-1]) == (0.5, "a guest wakes in 0.5s")
-    (planned,) = plan([JOB], [offer(paces=STARTED)], world=World())
-    assert planned.bid.seconds == 0
+def test_a_guest_that_wakes_is_told_from_one_that_boots():
+    known = Known(beginning=lambda _, there: Work.WAKE if there.host.boot is None else Work.BOOT)
+    boots = {"boot": HostBoot(kernel=KERNEL)}
+    awake = {**STARTED, Work.WAKE: Pace(amount=2, seconds=1)}
+    for paces, seconds, told in (
+        (STARTED, 0, "nobody knows how fast a guest wakes"),
+        (awake, 0.5, "a guest wakes in 0.5s"),
+    ):
+        (found,) = match(JOB, [offer(paces=paces)], world=World(), known=known).fitting
+        assert (found.bid.seconds, found.bid.seconds_of[-1]) == (seconds, told)
+    (found,) = plan([JOB], [offer("a", paces=awake, **boots), offer("b", paces=awake)], world=World(), known=known)
+    assert (found.host.name, found.bid.seconds) == ("b", 0.5)
 
 
 def test_of_hosts_that_ask_alike_the_one_with_less_to_do_is_taken_and_the_cost_comes_first():

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import cache
 
 import msgspec
 from msgspec import Struct
 
 from vmf.cli.checks import bids, usable
-from vmf.cli.grounds import grounded, known
+from vmf.cli.grounds import grounded
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit
 from vmf.match import Matches, Rejection
 from vmf.model import Bid
+from vmf.run import known, size_of
 from vmf.units import format_count
 
 
@@ -47,7 +49,7 @@ def act(options: argparse.Namespace) -> int:
     jobs, hosts = session.read()
     try:
         with grounded(session, jobs, fetch=False) as (run, upon):
-            found = bids(run, usable(session.hosts, hosts), session.plugins, known(session, upon))
+            found = bids(run, usable(session.hosts, hosts), session.plugins, known(upon, session.store, cache(size_of)))
     finally:
         session.hosts.close()
     answers = {name: _answer(matches) for name, matches in found.items()}

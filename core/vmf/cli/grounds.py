@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,7 @@ from vmf.cli.say import say
 from vmf.cli.session import Session
 from vmf.cli.shelves import SHORT
 from vmf.cli.telling import telling
-from vmf.match.bidding import Known, Toil
 from vmf.model import Ground, Image, Job
-from vmf.run import size_of, toil
 from vmf.steps.graph import to_do
 
 if TYPE_CHECKING:
@@ -38,12 +35,6 @@ def grounded(
         warehouse = grounds(session, fetch=fetch)
         found = [warehouse.stand(job, held) for job in every]
         yield tuple(job for job, _ in found), {job.name: ground for job, ground in found if ground}
-
-
-def known(session: Session, upon: Mapping[str, Ground]) -> Known:
-    """What bids for jobs are made of that are begun upon these."""
-    toils = {name: toil(ground, session.store) for name, ground in upon.items()}
-    return Known(size=cache(size_of), toil=lambda job: toils.get(job.name, Toil()))
 
 
 def _is_made(job: Job) -> bool:

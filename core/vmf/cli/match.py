@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import msgspec
 from msgspec import Struct
@@ -12,14 +13,14 @@ from vmf.ads import job_ad
 from vmf.classad import World
 from vmf.cli.ads import show_ads
 from vmf.cli.checks import bids, usable
-from vmf.cli.grounds import grounded, known
+from vmf.cli.grounds import grounded
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_long, add_specs
 from vmf.errors import Exit
 from vmf.match import Matches, Rejection
 from vmf.match.analysis import Advice, Analysis, analyse
 from vmf.model import Job, Offer
-from vmf.run import world
+from vmf.run import known, size_of, world
 from vmf.units import format_count
 
 
@@ -67,7 +68,7 @@ def act(options: argparse.Namespace) -> int:
     finally:
         session.hosts.close()
     now = world()
-    found = bids(jobs, offers, session.plugins, known(session, upon))
+    found = bids(jobs, offers, session.plugins, known(upon, session.store, cache(size_of)))
     answers = {job.name: _answer(job, offers, found[job.name], now) for job in jobs}
     if options.format == "json":
         print(msgspec.json.encode(answers).decode())

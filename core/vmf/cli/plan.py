@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import cache
 
 import msgspec
 
 from vmf import plan
 from vmf.cli.checks import check_shared, objections, usable
-from vmf.cli.grounds import grounded, known, told
+from vmf.cli.grounds import grounded, told
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit, JobFault
 from vmf.model import Ground, Placement
 from vmf.plan import Line, Unplaced
-from vmf.run import world
+from vmf.run import known, size_of, world
 from vmf.spec.faults import printable
 from vmf.units import format_count
 
@@ -36,7 +37,9 @@ def act(options: argparse.Namespace) -> int:
     try:
         offers = usable(session.hosts, hosts)
         with grounded(session, jobs, fetch=False) as (run, upon):
-            planned = plan.plan(run, offers, world=world(), known=known(session, upon), ask=session.plugins.bids)
+            planned = plan.plan(
+                run, offers, world=world(), known=known(upon, session.store, cache(size_of)), ask=session.plugins.bids
+            )
         lines = {each.job.name: (*_lines(session, each), *_begun(upon.get(each.job.name))) for each in planned}
     finally:
         session.hosts.close()

@@ -45,6 +45,8 @@ class Known(Struct, frozen=True, kw_only=True):
     """Tells the bytes that a file of this computer takes, 0 if nobody knows."""
     toil: Callable[[Job], Toil] = lambda _: Toil()
     """Tells what the guest of a job, as it is run, has to do of steps."""
+    beginning: Callable[[Job, Offer], Work] = lambda *_: Work.BOOT
+    """Tells how the machine of a job begins on a host; it may depend on what `kind` tells of the host."""
 
 
 UNKNOWN = Known()
@@ -68,12 +70,7 @@ def work(job: Job, offer: Offer, known: Known) -> Mapping[Work, float]:
     host, capabilities = offer.host, offer.capabilities
     several = (file for disk in merged(job, host, capabilities).values() for file in disk.files)
     staged = float(sum(map(known.size, (*brought(job, host).values(), *several))))
-    return {Work.STAGE: staged, Work.BOOT: 0.0, Work.WAKE: 0.0, beginning(job, offer): 1.0}
-
-
-def beginning(_job: Job, _offer: Offer) -> Work:
-    """How the job's machine begins there; what of the offer that depends on has to be in `kind`."""
-    return Work.BOOT
+    return {Work.STAGE: staged, Work.BOOT: 0.0, Work.WAKE: 0.0, known.beginning(job, offer): 1.0}
 
 
 def kind(offer: Offer) -> Hashable:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from vmf.errors import Refused
 from vmf.files.sparse import BLOCK
-from vmf.match.bidding import Toil
+from vmf.match.bidding import Known, Toil
 from vmf.model import Bid, File, Ground, Placement
 from vmf.plan import Ask
 from vmf.store import Store
@@ -19,11 +21,16 @@ def size_of(file: File) -> int:
     return min(found.st_blocks * BLOCK, file.part.size if file.part else found.st_size)
 
 
-def toil(ground: Ground | None, store: Store) -> Toil:
+def known(grounds: Mapping[str, Ground], store: Store, size: Callable[[File], int]) -> Known:
+    """What bids are made of for jobs that are begun upon these grounds, by the names of the jobs."""
+    toils = {name: _toil(ground, store) for name, ground in grounds.items()}
+    return Known(size=size, toil=lambda job: toils.get(job.name, Toil()))
+
+
+def _toil(ground: Ground, store: Store) -> Toil:
     """The steps that are left to do upon a ground, as long as they took here before."""
-    left = ground.left if ground else ()
-    seconds = store.step_seconds(left)
-    return Toil(measured=len(seconds), seconds=sum(seconds.values()), unmeasured=len(left) - len(seconds))
+    seconds = store.step_seconds(ground.left)
+    return Toil(measured=len(seconds), seconds=sum(seconds.values()), unmeasured=len(ground.left) - len(seconds))
 
 
 def remembered(ask: Ask) -> Ask:

@@ -15,11 +15,10 @@ from typing import Unpack
 from msgspec.structs import replace
 
 from vmf.match import match
-from vmf.match.bidding import Known
 from vmf.model import Claim, Host, Offer, Placement, taken_of
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
-from vmf.run.bidding import remembered, size_of, toil
+from vmf.run.bidding import known, remembered, size_of
 from vmf.run.building import Builder
 from vmf.run.checksums import Checksums
 from vmf.run.eventlog import EventLogs
@@ -227,8 +226,8 @@ class Engine:
     def _place_among(self, record: Record, hosts: Sequence[Host]) -> Record | Unplaced:
         offers = self._hosts.offers(hosts, patience=ASK_SECONDS)
         kept = record.kept[-1].platform if record.kept else None
-        seen, ahead = record.seen, toil(record.ground, self._store)
-        known = Known(size=self._size, toil=lambda _: ahead)
+        seen = record.seen
+        told = known({seen.name: record.ground} if record.ground else {}, self._store, self._size)
         ask = self._plugins.bids and remembered(self._plugins.bids)
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
@@ -236,7 +235,7 @@ class Engine:
                 replace(each, taken=taken_of(each.host.name, taken)) if isinstance(each, Offer) else each
                 for each in offers
             )
-            return place(record.job, match(seen, tuple(now), world=world(), kept=kept, known=known), ask)
+            return place(record.job, match(seen, tuple(now), world=world(), kept=kept, known=told), ask)
 
         if ask:  # first, while nobody waits for the store, however long plugins think
             choose(self._store.taken())
