@@ -103,11 +103,16 @@ FETCHED = Download(url="https://images.example/a.qcow2", sha256="0a" * 32)
 
 WRONG = [
     ("VMF215", job(steps=(does("a"),)), [("steps",)]),
+    *(
+        ("VMF229", of(Step(name="a", files={"/a": THERE, "/b": HERE}), does("b")), [("steps", 0, "files", "/a")])
+        for of in (built, partial(steps, keep_image=True))
+    ),
     ("VMF232", steps(does("a"), Step(name="b"), does("c", run="x", packages=("p",))), [("steps", 1), ("steps", 2)]),
     ("VMF232", built(does("a", command=("x",), on_host="y")), [("steps", 0)]),
     ("VMF232", job(at_end=Finally(steps=(Step(name="a"),))), [("finally", "steps", 0)]),
     ("VMF233", steps(does("a"), does("b"), does("a")), [("steps", 2, "name")]),
     ("VMF233", built(does("a"), earlier=(does("a"),)), [("steps", 0, "name")]),
+    ("VMF233", steps(does("log"), does("Log")), [("steps", 1, "name")]),
     ("VMF233", steps(does("a"), image=built(does("a"))), [("steps", 0, "name")]),
     ("VMF234", steps(does("a", "b"), does("c", "a", "d")), [("steps", 0, "after", 0), ("steps", 1, "after", 1)]),
     ("VMF234", built(does("a", "b")), [("steps", 0, "after", 0)]),
@@ -216,6 +221,11 @@ WRONG = [
             results=Results(disks=ResultDisks.CHANGED, files=("a", "disk1.qcow2", "disk0.qcow2/b")),
         ),
         [("results", "files", 1), ("results", "files", 2)],
+    ),
+    (
+        "VMF121",
+        job(run="x", steps=(does("a"),), results=Results(files=("b", "steps/a.log"))),
+        [("results", "files", 1)],
     ),
     ("VMF225", job(run="x", arguments=("a", "x" * 2**17)), [("arguments", 1)]),
     ("VMF225", job(run="x", env={"A": "ä" * 2**16}), [("env", "A")]),
@@ -360,6 +370,10 @@ RIGHT = [
     ("VMF227", results("out", "outer", "a/out", "a/b", "A")),
     ("VMF225", job(run="x", env={"A": "x" * (2**17 - 3)}, arguments=("x" * (2**17 - 1),) * 13)),
     ("VMF121", job(run="x", results=Results(files=("disk0.qcow2",)))),
+    ("VMF121", job(run="x", steps=(does("a"),), results=Results(files=("log/steps",)))),
+    ("VMF121", job(run="x", results=Results(files=("steps/a.log",)))),
+    ("VMF229", steps(Step(name="a", files={"/a": THERE}))),
+    ("VMF229", built(Step(name="a", files={"/a": HERE}))),
     (
         "VMF121",
         job(

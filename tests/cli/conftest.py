@@ -6,16 +6,23 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from forked import Forker
 from shell import Apart, RealShell, Shell, until
 
 
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    with closing(Forker()) as forker:
+        yield forker
+
+
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
+def shell(tmp_path: Path, forker: Forker) -> Iterator[Shell]:
     plugin = tmp_path / "site" / "fake_hypervisor-1.0.dist-info"
     plugin.mkdir(parents=True)
     (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-hypervisor\nVersion: 1.0\n")
@@ -31,7 +38,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
         "PYTHONPATH": str(plugin.parent),
         "COLUMNS": "200",
     }
-    shell = Shell(folder=folder, home=home, environment=environment)
+    shell = Shell(folder=folder, home=home, environment=environment, forker=forker)
     shell.host()
     yield shell
     for pid in shell.processes():  # wherever the state folder is mounted

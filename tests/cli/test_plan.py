@@ -25,7 +25,7 @@ def test_each_line_has_its_reason_and_nothing_is_touched(shell: Shell) -> None:
     ]  # fmt: skip
     assert all(why.startswith("because ") and why != "because " for why in whys)
     assert whys[0] == "because memory 256 MiB of 4 GiB free; cpus 1 of 4 free"
-    assert whys[1] == "because memory 256 MiB of 4 GiB that no guest has; nobody knows how fast a guest starts"
+    assert whys[1] == "because memory 256 MiB of 4 GiB that no guest has; nobody knows how fast a guest boots"
     assert whats[5].endswith(f"overlay over {shell.folder}/box.raw (raw)")
     assert tree(shell.folder) == before
     assert shell.records() == []

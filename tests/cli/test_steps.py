@@ -278,6 +278,24 @@ def test_how_long_steps_took_is_kept(shell: Shell) -> None:
         assert store.step_seconds(record.ground.left) == {record.ground.left[0]: 1.5}
 
 
+def test_what_steps_are_left_is_estimated_as_they_were_seen_to_take(shell: Shell) -> None:
+    def seconds_of(*steps: dict[str, object]) -> str:
+        done = shell.vmf("estimate", "--format", "json", job(shell, "j", steps=steps), *shell.hosts)
+        (bid,) = json.loads(done.stdout)["j"]["bids"]
+        assert ("1.5s" in bid["bid"]["seconds_of"][-1]) == (bid["bid"]["seconds"] >= 1.5)
+        told: str = bid["bid"]["seconds_of"][-1]
+        return told
+
+    assert seconds_of(step("one"), step("two")) == "2 steps that nobody has measured"
+    shell.vmf("run", job(shell, "first", steps=[step("one")]))
+    assert seconds_of(step("one")) == "1 step: 1.5s"
+    assert seconds_of(step("one"), step("two")) == "2 steps: 1.5s, without 1 that nobody has measured"
+    build(shell, image(shell, "base", step("one")))
+    assert seconds_of(step("one"), step("two")) == "1 step that nobody has measured"
+    assert shell.vmf("run", job(shell, "last", steps=[step("one"), step("two")])).returncode == 0
+    assert shell.records("last")[-1].placement.bid.seconds_of[-1] == "1 step that nobody has measured"
+
+
 def test_a_plan_makes_nothing_and_says_what_a_job_is_begun_upon(shell: Shell) -> None:
     spec = job(shell, "j", steps=[step("one"), step("two")])
     planned = shell.vmf("plan", spec).stdout

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from vmf import plan
 from vmf.model import (
+    CLONE,
     Boot,
     Cdrom,
     Disk,
@@ -31,7 +32,7 @@ JOB = Job(name="j", image=Image(name="box", disks=(DISK,)), memory=2**28, run="x
 HOST = Host(name="farm", type="fake")
 FACTS = Facts(identity="1", memory=2**32, cpus=4, arch="x86_64", accelerator="tcg", version="7.2.0", vendor="Maker")
 PLATFORM = Platform(type="fake", accelerator="tcg", version="7.2.0", machine="m", cpu="c")
-PLACE = Placement(job=JOB, host=HOST, facts=FACTS, capabilities=(plan.CLONE, "disk-layers"), reasons=())
+PLACE = Placement(job=JOB, host=HOST, facts=FACTS, capabilities=(CLONE, "disk-layers"), reasons=())
 
 
 def warm(**more):
@@ -94,7 +95,7 @@ def test_processors_that_are_emulated_are_the_same_everywhere():
 def test_where_no_guest_can_wake_it_boots_and_the_host_s_own_reason_is_told():
     unable = replace(PLACE, capabilities=())
     assert why_not(unable) == "host farm: type fake cannot have guests wake"
-    assert why_not(replace(unable, facts=replace(FACTS, missing={plan.CLONE: "out of order"}))).endswith("out of order")
+    assert why_not(replace(unable, facts=replace(FACTS, missing={CLONE: "out of order"}))).endswith("out of order")
 
 
 def test_a_host_that_boots_it_by_a_kernel_of_its_own_does_not_wake_it():

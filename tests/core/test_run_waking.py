@@ -13,7 +13,7 @@ from farm import FARM, Farm
 from faults import ALWAYS
 from vmf.errors import HostFault
 from vmf.hookspecs import hookimpl
-from vmf.model import Checkpoint, Host, Image, Machine, Outcome, ResultDisks, Step
+from vmf.model import CLONE, Checkpoint, Host, Image, Machine, Outcome, ResultDisks, Step
 from vmf.run import life
 from vmf.run.grounds import Grounds
 from vmf.run.waking import anew
@@ -24,7 +24,6 @@ from vmf.warehouse.shelf import Warehouse
 
 BARN = Host(name="barn", type="fake")
 KEEPS = Checkpoint(on_eviction=True)
-CLONE = "memory-clone"
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,15 @@ LOOK_SECONDS = 0.005
 """Between two looks of a guest, and of whoever watches it: more often than otherwise, as nothing else is waited for."""
 LENT = ", actions: {note: {program: /bin/true}}"
 """What every host lends."""
+IMAGE = """\
+apiVersion: vmf/v1
+kind: Image
+metadata: {name: base}
+spec:
+  disks: [{file: box.raw}]
+  hardware: {memory: 16MiB}
+  steps: [{name: one, run: echo a}]
+"""
 FALLIBLE = (
     "connect", "probe", "watch", "put", "create", "state", "console", "suspend", "resume", "checkpoint", "fold",
     "shut_down", "fetch", "destroy",
@@ -43,6 +52,7 @@ class FakePlace(Place):
     def __init__(self, life: Life) -> None:
         super().__init__(life)
         (self.work / "box.raw").write_bytes(bytes(4096))
+        (self.work / "base.image.yaml").write_text(IMAGE)
         hosts = self.root / "vmf/hosts"
         hosts.mkdir(parents=True)
         for name in life.hosts:

@@ -87,12 +87,16 @@ CHECKPOINT = _asked(State.RUNNING, CheckpointAsked(why=Why.OWNER))
 PAUSE = (_asked(State.RUNNING, SuspendAsked(how=Suspend.SOFT)), _asked(State.SUSPENDED, ResumeAsked()))
 SAVE = (_asked(State.RUNNING, SuspendAsked(how=Suspend.HARD)), _asked(State.SAVED, ResumeAsked()))
 KEEPS = ("checkpoint={on_eviction: true, keep: 1}",)
+STEPS = ("steps=[{name: first, run: echo a}, {name: second, run: echo b}]",)
+BUILD = ("image", "build", "base.image.yaml")
 REACHED = ("network={type: user, forwards: [{port: 7000}]}",)
 LENT = ("steps=[{name: first, on_host: note}]", "finally={steps: [{name: last, on_host: note}]}")
 TWO = ("farm", "yard")
 
 LIVES: Mapping[str, Life] = MappingProxyType({
     "plain": Life(),
+    "stepped": Life(changes=STEPS),
+    "built": Life(words=BUILD, over=BUILD, code=0),
     "suspended": Life(acts=PAUSE),
     "saved": Life(acts=SAVE, changes=REACHED),
     "kept": Life(acts=(CHECKPOINT, CHECKPOINT), changes=KEEPS),

@@ -55,7 +55,7 @@ def test_a_plain_life_that_is_killed_and_killed_again_ends_right(driver, first: 
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("life", ["moved", "elsewhere", "removed"])
+@pytest.mark.parametrize("life", ["moved", "elsewhere", "removed", "built"])
 def test_a_life_that_is_killed_again_and_again_ends_right(driver, life: str) -> None:
     """Each of its processes comes one step further than the one before; real guests live other lives like this."""
     driver.wear_out(life)

@@ -223,6 +223,11 @@ CONTRADICTIONS = (
         "a checkpoint of what is written in place",
         job("checkpoint: {on_eviction: true}", "disks: [{file: data.raw, access: →«in-place|snapshot»}]"),
     ),
+    Sample(
+        "VMF229",
+        "an image of what only a host has",
+        job("run: x", "keep_image: true", "steps: [{name: a, files: {→/a: «{on_host: /a}|token»}}]"),
+    ),
     Sample("VMF231", "a log by another name", job("event_log: →«.profile|events.log»")),
     Sample("VMF232", "a step of nothing", job("run: x", "steps: [→{name: a«|, run: x»}]")),
     Sample("VMF233", "two steps of one name", job("run: x", "steps: [{name: a, run: x}, {name: →«a|b», run: y}]")),

@@ -19,7 +19,20 @@ from vmf.cli.printed import safe
 from vmf.cli.session import Session
 from vmf.cli.wait import await_all
 from vmf.errors import NoMatch, Refused
-from vmf.model import Building, Ground, Host, Image, Job, Machine, Network, NetworkType, Offer, Outcome, Placement
+from vmf.model import (
+    CLONE,
+    Building,
+    Ground,
+    Host,
+    Image,
+    Job,
+    Machine,
+    Network,
+    NetworkType,
+    Offer,
+    Outcome,
+    Placement,
+)
 from vmf.steps import grounding
 from vmf.steps.graph import to_do
 from vmf.store import Record
@@ -93,7 +106,7 @@ class Builds:
     def _unfit(self, run: Job) -> str:
         """Why no host can have guests wake from the memory of such a template; empty: one can."""
         offers = [each for each in usable(self._session.hosts, self._hosts) if isinstance(each, Offer)]
-        if not any(plan.CLONE in each.capabilities for each in offers):
+        if not any(CLONE in each.capabilities for each in offers):
             return "; ".join(f"{each.host.name}: {plan.unable(each.host, each.facts)}" for each in offers)
         try:
             fit([run], self._session.hosts, self._hosts, self._session.plugins, planned=_template)

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,9 +14,10 @@ from vmf import plan
 from vmf.errors import HostFault, JobFault, NoMatch, Refused, UsageError, VmfError
 from vmf.files import parts
 from vmf.match import Matches, Rejection, match
+from vmf.match.bidding import Known
 from vmf.model import Host, Job, Machine, Offer, Placement
 from vmf.plugins import Plugins
-from vmf.run import Hosts, eventlog, says_nothing, size_of, world
+from vmf.run import Hosts, eventlog, says_nothing, world
 
 Planned: TypeAlias = Callable[[Placement, str], Machine]
 """The machine, of this name, that a placement becomes."""
@@ -89,10 +89,12 @@ def fit(
         raise Refused("\n".join(f"{_named(names)}: {told}" for told, names in refused.items()))
 
 
-def bids(jobs: Sequence[Job], offers: Sequence[Offer | Rejection], plugins: Plugins) -> dict[str, Matches]:
+def bids(
+    jobs: Sequence[Job], offers: Sequence[Offer | Rejection], plugins: Plugins, known: Known
+) -> dict[str, Matches]:
     """Each job by itself against all hosts, with the bids of all that fit, by the jobs' names."""
-    now, size = world(), cache(size_of)
-    found = ((job, match(job, offers, world=now, size=size)) for job in jobs)
+    now = world()
+    found = ((job, match(job, offers, world=now, known=known)) for job in jobs)
     return {job.name: plan.auctioned(job, matches, plugins.bids) for job, matches in found}
 
 

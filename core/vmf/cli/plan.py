@@ -15,7 +15,7 @@ from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit, JobFault
 from vmf.model import Ground, Placement
 from vmf.plan import Line, Unplaced
-from vmf.run import beginning, size_of, world
+from vmf.run import beginning, known, size_of, world
 from vmf.spec.faults import printable
 from vmf.units import format_count
 
@@ -37,7 +37,9 @@ def act(options: argparse.Namespace) -> int:
     try:
         offers = usable(session.hosts, hosts)
         with grounded(session, jobs, fetch=False) as (run, upon):
-            planned = plan.plan(run, offers, world=world(), size=cache(size_of), ask=session.plugins.bids)
+            planned = plan.plan(
+                run, offers, world=world(), known=known(upon, session.store, cache(size_of)), ask=session.plugins.bids
+            )
         lines = {each.job.name: (*_lines(session, each), *_begun(session, each, upon)) for each in planned}
     finally:
         session.hosts.close()

@@ -20,9 +20,8 @@ from vmf.cli.printed import is_terminal, safe
 from vmf.cli.telling import far
 from vmf.errors import VmfError
 from vmf.files.console import Escaper, one_line
-from vmf.files.performed import LOGS
 from vmf.model import Kept, Outcome, Placement, Verdict
-from vmf.result import MEANING
+from vmf.result import MEANING, STEP_LOGS
 from vmf.run import Advanced, Console, Notice, Remark, Staging, Stuck
 from vmf.run.results import told as read_result
 from vmf.state import (
@@ -242,7 +241,7 @@ def _whereabouts(record: Record) -> str:
 def _log(results: Path, verdict: Verdict) -> Path:
     """Where the last words are of what went wrong."""
     told = read_result(results) if verdict.outcome is Outcome.STEP_FAILED else None
-    return results / LOGS / f"{told.steps[-1].name}.log" if told and told.steps else results / "console.log"
+    return results / STEP_LOGS / f"{told.steps[-1].name}.log" if told and told.steps else results / "console.log"
 
 
 def _tail(console: Path) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from vmf.model.bid import Bid, Pace, Work
 from vmf.model.checkpoint import Gap, Kept, Platform, Restored, Snapshot, Why
-from vmf.model.clone import Equipment, Imprint, Seat, Wakes
+from vmf.model.clone import CLONE, Equipment, Imprint, Seat, Wakes
 from vmf.model.file import File, Slice
 from vmf.model.golden import (
     LAYERS_MOST,
@@ -108,6 +108,7 @@ __all__ = [
     "ALIVE",
     "API_VERSION",
     "ATTRIBUTE",
+    "CLONE",
     "FORMATS",
     "GUEST_PATH",
     "ITSELF",

@@ -22,11 +22,10 @@ from vmf.blueprint import (
 )
 from vmf.plan.explain import Line, explain
 from vmf.plan.placing import Ask, Unplaced, auctioned, place, placed, plan
-from vmf.plan.waking import CLONE, obstacle, unable, upon, waking
+from vmf.plan.waking import obstacle, unable, upon, waking
 
 __all__ = [
     "CDROM",
-    "CLONE",
     "FILES",
     "INITRD",
     "KERNEL",

@@ -9,10 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.blueprint import booted
-from vmf.model import Disk, Facts, Host, Image, Job, Machine, Placement, Wakes, Warm
+from vmf.model import CLONE, Disk, Facts, Host, Image, Job, Machine, Placement, Wakes, Warm
 
-CLONE = "memory-clone"
-"""The ability to have guests wake."""
 _NAMES: Mapping[str, str] = MappingProxyType({
     "memory": "another size of memory",
     "cpus": "another number of processors",

@@ -1,6 +1,6 @@
 """The room with clocks, threads and side effects: it carries jobs from idle to their end."""
 
-from vmf.run.bidding import size_of
+from vmf.run.bidding import known, size_of
 from vmf.run.engine import Engine
 from vmf.run.hosts import Hosts
 from vmf.run.notices import Advanced, Console, Notice, Remark, Staging, Stuck
@@ -18,6 +18,7 @@ __all__ = [
     "Staging",
     "Stuck",
     "beginning",
+    "known",
     "says_nothing",
     "size_of",
     "world",

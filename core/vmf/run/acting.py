@@ -12,9 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault
-from vmf.files.performed import LOGS
 from vmf.model import Disk, Host, Job, ResultDisks, Step
-from vmf.result import StepReport, disk_file, undone
+from vmf.result import STEP_LOGS, StepReport, disk_file, undone
 from vmf.run import copies
 from vmf.run.actions import Performance, Scene, surroundings
 from vmf.run.attempt import Attempt
@@ -78,7 +77,7 @@ class Acting:
         home, number = self._means.store.home, record.id
         with _workplace(home.job(number)) as folder:
             disks = self._copied(folder, check) if self._works(steps.before) else {}
-            acted = self.perform(steps.before, folder / LOGS, check, disks)
+            acted = self.perform(steps.before, folder / STEP_LOGS, check, disks)
             shutil.rmtree(home.acted(number), ignore_errors=True)
             folder.rename(home.acted(number))
         if not acted.failure:
@@ -96,8 +95,8 @@ class Acting:
         if not steps:
             return Acted()
         with _workplace(self._means.store.home.job(self._record().id)) as folder:  # not beside what the guest left
-            acted = self.perform(steps, folder / LOGS, check, parcel.whole)
-            parcel.add(folder / LOGS, LOGS)
+            acted = self.perform(steps, folder / STEP_LOGS, check, parcel.whole)
+            parcel.add(folder / STEP_LOGS, STEP_LOGS)
         parcel.measure()
         return acted
 
@@ -123,9 +122,9 @@ class Acting:
 
     def hand_over(self, parcel: Parcel) -> None:
         """Put the logs of what came before the machine among the results."""
-        logs = self._means.store.home.acted(self._record().id) / LOGS
+        logs = self._means.store.home.acted(self._record().id) / STEP_LOGS
         if logs.is_dir():
-            parcel.add(logs, LOGS)
+            parcel.add(logs, STEP_LOGS)
 
     def forget(self) -> None:
         """Remove what was made before the machine."""
@@ -162,7 +161,7 @@ class Acting:
         job = _without(_with_disks(record.job, copied), {step.name for step in steps})
         if ground := record.ground:  # what it has left begins with these
             went = zip(steps, ground.left, told, strict=False)
-            done = tuple(performed(record.job, *each, place / LOGS) for each in went)
+            done = tuple(performed(record.job, *each, place / STEP_LOGS) for each in went)
             ground = replace(ground, done=(*ground.done, *done), left=ground.left[len(steps) :])
         self._means.builder.learn(record, told)
         self._update(replace(_with_job(record, job), ground=ground, acted=(*record.acted, *told)))

@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from vmf.files.performed import LOGS
 from vmf.model import Draft, Equipment, Golden, Imprint, Job, Performed, Step
 from vmf.published import Published, taken
-from vmf.result import StepReport
+from vmf.result import STEP_LOGS, StepReport
 from vmf.run.checksums import Checksums
 from vmf.run.progress import Progress
 from vmf.run.results import Parcel
@@ -67,7 +66,8 @@ class Builder:
         if ground is None or ground.building is None:
             return None
         steps = zip(to_do(record.job), ground.left, reports, strict=True)
-        new = tuple(performed(record.job, step, digest, report, parcel.path / LOGS) for step, digest, report in steps)
+        logs = parcel.path / STEP_LOGS
+        new = tuple(performed(record.job, step, digest, report, logs) for step, digest, report in steps)
         done = (*ground.done, *new)
         draft = Draft(
             name=ground.building.name,

@@ -11,7 +11,7 @@ from vmf.files import performed, steps
 from vmf.files.source import Content, Read, Source
 from vmf.hookspecs import Report
 from vmf.model import Step
-from vmf.result import StepReport
+from vmf.result import STEP_LOGS, StepReport
 from vmf.run.exchange import Exchange
 
 
@@ -42,14 +42,14 @@ def configure(
         given, came, kept = (Path(folder, name) for name in ("given", "came", "kept"))
         given.mkdir()
         came.mkdir()
-        (kept / performed.LOGS).mkdir(parents=True)
+        (kept / STEP_LOGS).mkdir(parents=True)
         _write(steps.contents(wanted, read), given)
         found = way.perform(given, came, report, check)
         for number, step in enumerate(wanted, 1):
-            (kept / performed.LOGS / f"{step.name}.log").write_bytes(_head(found / f"{number}.log", performed.LOG_ROOM))
+            (kept / STEP_LOGS / f"{step.name}.log").write_bytes(_head(found / f"{number}.log", performed.LOG_ROOM))
         told = _head(found / Path(performed.REPORT).name, performed.REPORT_MOST)
         reports = performed.reports(told, wanted, kept)
-        shutil.copytree(kept / performed.LOGS, logs, dirs_exist_ok=True)
+        shutil.copytree(kept / STEP_LOGS, logs, dirs_exist_ok=True)
     return reports
 
 

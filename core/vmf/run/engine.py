@@ -19,7 +19,7 @@ from vmf.match import match
 from vmf.model import Claim, Host, Offer, Placement, taken_of
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
-from vmf.run.bidding import remembered, size_of
+from vmf.run.bidding import known, remembered, size_of
 from vmf.run.building import Builder
 from vmf.run.checksums import Checksums
 from vmf.run.eventlog import EventLogs
@@ -231,7 +231,7 @@ class Engine:
         offers = self._hosts.offers(hosts, patience=ASK_SECONDS)
         kept = record.kept[-1].platform if record.kept else None
         seen = record.seen
-
+        told = known({seen.name: record.ground} if record.ground else {}, self._store, self._size)
         ask = self._plugins.bids and remembered(self._plugins.bids)
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
@@ -239,7 +239,7 @@ class Engine:
                 replace(each, taken=taken_of(each.host.name, taken)) if isinstance(each, Offer) else each
                 for each in offers
             )
-            return place(record.job, match(seen, tuple(now), world=world(), kept=kept, size=self._size), ask)
+            return place(record.job, match(seen, tuple(now), world=world(), kept=kept, known=told), ask)
 
         if ask:  # first, while nobody waits for the store, however long plugins think
             choose(self._store.taken())

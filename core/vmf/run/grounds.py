@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault, SetupError
@@ -14,7 +15,7 @@ from vmf.model import Disk, File, Golden, Ground, Image, Job, ResultDisks
 from vmf.run.checksums import Checksums
 from vmf.run.sums import sums
 from vmf.steps import grounding
-from vmf.steps.golden import Request, effort
+from vmf.steps.golden import Refused, Request, effort, explain, left, rank
 from vmf.steps.graph import Node, to_do
 from vmf.steps.phases import boot_of
 from vmf.store import Store
@@ -22,8 +23,19 @@ from vmf.warehouse.blanks import blank
 from vmf.warehouse.checking import Damaged, Unusable, without_memory
 from vmf.warehouse.downloads import Downloads
 from vmf.warehouse.folders import Absent
+from vmf.warehouse.listing import candidate
 from vmf.warehouse.remotes import Fetching, Found, Remotes
 from vmf.warehouse.shelf import Warehouse
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """What a golden image is to a job."""
+
+    golden: Golden
+    refused: Refused | None
+    """Why it does not serve; None: it does."""
+    left: tuple[str, ...]
+    """The names of the steps that are still to do upon it, if it serves."""
 
 
 class Grounds:
@@ -120,8 +132,8 @@ class Grounds:
         except (Absent, Damaged, Unusable):
             return golden
 
-    def choices(self, job: Job) -> tuple[Request, Mapping[str, float], tuple[Golden, ...]]:
-        """What a job asks of the warehouse, how long its steps took here, and all golden images that there are.
+    def choices(self, job: Job) -> tuple[Request, tuple[Judged, ...]]:
+        """What a job asks of the warehouse, and all golden images: those that serve first, the best at the top.
 
         Raises:
             JobFault: if a file cannot be read that an image begins with, or that a step puts into the guest.
@@ -130,7 +142,10 @@ class Grounds:
         self._remotes.ask()
         here = {each.id: each for each in self._warehouse.every()}
         there = {each.golden.id: each.golden for remote in self._remotes for each in remote.every()}
-        return wanted, self._store.step_seconds(wanted.graph.digests), tuple({**there, **here}.values())
+        seconds = self._store.step_seconds(wanted.graph.digests)
+        found = [_judged(wanted, golden) for golden in {**there, **here}.values()]
+        found.sort(key=lambda each: (each.refused is not None, rank(wanted, candidate(each.golden), seconds)))
+        return wanted, tuple(found)
 
     def _elsewhere(
         self,
@@ -210,3 +225,10 @@ def _check_boots(job: Job) -> None:
         what = f"step {late.name} of the host comes after a step of the guest, whose script is still to be run"
         hint = "with `keep_image: true` an image is built first that has all steps done"
     raise JobFault(f"{job.name}: {what}", code=HoldCode.MACHINE_INVALID, hint=hint)
+
+
+def _judged(wanted: Request, golden: Golden) -> Judged:
+    seen = candidate(golden)
+    refused = explain(wanted, seen, {each.digest: each.name for each in golden.performed})
+    rest = () if refused else tuple(node.name for node in left(wanted, seen))
+    return Judged(golden=golden, refused=refused, left=rest)

@@ -15,7 +15,7 @@ from vmf.ads import block_needs, needs
 from vmf.checkpoints import Manifest, Unusable
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
 from vmf.files.identity import identity
-from vmf.model import MEBIBYTE, Beginning, Gap, Handle, Machine, Pace, Power, Work
+from vmf.model import CLONE, MEBIBYTE, Beginning, Gap, Handle, Machine, Pace, Power, Work
 from vmf.run import imprinting, restoring, stamps, waking
 from vmf.run.attempt import Attempt
 from vmf.run.bases import Bases
@@ -52,8 +52,8 @@ class Starting:
         self._orders = orders
         self._update = update
         self._faults = 0
-        self._began = 0.0
-        """When the machine of a guest that has not spoken yet began to be made here; 0: it was not, or it has."""
+        self._began: tuple[Work, float] | None = None
+        """How and when a guest began that has not spoken yet; None: not here, or it has."""
 
     def start(self) -> Created | RestoreFailed:
         """Make the machine, unless it is there already.
@@ -82,8 +82,9 @@ class Starting:
         """Keep how long the guest took to say its first word, once it has."""
         heard = self._attempt.console.heard
         if self._began and heard:
-            self._keep(Work.START, Pace(amount=1, seconds=heard - self._began))
-            self._began = 0.0
+            work, at = self._began
+            self._keep(work, Pace(amount=1, seconds=heard - at))
+            self._began = None
 
     def _keep(self, work: Work, pace: Pace) -> None:
         with suppress(SetupError):  # it only helps to choose: a store that is full keeps no guest from running
@@ -135,8 +136,9 @@ class Starting:
                 waking.check(warm, partial(self._means.checksums.of, check=self._orders.check))
             self._furnish(None)
         self._attempt.begin()
-        self._began = time.monotonic() if is_new and not warm else 0.0
-        return self._create(self.machine())
+        at, machine = time.monotonic(), self.machine()
+        self._began = (Work.WAKE if machine.wakes else Work.BOOT, at) if is_new else None
+        return self._create(machine)
 
     def _runs(self) -> bool:
         """Whether the guest has woken, whatever was wrong then."""
@@ -146,7 +148,7 @@ class Starting:
         """Leave nothing of a machine that did not wake, so that it can boot: only what is gone can be made again."""
         self._attempt.hypervisor.destroy(self._attempt.handle)
         if isinstance(fault, HostFault):
-            self._means.hosts.blame(self._attempt.placement.host, HostFault(fault.brief, ability=plan.CLONE))
+            self._means.hosts.blame(self._attempt.placement.host, HostFault(fault.brief, ability=CLONE))
         self._update(waking.begun(self._record(), Beginning(why=f"it did not wake: {fault.brief}")))
 
     def _furnish(self, found: tuple[Path, Manifest] | None) -> None:
@@ -185,7 +187,7 @@ class Starting:
         handle = self._attempt.hypervisor.create(machine)
         job, host = self._record().job, self._attempt.placement.host
         shown = {each.ability for each in (*needs(job), *block_needs(job, host.type))}
-        awake = {plan.CLONE} if machine.wakes and not machine.restored else set[str]()
+        awake = {CLONE} if machine.wakes and not machine.restored else set[str]()
         self._means.hosts.credit(host, shown | _network(machine) | awake)
         return handle
 

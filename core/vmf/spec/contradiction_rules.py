@@ -193,6 +193,14 @@ EVENT_LOG = Rule(
     why="Nothing but its name keeps a new file from being taken for a program's settings, or for a script.",
     mend="Let its name end with `.log` or `.jsonl`.",
 )
+STEP_UNKNOWABLE = Rule(
+    id="VMF229",
+    title="a step of an image that puts in what only a host has",
+    why="What is in a file of a host is not known before a host is chosen, so nobody knows whether two such steps are "
+    "the same: no image that has this one done is ever begun upon, and it is built anew each time.",
+    mend="Name a file of this computer, which travels with the step.",
+    severity=Severity.WARNING,
+)
 STEP_ACTION = Rule(
     id="VMF232",
     title="a step that does nothing, or several things",
@@ -202,7 +210,8 @@ STEP_ACTION = Rule(
 STEP_NAME = Rule(
     id="VMF233",
     title="two steps of one name",
-    why="Nobody could tell which of them an `after` means.",
+    why="Nobody could tell which of them an `after` means; and their logs are files of these names, which are one file "
+    "where capital letters do not count.",
     mend="Give each a name of its own; those of the image that a spec builds on are taken, too.",
 )
 STEP_UNKNOWN = Rule(

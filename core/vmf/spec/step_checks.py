@@ -69,6 +69,18 @@ def _given(step: Step) -> list[str]:
     return [name for name in _ACTIONS if getattr(step, name) not in (None, (), {})]
 
 
+def _unknowable(kept: Job | Image) -> Iterator[Objection]:
+    """Steps of what is kept as an image that no other one is ever the same as; see `vmf.run.sums`."""
+    if isinstance(kept, Job) and not kept.keep_image:
+        return
+    for number, step in enumerate(kept.steps):
+        for path, file in step.files.items():
+            if file.on_host:
+                what = f"what {step.name} puts in is known to its host only, so no image that has it done is ever found"
+                hint = "name a file of this computer"
+                yield Objection(at=("steps", number, "files", path), what=what, hint=hint)
+
+
 def _literals(steps: Sequence[Step], _earlier: Sequence[Step]) -> Iterator[Objection]:
     from vmf.classad import parse  # noqa: PLC0415  # slow to import, and few steps publish
     from vmf.classad.tree import is_literal  # noqa: PLC0415
@@ -155,6 +167,8 @@ STEP_CHECKS: tuple[Check[Any], ...] = (
     Check(rule=rules.STEP_BOOTS, kind=Job, judge=_boots),
     Check(rule=rules.STEP_BOOTS, kind=Image, judge=_boots),
     Check(rule=rules.FINALLY, kind=Job, judge=_last),
+    Check(rule=rules.STEP_UNKNOWABLE, kind=Job, judge=_unknowable),
+    Check(rule=rules.STEP_UNKNOWABLE, kind=Image, judge=_unknowable),
     Check(rule=rules.IMAGE_START, kind=Image, judge=_start),
     Check(rule=rules.STEPS_UNSEEN, kind=Job, judge=_unseen),
 )

@@ -153,18 +153,22 @@ def leaves(steps: Iterable[Step]) -> tuple[str, ...]:
 
 
 def names_taken(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator[Objection]:
-    """Steps with a name that another one has; `at` begins with a step's number, as for the other objections.
+    """Steps with a name that another one has, capital letters aside: logs are files of these names.
+
+    `at` begins with a step's number, as for the other objections.
 
     Args:
         steps: of one list.
         earlier: those of what its spec builds on.
     """
-    seen = {step.name for step in earlier}
+    seen = {step.name.lower(): step.name for step in earlier}
     for number, step in enumerate(steps):
-        if step.name in seen:
-            what = f"{step.name} is already the name of another step"
+        folded = step.name.lower()
+        if other := seen.get(folded):
+            differs = "" if other == step.name else f", {other}, but for capital letters"
+            what = f"{step.name} is already the name of another step{differs}"
             yield Objection(at=(number, "name"), what=what, hint="give each a name of its own")
-        seen.add(step.name)
+        seen[folded] = step.name
 
 
 def unknown(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator[Objection]:

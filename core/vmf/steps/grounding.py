@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from vmf.ads import has
 from vmf.model import (
+    CLONE,
     LAYERS_MOST,
     Building,
     DiskFormat,
@@ -35,7 +36,6 @@ IMPRINT = "memory-"
 """Likewise of those that keep the memory of one."""
 READY_SECONDS, QUIET_SECONDS = 300, 60
 """How long a guest may take to be ready, so that its memory is kept, and how long it may be silent meanwhile."""
-_CLONE = "memory-clone"
 _NAME_MOST = 63
 
 
@@ -168,7 +168,7 @@ def template(job: Job, ground: Ground) -> tuple[Job, Ground]:
         name=name,
         run="",
         steps=(),
-        requirements=has(_CLONE),
+        requirements=has(CLONE),
         network=Network(type=NetworkType.NONE),
         time_limit=READY_SECONDS,
         silence_limit=QUIET_SECONDS,
