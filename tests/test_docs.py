@@ -22,6 +22,7 @@ from vmf.model import Bid, Disk, Facts, File, Host, Image, Job, Machine, Offer, 
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.result import Result
 from vmf.run import life, starting
+from vmf.steps.graph import to_do
 from vmf.testing import fake
 from vmf.testing.contract import HypervisorContract
 from vmf_kvm import daemon, proof
@@ -184,6 +185,22 @@ def test_a_spec_that_is_shown_can_be_read(tmp_path, images, text):
             appliance=lambda path: (Disk(file=File(path=path)),),
         )
         assert spec.load_jobs([file], words, remark=pytest.fail)
+
+
+def test_the_specs_upon_debian_can_be_read(tmp_path):
+    """One after another: they name each other, and what is made beside them."""
+    for name in ("vmlinuz", "initrd.img", "root.qcow2", "sqlite3.deb"):
+        (tmp_path / name).touch()
+    for path in ROOT.glob("specs/debian/*.yaml"):
+        (tmp_path / path.name).write_text(path.read_text())
+    (job,) = spec.load_jobs([tmp_path / "twins.yaml"], spec.JobWords(images=tmp_path), remark=pytest.fail)
+    assert [step.name for step in to_do(job)] == ["package", "sqlite", "sieve", "twins"]
+    assert job.image.disks[0].file.path == tmp_path / "root.qcow2"
+
+
+def test_the_unit_that_is_shown_is_the_one_of_the_debian():
+    (shown_unit,) = blocks(DOCS / "guest.md", "ini")
+    assert shown_unit == (ROOT / "specs/debian/vmf-guest.service").read_text()
 
 
 def test_the_readme_shows_the_hello_job():

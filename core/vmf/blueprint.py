@@ -205,7 +205,7 @@ def _cdroms(job: Job, bus: Bus | None, there: Mapping[str, File]) -> Iterator[Ma
     if job.cdrom is not None:
         file, device = _found(FILES, job.cdrom.iso, there), job.cdrom.device
         yield MachineCdrom(file=file, bus=bus_of(device, bus), device=device)
-    if job.cloud_init is not None:
+    if job.seed is not None:
         yield MachineCdrom(file=SEED, bus=bus)
 
 

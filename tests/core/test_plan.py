@@ -214,6 +214,21 @@ def test_what_vmf_adds_is_on_the_bus_of_the_first_disk(bus):
 
 
 @pytest.mark.parametrize(
+    ("image", "job", "why"),
+    [
+        (True, None, "the image uses it"),
+        (True, CloudInit(), "the job says so"),
+        (False, CloudInit(), "the job says so"),
+    ],
+)
+def test_a_guest_that_uses_cloud_init_has_a_seed(image, job, why):
+    place = replace(PLACE, job=replace(JOB, image=replace(IMAGE, cloud_init=image), cloud_init=job))
+    machine = blueprint(place, "m")
+    assert [each.file for each in machine.cdroms] == ["cdrom", "seed"]
+    assert [line.why for line in explain(place, machine) if line.how == "the seed for cloud-init"] == [why]
+
+
+@pytest.mark.parametrize(
     ("first", "device", "bus"),
     [
         ({}, None, None),

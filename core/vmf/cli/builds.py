@@ -105,6 +105,8 @@ class Builds:
 
     def _unfit(self, run: Job) -> str:
         """Why no host can have guests wake from the memory of such a template; empty: one can."""
+        if run.seed:
+            return "its guest keeps the guest contract by cloud-init, which a template has no disc for"
         offers = [each for each in usable(self._session.hosts, self._hosts) if isinstance(each, Offer)]
         if not any(CLONE in each.capabilities for each in offers):
             return "; ".join(f"{each.host.name}: {plan.unable(each.host, each.facts)}" for each in offers)

@@ -150,6 +150,13 @@ class Image(Struct, frozen=True, kw_only=True):
     disks: Annotated[
         tuple[Disk, ...], Meta(description="The disks, in the order that the guest sees them.", max_length=64)
     ] = ()
+    cloud_init: Annotated[
+        bool,
+        Meta(
+            description="Whether its guest uses cloud-init, by which it is then given its work.",
+            extra={"needs": "cdroms"},
+        ),
+    ] = False
     hardware: Annotated[Hardware, Meta(description="The machine that the steps are done on.")] = Hardware()
     steps: Annotated[
         tuple[Step, ...],

@@ -214,6 +214,11 @@ class Job(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(step.on_host for step in steps if step.on_host))
 
     @property
+    def seed(self) -> CloudInit | None:
+        """What cloud-init is given, if the job or its image says that the guest uses it."""
+        return self.cloud_init or (CloudInit() if self.image and self.image.cloud_init else None)
+
+    @property
     def hypervisors(self) -> tuple[str, ...]:
         """The types that it can run on; none: any. What only a hypervisor's block describes, only that one boots."""
         bundle = self.bundle

@@ -109,8 +109,9 @@ def _drives(job: Job) -> Iterator[Line]:
     if job.cdrom is not None:
         files = ", ".join(file.path.name for file in job.cdrom.files)
         yield Line(what="cdrom", how=str(job.cdrom.iso) if job.cdrom.iso else files, why="the job says so")
-    if job.cloud_init is not None:
-        yield Line(what="cdrom", how="the seed for cloud-init", why="the job says so")
+    if job.seed is not None:
+        why = "the image uses it" if job.cloud_init is None else "the job says so"
+        yield Line(what="cdrom", how="the seed for cloud-init", why=why)
 
 
 def _network(job: Job, machine: Machine) -> Iterator[Line]:

@@ -32,9 +32,12 @@ from vmf.run.progress import Progress
 from vmf.run.sums import check_steps
 from vmf.steps.graph import in_guest, to_do
 from vmf.store import Record
+from vmf.warehouse.initrd import text
 
 FILES_LABEL = "VMF_FILES"
 """Of the disc that is made of `cdrom.files`."""
+_KEEPING = ("guest", "exchange")
+"""What keeps the guest contract in an image that has cloud-init alone."""
 
 
 class _Disc(Struct, frozen=True):
@@ -138,9 +141,10 @@ def _discs(hypervisor: Hypervisor, record: Record, keys: Path, identity: bytes) 
         yield plan.CDROM, _Disc(cdrom.LABEL, {**given, **_inspected(record)})
     if job.cdrom and job.cdrom.files:
         yield plan.FILES, _Disc(FILES_LABEL, gathering.gather(job.cdrom.files, hypervisor.read))
-    if job.cloud_init:
-        given = seed.contents(job.cloud_init, hypervisor.read, name=job.name, token=record.token, key=key)
-        yield plan.SEED, _Disc(seed.LABEL, given)
+    if job.seed:
+        programs = {f"vmf-{each}": text(f"{each}.sh") for each in _KEEPING} if job.contract else {}
+        made = seed.contents(job.seed, hypervisor.read, name=job.name, token=record.token, key=key, programs=programs)
+        yield plan.SEED, _Disc(seed.LABEL, made)
 
 
 def _inspected(record: Record) -> Mapping[str, Content]:

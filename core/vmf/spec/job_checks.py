@@ -268,7 +268,7 @@ def _ssh(job: Job) -> Iterator[Objection]:
     if job.ssh and not _networked(job):
         what = "the job has no network"
         yield Objection(at=("ssh",), what=what, hint="add `network: {type: user}`", given=("network",))
-    elif job.ssh and job.run is None and job.cloud_init is None:
+    elif job.ssh and job.run is None and job.seed is None:
         what, hint = "nothing brings its key into the guest", "add `run:`, or `cloud_init: {}`, as the guest can read"
         yield Objection(at=("ssh",), what=what, hint=hint, given=("run", "cloud_init"))
 

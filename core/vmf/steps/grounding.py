@@ -95,7 +95,7 @@ def upon(job: Job, found: tuple[Golden, Image] | None, sums: Mapping[File, str])
     done = golden.performed if golden else ()
     passed = {each.digest for each in done}
     left = _once(tuple(step for step in steps if digests[step.name] not in passed), digests)
-    image = found[1] if found else job.image
+    image = replace(found[1], cloud_init=bool(job.image and job.image.cloud_init)) if found else job.image
     ground = Ground(
         asked=job,
         start=start(job.image, sums),
@@ -146,7 +146,7 @@ def builder(image: Image) -> Job:
 def kept(job: Job) -> Job:
     """The job whose machine becomes the image that another one is to be run on, by its `keep_image`."""
     image = job.image or Image(name=job.name)
-    whole = replace(image, name=job.name, steps=to_do(job), earlier=())
+    whole = replace(image, name=job.name, steps=to_do(job), earlier=(), cloud_init=job.seed is not None)
     return replace(builder(whole), types=job.types, memory=job.memory, cpus=job.cpus, network=job.network)
 
 
