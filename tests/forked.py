@@ -23,7 +23,7 @@ from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 OWN = frozenset({"VMF_HOME", "VMF_WAREHOUSE", "XDG_CONFIG_HOME", "PYTHONPATH", "COLUMNS", "PYTEST_CURRENT_TEST"})
-"""The variables that a command may have for itself."""
+"""The variables in which a command's environment may differ from that of the tests."""
 MESSAGE_MOST = 2**17
 """Bytes of what is asked for."""
 LAZY = ("cli", "run", "spec", "lint", "classad", "warehouse", "files", "disks", "steps", "control", "testing.fake")
@@ -40,7 +40,6 @@ class Forker:
     """Whom to ask for commands. The process that they are forked from is begun with the first one."""
 
     def __init__(self) -> None:
-        self._environment = dict(os.environ)
         self._process: subprocess.Popen[bytes] | None = None
         self._channel, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
@@ -53,7 +52,7 @@ class Forker:
 
     def can(self, environment: Mapping[str, str]) -> bool:
         """Whether a command that has this environment can be forked."""
-        return {name for name, _ in environment.items() ^ self._environment.items()} <= OWN
+        return {name for name, _ in environment.items() ^ os.environ.items()} <= OWN
 
     def run(
         self, words: Sequence[str], *, folder: Path, environment: Mapping[str, str], seconds: float
@@ -63,8 +62,7 @@ class Forker:
         Raises:
             subprocess.TimeoutExpired: if it takes longer; it is killed then.
         """
-        own = {name: environment[name] for name in OWN & environment.keys()}
-        asked = json.dumps({"words": words, "folder": str(folder), "environment": own}).encode()
+        asked = json.dumps({"words": words, "folder": str(folder), "environment": dict(environment)}).encode()
         with ExitStack() as stack:
             reads, writes = zip(*(os.pipe() for _ in range(3)), strict=True)
             for each in reads:
@@ -146,8 +144,7 @@ def _become(streams: Sequence[int], *, words: Sequence[str], folder: str, enviro
     os.closerange(3, 2**12)
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
     os.chdir(folder)
-    for name in OWN:
-        os.environ.pop(name, None)
+    os.environ.clear()
     os.environ.update(environment)
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(":"))
     sys.argv = ["vmf", *words]
