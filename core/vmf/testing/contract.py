@@ -268,7 +268,7 @@ class HypervisorContract(
         """What a job without a script may do as often as it likes."""
         name = bench.new_name()
         bench.put(name, guests.reboots)
-        handle = bench.hypervisor.create(replace(bench.machine(name, guests.reboots), reboots=True))
+        handle = bench.create(replace(bench.machine(name, guests.reboots), reboots=True))
         bench.until(lambda: bench.console(handle), lambda console: READY in console)
         bench.until(lambda: bench.console(handle), lambda console: console.count(READY) > 1)
         assert bench.hypervisor.state(handle) == MachineState(power=Power.RUNNING)
