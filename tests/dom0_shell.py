@@ -122,8 +122,9 @@ class Dom0Shell(Shell):
 
 
 def await_(state, what):
-    """Wait for a state of what a guest under emulation does."""
+    """Wait for a state of what a guest under emulation does; what `state` said then."""
     deadline = time.monotonic() + DEADLINE
-    while not state():
+    while not (found := state()):
         assert time.monotonic() < deadline, f"in vain: {what}"
         time.sleep(0.05)
+    return found

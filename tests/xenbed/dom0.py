@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from vmf.files import sshkey
 from xenbed.emulator import SNAPSHOT, Emulator, Stuck
 
-WAKING_SECONDS = 30
-BOOTING_SECONDS = 180
+WAKING_SECONDS = 120
+BOOTING_SECONDS = 300
 RUN_SECONDS = 60
-TRY_SECONDS = 5
+TRY_SECONDS = 15
 LOG_LINES = 40
 """Of what it wrote to its serial port: as many of the last ones as a failure shows."""
 
@@ -87,7 +87,7 @@ class Dom0:
     def _ssh(self, command):
         options = {
             "BatchMode": "yes",
-            "ConnectTimeout": TRY_SECONDS,
+            "ConnectTimeout": RUN_SECONDS,
             "GlobalKnownHostsFile": "/dev/null",
             "IdentitiesOnly": "yes",
             "LogLevel": "ERROR",
