@@ -96,8 +96,9 @@ def test_only_a_guest_that_has_work_is_given_what_starts_it():
 
 
 def test_the_work_begins_once_cloud_init_is_done_and_is_told_on_the_console(booted, tmp_path):
-    booted()
     console = tmp_path / "console"
+    console.touch()
+    booted()
     assert console.read_text() == ""
     (tmp_path / "instance/boot-finished").touch()
     until(lambda: console.read_text() == "it's here $HOME\n", "the program has run, and found the other one")

@@ -140,7 +140,7 @@ def test_what_is_not_there_is_told_with_whose_fault_it_is(shell, dom0):
     shell.vmf("run", *(f"{name}.yaml" for name in FAULTS))
     for name, (_, outcome, words) in FAULTS.items():
         told = shell.result(name)
-        assert (told["outcome"], words in told["reason"]) == (outcome, True), told
+        assert (told["outcome"], words in told["reason"]) == (outcome, True), told["reason"]
     assert shell.left() == []
 
 
