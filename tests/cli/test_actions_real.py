@@ -87,7 +87,7 @@ def test_an_image_that_only_the_host_makes_needs_no_machine(real: RealShell) -> 
     spec = image(real, "lone", {"name": "only", "on_host": "only"})
     built = real.vmf("image", "build", spec, "--hosts", "hosts")
     assert built.returncode == 0, built.stderr + built.stdout
-    assert "running" not in built.stdout
+    assert "build-lone: running" not in built.stdout
     done = real.vmf("run", job(real, "j", image=spec, run=show(1), results={"files": ["words"]}))
     assert (real.folder / "j.results/words").read_text() == "only    "
     assert done.returncode == 0, done.stderr
