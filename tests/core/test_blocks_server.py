@@ -134,6 +134,11 @@ def test_what_has_come_stays_if_only_its_address_changes(place):
     assert (place.noted, part.exists()) == (other, False)
 
 
+def test_who_has_the_lock_of_a_file_and_no_socket_does_not_serve_it(place):
+    with place.serving(0):
+        assert not place.is_served()
+
+
 def test_what_is_served_stays_what_it_is(blocks, place):
     blocks.serve([place])
     noted = place.noted
@@ -192,6 +197,14 @@ def test_sums_that_are_not_those_of_the_file_lead_to_no_file(blocks, far):
     with blocks.hold([place]), pytest.raises(SetupError, match="what came is not the file that it should be"):
         blocks.complete(place)
     assert not place.whole.exists()
+
+
+def test_a_file_becomes_whole_though_its_server_had_no_such_file_for_long(blocks, place, far, folder):
+    moved = (far.folder / "image").rename(far.folder / "moved")
+    blocks.serve([place])
+    until(lambda: b"is not whole" in (folder / "server.log").read_bytes(), "nobody believes in it any more")
+    moved.rename(far.folder / "image")
+    until(place.whole.exists, "the rest has come")
 
 
 def test_a_server_that_is_away_for_a_moment_is_waited_for(blocks, place, far):

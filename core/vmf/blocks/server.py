@@ -107,8 +107,8 @@ class Offer:
         else:
             link.close()
 
-    def is_over(self) -> bool:
-        """Whether nobody has needed it for some time; it is not served any more then."""
+    def is_over(self, held: ExitStack) -> bool:
+        """Whether nobody has needed it for some time; it is not served any more then, and `held` is closed."""
         if self._clients:
             self._idle_since = time.monotonic()
         if time.monotonic() - self._idle_since < IDLE_SECONDS:
@@ -116,6 +116,7 @@ class Offer:
         with self._place.unused() as is_unused:
             if is_unused and not self._clients:
                 self._close()
+                held.close()  # before anybody can come who would take it for served
                 return True
         self._idle_since = time.monotonic()
         return False
@@ -153,21 +154,27 @@ class Offer:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _fill(self) -> None:
-        """Bring all that nobody has asked for yet, so that the file is whole one day."""
-        if self._place.whole.exists():
-            return
-        try:
-            for at in range(0, self.size, FILLED):
-                if not self._rested():
-                    return
-                size = min(FILLED, self.size - at)
-                self._patiently(at, size)
-            self._cache.settle(self._place.sha256)
-        except Wrong as fault:
-            self._place.forget()
-            log.warning("%s", fault)
-        except OSError as error:
-            log.warning("%s is not whole: %s", self._place.whole, error)
+        """Have the file whole one day, however often that cannot be for now."""
+        pause = PAUSE_SECONDS
+        while not (self._place.whole.exists() or self._closing.is_set()):
+            try:
+                self._bring_rest()
+            except Wrong as fault:
+                self._place.forget()
+                log.warning("%s", fault)
+                return
+            except OSError as error:
+                log.warning("%s is not whole: %s", self._place.whole, error)
+                self._closing.wait(pause)
+                pause = min(2 * pause, PATIENCE_SECONDS)
+
+    def _bring_rest(self) -> None:
+        """Bring all that nobody has asked for yet, as long as the file is served."""
+        for at in range(0, self.size, FILLED):
+            if not self._rested():
+                return
+            self._patiently(at, min(FILLED, self.size - at))
+        self._cache.settle(self._place.sha256)
 
     def _rested(self) -> bool:
         """Wait until nothing has been asked for a moment; False: nothing is wanted any more."""
@@ -211,11 +218,11 @@ def serve(places: list[Place]) -> None:
             for key, _ in selector.select(LOOK_SECONDS):
                 with suppress(BlockingIOError):
                     key.data.accept()
-            for offer in list(served):
+            for offer, held in list(served.items()):
                 descriptor = offer.listening.fileno()
-                if offer.is_over():
+                if offer.is_over(held):
                     selector.unregister(descriptor)
-                    served.pop(offer).close()
+                    served.pop(offer)
 
 
 def main(folder: str, *sums: str) -> None:
