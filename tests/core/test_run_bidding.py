@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from farm import FARM
+from vmf.blocks.places import Origin, Place
 from vmf.errors import Refused, SetupError
 from vmf.hookspecs import hookimpl
 from vmf.model import Bid, File, Host, Slice, Wakes, Work
@@ -157,3 +158,11 @@ def test_the_size_of_a_file_is_what_travels_of_it(tmp_path):
         hole.truncate(2**30)
     assert size_of(File(path=tmp_path / "hole")) == 0
     assert size_of(File(path=tmp_path / "nothing")) == 0
+
+
+def test_the_size_of_a_file_that_is_served_is_that_of_the_whole(tmp_path):
+    place = Place(folder=tmp_path, sha256="a" * 64)
+    file = File(path=place.socket, served=True)
+    assert size_of(file) == 0
+    place.keep(Origin(address="http://far", path="disk", size=2**30, sha256="b" * 64), b"")
+    assert size_of(file) == 2**30

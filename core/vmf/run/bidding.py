@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from vmf.blocks.places import Place
 from vmf.errors import Refused
 from vmf.files.sparse import BLOCK
 from vmf.match.bidding import Known, Toil
@@ -13,7 +14,13 @@ from vmf.store import Store
 
 
 def size_of(file: File) -> int:
-    """The bytes that travel of a file of this computer, holes left out; 0 if it cannot be looked at."""
+    """The bytes that travel of a file of this computer, holes left out; 0 if it cannot be looked at.
+
+    Of one that is served, these are all of its bytes.
+    """
+    if file.served:
+        origin = Place(folder=file.path.parent, sha256=file.path.stem).noted
+        return origin.size if origin else 0
     try:
         found = file.path.stat()
     except (OSError, ValueError):
