@@ -230,7 +230,8 @@ class Life:
                 return ended(state)
             if cut := self._vigil.look(state) or self.checkpointing.wanted(self._vigil.watched):
                 return cut
-            self._attempt.tell_pause(state)
+            if not self._serving.is_trying(state):
+                self._attempt.tell_pause(state)
             self._serving.go_on(state)
             self._learn_address()
             self._imprinting.look()
