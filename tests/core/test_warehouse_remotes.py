@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +22,7 @@ from vmf.blocks import sums
 from vmf.blocks.places import Origin
 from vmf.disks import images, whole
 from vmf.errors import SetupError
+from vmf.files import parts
 from vmf.files.nbd import open_served
 from vmf.files.sparse import GRAIN
 from vmf.hookspecs import unreported
@@ -327,3 +331,29 @@ def test_what_is_no_address_is_refused_without_its_password(home):
     with pytest.raises(SetupError, match="VMF_REMOTE: far/images: an address begins with http") as told:
         Remotes(replace(home, remotes=("ftp://ada:secret@far/images",)), tell=print)
     assert "secret" not in str(told.value)
+
+
+def test_who_adopts_an_image_waits_for_the_disk_that_another_one_copies(remotes, home, monkeypatch):
+    remotes.ask()
+    best = found(remotes, A)
+    files = remotes.bring(best, fetching)
+    home.images.mkdir()
+    base = home.images / f".downloads/{best.golden.disks[0].base.sha256}.raw"
+    base.parent.mkdir()
+    tried = []
+
+    def link(_, path):
+        tried.append(path)
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "link", link)
+    other = parts.hold(parts.beside(base), parts.FILE)
+    with ThreadPoolExecutor() as workers:
+        adopted = workers.submit(Warehouse(home.images).adopt, best.golden, files)
+        try:
+            until(lambda: tried.count(base) > 1, "it is tried again")
+            assert not adopted.done()
+        finally:
+            os.close(other)
+        adopted.result()
+    assert base.read_bytes() == BASE

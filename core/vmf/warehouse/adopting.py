@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from vmf.hookspecs import unreported
 from vmf.model import Golden, GoldenDisk, Original, Shelved
 from vmf.warehouse.folders import Folders
 from vmf.warehouse.keeping import INITRD, KERNEL, READABLE
+
+LOOK_SECONDS = 0.1
 
 
 class Adopting:
@@ -58,8 +61,11 @@ class Adopting:
         name = f".downloads/{base.sha256}.{base.format}"
         path = self._folders.images / name
         self._folders.make_folder(path.parent)
-        if not path.exists():
-            _bring(self._files[base.sha256], path)
+        while not path.exists():
+            try:
+                _bring(self._files[base.sha256], path)
+            except BlockingIOError:  # another process does; whoever is killed at it leaves it to the next one
+                time.sleep(LOOK_SECONDS)
         return replace(base, path=name)
 
 
@@ -69,6 +75,6 @@ def _bring(source: Path, path: Path) -> None:
             os.link(source, path)
             sync_folder(path.parent)
             return
-        with source.open("rb") as stream, suppress(BlockingIOError), replacing(path) as out:
+        with source.open("rb") as stream, replacing(path) as out:
             sparse.copy(stream, out, unreported)
             os.fchmod(out.fileno(), READABLE)
