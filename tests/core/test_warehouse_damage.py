@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from goldens import SIZE, cut, found, lead_away, names, spoil, sum_of
+from goldens import SIZE, cut, digest, found, lead_away, names, spoil, sum_of
 from qemu import qemu_img
 from vmf.disks import images
 from vmf.files.access import open_unlinked
@@ -96,6 +96,9 @@ def rewritten(warehouse, golden, **changes):
         {"disks": [{}]},
         {"disks": [{"size": 512}]},
         {"surprise": True},
+        {"made": 1e300},
+        {"made": -1e300},
+        {"performed": [{"name": "a", "digest": digest("a"), "seconds": 1.0, "at": 1e300}]},
     ],
 )
 def test_what_an_image_says_of_itself_is_not_believed(warehouse, keep, changes):
