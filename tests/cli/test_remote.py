@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from cli.test_actions import Lend
 from ranged import Ranged, serving
 from shell import Shell, until
 
@@ -98,6 +99,23 @@ def test_a_job_whose_disks_come_back_has_the_image_brought_first(here: Shell, fa
     assert again.returncode == 3, again.stderr
     assert "does not answer" not in again.stderr  # nothing is left to do upon what is here
     assert "secret" not in f"{listed}{again}"
+
+
+def test_a_job_whose_host_acts_only_in_the_end_reads_the_image_on_demand(here: Shell, lend: Lend) -> None:
+    said = lend("last", "echo host >>$said")
+    spec = {
+        "image": "box.image.yaml",
+        "memory": "256MiB",
+        "run": "exit 3",
+        "finally": {"steps": [{"name": "last", "on_host": "last"}]},
+    }
+    written(here, "Job", "j", spec)
+    done = here.vmf("run", "j.yaml")
+    assert done.returncode == 3, done.stderr
+    assert "begun upon golden image" in done.stdout
+    assert said.read_text() == "host\n"
+    assert [*(here.home / "remote").glob("*.blocks")]
+    assert [*(here.home / "images").glob(".golden/whole/*")] == []
 
 
 def test_who_may_only_read_the_warehouse_begins_with_an_image_that_is_whole(here: Shell) -> None:

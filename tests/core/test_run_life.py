@@ -16,7 +16,7 @@ from faults import ALWAYS
 from vmf.blocks.shelf import Blocks
 from vmf.errors import HoldCode, HostFault
 from vmf.hookspecs import hookimpl
-from vmf.model import Disk, DiskFormat, File, Host, Job, MachineState, Outcome, Power
+from vmf.model import Disk, DiskFormat, File, Host, Image, Job, MachineState, Outcome, Power
 from vmf.run import Advanced, Remark, life, serving
 from vmf.state import Created, State
 from vmf.store import own
@@ -195,6 +195,17 @@ def test_a_guest_that_stands_still_again_and_again_is_told_of_once(make, monkeyp
     assert record.verdict.exit_code == 4
     assert site.resumed == 4
     assert farm.remarks() == ["its machine is paused: nobody says why"]
+
+
+def test_a_kernel_that_was_brought_is_not_served(tmp_path, monkeypatch):
+    blocks = Blocks(tmp_path)
+    kernel, disk = blocks.place("a" * 64), blocks.place("b" * 64)
+    image = Image(name="box", kernel=File(path=kernel.whole), disks=(Disk(file=File(path=disk.socket, served=True)),))
+    served = []
+    monkeypatch.setattr(blocks, "serve", served.extend)
+    job = Job(name="j", memory=2**28, image=image)
+    serving.Serving(job, blocks=blocks, attempt=SimpleNamespace()).serve()
+    assert served == [disk]
 
 
 def test_a_guest_that_is_let_go_on_in_vain_is_so_less_and_less_often(tmp_path, monkeypatch):
