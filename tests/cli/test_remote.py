@@ -96,7 +96,19 @@ def test_a_job_whose_disks_come_back_has_the_image_brought_first(here: Shell, fa
     assert far.address not in listed.stdout
     again = here.vmf("run", "j.yaml", "--set", "results.folder=again")
     assert again.returncode == 3, again.stderr
+    assert "does not answer" not in again.stderr  # nothing is left to do upon what is here
     assert "secret" not in f"{listed}{again}"
+
+
+def test_who_may_only_read_the_warehouse_begins_with_an_image_that_is_whole(here: Shell) -> None:
+    for each in ("whole", "aside"):
+        (here.home / "images/.golden" / each).mkdir(parents=True)
+    (here.home / "images/.golden/making").touch()  # where root can make nothing either
+    brought = here.vmf("run", "j.yaml", "--set", "results.disks=whole")
+    assert "is passed over" in brought.stderr
+    again = here.vmf("run", "j.yaml", "--set", "results.folder=again")
+    assert again.returncode == 3, again.stderr
+    assert "begun upon golden image" in again.stdout
 
 
 def test_who_asks_in_vain_for_the_first_time_goes_without(here: Shell, far: Ranged) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from msgspec.structs import replace
 
 from ranged import serving
 from shell import kill, until
@@ -120,6 +121,25 @@ def test_where_all_of_it_was_killed_whoever_needs_the_file_begins_anew(blocks, p
     assert not place.is_served()
     blocks.serve([place])
     assert read(place, 5, 5) == FILE[5:10]
+
+
+def test_what_has_come_stays_if_only_its_address_changes(place):
+    part = place.whole.with_name(f"{SHA256}.part")
+    part.write_bytes(b"x")
+    moved = replace(place.noted, path="moved")
+    assert place.keep(moved, LISTED)
+    assert (place.noted, part.exists()) == (moved, True)
+    other = replace(moved, sha256="1" * 64)
+    assert place.keep(other, LISTED)
+    assert (place.noted, part.exists()) == (other, False)
+
+
+def test_what_is_served_stays_what_it_is(blocks, place):
+    blocks.serve([place])
+    noted = place.noted
+    assert place.keep(replace(noted, path="moved"), LISTED)
+    assert not place.keep(replace(noted, sha256="1" * 64), LISTED)
+    assert place.noted == noted
 
 
 def test_two_processes_that_want_a_file_have_one_server(place, far, folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +14,12 @@ from msgspec.structs import replace
 from killed_keeping import START, sum_of
 from layering import layer, written
 from ranged import serving
+from shell import until
+from vmf.blocks import sums
+from vmf.blocks.places import Origin
 from vmf.disks import images, whole
 from vmf.errors import SetupError
+from vmf.files.nbd import open_served
 from vmf.files.sparse import GRAIN
 from vmf.hookspecs import unreported
 from vmf.model import Disk, DiskFormat, Draft, File, Home, Image, Performed
@@ -28,6 +33,7 @@ from vmf.warehouse.shelf import Warehouse
 SIZE = 16 * GRAIN
 BASE = bytes(range(256)) * (SIZE // 256)
 A, B = "a" * 64, "b" * 64
+OTHER = b"else" * (SIZE // 8)
 BOTH = written(BASE, {1: b"1"}, {2: b"2"})
 
 
@@ -95,6 +101,18 @@ def remotes(home, told):
     return Remotes(home, tell=told.append)
 
 
+@pytest.fixture
+def later(home, told):
+    """Asks again, as the next command does, and finds the best image."""
+
+    def best(*digests):
+        remotes = Remotes(home, tell=told.append)
+        remotes.ask()
+        return found(remotes, *digests)
+
+    return best
+
+
 def request(*digests):
     nodes = tuple(Node(digest=each, name=each[0]) for each in digests)
     return Request(start=START, graph=Graph(nodes=nodes), memory=1, cpus=1)
@@ -147,24 +165,85 @@ def test_an_image_that_was_brought_is_one_of_the_warehouse(remotes, far, home):
     assert local.adopt(best.golden, {}) == golden
 
 
-def test_a_warehouse_that_does_not_answer_counts_as_it_was(remotes, far, told):
+def test_a_warehouse_that_does_not_answer_counts_as_it_was(remotes, far, told, later):
     remotes.ask()
     far.is_down = True
-    remotes.ask()
-    assert found(remotes, A).rest == ()
+    assert later(A).rest == ()
     (line,) = told
     assert f"remote warehouse {far.address}/ does not answer" in line
 
 
-def test_an_index_comes_again_only_if_it_has_changed(remotes, index):
+def test_a_warehouse_is_asked_once_for_all_jobs(remotes, far):
+    remotes.ask()
+    remotes.ask()
+    assert len(far.asked) == 1
+
+
+def test_what_has_half_come_comes_from_where_it_is_offered_now(remotes, far):
+    remotes.ask()
+    best = found(remotes, A, B)
+    remotes.blocks.make()
+    for part in best.offered.parts:
+        listed = (far.folder / offering.BLOCKS / part.sha256).read_bytes()
+        gone = Origin(address=far.address, path="gone", size=part.size, sha256=part.blocks)
+        remotes.blocks.place(part.sha256).keep(gone, listed)
+    files = remotes.bring(best, fetching)
+    assert {part.sha256: files[part.sha256].stat().st_size for part in best.offered.parts} == {
+        part.sha256: part.size for part in best.offered.parts
+    }
+
+
+@pytest.fixture
+def claimed(remotes, far):
+    """The place of an image's disk, of which another warehouse has said that it is something else."""
+    remotes.ask()
+    (far.folder / "other").write_bytes(OTHER)
+    with (far.folder / "other").open("rb") as file:
+        listed, _ = sums.listed(file, len(OTHER))
+    place = remotes.blocks.place(found(remotes, A).golden.disks[0].base.sha256)
+    remotes.blocks.make()
+    digest = hashlib.sha256(listed).hexdigest()
+    place.keep(Origin(address=far.address, path="other", size=len(OTHER), sha256=digest), listed)
+    return place
+
+
+def test_what_another_warehouse_says_of_a_disk_does_not_count(remotes, claimed):
+    with ExitStack() as held:
+        best = found(remotes, A, B)
+        remotes.begin(best, held, fetching)
+        with whole.opened(remotes.image(best).disks[0]) as disk:
+            assert disk.read() == BOTH
+    assert claimed.noted.path != "other"
+
+
+def test_an_image_is_passed_over_whose_disk_is_served_as_something_else(remotes, claimed):
+    with ExitStack() as held, remotes.blocks.hold([claimed]):
+        remotes.blocks.serve([claimed])
+        with pytest.raises(SetupError, match="has other blocks than what is here of that file"):
+            remotes.begin(found(remotes, A), held, fetching)
+        with open_served(claimed.socket) as file:
+            assert file.read(4) == OTHER[:4]
+
+
+def test_what_is_whole_is_never_taken_for_something_else(remotes, claimed):
+    claimed.forget()
+    remotes.bring(found(remotes, A), fetching)
+    until(lambda: not claimed.is_served(), "nobody serves it any more")
+    noted = claimed.noted
+    other = replace(noted, path="other", sha256="0" * 64)
+    assert not claimed.keep(other, b"")
+    assert claimed.noted == noted
+    assert claimed.whole.read_bytes() == BASE
+
+
+def test_an_index_comes_again_only_if_it_has_changed(remotes, index, later):
     remotes.ask()
     catalogue = next(iter(remotes))._catalogue.path
     before = catalogue.stat().st_mtime_ns
-    remotes.ask()
+    later(A)
     assert catalogue.stat().st_mtime_ns == before
     index(lambda each: replace(each, golden=replace(each.golden, name="other")))
-    remotes.ask()
-    assert found(remotes, A).golden.name == "other"
+    assert later(A).golden.name == "other"
 
 
 def _other_id(each):
@@ -235,16 +314,13 @@ def test_what_cannot_be_read_from_elsewhere_is_not_offered(tmp_path):
     assert left == {outside.id: f"it lies on {alone}, which is not all of a file in the warehouse"}
 
 
-def test_the_index_follows_who_comes_and_goes(remotes, far):
+def test_the_index_follows_who_comes_and_goes(later, far):
     warehouse = Warehouse(far.folder)
-    remotes.ask()
-    first = found(remotes, A).golden
+    first = later(A).golden
     new = kept(warehouse, warehouse.image(first), [A, "e" * 64], {5: b"5"})
-    remotes.ask()
-    assert found(remotes, A, "e" * 64).golden.id == new.id
+    assert later(A, "e" * 64).golden.id == new.id
     warehouse.remove([new.id])
-    remotes.ask()
-    assert found(remotes, A, "e" * 64).golden.id == first.id
+    assert later(A, "e" * 64).golden.id == first.id
 
 
 def test_what_is_no_address_is_refused_without_its_password(home):

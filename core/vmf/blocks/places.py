@@ -34,6 +34,8 @@ SIZE_MOST = 2**44
 
 
 LOOK_SECONDS = 0.02
+KEEP_SECONDS = 10.0
+"""How long others who note where a file comes from may take."""
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -45,6 +47,11 @@ class Origin(Struct, frozen=True, kw_only=True):
     """Below that."""
     size: Annotated[int, Meta(ge=1, le=SIZE_MOST)]
     sha256: Annotated[str, Meta(pattern=SHA256)]
+    """Of the list of the sums of its blocks."""
+
+    def is_like(self, other: Origin | None) -> bool:
+        """Whether the same bytes come from both."""
+        return other is not None and (self.size, self.sha256) == (other.size, other.sha256)
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -79,11 +86,32 @@ class Place(Struct, frozen=True, kw_only=True):
         """
         return Sums(self._beside("blocks").read_bytes(), size)
 
-    def keep(self, origin: Origin, listed: bytes) -> None:
-        """Note where it comes from, and what its blocks are; before that, nobody serves it."""
-        for path, content in ((self._beside("blocks"), listed), (self._beside("json"), msgspec.json.encode(origin))):
-            with naming(path), suppress(BlockingIOError), replacing(path) as file:  # who else does it writes the same
-                file.write(content)
+    @property
+    def noted(self) -> Origin | None:
+        """Where it comes from, if that is known."""
+        with suppress(OSError, msgspec.MsgspecError):
+            return self.origin()
+        return None
+
+    def keep(self, origin: Origin, listed: bytes) -> bool:
+        """Note where it comes from, and what its blocks are; before that, nobody serves it.
+
+        What is served now, or is whole, stays what it is. Whether its blocks are these.
+        """
+        if self.is_served():
+            return origin.is_like(self.noted)
+        with self.serving(KEEP_SECONDS) as is_ours:
+            is_same = origin.is_like(noted := self.noted)
+            if not is_ours or (noted and self.whole.exists() and not is_same):
+                return is_same
+            self.socket.unlink(missing_ok=True)  # a killed process has left it
+            if not is_same:
+                self.forget()
+            for suffix, content in (("blocks", listed), ("json", msgspec.json.encode(origin))):
+                path = self._beside(suffix)
+                with naming(path), replacing(path) as file:
+                    file.write(content)
+        return True
 
     def is_begun(self) -> bool:
         """Whether it is known where it comes from."""
@@ -99,7 +127,9 @@ class Place(Struct, frozen=True, kw_only=True):
             os.close(held)  # it was removed meanwhile, with the rest
 
     def is_served(self) -> bool:
-        """Whether a process serves it now."""
+        """Whether a process serves it now; whoever holds the lock otherwise has no socket there."""
+        if not self.socket.exists():
+            return False
         with self._alone("served") as is_ours:
             return not is_ours
 

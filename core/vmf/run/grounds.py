@@ -160,6 +160,8 @@ class Grounds:
         It is read on demand by a job of which nothing comes back that lies on it, and on whose disks no program of the
         host works; for any other one it is fetched.
         """
+        if rest == ():
+            return None
         if self._fetching is not None:
             self._remotes.ask()
         passed = set[str]()
@@ -176,10 +178,19 @@ class Grounds:
         return None
 
     def _begun_there(self, job: Job, found: Found, fetching: Fetching, held: ExitStack) -> tuple[Golden, Image]:
-        lies_on_it = bool(job.checkpoint or job.actions) or job.result_disks is not ResultDisks.NONE
-        if not lies_on_it and not self._remotes.is_whole(found):
-            self._remotes.begin(found, held, fetching)
-            return found.golden, self._remotes.image(found)
+        has_actions = any(step.on_host for step in to_do(job))
+        lies_on_it = bool(job.checkpoint) or has_actions or job.result_disks is not ResultDisks.NONE
+        if lies_on_it or self._remotes.is_whole(found):
+            try:
+                return self._adopted(found, fetching, held)
+            except SetupError:  # who may only read the warehouse has it served, though it is all here
+                if lies_on_it:
+                    raise
+        self._remotes.begin(found, held, fetching)
+        return found.golden, self._remotes.image(found)
+
+    def _adopted(self, found: Found, fetching: Fetching, held: ExitStack) -> tuple[Golden, Image]:
+        """An image that is put to those here, all of it, and its machine."""
         golden = self._warehouse.adopt(found.golden, self._remotes.bring(found, fetching))
         taken = held.enter_context(self._warehouse.take(golden.id, sum_of=self._sum_of))
         self._remotes.forget(found)

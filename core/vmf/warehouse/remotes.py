@@ -55,13 +55,15 @@ class Remotes:
         self.blocks = Blocks(home.remote)
         self._tell = tell
         self._every = tuple(Remote(each, home.remote / "at") for each in home.remotes)
+        self._unasked = self._every
 
     def __iter__(self) -> Iterator[Remote]:
         return iter(self._every)
 
     def ask(self) -> None:
-        """Have here what they offer now; of one that does not answer counts what it offered last."""
-        for remote in self._every:
+        """Have here what they offer now, each asked once; of one that does not answer counts what it offered last."""
+        unasked, self._unasked = self._unasked, ()
+        for remote in unasked:
             try:
                 self.blocks.make()
                 remote.ask()
@@ -104,7 +106,11 @@ class Remotes:
         for file in (found.golden.kernel, found.golden.initrd):
             if file:
                 self._complete(self._place(file), file.name, fetching)
-        self.blocks.serve(self._served(found))
+        served = self._served(found)
+        self.blocks.serve(served)
+        for place in served:  # which nobody else can have noted otherwise since
+            if not _origin(place, found).is_like(place.noted):
+                raise _other(place, found)
 
     def is_whole(self, found: Found) -> bool:
         """Whether all of an image is here."""
@@ -133,11 +139,17 @@ class Remotes:
             place.remove()
 
     def _note(self, place: Place, found: Found) -> None:
-        """Have here by what each block of a file is told."""
-        part = found.offered.part(place.sha256)
-        if place.is_begun():
+        """Have here by what each block of a file is told, and where it comes from now."""
+        origin = _origin(place, found)
+        if place.noted == origin:
             return
         self.blocks.make()
+        if not place.keep(origin, self._listed(place, found)):
+            raise _other(place, found)
+
+    def _listed(self, place: Place, found: Found) -> bytes:
+        """The sums of a file's blocks, as its warehouse has them."""
+        part = found.offered.part(place.sha256)
         size = count(part.size) * DIGEST
         try:
             with closing(found.remote.web) as web:
@@ -148,8 +160,7 @@ class Remotes:
         if hashlib.sha256(listed).hexdigest() != part.blocks or len(listed) != size:
             what = f"{found.remote.shown}: the sums of the blocks of {part.path} are not those of its index"
             raise SetupError(what, hint="have its owner make the index anew: `vmf image index`")
-        origin = Origin(address=found.remote.address, path=part.path, size=part.size, sha256=part.blocks)
-        place.keep(origin, listed)
+        return listed
 
     def _places(self, found: Found) -> tuple[Place, ...]:
         """Those of all files of an image."""
@@ -178,3 +189,14 @@ class Remotes:
             bus=disk.bus,
             device=disk.device,
         )
+
+
+def _origin(place: Place, found: Found) -> Origin:
+    part = found.offered.part(place.sha256)
+    return Origin(address=found.remote.address, path=part.path, size=part.size, sha256=part.blocks)
+
+
+def _other(place: Place, found: Found) -> SetupError:
+    path = found.offered.part(place.sha256).path
+    what = f"{found.remote.shown}: {path} has other blocks than what is here of that file"
+    return SetupError(what, hint="try again once no guest reads that; if it goes on, ask the warehouse's owner")
