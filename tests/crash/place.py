@@ -79,8 +79,8 @@ class Place(ABC):
         return (word for change in self.life.changes for word in ("--set", change))
 
     def record(self) -> Record | None:
-        """The job, if it is known."""
-        return next((each for each in self._records() if each.id > self._known), None)
+        """The job, if it is known; of two that follow each other the later one."""
+        return max((each for each in self._records() if each.id > self._known), key=lambda each: each.id, default=None)
 
     def history(self, record: Record) -> tuple[Moment, ...]:
         """What has happened to the job."""

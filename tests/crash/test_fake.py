@@ -23,7 +23,8 @@ def own(life: str) -> Iterator[str]:
 
 def settled(steps) -> list[str]:
     """Steps without the looks at a guest that was found to run still: how many there are is a matter of luck."""
-    pairs = zip_longest(steps, steps[1:], fillvalue="")
+    looks = ["state running" if step.startswith("state running ") else step for step in steps]
+    pairs = zip_longest(looks, looks[1:], fillvalue="")
     return [step for step, later in pairs if not (step == "state running" and later.startswith("state "))]
 
 

@@ -94,6 +94,7 @@ class Builds:
             if ground.building and (again := self._again(ground, ground.building)):  # as above
                 last = await_all(self._session, self._carrier, [again])[0]
             elif ground.warm:
+                self._clear(grounding.template(run, ground)[0])
                 self._tell(name, ground.warm.golden, f"has memory already: golden image {ground.warm.golden}")
                 return 0
             elif fault := self._unfit(run):

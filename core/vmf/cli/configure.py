@@ -48,11 +48,15 @@ def act(options: argparse.Namespace) -> int:
     from vmf import spec  # noqa: PLC0415  # YAML is slow to import
 
     session, wanted = Session(options), spec.load_steps(options.steps).steps
-    with reached(session, options.job) as guest, occupied(session, guest):
+    done: list[_Done] = []
+    with reached(session, options.job) as guest:
         folder = session.home.exchange(guest.record.id)
-        with tempfile.TemporaryDirectory(dir=folder, prefix="configure-") as logs:
-            done = tuple(_done(session, guest, wanted, Path(logs)))
-    _keep(session, guest.record, [each.kept for each in done])
+        try:
+            with occupied(session, guest), tempfile.TemporaryDirectory(dir=folder, prefix="configure-") as logs:
+                for each in _done(session, guest, wanted, Path(logs)):
+                    done.append(each)  # noqa: PERF402  # one by one: some are done, whatever ends this
+        finally:
+            _keep(session, guest.record, [each.kept for each in done])
     named = {each.kept.name for each in done}
     if failed := undone([step for step in wanted if step.name in named], [each.report for each in done]):
         say(f"vmf: {guest.record.job.name}: {failed}")

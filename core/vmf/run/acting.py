@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault
+from vmf.files.beside import sync_file, sync_folder
 from vmf.model import Disk, Host, Job, ResultDisks, Step
 from vmf.result import STEP_LOGS, StepReport, disk_file, undone
 from vmf.run import copies
@@ -78,8 +79,13 @@ class Acting:
         with _workplace(home.job(number)) as folder:
             disks = self._copied(folder, check) if self._works(steps.before) else {}
             acted = self.perform(steps.before, folder / STEP_LOGS, check, disks)
+            with suppress(FileNotFoundError):  # whoever puts it into the machine tells what has gone
+                for path in disks.values():
+                    sync_file(path)
+            sync_folder(folder)
             shutil.rmtree(home.acted(number), ignore_errors=True)
             folder.rename(home.acted(number))
+        sync_folder(home.job(number))
         if not acted.failure:
             self._settle(steps.before, acted.reports, disks)
         return acted

@@ -119,7 +119,7 @@ def performed(job: Job, step: Step, digest: str, report: StepReport, logs: Path)
     """A step as it was done; of what it publishes what its spec says counts, and else the last that it has said."""
     log = logs / f"{step.name}.log"
     said = Published(taken=taken(job), known={})
-    said.hear(log.read_bytes() + b"\n" if log.exists() else b"")
+    said.hear(log.read_bytes() + b"\n" if log.is_file() else b"")
     return Performed(
         name=step.name,
         digest=digest,

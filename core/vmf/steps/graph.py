@@ -153,7 +153,7 @@ def leaves(steps: Iterable[Step]) -> tuple[str, ...]:
 
 
 def names_taken(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator[Objection]:
-    """Steps with a name that another one has, capital letters aside: logs are files of these names.
+    """Steps with a name that another one or its log has, capital letters aside: what they leave has these names.
 
     `at` begins with a step's number, as for the other objections.
 
@@ -161,14 +161,24 @@ def names_taken(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator
         steps: of one list.
         earlier: those of what its spec builds on.
     """
-    seen = {step.name.lower(): step.name for step in earlier}
+    seen = {name: step.name for step in earlier for name in _names(step)}
     for number, step in enumerate(steps):
-        folded = step.name.lower()
-        if other := seen.get(folded):
-            differs = "" if other == step.name else f", {other}, but for capital letters"
-            what = f"{step.name} is already the name of another step{differs}"
-            yield Objection(at=(number, "name"), what=what, hint="give each a name of its own")
-        seen[folded] = step.name
+        if other := next(filter(None, map(seen.get, _names(step))), None):
+            yield Objection(at=(number, "name"), what=_taken(step.name, other), hint="give each a name of its own")
+        seen |= dict.fromkeys(_names(step), step.name)
+
+
+def _names(step: Step) -> tuple[str, str]:
+    """What it leaves in the folder of logs."""
+    folded = step.name.lower()
+    return folded, f"{folded}.log"
+
+
+def _taken(name: str, other: str) -> str:
+    if name.lower() != other.lower():
+        return f"{name} and {other} are the name of a step and that of its log"
+    differs = "" if other == name else f", {other}, but for capital letters"
+    return f"{name} is already the name of another step{differs}"
 
 
 def unknown(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator[Objection]:

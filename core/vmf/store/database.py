@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
 from vmf.model import Claim, Ground, Host, Job, Placement, Suspend
+from vmf.published import believable
 from vmf.state import TAKES_ROOM, Event, HostDied, Placed, Readmitted, State, advance
 from vmf.store.connection import decode, encode
 from vmf.store.ownership import Ownership, own
@@ -182,7 +183,7 @@ class Store(Sightings):
             created=now,
             token=os.urandom(16).hex(),
             entered={State.IDLE: now},
-            published=ground.attributes if ground else {},
+            published=believable(job, ground.attributes) if ground else {},
         )
         self._keep(record)
         return record, own(self.home, record.id)
