@@ -13,6 +13,7 @@ PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 RESULTS := build/hello.results
 XEN_RESULTS := build/hello-xen.results
 VMWARE_RESULTS := build/hello-vmware.results
+DEBIAN := build/debian
 PYTEST := $(BIN)/pytest -q -n 2
 
 # Exact versions, of what builds a package too; newer pips ask another variable for those.
@@ -25,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Most targets lead to the package manager or to pip, and neither likes company.
 .NOTPARALLEL:
-.PHONY: run run-xen run-vmware test test-fast lint bench guest xenbed vcsim system-run system-test clean
+.PHONY: run run-xen run-vmware test test-fast test-debian lint bench guest debian xenbed vcsim system-run system-test clean
 
 run: system-run guest
 	@rm -rf $(RESULTS) && mkdir -p $(dir $(RESULTS))
@@ -47,8 +48,12 @@ run-vmware: vcsim guest
 test: system-test lint guest xenbed vcsim
 	VMF_TEST_TINY="$$($(BIN)/vmf image build tiny | sed -n 's/^tiny: //p')" $(PYTEST)
 
+# Half of their time these tests wait for something, so that one more of them has room.
 test-fast: system-test $(VENV)/test.stamp
-	$(PYTEST) -m "not real and not packaging and not exhaustive"
+	$(PYTEST) -n 3 -m "not real and not packaging and not exhaustive"
+
+test-debian: guest debian $(VENV)/test.stamp
+	VMF_TEST_TINY="$$($(BIN)/vmf image build tiny | sed -n 's/^tiny: //p')" $(PYTEST) -m debian tests/cli/test_debian_real.py
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
@@ -56,7 +61,7 @@ lint: $(VENV)/test.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: system-test $(VENV)/test.stamp guest
+bench: system-test $(VENV)/test.stamp guest debian
 	$(BIN)/python bench/hello.py
 	$(BIN)/python bench/help.py
 	$(BIN)/python bench/lint.py
@@ -68,9 +73,16 @@ bench: system-test $(VENV)/test.stamp guest
 	$(BIN)/python bench/many.py
 	$(BIN)/python bench/suspend.py
 	$(BIN)/python bench/clone.py
+	$(BIN)/python bench/remote.py
+	$(BIN)/python bench/debian.py
 
 guest: $(VENV)/run.stamp
 	@$(BIN)/vmf image build tiny
+
+debian: system-test $(DEBIAN)/root.qcow2
+
+$(DEBIAN)/root.qcow2: $(wildcard specs/debian/*) $(wildcard core/vmf/warehouse/*.sh)
+	@specs/debian/make.sh $(DEBIAN)
 
 # Before the tests, lest the first that wants it waits longer than a test may.
 xenbed: system-test $(VENV)/test.stamp

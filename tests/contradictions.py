@@ -26,11 +26,13 @@ from vmf.model import (
     Network,
     Networks,
     NetworkType,
+    OnError,
     Protocol,
     ResultDisks,
     Results,
     Ssh,
     Step,
+    Steps,
     Transport,
 )
 
@@ -82,21 +84,35 @@ def steps(*some, **more):
     return job(run="x", steps=some, **more)
 
 
+def more_steps(*some):
+    return Steps(name="s", steps=some)
+
+
 def built(*some, **more):
     return image(disks=(DISK,), steps=some, **more)
 
 
+def hosted(name, *after, **more):
+    return does(name, *after, on_host="x", **more)
+
+
+ENDS = [("finally", "steps", 1), ("finally", "steps", 0)]
 user = partial(nic, type=NetworkType.USER)
 
 FETCHED = Download(url="https://images.example/a.qcow2", sha256="0a" * 32)
 
 WRONG = [
     ("VMF215", job(steps=(does("a"),)), [("steps",)]),
+    *(
+        ("VMF229", of(Step(name="a", files={"/a": THERE, "/b": HERE}), does("b")), [("steps", 0, "files", "/a")])
+        for of in (built, partial(steps, keep_image=True))
+    ),
     ("VMF232", steps(does("a"), Step(name="b"), does("c", run="x", packages=("p",))), [("steps", 1), ("steps", 2)]),
     ("VMF232", built(does("a", command=("x",), on_host="y")), [("steps", 0)]),
     ("VMF232", job(at_end=Finally(steps=(Step(name="a"),))), [("finally", "steps", 0)]),
     ("VMF233", steps(does("a"), does("b"), does("a")), [("steps", 2, "name")]),
     ("VMF233", built(does("a"), earlier=(does("a"),)), [("steps", 0, "name")]),
+    ("VMF233", steps(does("log"), does("Log")), [("steps", 1, "name")]),
     ("VMF233", steps(does("a"), image=built(does("a"))), [("steps", 0, "name")]),
     ("VMF234", steps(does("a", "b"), does("c", "a", "d")), [("steps", 0, "after", 0), ("steps", 1, "after", 1)]),
     ("VMF234", built(does("a", "b")), [("steps", 0, "after", 0)]),
@@ -114,6 +130,20 @@ WRONG = [
         [("steps", 0, "publish", "A"), ("steps", 0, "publish", "C")],
     ),
     ("VMF237", built(does("a", run="x", publish={"A": "time()"})), [("steps", 0, "publish", "A")]),
+    ("VMF232", more_steps(Step(name="a")), [("steps", 0)]),
+    ("VMF233", more_steps(does("a"), does("a")), [("steps", 1, "name")]),
+    ("VMF234", more_steps(does("a", "b")), [("steps", 0, "after", 0)]),
+    ("VMF235", more_steps(does("a", "a")), [("steps", 0, "after")]),
+    ("VMF236", more_steps(does("a", packages=("p",), env={"A": "b"})), [("steps", 0, "env")]),
+    ("VMF237", more_steps(does("a", run="x", publish={"A": "B"})), [("steps", 0, "publish", "A")]),
+    ("VMF243", steps(does("a"), hosted("b", "a")), [("steps", 1)]),
+    ("VMF243", job(steps=(does("c", "b"), does("a"), hosted("b", "a"))), [("steps", 0)]),
+    ("VMF243", built(does("a"), hosted("b", "a"), does("c", "b"), does("d", "c")), [("steps", 2)]),
+    ("VMF244", steps(hosted("a", on_error=OnError(run="x"))), [("steps", 0, "on_error", "run")]),
+    ("VMF244", built(hosted("a", on_error=OnError(run="x"))), [("steps", 0, "on_error", "run")]),
+    ("VMF244", more_steps(hosted("a", on_error=OnError(run="x"))), [("steps", 0, "on_error", "run")]),
+    ("VMF245", job(at_end=Finally(steps=(hosted("b"), does("a")))), [("finally", "steps", 1)]),
+    ("VMF245", steps(at_end=Finally(steps=(does("c", "b"), does("b", "a"), hosted("a")))), ENDS),
     ("VMF238", image(base="b", download=FETCHED, blank=2**30), [("download",), ("blank",)]),
     ("VMF239", job(keep_image=True), [("keep_image",)]),
     ("VMF201", bare(), [()]),
@@ -191,6 +221,11 @@ WRONG = [
             results=Results(disks=ResultDisks.CHANGED, files=("a", "disk1.qcow2", "disk0.qcow2/b")),
         ),
         [("results", "files", 1), ("results", "files", 2)],
+    ),
+    (
+        "VMF121",
+        job(run="x", steps=(does("a"),), results=Results(files=("b", "steps/a.log"))),
+        [("results", "files", 1)],
     ),
     ("VMF225", job(run="x", arguments=("a", "x" * 2**17)), [("arguments", 1)]),
     ("VMF225", job(run="x", env={"A": "ä" * 2**16}), [("env", "A")]),
@@ -274,6 +309,21 @@ RIGHT = [
     ("VMF236", built(does("a", command=("x",), env={"A": "b"}))),
     ("VMF237", steps(does("a", run="x", publish={"A": "-1", "B": '{1, true, "x"}'}))),
     ("VMF237", built(does("a", run="x", publish={"A": "undefined"}))),
+    ("VMF232", more_steps(does("a"), hosted("b"))),
+    ("VMF233", more_steps(does("a"), does("b"))),
+    ("VMF234", more_steps(does("b", "a"), does("a"))),
+    ("VMF235", more_steps(does("b", "a"), does("a"))),
+    ("VMF236", more_steps(does("a", run="x", env={"A": "b"}))),
+    ("VMF237", more_steps(does("a", run="x", publish={"A": "1"}))),
+    ("VMF243", steps(hosted("a"), does("b", "a"), does("c"))),
+    ("VMF243", steps(does("a"), hosted("b", "a"), keep_image=True)),
+    ("VMF243", steps(does("a", "b"), does("b", "a"), hosted("c", "a"))),
+    ("VMF243", built(hosted("a"), does("b", "a"), hosted("c", "b"), does("d"), hosted("e", "d", "c"))),
+    ("VMF244", steps(hosted("a", on_error=OnError(retry=1)), does("b", run="x", on_error=OnError(run="x")))),
+    ("VMF244", built(hosted("a"))),
+    ("VMF244", more_steps(hosted("a"))),
+    ("VMF245", steps(at_end=Finally(steps=(hosted("c", "b"), does("b", "a"), does("a"))))),
+    ("VMF245", job(at_end=Finally(steps=(hosted("a"),)))),
     ("VMF238", image(base="b", disks=(DISK,))),
     ("VMF239", job(run="x", image=built(does("a")), keep_image=True)),
     ("VMF201", bare(disks=(DISK,))),
@@ -320,6 +370,10 @@ RIGHT = [
     ("VMF227", results("out", "outer", "a/out", "a/b", "A")),
     ("VMF225", job(run="x", env={"A": "x" * (2**17 - 3)}, arguments=("x" * (2**17 - 1),) * 13)),
     ("VMF121", job(run="x", results=Results(files=("disk0.qcow2",)))),
+    ("VMF121", job(run="x", steps=(does("a"),), results=Results(files=("log/steps",)))),
+    ("VMF121", job(run="x", results=Results(files=("steps/a.log",)))),
+    ("VMF229", steps(Step(name="a", files={"/a": THERE}))),
+    ("VMF229", built(Step(name="a", files={"/a": HERE}))),
     (
         "VMF121",
         job(

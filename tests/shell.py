@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faults import will_fail
+from forked import Forker
 from vmf.model import Home
 from vmf.store import Record, Store
 
 DEADLINE = 30.0
 
+VMF = ("-m", "vmf")
 SIGNALS = ("env", "--default-signal=HUP,INT,TERM")
 
 HOST = """\
@@ -100,9 +102,11 @@ class Shell:
     """The hosts that are meant where none are named."""
     within: tuple[str, ...] = ()
     """What stands before every command, such as what enters a namespace."""
-    program: tuple[str, ...] = ("-m", "vmf")
+    program: tuple[str, ...] = VMF
     """What Python is to run."""
     image: str = "box.raw"
+    forker: Forker | None = None
+    """Whom to ask for commands that may be forked; None: each is started."""
 
     def job(self, script: str, name: str = "j") -> Path:
         path = self.folder / f"{name}.yaml"
@@ -121,9 +125,8 @@ class Shell:
 
     def start(self, *words: str) -> Command:
         """Type `vmf` and these words; signals have their effect even where the tests run under `nohup`."""
-        hosts = self.hosts if words[0] in {"run", "plan", "doctor"} and "--hosts" not in words else ()
         return Command(
-            [*SIGNALS, *self.within, sys.executable, "-P", *self.program, *words, *hosts],
+            [*SIGNALS, *self.within, sys.executable, "-P", *self.program, *self._whole(words)],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -132,7 +135,15 @@ class Shell:
             text=True,
         )
 
+    def _whole(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """The words, with the hosts that are meant."""
+        return (*words, *self.hosts) if words[0] in {"run", "plan", "doctor"} and "--hosts" not in words else words
+
     def vmf(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Type `vmf` and these words, and wait for its end."""
+        if self.forker and self.program == VMF and not self.within and self.forker.can(self.environment):
+            whole = self._whole(words)
+            return self.forker.run(whole, folder=self.folder, environment=self.environment, seconds=DEADLINE)
         with self.start(*words) as process:
             out, err = process.communicate(timeout=DEADLINE)
         return subprocess.CompletedProcess(words, process.returncode, out, err)

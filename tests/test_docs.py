@@ -18,10 +18,11 @@ from vmf.cli import detach
 from vmf.errors import Refused
 from vmf.hookspecs import GAP, NoSettings
 from vmf.match import match
-from vmf.model import Bid, Disk, Facts, File, Host, Image, Job, Machine, Offer, Placement
+from vmf.model import Bid, Disk, Facts, File, Host, Image, Job, Machine, Offer, Placement, Steps
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.result import Result
 from vmf.run import life, starting
+from vmf.steps.graph import to_do
 from vmf.testing import fake
 from vmf.testing.contract import HypervisorContract
 from vmf_kvm import daemon, proof
@@ -46,7 +47,7 @@ NAMED_FILE = re.compile(
 )
 TINY = "apiVersion: vmf/v1\nkind: Image\nmetadata: {name: tiny}\nspec: {kernel: vmlinuz}\n"
 
-TABLES = {Job: "running.md", Image: "running.md", Host: "hosts.md"}
+TABLES = {Job: "running.md", Image: "running.md", Host: "hosts.md", Steps: "images.md"}
 """The page on which the fields of a kind have their rows."""
 SPELT = {"spec.name": "metadata.name", "spec.labels": "metadata.labels", "spec.settings": "spec.TYPE"}
 
@@ -173,6 +174,8 @@ def test_a_spec_that_is_shown_can_be_read(tmp_path, images, text):
             settings={"kvm": KvmHost, "xen": XenHost, "vmware": VmwareHost, "qemu": NoSettings},
             remark=pytest.fail,
         )
+    elif "kind: Steps" in text:
+        assert spec.load_steps(file)
     elif "kind: Image" in text:
         assert spec.load_image(file.name, beside=tmp_path, images=images)
     else:
@@ -182,6 +185,22 @@ def test_a_spec_that_is_shown_can_be_read(tmp_path, images, text):
             appliance=lambda path: (Disk(file=File(path=path)),),
         )
         assert spec.load_jobs([file], words, remark=pytest.fail)
+
+
+def test_the_specs_upon_debian_can_be_read(tmp_path):
+    """One after another: they name each other, and what is made beside them."""
+    for name in ("vmlinuz", "initrd.img", "root.qcow2", "sqlite3.deb"):
+        (tmp_path / name).touch()
+    for path in ROOT.glob("specs/debian/*.yaml"):
+        (tmp_path / path.name).write_text(path.read_text())
+    (job,) = spec.load_jobs([tmp_path / "twins.yaml"], spec.JobWords(images=tmp_path), remark=pytest.fail)
+    assert [step.name for step in to_do(job)] == ["package", "sqlite", "sieve", "twins"]
+    assert job.image.disks[0].file.path == tmp_path / "root.qcow2"
+
+
+def test_the_unit_that_is_shown_is_the_one_of_the_debian():
+    (shown_unit,) = blocks(DOCS / "guest.md", "ini")
+    assert shown_unit == (ROOT / "specs/debian/vmf-guest.service").read_text()
 
 
 def test_the_readme_shows_the_hello_job():

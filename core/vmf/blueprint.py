@@ -46,6 +46,8 @@ ANSWERING = frozenset({"media-change", "live-results"})
 """What a host must be able to do for a guest to be asked something while its script runs."""
 LAYERS = "disk-layers"
 """The ability of a host to use a disk of several files where they lie."""
+SERVED = "disk-served"
+"""The ability of a host to read a disk's files at the sockets where they are served."""
 _ROOMY = frozenset({None, Bus.VIRTIO, Bus.SCSI})
 """Buses that always have room for one drive more."""
 
@@ -138,24 +140,31 @@ def booted(job: Job, host: Host) -> Image:
 def brought(job: Job, host: Host) -> Mapping[str, File]:
     """The files that are put into the machine's folder as they are, each by its name there.
 
-    Disks are used where they lie, if that is on the host. So is whatever a host elsewhere has; on this computer, what
-    is read once is copied.
+    Disks are used where they lie, if that is on the host, but for copies that were made for the job alone. So is
+    whatever a host elsewhere has; on this computer, what is read once is copied.
     """
     image = booted(job, host)
     given = {KERNEL: image.kernel, INITRD: image.initrd, FILES: job.cdrom.iso if job.cdrom else None}
-    if host.elsewhere:
-        given |= {disk_name(number): disk.file for number, disk in enumerate(image.disks) if not disk.layers}
+    moved = ((number, disk) for number, disk in enumerate(image.disks) if not _several(disk))
+    given |= {disk_name(number): disk.file for number, disk in moved if host.elsewhere or disk.copied}
     return {name: file for name, file in given.items() if file and not (host.elsewhere and file.on_host)}
 
 
 def merged(job: Job, host: Host, capabilities: Collection[str]) -> Mapping[str, Disk]:
     """The disks of several files that are put into the machine's folder as one raw file, each by its name there.
 
-    That is so wherever they do not lie, and where the host cannot use several.
+    That is so wherever they do not lie, and where the host cannot use several; so is a disk that is served, where the
+    host cannot read it so.
     """
-    in_place = LAYERS in capabilities and not host.elsewhere
-    disks = () if in_place else enumerate(job.bundle.disks)
-    return {disk_name(number): disk for number, disk in disks if disk.layers}
+    lacks = {ability for ability in (LAYERS, SERVED) if host.elsewhere or ability not in capabilities}
+    disks = enumerate(job.bundle.disks)
+    return {disk_name(number): disk for number, disk in disks if lacks & _several(disk)}
+
+
+def _several(disk: Disk) -> frozenset[str]:
+    """The abilities that it takes to use a disk where its files lie."""
+    wanted = {LAYERS: bool(disk.layers), SERVED: any(file.served for file in disk.files)}
+    return frozenset(ability for ability, is_wanted in wanted.items() if is_wanted)
 
 
 def disk_name(number: int) -> str:
@@ -171,7 +180,7 @@ def _found(name: str, file: File | None, there: Mapping[str, File]) -> str:
 def _disk(number: int, disk: Disk, placement: Placement, there: Mapping[str, File]) -> MachineDisk:
     planned, name = MachineDisk.of(disk, growth=_growth(placement.job, placement.host)), disk_name(number)
     if name in merged(placement.job, placement.host, placement.capabilities):
-        return replace(planned, file=name, part=None, layers=(), format=DiskFormat.RAW)
+        return replace(planned, file=name, part=None, layers=(), served=(), format=DiskFormat.RAW)
     return replace(planned, file=name, part=None) if name in there else planned
 
 
@@ -196,7 +205,7 @@ def _cdroms(job: Job, bus: Bus | None, there: Mapping[str, File]) -> Iterator[Ma
     if job.cdrom is not None:
         file, device = _found(FILES, job.cdrom.iso, there), job.cdrom.device
         yield MachineCdrom(file=file, bus=bus_of(device, bus), device=device)
-    if job.cloud_init is not None:
+    if job.seed is not None:
         yield MachineCdrom(file=SEED, bus=bus)
 
 

@@ -24,6 +24,7 @@ import pluggy
 
 from vmf.model import (
     ALIVE,
+    CLONE,
     Bid,
     Facts,
     Handle,
@@ -50,9 +51,6 @@ SUSPENDS: Mapping[Suspend, str] = MappingProxyType({Suspend.SOFT: "soft-suspend"
 
 CHECKPOINT = "checkpoint"
 """The capability of snapshots with memory; `create` makes machines of them then, see `Machine.restored`."""
-
-CLONE = "memory-clone"
-"""The capability of guests that wake from the memory of one that is ready; see `Machine.template` and `wakes`."""
 
 TELLS_HALT = "tells-halt"
 """The capability of telling a guest that has stopped its processors for good."""

@@ -139,6 +139,14 @@ def taken(job: Job) -> frozenset[str]:
     return _ours() | {fold(name) for name in job.attributes}
 
 
+def believable(job: Job, said: Mapping[str, str]) -> dict[str, str]:
+    """What the guest of a job might have published of attributes that a file says were."""
+    published = Published(taken=taken(job), known={})
+    for name, text in said.items():
+        published.read(f"{name} = {text}".encode(errors="replace"))
+    return published.attributes
+
+
 def joined(job: Job, published: Mapping[str, str]) -> Job:
     """The job as expressions see it: what its guests have published is among its attributes, in place of none."""
     if not published:

@@ -27,6 +27,8 @@ OUR_FILES = frozenset({"result.json", "console.log"})
 """What vmf itself puts into every results folder."""
 RESERVED = OUR_FILES | {EXIT_CODE, END, ATTRIBUTES, STEPS}
 """Names at the root of the results that no file of the guest's can have."""
+STEP_LOGS = "steps"
+"""The folder in the results that has the logs of a job's steps; one without steps may use the name."""
 
 
 def disk_file(number: int) -> str:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from vmf.errors import VmfError
-from vmf.model import Ending, Gap, Handle, Kept, Outcome, Suspend, Verdict, Why
+from vmf.model import Ending, Gap, Handle, Kept, Outcome, Performed, Suspend, Verdict, Why
 
 
 class State(StrEnum):
@@ -205,6 +205,13 @@ class Released(Struct, frozen=True, kw_only=True, tag="released"):
     """The owner has nothing against it any more that the job is run."""
 
 
+class Configured(Struct, frozen=True, kw_only=True, tag="configured"):
+    """The owner has had steps done on the machine while its guest runs."""
+
+    steps: tuple[Performed, ...]
+    """Those that were begun, in their order."""
+
+
 class StopAsked(Struct, frozen=True, kw_only=True, tag="stop-asked"):
     """The owner wants the job to end."""
 
@@ -244,8 +251,8 @@ class Removed(Struct, frozen=True, kw_only=True, tag="removed"):
     """Nothing of the machine is left; the owner wanted the end."""
 
 
-Wish: TypeAlias = SuspendAsked | ResumeAsked | CheckpointAsked | VacateAsked | HoldAsked | HostDied
-"""What an owner may want of a job that another process carries, beside its end."""
+Wish: TypeAlias = SuspendAsked | ResumeAsked | CheckpointAsked | VacateAsked | HoldAsked | HostDied | Configured
+"""What an owner may want of a job that another process carries, beside its end, or have done to it."""
 
 Failure: TypeAlias = SuspendFailed | ResumeFailed | CheckpointFailed | RestoreFailed
 """What could not be done, with the reason; the job goes on otherwise."""
@@ -297,6 +304,7 @@ TRANSITIONS: MappingProxyType[tuple[State, type[Event]], State] = MappingProxyTy
     (State.RUNNING, HoldAsked): State.CLEANING,
     (State.RUNNING, CheckpointAsked): State.CHECKPOINTING,
     (State.RUNNING, VacateAsked): State.VACATING,
+    (State.RUNNING, Configured): State.RUNNING,
     (State.RUNNING, HostDied): State.IDLE,
     (State.CHECKPOINTING, Checkpointed): State.RUNNING,
     (State.CHECKPOINTING, CheckpointFailed): State.RUNNING,

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from forked import Forker
 from shell import Apart, RealShell, Shell, until
 
 
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    with closing(Forker()) as forker:
+        yield forker
+
+
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
+def shell(tmp_path: Path, forker: Forker) -> Iterator[Shell]:
     plugin = tmp_path / "site" / "fake_hypervisor-1.0.dist-info"
     plugin.mkdir(parents=True)
     (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-hypervisor\nVersion: 1.0\n")
@@ -30,12 +38,29 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
         "PYTHONPATH": str(plugin.parent),
         "COLUMNS": "200",
     }
-    shell = Shell(folder=folder, home=home, environment=environment)
+    shell = Shell(folder=folder, home=home, environment=environment, forker=forker)
     shell.host()
     yield shell
     for pid in shell.processes():  # wherever the state folder is mounted
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def lend(shell: Shell) -> Callable[..., Path]:
+    """Lends shell scripts, by their names, to all jobs; what is written to the file that it answers comes together."""
+    lent: dict[str, object] = {}
+    said = shell.folder.parent / "said"
+
+    def lend(name: str, script: str, **more: object) -> Path:
+        program = shell.folder.parent / f"lent-{name}"
+        program.write_text(f"#!/bin/sh\nsaid={said}\n{script}\n")
+        program.chmod(0o755)
+        lent[name] = {"program": str(program), **more}
+        shell.host(more=f", actions: {json.dumps(lent)}")
+        return said
+
+    return lend
 
 
 @pytest.fixture

@@ -32,8 +32,8 @@ def test_each_hosts_bid_is_told_with_its_parts_best_first(shell: Shell) -> None:
     assert [line.strip() for line in estimate(shell).splitlines()] == [
         "j: 2 bids of 4 hosts",
         "RANK  COST   SECONDS  HOST  MADE OF",
-        "0     0.125  0.0      farm  memory 256 MiB of 2 GiB that no guest has; nobody knows how fast a guest starts",
-        "0     0.25   0.0      barn  memory 256 MiB of 1 GiB that no guest has; nobody knows how fast a guest starts",
+        "0     0.125  0.0      farm  memory 256 MiB of 2 GiB that no guest has; nobody knows how fast a guest boots",
+        "0     0.25   0.0      barn  memory 256 MiB of 1 GiB that no guest has; nobody knows how fast a guest boots",
         "no bid:",
         "dead: out of order",
         "shed: memory 256 MiB wanted, 128 MiB in all",
@@ -49,7 +49,7 @@ def test_as_json_a_bid_has_its_numbers_and_what_they_are_made_of(shell: Shell) -
     shell.host("shed", more=", memory: 128MiB")
     estimate(shell)  # the probes are over
     with closing(Store(Home(root=shell.home))) as store:
-        store.keep_pace("barn", Work.START, Pace(amount=2, seconds=5))
+        store.keep_pace("barn", Work.BOOT, Pace(amount=2, seconds=5))
     told = json.loads(estimate(shell, "--format", "json"))["j"]
     assert [each["host"] for each in told["bids"]] == ["farm", "barn"]
     assert told["bids"][1] == {
@@ -59,7 +59,7 @@ def test_as_json_a_bid_has_its_numbers_and_what_they_are_made_of(shell: Shell) -
             "cost": 0.25,
             "cost_of": ["memory 256 MiB of 1 GiB that no guest has"],
             "seconds": 2.5,
-            "seconds_of": ["a guest starts in 2.5s"],
+            "seconds_of": ["a guest boots in 2.5s"],
         },
     }
     assert [(each["host"], each["clause"]) for each in told["rejected"]] == [("shed", "memory")]
@@ -68,7 +68,7 @@ def test_as_json_a_bid_has_its_numbers_and_what_they_are_made_of(shell: Shell) -
 def test_a_run_is_remembered(shell: Shell) -> None:
     shell.job("echo hello\nexit 0", "k")
     assert shell.vmf("run", "k.yaml", *HOSTS).returncode == 0
-    assert "a guest starts in " in estimate(shell)
+    assert "a guest boots in " in estimate(shell)
 
 
 def test_a_job_that_fits_nowhere_has_no_bids(shell: Shell) -> None:

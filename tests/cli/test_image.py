@@ -84,7 +84,7 @@ def test_images_are_listed(shell: Shell, shelves: Shelves) -> None:
     golden = shelves.keep("python", "web")
     lines = [line.split("  ") for line in shell.vmf("image", "ls").stdout.splitlines()]
     (header, box, web) = [[word.strip() for word in line if word.strip()] for line in lines]
-    assert header == ["NAME", "ID", "STEPS", "SIZE", "USED", "MADE"]
+    assert header == ["NAME", "ID", "STEPS", "MEMORY", "SIZE", "USED", "MADE"]
     assert box[0] == "box"
     assert web[:3] == ["web", golden.id[:12], "2"]
     told = json.loads(shell.vmf("image", "ls", "--format", "json").stdout)

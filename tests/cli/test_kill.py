@@ -50,7 +50,7 @@ def test_an_adoption_that_is_killed_is_typed_again(shell: Shell) -> None:
 
 
 def test_whoever_asks_an_engine_that_is_killed_is_told_and_the_guest_goes_on(shell: Shell) -> None:
-    shell.job("sleep 1\nwrite out.txt made\nexit 5")
+    shell.job("hear\nwrite out.txt made\nexit 5")
     with dataclasses.replace(shell, program=(KILL_AT, f"{VERB}suspend", "0")).start("run", "j.yaml") as first:
         shell.reaches("j", "running")
         assert "its engine is gone" in shell.vmf("suspend", "--hard", "j").stderr
@@ -58,6 +58,7 @@ def test_whoever_asks_an_engine_that_is_killed_is_told_and_the_guest_goes_on(she
     with shell.start("wait", "j") as second:
         shell.reaches("j", "saved")
         assert shell.vmf("resume", "j").returncode == 0
+        (shell.home / "hosts/farm/machines" / shell.records("j")[-1].machine / "keys").write_text("go\n")
         assert second.wait(30) == 5
     ended_well(shell)
 

@@ -119,6 +119,13 @@ def test_the_jobs_ads_can_be_had_and_read_again(shell: Shell, form: str) -> None
     assert not (shell.home / "hosts").exists()
 
 
+def test_the_ad_of_a_job_with_several_files_is_told_in_new_syntax(shell: Shell) -> None:
+    (shell.folder / "data.raw").write_bytes(bytes(512))
+    words = ("-l", "j.yaml", "--set", "disks=[{file: data.raw}]")
+    (ad,) = classad.read(shell.vmf("match", *words).stdout)
+    assert ad["JobVMFiles"] == f"{shell.folder / 'box.raw'}\n{shell.folder / 'data.raw'}"
+
+
 def test_without_a_host_that_can_be_used_it_says_what_is_wrong(shell: Shell) -> None:
     for name in ("barn", "farm"):
         shell.fault("probe", "host", f"{name} is out of order", host=name, times=9)

@@ -21,11 +21,11 @@ def test_each_line_has_its_reason_and_nothing_is_touched(shell: Shell) -> None:
     assert lines[0] == "j"
     whats, whys = lines[1::2], lines[2::2]
     assert [line.split("  ")[0] for line in whats] == [
-        "host", "bid", "accelerator", "machine", "boot", "disk 0", "cdrom", "results",
+        "host", "bid", "accelerator", "machine", "boot", "disk 0", "cdrom", "results", "begins",
     ]  # fmt: skip
     assert all(why.startswith("because ") and why != "because " for why in whys)
     assert whys[0] == "because memory 256 MiB of 4 GiB free; cpus 1 of 4 free"
-    assert whys[1] == "because memory 256 MiB of 4 GiB that no guest has; nobody knows how fast a guest starts"
+    assert whys[1] == "because memory 256 MiB of 4 GiB that no guest has; nobody knows how fast a guest boots"
     assert whats[5].endswith(f"overlay over {shell.folder}/box.raw (raw)")
     assert tree(shell.folder) == before
     assert shell.records() == []

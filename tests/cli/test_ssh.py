@@ -68,7 +68,7 @@ def test_a_job_that_is_removed_before_it_has_a_machine_is_not_waited_for(shell: 
             assert "waiting for the machine of k" in waiting.stderr.readline()
             shell.vmf("rm", "k")
             said = waiting.stderr.read()
-            assert re.search(r"no job is called 'k'|k \(job 2\) is (stopping|removed)", said), said
+            assert re.search(r"no job is called 'k'|k \(job 2\) is (stopping|cleaning|removed)", said), said
             assert waiting.wait(timeout=30) == 78
 
 

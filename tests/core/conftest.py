@@ -3,8 +3,13 @@ from __future__ import annotations
 import pytest
 
 from farm import Farm
+from goldens import SIZE, START, step, sum_of
 from made_up import HANDLE, HOST, loaded
 from qemu import qemu_img, qemu_io
+from vmf.disks import differing
+from vmf.files import sparse
+from vmf.model import Bus, Disk, DiskFormat, Draft, File, Image
+from vmf.warehouse.shelf import Warehouse
 
 
 @pytest.fixture
@@ -52,3 +57,59 @@ def changed(base):
     qemu_img("create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, path)
     qemu_io(path, "write -P 7 3M 5M")
     return path
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A warehouse with the named image `box`."""
+    root = tmp_path / "images"
+    (root / "box").mkdir(parents=True)
+    (root / "box" / "box.raw").write_bytes(b"base" * (SIZE // 4))
+    (root / "box" / "vmlinuz").write_bytes(b"a kernel")
+    return root
+
+
+@pytest.fixture
+def told():
+    """What the warehouse has told."""
+    return []
+
+
+@pytest.fixture
+def warehouse(root, told):
+    return Warehouse(root, tell=told.append)
+
+
+@pytest.fixture
+def box(root):
+    disk = Disk(file=File(path=root / "box" / "box.raw"), format=DiskFormat.RAW, bus=Bus.VIRTIO, device="vda")
+    return Image(name="box", kernel=File(path=root / "box" / "vmlinuz"), kernel_parameters="quiet", disks=(disk,))
+
+
+@pytest.fixture
+def change(tmp_path):
+    """Makes what a guest changed of a disk, as a host hands it over: longer than it is, and naming what it lay on."""
+
+    def change(disk, letter):
+        path, top = tmp_path / f"changed-{letter}", disk.files[-1].path
+        layout = DiskFormat.QCOW2 if disk.layers else disk.layout
+        with path.open("w+b") as out:
+            grains = [((ord(letter) - ord("a")) * 2, letter.encode() * sparse.GRAIN)]
+            differing.write(out, grains, size=SIZE, name=str(top), layout=layout)
+            out.truncate(2**30)
+        return path.open("rb")
+
+    return change
+
+
+@pytest.fixture
+def keep(warehouse, box, change):
+    """Keeps an image with these steps; upon the one with all of them but the last, if `upon` is that."""
+
+    def keep(letters, upon=None, **more):
+        image = warehouse.image(upon) if upon else box
+        draft = Draft(name="box", start=START, performed=tuple(map(step, letters)), image=image, **more)
+        with change(image.disks[0], letters[-1]) as changed:
+            return warehouse.publish(draft, {"disk0": changed}, sum_of=sum_of)
+
+    return keep

@@ -121,6 +121,11 @@ def test_the_abilities_are_those_that_some_value_needs_with_the_sentence_of_its_
     assert all(sentence in sentences[ability] for ability, sentence in abilities(kind).items())
 
 
+def test_an_image_that_uses_cloud_init_needs_a_drive_for_its_seed():
+    (need,) = needs(Job(name="j", memory=2**28, image=Image(name="i", cloud_init=True)))
+    assert (need.ability, need.at) == ("cdroms", ("image", "cloud_init"))
+
+
 def test_what_is_not_given_needs_nothing():
     assert needs(Job(name="j", memory=2**28, image=Image(name="i", disks=(Disk(file=File(path=Path("/f"))),)))) == ()
     assert needs(Host(name="h", type="kvm", memory=2**30, users=("ada",), attributes={"A": "1"})) == ()

@@ -13,6 +13,7 @@ from vmf.blueprint import blueprint
 from vmf.classad import World
 from vmf.errors import Refused
 from vmf.match import match
+from vmf.match.bidding import Known, Toil
 from vmf.model import (
     Bid,
     Claim,
@@ -22,6 +23,7 @@ from vmf.model import (
     Facts,
     File,
     Host,
+    HostBoot,
     Image,
     Job,
     Offer,
@@ -42,7 +44,7 @@ JOB = Job(
 SIZES = {KERNEL: 10 * MIB, DISK: 90 * MIB}
 ELSEWHERE = Connection(transport=Transport.SSH, address="h")
 STAGED = {Work.STAGE: Pace(amount=50 * MIB, seconds=2.0)}
-STARTED = {Work.START: Pace(amount=2, seconds=6.0)}
+STARTED = {Work.BOOT: Pace(amount=2, seconds=6.0)}
 
 
 def offer(name="h", *, memory=1024, taken=0, paces=None, **policy):
@@ -52,7 +54,7 @@ def offer(name="h", *, memory=1024, taken=0, paces=None, **policy):
 
 
 def matched(*offers, job=JOB):
-    return match(job, offers, world=World(), size=SIZES.__getitem__)
+    return match(job, offers, world=World(), known=Known(size=SIZES.__getitem__))
 
 
 def test_the_hosts_of_the_paper_ask_what_they_ask_there():
@@ -76,10 +78,10 @@ def test_without_room_there_is_no_bid():
 @pytest.mark.parametrize(
     ("paces", "policy", "seconds", "told"),
     [
-        ({}, {}, 0.0, ("10 MiB to bring, nobody knows how fast", "nobody knows how fast a guest starts")),
-        (STARTED, {}, 3.0, ("10 MiB to bring, nobody knows how fast", "a guest starts in 3.0s")),
-        (STAGED, {}, 0.4, ("10 MiB to bring: 0.4s", "nobody knows how fast a guest starts")),
-        ({**STAGED, **STARTED}, {"connection": ELSEWHERE}, 7.0, ("100 MiB to bring: 4.0s", "a guest starts in 3.0s")),
+        ({}, {}, 0.0, ("10 MiB to bring, nobody knows how fast", "nobody knows how fast a guest boots")),
+        (STARTED, {}, 3.0, ("10 MiB to bring, nobody knows how fast", "a guest boots in 3.0s")),
+        (STAGED, {}, 0.4, ("10 MiB to bring: 0.4s", "nobody knows how fast a guest boots")),
+        ({**STAGED, **STARTED}, {"connection": ELSEWHERE}, 7.0, ("100 MiB to bring: 4.0s", "a guest boots in 3.0s")),
     ],
 )
 def test_the_seconds_are_what_the_host_still_has_to_do_as_it_was_seen_to_work(paces, policy, seconds, told):
@@ -87,8 +89,37 @@ def test_the_seconds_are_what_the_host_still_has_to_do_as_it_was_seen_to_work(pa
     assert (found.bid.seconds, found.bid.seconds_of) == (pytest.approx(seconds), told)
 
 
+@pytest.mark.parametrize(
+    ("toil", "told"),
+    [
+        (Toil(measured=1, seconds=2), "1 step: 2.0s"),
+        (Toil(measured=2, seconds=2, unmeasured=1), "3 steps: 2.0s, without 1 that nobody has measured"),
+        (Toil(unmeasured=2), "2 steps that nobody has measured"),
+    ],
+)
+def test_the_steps_that_are_left_are_a_part_of_the_seconds(toil, told):
+    known = Known(toil=lambda job: toil if job == JOB else Toil())
+    for paces, seconds in (({}, 0), (STARTED, 3)):
+        (found,) = match(JOB, [offer(paces=paces)], world=World(), known=known).fitting
+        assert (found.bid.seconds, found.bid.seconds_of[-1]) == (seconds + toil.seconds, told)
+
+
+def test_a_guest_that_wakes_is_told_from_one_that_boots():
+    known = Known(beginning=lambda _, there: Work.WAKE if there.host.boot is None else Work.BOOT)
+    boots = {"boot": HostBoot(kernel=KERNEL)}
+    awake = {**STARTED, Work.WAKE: Pace(amount=2, seconds=1)}
+    for paces, seconds, told in (
+        (STARTED, 0, "nobody knows how fast a guest wakes"),
+        (awake, 0.5, "a guest wakes in 0.5s"),
+    ):
+        (found,) = match(JOB, [offer(paces=paces)], world=World(), known=known).fitting
+        assert (found.bid.seconds, found.bid.seconds_of[-1]) == (seconds, told)
+    (found,) = plan([JOB], [offer("a", paces=awake, **boots), offer("b", paces=awake)], world=World(), known=known)
+    assert (found.host.name, found.bid.seconds) == ("b", 0.5)
+
+
 def test_of_hosts_that_ask_alike_the_one_with_less_to_do_is_taken_and_the_cost_comes_first():
-    slow, quick = offer("a", paces={Work.START: Pace(amount=1, seconds=9)}), offer("b", paces=STARTED)
+    slow, quick = offer("a", paces={Work.BOOT: Pace(amount=1, seconds=9)}), offer("b", paces=STARTED)
     assert [each.offer.host.name for each in matched(slow, quick).fitting] == ["b", "a"]
     emptier = offer("a", memory=2048, paces=slow.paces)
     assert [each.offer.host.name for each in matched(emptier, quick).fitting] == ["a", "b"]
@@ -107,7 +138,7 @@ def read(job, offers):
     for each in match(job, offers, world=World()).fitting:
         there = each.offer
         bytes_ = SIZES[KERNEL] + (job.bundle.disks[0].file == DISK and there.host.elsewhere) * SIZES[DISK]
-        amounts = {Work.STAGE: float(bytes_), Work.START: 1.0}
+        amounts = {Work.STAGE: float(bytes_), Work.BOOT: 1.0}
         seconds = sum(amounts[work] * (pace.seconds / pace.amount) for work, pace in sorted(there.paces.items()))
         cost = Fraction(job.memory // MIB, there.facts.memory // MIB - there.taken.memory // MIB)
         keys.append((-each.rank, cost, seconds, there.host.name))
@@ -155,7 +186,8 @@ def names(planned):
 def test_each_job_goes_where_rank_cost_seconds_and_name_are_least(seed):
     choose = random.Random(seed)  # noqa: S311  # repeatable is the point
     jobs, offers = drawn(choose)
-    planned = plan(jobs, offers, world=World(), size=lambda file: 0 if file.on_host else SIZES[file])
+    known = Known(size=lambda file: 0 if file.on_host else SIZES[file])
+    planned = plan(jobs, offers, world=World(), known=known)
     now = {each.host.name: each for each in offers}
     expected = []
     for job in jobs:
@@ -223,11 +255,11 @@ def test_hosts_of_a_lower_rank_are_asked_only_if_none_before_bids():
 
 
 def test_a_plan_shows_the_bid_and_what_it_is_made_of():
-    (found,) = plan([JOB], [offer(paces=STARTED)], world=World(), size=SIZES.__getitem__)
+    (found,) = plan([JOB], [offer(paces=STARTED)], world=World(), known=Known(size=SIZES.__getitem__))
     lines = {line.what: (line.how, line.why) for line in explain(found, blueprint(found, "m"))}
     assert lines["bid"] == (
         "cost 0.25, then 3.0s",
-        "memory 256 MiB of 1 GiB that no guest has; 10 MiB to bring, nobody knows how fast; a guest starts in 3.0s",
+        "memory 256 MiB of 1 GiB that no guest has; 10 MiB to bring, nobody knows how fast; a guest boots in 3.0s",
     )
     (found,) = plan([JOB], [offer()], world=World(), ask=lambda _: Bid(cost=7))
     lines = {line.what: (line.how, line.why) for line in explain(found, blueprint(found, "m"))}

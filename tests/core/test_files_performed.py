@@ -101,9 +101,15 @@ def test_a_log_that_is_too_long_is_refused(folder):
     assert [each.reason for each in found.refused] == ["a log has at most 64 KiB"]
 
 
-def test_a_job_s_own_files_may_lie_beside_the_logs(folder):
-    found = word(folder, [ONE], ("vmf-steps/1.log", b"log"), ("steps/mine", b"mine"))
-    assert (found.files, found.refused) == (("steps/mine", "steps/one.log"), ())
+@pytest.mark.parametrize(
+    "name", ["vmf-steps/1.log/", ".//vmf-steps/./1.log/", "steps/one.log/deep", "./steps//mine", "steps", "vmf-steps"]
+)
+def test_nothing_else_takes_the_place_of_a_log(folder, name):
+    """Whatever the guest says, there is a report of how its step went."""
+    entry = member(name, type=b"5") if name.endswith("/") else member(name, b"x")
+    found = word(folder, [ONE], entry, (performed.REPORT, b"1 3 1 125\n"))
+    assert ([each.exit_code for each in found.steps], len(found.refused)) == ([3], 1)
+    assert not (folder / "steps/one.log").exists()
 
 
 def test_how_far_a_guest_got_that_was_cut_short_is_told(folder):

@@ -104,6 +104,22 @@ def test_a_golden_images_disk_lies_where_it_is_or_is_brought_as_one(host, abilit
 
 
 @pytest.mark.parametrize(
+    ("abilities", "is_served", "how"),
+    [
+        (("disk-layers", "disk-served"), True, "what has not come of it yet is read on demand"),
+        (("disk-layers",), False, "it is brought to the host"),
+        ((), False, "it is brought to the host"),
+    ],
+)
+def test_a_disk_that_is_served_is_read_there_or_is_brought(abilities, is_served, how):
+    disk = replace(IMAGE.disks[0], file=File(path=Path("/remote/1.nbd"), served=True))
+    place = replace(PLACE, job=replace(JOB, image=replace(IMAGE, disks=(disk,))), capabilities=abilities)
+    machine = blueprint(place, "m").disks[0]
+    assert (machine.file, machine.served) == (("/remote/1.nbd", ("/remote/1.nbd",)) if is_served else ("image0", ()))
+    assert lines(place)["disk 0"][1].endswith(how)
+
+
+@pytest.mark.parametrize(
     ("run", "reboot", "reboots"),
     [("true", Reboot.CONTINUE, True), ("true", Reboot.END, False), (None, Reboot.END, False)],
 )
@@ -195,6 +211,21 @@ def test_what_vmf_adds_is_on_the_bus_of_the_first_disk(bus):
     assert [(each.file, each.bus, each.device) for each in machine.cdroms] == [
         ("cdrom", Bus.IDE, None), ("files", Bus.IDE, "hdc"), ("seed", Bus.IDE, None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("image", "job", "why"),
+    [
+        (True, None, "the image uses it"),
+        (True, CloudInit(), "the job says so"),
+        (False, CloudInit(), "the job says so"),
+    ],
+)
+def test_a_guest_that_uses_cloud_init_has_a_seed(image, job, why):
+    place = replace(PLACE, job=replace(JOB, image=replace(IMAGE, cloud_init=image), cloud_init=job))
+    machine = blueprint(place, "m")
+    assert [each.file for each in machine.cdroms] == ["cdrom", "seed"]
+    assert [line.why for line in explain(place, machine) if line.how == "the seed for cloud-init"] == [why]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vmf import classad
 from vmf.ads import job_ad
 from vmf.model import Job
-from vmf.published import LINE_MOST, NAMES_MOST, SIZE_MOST, Published, Reason, joined, taken
+from vmf.published import LINE_MOST, NAMES_MOST, SIZE_MOST, Published, Reason, believable, joined, taken
 
 FUZZ = settings(deadline=None, database=None, max_examples=300)
 JOB = Job(name="j", memory=2**28, attributes={"Owner": '"ada"'}, requirements="Memory >= 8192")
@@ -195,3 +195,15 @@ def test_the_jobs_own_attributes_and_what_expressions_say_stay_what_they_are():
     seen = joined(JOB, {"Need": "4", "OWNER": '"eve"', "TARGET": "[Memory = 9999]", "requirements": "true"})
     assert dict(seen.attributes) == {"Need": "4", "Owner": '"ada"'}
     assert joined(JOB, {}) is JOB
+
+
+@given(st.dictionaries(st.text(max_size=8), st.sampled_from(["1", "1 +", "Memory * 2", "{1,[a=2]}", "", "1\nb = 2"])))
+@FUZZ
+def test_what_a_file_says_was_published_fits_into_an_ad(said):
+    found = believable(
+        JOB, {**said, "a": "7", "c": "Memory * 2", "Owner": '"eve"', **{f"n{n}": "1" for n in range(200)}}
+    )
+    assert NAMES_MOST - 10 < len(found) <= NAMES_MOST
+    assert found.get("a", "7") == "7"
+    assert not {"c", "Owner"} & found.keys()
+    job_ad(joined(JOB, found))

@@ -7,16 +7,19 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from farm import FARM
+from vmf.blocks.places import Origin, Place
 from vmf.errors import Refused, SetupError
 from vmf.hookspecs import hookimpl
-from vmf.model import Bid, File, Host, Slice, Work
+from vmf.model import Bid, File, Host, Slice, Wakes, Work
 from vmf.run import size_of
 from vmf.state import State
 from vmf.store import Store
+from vmf.testing import golden
 
 MIB = 2**20
 KERNEL = bytes(0x1FE) + b"\x55\xaa" + b"\0\0HdrS"
@@ -42,16 +45,33 @@ def test_what_a_host_took_and_how_its_guest_began_to_speak_is_kept(make):
     paces = farm.store.paces("farm")
     assert paces[Work.STAGE].amount >= 3 * MIB
     assert paces[Work.STAGE].seconds > 0
-    assert paces[Work.START].amount == 1
-    assert 0.3 <= paces[Work.START].seconds < 30
+    assert paces[Work.BOOT].amount == 1
+    assert 0.3 <= paces[Work.BOOT].seconds < 30
     (offer,) = farm.hosts.offers((FARM,))
     assert offer.paces == paces
+
+
+def test_how_fast_guests_wake_is_kept_apart_from_how_fast_they_boot(make, tmp_path):
+    for name, left in golden.LEFT.items():
+        (tmp_path / name).write_bytes(msgspec.json.encode(left))
+
+    class Waker:
+        @hookimpl
+        def amend(self, machine):
+            memory, state = (str(tmp_path / name) for name in golden.LEFT)
+            wakes = Wakes(platform=golden.PLATFORM, equipment=machine.equipment, memory=memory, state=state)
+            return replace(machine, wakes=wakes)
+
+    farm = make(Waker())
+    (record,) = farm.carry(farm.job("echo hello\nsleep 0.5\nexit 0"))
+    assert record.state is State.COMPLETED
+    assert farm.store.paces("farm").keys() == {Work.WAKE}
 
 
 def test_what_tells_nothing_of_a_hosts_pace_is_not_kept(make):
     farm = make()
     farm.carry(booting(farm, "exit 0", kernel=MIB // 2))
-    assert farm.store.paces("farm").keys() <= {Work.START}
+    assert farm.store.paces("farm").keys() <= {Work.BOOT}
 
 
 def test_a_pace_that_cannot_be_kept_keeps_no_job_from_its_end(make, monkeypatch):
@@ -71,7 +91,7 @@ def test_a_job_goes_to_the_host_that_was_seen_to_be_quicker(make):
     farm.carry(farm.job("echo early\nsleep 0.3\nexit 0", "quick"), hosts=(YARD,))
     (record,) = farm.carry(farm.job("exit 0"), hosts=(FARM, YARD))
     assert record.placement.host == YARD
-    assert record.placement.bid.seconds == pytest.approx(farm.store.paces("yard")[Work.START].each)
+    assert record.placement.bid.seconds == pytest.approx(farm.store.paces("yard")[Work.BOOT].each)
 
 
 class Site:
@@ -138,3 +158,11 @@ def test_the_size_of_a_file_is_what_travels_of_it(tmp_path):
         hole.truncate(2**30)
     assert size_of(File(path=tmp_path / "hole")) == 0
     assert size_of(File(path=tmp_path / "nothing")) == 0
+
+
+def test_the_size_of_a_file_that_is_served_is_that_of_the_whole(tmp_path):
+    place = Place(folder=tmp_path, sha256="a" * 64)
+    file = File(path=place.socket, served=True)
+    assert size_of(file) == 0
+    place.keep(Origin(address="http://far", path="disk", size=2**30, sha256="b" * 64), b"")
+    assert size_of(file) == 2**30

@@ -23,7 +23,7 @@ from vmf.match import Rejection, match
 from vmf.model import ITSELF, Connection, Facts, Folder, Host, HostBoot, ImageRoot, Networks, NetworkType, Transport
 from vmf.plugins import HYPERVISORS
 from vmf.run import hosts, looking
-from vmf.store import database
+from vmf.store import sightings
 from vmf.testing import fake
 from vmf.testing.world import World
 
@@ -78,7 +78,7 @@ def clock(monkeypatch):
     ours = SimpleNamespace(
         monotonic=lambda: clock.now, time=lambda: clock.now, strftime=time.strftime, localtime=time.localtime
     )
-    for module in (hosts, looking, database):
+    for module in (hosts, looking, sightings):
         monkeypatch.setattr(module, "time", ours)
     return clock
 

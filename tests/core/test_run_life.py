@@ -5,16 +5,19 @@ from __future__ import annotations
 import subprocess
 import time
 from functools import partial
+from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
 from farm import FARM
 from faults import ALWAYS
+from vmf.blocks.shelf import Blocks
 from vmf.errors import HoldCode, HostFault
 from vmf.hookspecs import hookimpl
-from vmf.model import Disk, DiskFormat, File, Host, Outcome
-from vmf.run import Advanced, Remark, life
+from vmf.model import Disk, DiskFormat, File, Host, Image, Job, MachineState, Outcome, Power
+from vmf.run import Advanced, Remark, life, serving
 from vmf.state import Created, State
 from vmf.store import own
 from vmf.testing import fake
@@ -150,3 +153,72 @@ def test_a_nudge_is_heeded_once(make, monkeypatch):
     (record,) = farm.carry(farm.job("sleep 0.5\nexit 7"))
     assert record.verdict.exit_code == 7
     assert len(looks) < 10
+
+
+class Starving:
+    """A site where a guest cannot read until it was let go on so often; each time it seems to, at first."""
+
+    def __init__(self, often=1):
+        self.resumed = 0
+        self.often = often
+        self.seems_well = False
+
+    @hookimpl(wrapper=True)
+    def state(self):
+        found = yield
+        seems_well, self.seems_well = self.seems_well, False
+        if found.power is Power.RUNNING and self.resumed < self.often and not seems_well:
+            return replace(found, power=Power.PAUSED, starved=True)
+        return found
+
+    @hookimpl(wrapper=True)
+    def resume(self):
+        self.resumed += 1
+        self.seems_well = True
+        return (yield)
+
+
+def test_a_guest_that_could_not_read_is_let_go_on(make):
+    site = Starving()
+    farm = make(site)
+    (record,) = farm.carry(farm.job("sleep 1\nexit 4"))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 4)
+    assert site.resumed
+
+
+def test_a_guest_that_stands_still_again_and_again_is_told_of_once(make, monkeypatch):
+    monkeypatch.setattr(life, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(serving, "PAUSE_SECONDS", 0.02)
+    site = Starving(often=4)
+    farm = make(site)
+    (record,) = farm.carry(farm.job("write out.txt kept\nsleep 2\nexit 4"))
+    assert record.verdict.exit_code == 4
+    assert site.resumed == 4
+    assert farm.remarks() == ["its machine is paused: nobody says why"]
+
+
+def test_a_kernel_that_was_brought_is_not_served(tmp_path, monkeypatch):
+    blocks = Blocks(tmp_path)
+    kernel, disk = blocks.place("a" * 64), blocks.place("b" * 64)
+    image = Image(name="box", kernel=File(path=kernel.whole), disks=(Disk(file=File(path=disk.socket, served=True)),))
+    served = []
+    monkeypatch.setattr(blocks, "serve", served.extend)
+    job = Job(name="j", memory=2**28, image=image)
+    serving.Serving(job, blocks=blocks, attempt=SimpleNamespace()).serve()
+    assert served == [disk]
+
+
+def test_a_guest_that_is_let_go_on_in_vain_is_so_less_and_less_often(tmp_path, monkeypatch):
+    now, resumed = [0.0], []
+    monkeypatch.setattr(serving, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    attempt = SimpleNamespace(handle=None, hypervisor=SimpleNamespace(resume=lambda _: resumed.append(now[0])))
+    one = serving.Serving(Job(name="j", memory=2**28), blocks=Blocks(tmp_path), attempt=attempt)
+    still = MachineState(power=Power.PAUSED, starved=True)
+    for _ in range(8):
+        one.go_on(still)
+        one.go_on(replace(still, power=Power.RUNNING, starved=False))
+        now[0] += one.patience(still)
+    assert [after - before for before, after in pairwise(resumed)] == [1, 3, 7, 15, 31, 60, 60]
+    one.go_on(replace(still, power=Power.RUNNING, starved=False))
+    one.go_on(still)
+    assert one.patience(still) == 1

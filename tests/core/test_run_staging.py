@@ -23,19 +23,20 @@ from vmf.run.staging import clear, furnish
 from vmf.state import State
 from vmf.store import own
 from vmf.testing.world import World
+from vmf.warehouse.initrd import text
 
 
 class Looker:
     """Reads what lies in a machine's folder when the machine is about to be made of it."""
 
     def __init__(self):
-        self.names, self.discs, self.volume = [], {}, 0
+        self.names, self.discs, self.volume = [], {}, None
 
     @hookimpl(wrapper=True)
     def create(self, connection, machine):
         files = connection.machine(machine.name) / "files"
         self.names = sorted(each.name for each in files.iterdir())
-        self.volume = (files / "results").stat().st_size
+        self.volume = (files / "results").stat().st_size if "results" in self.names else None
         self.discs = {name: contents(files / name) for name in ("cdrom", "files", "seed") if (files / name).exists()}
         return (yield)
 
@@ -161,7 +162,7 @@ def test_a_key_is_made_for_ssh_and_the_guest_is_given_its_public_half(make):
     folder = farm.store.home.job(record.id)
     sums = Checksums(farm.store)
     progress = Progress(record, check=lambda: None, tell=print)
-    furnish(farm.hosts.hypervisor(FARM), record, farm.store.home, checksums=sums, progress=progress, anew=True)
+    furnish(farm.hosts.hypervisor(FARM), record, farm.store.home, checksums=sums, progress=progress, identity=b"")
     files = World(farm.store.home.host("farm")).machine(record.machine) / "files"
     key = (folder / "ssh/id_ed25519.pub").read_bytes()
     given = contents(files / "cdrom")[1]
@@ -169,6 +170,16 @@ def test_a_key_is_made_for_ssh_and_the_guest_is_given_its_public_half(make):
     assert key.strip() in contents(files / "seed")[1]["meta-data"]
     clear(farm.store.home, record.id)
     assert not (folder / "ssh").exists()
+
+
+@pytest.mark.parametrize("run", ["exit 0", None])
+def test_cloud_init_starts_what_does_the_job_s_work_in_an_image_that_uses_it(make, looker, run):
+    farm = make(looker)
+    job = farm.job(run)
+    farm.carry(replace(job, image=replace(job.image, cloud_init=True)))
+    label, seed = looker.discs["seed"]
+    assert (label, seed["user-data"]) == ("cidata", b"#cloud-config\n{}\n")
+    assert (text("guest.sh") in seed.get("vendor-data", b"")) == (run is not None)
 
 
 def test_nothing_of_a_secret_is_kept_or_told(make, looker, tmp_path):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -28,6 +32,7 @@ from vmf.model import (
 )
 from vmf.run import Advanced, engine
 from vmf.state import Created, Placed, State, VacateAsked
+from vmf.testing.serving import serving
 
 FAR = replace(FARM, name="far", connection=Connection(transport=Transport.SSH, address="a"))
 
@@ -174,6 +179,23 @@ def test_a_disk_of_several_files_is_used_where_it_lies_if_its_host_can(make, loo
     assert "image0" not in files
     told = msgspec.json.decode((record.results / "result.json").read_bytes())["disks"][0]["base"]["layers"]
     assert told == [{"file": str(each.file.path), "sha256": each.sha256} for each in disk.layers]
+
+
+@pytest.mark.parametrize("host", [FARM, FAR], ids=["here", "elsewhere"])
+def test_a_disk_that_is_served_is_brought_to_a_host_that_cannot_read_it_there(make, looker, host):
+    farm = make(looker)
+    with TemporaryDirectory(prefix="vmf-", dir="/tmp") as folder, ThreadPoolExecutor() as workers, ExitStack() as stack:
+        (Path(folder) / "golden").write_bytes(b"base" * 2**15)
+        disk = layered(Disk(file=File(path=Path(folder) / "golden"), format=DiskFormat.RAW), *LAYERS, size=2**17)
+        sockets = [stack.enter_context(serving(each.path, workers)) for each in disk.files]
+        lowest, *upper = [File(path=each, served=True) for each in sockets]
+        layers = tuple(replace(layer, file=file) for layer, file in zip(disk.layers, upper, strict=True))
+        there = replace(disk, file=lowest, sha256="0" * 64, layers=layers)
+        (record,) = farm.carry(replace(farm.job("exit 3"), image=None, disks=(there,)), hosts=(host,))
+    assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
+    (machine,), (files,) = looker.machines, looker.files
+    assert (machine.disks[0].file, machine.disks[0].served) == ("image0", ())
+    assert files["image0"] == b"1" * 2**16 + b"2" * 2**16
 
 
 def test_a_job_takes_what_its_overlays_lie_on_along(make, looker):

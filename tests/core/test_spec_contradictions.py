@@ -59,6 +59,7 @@ def test_what_makes_a_spec_unusable_is_refused_and_the_rest_is_not():
         "VMF217",
         "VMF218",
         "VMF219",
+        "VMF229",
     }
     assert all(check.rule.severity is Severity.ERROR for check in ERRORS)
 

@@ -343,8 +343,16 @@ def test_an_image_begins_with_another_whose_steps_are_done_before(beside, load):
     )
     assert [disk.file.path.name for disk in image.disks] == ["a.raw", "b.raw"]
     assert image.kernel.path.name == "a.raw"
+    assert not image.cloud_init
     asked = {each.name: set(each.after) for each in of_image(image)}
     assert asked == {"one": set(), "two": set(), "three": {"one", "two"}, "four": {"three"}}
+
+
+@pytest.mark.parametrize(("below", "above"), [(True, False), (False, True)])
+def test_an_image_uses_cloud_init_if_what_it_begins_with_does(beside, load, below, above):
+    (beside / "a.raw").touch()
+    described(beside, "base", disks=[{"file": "a.raw"}], cloud_init=below)
+    assert load(described(beside, "more", **{"from": "base.image.yaml"}, cloud_init=above)).cloud_init
 
 
 def test_a_step_may_come_after_one_of_the_image_that_its_own_begins_with(beside, load, fault_of):

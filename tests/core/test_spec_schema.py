@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from spec_writer import seen, specs
 from vmf import units
-from vmf.model import Disk, File, Host, Image, Job
+from vmf.model import Disk, File, Host, Image, Job, Steps
 from vmf.plugins import Plugins
 from vmf.spec.documents import KINDS, draft, shape
 from vmf.spec.faults import Faults, Source
@@ -67,6 +67,7 @@ def installed():
         Job: {name: each.job_settings for name, each in types.items()},
         Host: {name: each.settings for name, each in types.items()},
         Image: {},
+        Steps: {},
     }
     return {kind.__name__: (judge(kind), judge(kind, blocks[kind])) for kind in KINDS.values()}
 

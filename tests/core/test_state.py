@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vmf import state
-from vmf.model import Ending, Handle, Kept, Outcome, Platform, Suspend, Why
+from vmf.model import Ending, Handle, Kept, Outcome, Performed, Platform, Suspend, Why
 from vmf.result import verdict
 from vmf.state import (
     ENDED,
@@ -16,6 +16,7 @@ from vmf.state import (
     Checkpointed,
     CheckpointFailed,
     Completed,
+    Configured,
     Created,
     CutOff,
     Ended,
@@ -71,6 +72,7 @@ EVENTS = (
     RestoreFailed(number=1, reason="its memory is not what was kept"),
     FellBack(number=3, reason="QEMU died"),
     HostDied(host="h", attempt=1),
+    Configured(steps=(Performed(name="a", digest="0" * 64, seconds=1.0, at=0.0),)),
     HoldAsked(),
     Released(),
     CutOff(outcome=Outcome.LIMIT, reason="disk0 is full"),
@@ -121,6 +123,7 @@ LIVES = {
     "is to end when its host does": (*TO_RUNNING, StopAsked, HostDied, Removed, State.REMOVED),
     "is stopped while it is saved": (*TO_SAVED, StopAsked, Ended, Judged, Removed, State.REMOVED),
     "is held and released": (*TO_RUNNING, HoldAsked, Held, Released, Placed, State.STARTING),
+    "is configured": (*TO_RUNNING, Configured, Configured, Ended, Judged, Completed, State.COMPLETED),
     "takes more than it may": (*TO_RUNNING, CutOff, Ended, Judged, Completed, State.COMPLETED),
     "ends by itself although it was told to stop": (*TO_RUNNING, StopAsked, Ended, Judged, Completed, State.COMPLETED),
     "is tried on another host": (Placed, Judged, Requeued, *TO_RUNNING, Ended, Judged, Completed, State.COMPLETED),

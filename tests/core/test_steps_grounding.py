@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from vmf.model import (
     LAYERS_MOST,
+    CloudInit,
     Disk,
     DiskFormat,
     File,
@@ -84,6 +85,14 @@ def test_a_job_upon_a_golden_image_does_the_rest_on_what_that_has():
     assert run.image == boots
     assert (ground.golden, ground.attributes) == (found.id, {"Port": "80"})
     assert ground.left == tuple(each.digest for each in left(request(JOB, SUMS), candidate(found)))
+
+
+def test_a_guest_that_uses_cloud_init_does_so_upon_a_golden_image_too():
+    job = replace(JOB, image=replace(IMAGE, cloud_init=True))
+    run, _ = upon(job, (golden(ONE), Image(name="golden")), SUMS)
+    assert run.seed == kept(job).seed == kept(replace(JOB, cloud_init=CloudInit())).seed == CloudInit()
+    assert upon(JOB, (golden(ONE), IMAGE), SUMS)[0].seed is None
+    assert kept(JOB).seed is None
 
 
 def test_an_action_that_is_asked_for_twice_is_done_once():

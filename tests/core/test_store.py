@@ -265,17 +265,20 @@ def test_a_newer_store_is_refused(home):
 
 
 def test_an_older_store_goes_on(home):
-    """Of a version that kept neither checksums nor how fast hosts work."""
+    """Of a version that kept no checksums, and did not tell guests that boot from those that wake."""
     store = Store(home)
     facts = Facts(identity="i", memory=1, cpus=1, arch="a", accelerator="x")
     store.keep_facts("farm", facts)
-    store._db.executescript("DROP TABLE checksums; DROP TABLE paces; PRAGMA user_version = 1;")
+    store._db.executescript(
+        "DROP TABLE checksums; INSERT INTO paces VALUES ('farm', 'start', ''); PRAGMA user_version = 1;"
+    )
     store.close()
     store = Store(home)
     assert store.facts("farm") == facts
+    assert store.paces("farm") == {}
     store.keep_checksum(b"disk", "now", "ab")
-    store.keep_pace("farm", Work.START, Pace(amount=1, seconds=2))
-    assert store.paces("farm") == {Work.START: Pace(amount=1, seconds=2)}
+    store.keep_pace("farm", Work.BOOT, Pace(amount=1, seconds=2))
+    assert store.paces("farm") == {Work.BOOT: Pace(amount=1, seconds=2)}
     assert [store.checksum(b"disk", stamp) for stamp in ("now", "then")] == ["ab", None]
     store.close()
 
@@ -319,16 +322,16 @@ def test_room_is_given_back_when_the_guest_has_ended_and_not_before(store):
 
 def test_how_fast_a_host_works_is_kept_for_all_and_forgotten_with_the_host_as_it_was(store, home):
     assert store.paces("farm") == {}
-    store.keep_pace("farm", Work.START, Pace(amount=1, seconds=4))
-    store.keep_pace("farm", Work.START, Pace(amount=1, seconds=2))
+    store.keep_pace("farm", Work.BOOT, Pace(amount=1, seconds=4))
+    store.keep_pace("farm", Work.BOOT, Pace(amount=1, seconds=2))
     store.keep_pace("farm", Work.STAGE, Pace(amount=100, seconds=1))
-    store.keep_pace("barn", Work.START, Pace(amount=1, seconds=9))
+    store.keep_pace("barn", Work.BOOT, Pace(amount=1, seconds=9))
     other = Store(home)
     assert other.paces("farm") == {
-        Work.START: Pace(amount=1.75, seconds=5),
+        Work.BOOT: Pace(amount=1.75, seconds=5),
         Work.STAGE: Pace(amount=100, seconds=1),
     }
     other.keep_facts("farm", FACTS)
     other.close()
     assert store.paces("farm") == {}
-    assert store.paces("barn") == {Work.START: Pace(amount=1, seconds=9)}
+    assert store.paces("barn") == {Work.BOOT: Pace(amount=1, seconds=9)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -9,16 +10,30 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from crash import awake
 from crash.lives import Life
 from crash.place import Place, host_of
 from faults import ALWAYS, will_fail
 from shell import HOST
+from vmf.model import MEBIBYTE
+from vmf.run import checksums
 from vmf.store import Record
 from vmf.testing import guest, world
 from vmf.testing.world import ALIVE, World
 
 LOOK_SECONDS = 0.005
 """Between two looks of a guest, and of whoever watches it: more often than otherwise, as nothing else is waited for."""
+LENT = ", actions: {note: {program: /bin/true}}"
+"""What every host lends."""
+IMAGE = """\
+apiVersion: vmf/v1
+kind: Image
+metadata: {name: base}
+spec:
+  disks: [{file: box.raw}]
+  hardware: {memory: 16MiB}
+  steps: [{name: one, run: echo a}]
+"""
 FALLIBLE = (
     "connect", "probe", "watch", "put", "create", "state", "console", "suspend", "resume", "checkpoint", "fold",
     "shut_down", "fetch", "destroy",
@@ -37,10 +52,13 @@ class FakePlace(Place):
     def __init__(self, life: Life) -> None:
         super().__init__(life)
         (self.work / "box.raw").write_bytes(bytes(4096))
+        (self.work / "base.image.yaml").write_text(IMAGE)
         hosts = self.root / "vmf/hosts"
         hosts.mkdir(parents=True)
         for name in life.hosts:
-            (hosts / f"{name}.yaml").write_text(HOST.format(name=name, more=""))
+            (hosts / f"{name}.yaml").write_text(HOST.format(name=name, more=LENT))
+        if life.wakes:
+            awake.keep(self.home, self.work / "box.raw", 16 * MEBIBYTE)
         for verb, kind, brief in life.faults:
             will_fail(self.home.host(life.hosts[0]), verb, kind, brief, times=ALWAYS)
         self._starts = self.root / "starts"
@@ -49,6 +67,8 @@ class FakePlace(Place):
         super().prepare()
         world.WATCH_SECONDS = guest.LOOK_SECONDS = LOOK_SECONDS
         world._start = self._start  # type: ignore[assignment]
+        if self.life.wakes:
+            checksums.SETTLED_SECONDS = math.inf  # a sum is worked out each time, however long ago its file was made
 
     def alive(self) -> list[str]:
         machines = sorted(self.home.root.glob("hosts/*/machines/*"))

@@ -42,6 +42,8 @@ class Life:
     """A life of one job, from words that are typed to their exit code."""
 
     changes: tuple[str, ...] = ()
+    wakes: bool = False
+    """Whether there is memory that its guest can wake from; real guests boot."""
     hosts: tuple[str, ...] = ("farm",)
     faults: tuple[tuple[str, str, str], ...] = ()
     """What the first host cannot do: verbs, each with the kind of its fault and a sentence."""
@@ -85,11 +87,16 @@ CHECKPOINT = _asked(State.RUNNING, CheckpointAsked(why=Why.OWNER))
 PAUSE = (_asked(State.RUNNING, SuspendAsked(how=Suspend.SOFT)), _asked(State.SUSPENDED, ResumeAsked()))
 SAVE = (_asked(State.RUNNING, SuspendAsked(how=Suspend.HARD)), _asked(State.SAVED, ResumeAsked()))
 KEEPS = ("checkpoint={on_eviction: true, keep: 1}",)
+STEPS = ("steps=[{name: first, run: echo a}, {name: second, run: echo b}]",)
+BUILD = ("image", "build", "base.image.yaml")
 REACHED = ("network={type: user, forwards: [{port: 7000}]}",)
+LENT = ("steps=[{name: first, on_host: note}]", "finally={steps: [{name: last, on_host: note}]}")
 TWO = ("farm", "yard")
 
 LIVES: Mapping[str, Life] = MappingProxyType({
     "plain": Life(),
+    "stepped": Life(changes=STEPS),
+    "built": Life(words=BUILD, over=BUILD, code=0),
     "suspended": Life(acts=PAUSE),
     "saved": Life(acts=SAVE, changes=REACHED),
     "kept": Life(acts=(CHECKPOINT, CHECKPOINT), changes=KEEPS),
@@ -100,8 +107,11 @@ LIVES: Mapping[str, Life] = MappingProxyType({
     "refused": Life(faults=(("create", "job", "cannot be"),), state=State.HELD, code=76),
     "stopped": Life(acts=(STOP,), state=State.REMOVED, code=77),
     "held": Life(acts=(HOLD,), state=State.HELD, code=76),
+    "lent": Life(changes=LENT),
     "removed": Life(
         orphaned="after apply created", words=("rm", "1"), over=("rm", "1"), state=None, code=0, over_code=78,
     ),
+    "woken": Life(wakes=True),
+    "woken-moved": Life(wakes=True, acts=(VACATE,), changes=KEEPS, hosts=TWO),
 })  # fmt: skip
 """Each by its name."""

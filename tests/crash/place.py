@@ -12,7 +12,7 @@ from pathlib import Path
 
 from crash.lives import Life, due
 from vmf.model import Home, setback
-from vmf.run import life, looking
+from vmf.run import checksums, life, looking
 from vmf.run.attempt import Attempt
 from vmf.run.orders import Orders
 from vmf.state import State, StopAsked, Wish
@@ -58,6 +58,7 @@ class Place(ABC):
         """Make ready a process of vmf that is to live here: its surroundings, and its owner."""
         os.environ.update(VMF_HOME=str(self.home.root), XDG_CONFIG_HOME=str(self.root), COLUMNS="200")
         life.LONGEST_PAUSE_SECONDS = setback.FIRST_PAUSE = looking.FIRST_PAUSE = PAUSE_SECONDS
+        checksums.SETTLED_SECONDS = 0.0  # whether a sum is kept is a step, and no matter of luck
         os.fsync = lambda _: None  # type: ignore[assignment]  # a killed process takes back nothing that it wrote
         self._speak()
 
@@ -78,8 +79,8 @@ class Place(ABC):
         return (word for change in self.life.changes for word in ("--set", change))
 
     def record(self) -> Record | None:
-        """The job, if it is known."""
-        return next((each for each in self._records() if each.id > self._known), None)
+        """The job, if it is known; of two that follow each other the later one."""
+        return max((each for each in self._records() if each.id > self._known), key=lambda each: each.id, default=None)
 
     def history(self, record: Record) -> tuple[Moment, ...]:
         """What has happened to the job."""

@@ -118,6 +118,7 @@ SYNTAX = (
     Sample("VMF117", "a queue of rows that are not there", job("queue: {«file: →none.csv|count: 1»}")),
     Sample("VMF118", "an older version", FINE.replace("vmf/v1", _OLDER)),
     Sample("VMF119", "a folder of a host without a full path", host("images: [{path: →«|/»usr}]")),
+    Sample("VMF119", "a program without a full path", host("actions: {a: {program: →«|/»usr/bin/env}}")),
     Sample("VMF119", "one that does not travel without a full path", job("disks: [{file: {on_host: →«|/»a.raw}}]")),
     Sample("VMF120", "a disk whose format nobody states", job("disks: [{file: →{on_host: /a}«|, format: raw»}]")),
     Sample("VMF121", "a file of the guest contract", job("run: x", "results: {files: [→«exit-|»code]}")),
@@ -222,6 +223,11 @@ CONTRADICTIONS = (
         "a checkpoint of what is written in place",
         job("checkpoint: {on_eviction: true}", "disks: [{file: data.raw, access: →«in-place|snapshot»}]"),
     ),
+    Sample(
+        "VMF229",
+        "an image of what only a host has",
+        job("run: x", "keep_image: true", "steps: [{name: a, files: {→/a: «{on_host: /a}|token»}}]"),
+    ),
     Sample("VMF231", "a log by another name", job("event_log: →«.profile|events.log»")),
     Sample("VMF232", "a step of nothing", job("run: x", "steps: [→{name: a«|, run: x»}]")),
     Sample("VMF233", "two steps of one name", job("run: x", "steps: [{name: a, run: x}, {name: →«a|b», run: y}]")),
@@ -235,6 +241,27 @@ CONTRADICTIONS = (
     ),
     Sample("VMF238", "an image of two beginnings", document("Image", f"download: {_FETCHED}", "«blank: →1GiB|»")),
     Sample("VMF239", "nothing to keep", job("run: x", "keep_image: →«true|false»")),
+    Sample(
+        "VMF243",
+        "a host's step before the script",
+        job(
+            "run: x",
+            "steps: [{name: a, run: x}, {name: b, on_host: x«, after: →a|»}]".replace("→a", "a").replace(
+                "{name: b", "→{name: b"
+            ),
+        ),
+    ),
+    Sample("VMF244", "a script for a host", job("run: x", "steps: [{name: a, on_host: b«, on_error: {run: →x}|»}]")),
+    Sample(
+        "VMF245",
+        "a last step that waits for the host",
+        job("run: x", "finally: {steps: [{name: a, on_host: b}, →{name: c, run: x«, after: a|»}]}"),
+    ),
+    Sample(
+        "VMF245",
+        "last steps of a guest that listens to nobody",
+        job("«cpus: 1|run: x»", "finally: {steps: [→{name: a, run: x}]}"),
+    ),
     Sample("VMF251", "a transport without an address", host("→connection: {transport: ssh«|, address: h»}")),
     Sample("VMF251", "an address without a transport", host("connection: {«|transport: ssh, »address: →h}")),
     Sample("VMF252", "a connection without a cipher", host("connection: {transport: →tcp, address: «h|localhost»}")),
@@ -281,15 +308,23 @@ FILES = (
         "VMF505", "a host that wants what its plugin cannot", host("connection: {transport: →«tls|ssh», address: h}")
     ),
     Sample("VMF508", "a folder that is not there", host("images: [{path: →/«no|»}]")),
+    Sample("VMF511", "a program that is not there", host("actions: {a: {program: →/usr/bin/«no-such|env»}}")),
     Sample("VMF508", "images in what is no folder", host("images: [{path: /}, {path: →/«dev/null|»}]")),
     Sample("VMF507", "a host that its plugin cannot drive", host().replace("toy", "→«words|toy»")),
     Sample("VMF502", "a type that no plugin has", job("type: [toy«, →tyo|»]")),
 )
 
-LISTED = host("memory: 8GiB", "cpus: 4", "disk_space: 20GiB", "networks: {types: [nat]}").encode()
+LISTED = host(
+    "actions: {scan: {program: /usr/bin/env}}",
+    "memory: 8GiB",
+    "cpus: 4",
+    "disk_space: 20GiB",
+    "networks: {types: [nat]}",
+).encode()
 """The host that the jobs below are judged against."""
 
 HOSTS = (
+    Sample("VMF512", "an action that no listed host lends", job("run: x", "steps: [{name: a, on_host: →sca«m|n»}]")),
     Sample("VMF501", "capabilities that no listed host has", job("clock: →«local|utc»")),
     Sample("VMF503", "a type that no listed host has", job("type: →«words|toy»")),
     Sample("VMF504", "memory that no listed host gives", job().replace("64MiB", "→«9|8»GiB")),

@@ -112,6 +112,7 @@ class TestSecrets:
         ("{user_data: {on_host: /seed}, meta_data: seed}", []),
         ("{network_config: seed}", ["VMF409"]),
         ("{}", ["VMF409"]),
+        ("{}\n  run: x", []),
         ("", []),
     ],
 )

@@ -82,6 +82,18 @@ IMPLIED: Final = (
         expression='stringListSubsetMatch(MY.JobVMWritableFolders, TARGET.VM_Writable_Folders, ",")',
     ),
     _Implied(
+        name="actions",
+        about=(),
+        of="JobVMActions",
+        expression='stringListSubsetMatch(MY.JobVMActions, TARGET.VM_Actions, ",")',
+    ),
+    _Implied(
+        name="finally",
+        about=(),
+        of="JobVMGuestAtEnd",
+        expression="TARGET.HasMediaChange =?= true && TARGET.HasLiveResults =?= true",
+    ),
+    _Implied(
         name="MAC address",
         about=("VM_All_Guest_Macs",),
         of="JobVM_MACADDR",

@@ -73,14 +73,15 @@ def block_needs(job: Job, type_: str) -> tuple[Need, ...]:
 
 
 def abilities(struct: type[Struct]) -> Mapping[str, str]:
-    """Every ability that some value of a struct needs, with the sentence of the field that needs it."""
-    found: dict[str, str] = {}
+    """Every ability that some value of a struct needs, with the sentence of its field, or of one below."""
+    own: dict[str, str] = {}
+    beneath: dict[str, str] = {}
     for field in _fields(struct):
         for ability in field.abilities():
-            found.setdefault(ability, field.sentence)
+            own.setdefault(ability, field.sentence)
         for below in field.below:
-            found = {**abilities(below), **found}
-    return found
+            beneath = {**abilities(below), **beneath}
+    return {**beneath, **own}
 
 
 class _Field(Struct, frozen=True, kw_only=True):

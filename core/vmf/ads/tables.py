@@ -204,6 +204,16 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
         value=lambda job: ",".join(share.name for share in job.shares if share.write) or None,
     ),
     Attribute(
+        name="JobVMActions",
+        meaning="The host's actions that its steps have run, a string list of names, if there are any.",
+        value=lambda job: ",".join(job.actions) or None,
+    ),
+    Attribute(
+        name="JobVMGuestAtEnd",
+        meaning="`true`, if its guest is asked for something before it is ended.",
+        value=lambda job: True if job.at_end and any(step.on_host is None for step in job.at_end.steps) else None,
+    ),
+    Attribute(
         name="JobVMCheckpoint",
         meaning="`true`, if checkpoints are taken.",
         value=lambda job: True if job.checkpoint else None,
@@ -329,6 +339,11 @@ HOST: Final[tuple[Attribute[Offer], ...]] = (
         name="VM_Writable_Folders",
         meaning="Those of them that a guest may write in.",
         value=lambda offer: ",".join(name for name, each in offer.host.folders.items() if each.write),
+    ),
+    Attribute(
+        name="VM_Actions",
+        meaning="The actions that steps may have run, a string list of names.",
+        value=lambda offer: ",".join(offer.host.actions),
     ),
     Attribute(
         name="VM_Image_Folders",

@@ -35,6 +35,7 @@ COMMANDS = MappingProxyType({
     "logs": "print what a guest wrote to its console",
     "console": "type on the console of a guest",
     "cp": "copy files into a guest, or out of it",
+    "configure": "have steps done on a machine that runs",
     "media": "change the disc in a drive of a guest",
     "query": "print the ad of a job's machine, or what expressions are worth there",
     "facts": "print what the hypervisor knows of a machine that runs",

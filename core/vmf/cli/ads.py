@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from vmf.ads import Being, job_ad
 from vmf.classad import FORMS, Ad, Node
 from vmf.cli.printed import show
+from vmf.errors import UsageError
 from vmf.store import Record
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
 def show_ads(ads: Iterable[Ad], form: str) -> None:
-    """Print ads: in old syntax, or as JSON.
-
-    Raises:
-        UsageError: a string cannot be written in old syntax.
-    """
+    """Print ads: in old syntax, all in new syntax if that has no way to write one of them, or as JSON."""
     if form == "json":
         print(_ascii(FORMS["json"].write(ads)), end="")
-    elif text := FORMS["old"].write(ads):
+    elif text := _written(tuple(ads)):
         show(text)
+
+
+def _written(ads: Sequence[Ad]) -> str:
+    try:
+        return FORMS["old"].write(ads)
+    except UsageError:  # one has a string of several lines, such as a list of files
+        return FORMS["new"].write(ads)
 
 
 def machine_ad(record: Record) -> Ad:

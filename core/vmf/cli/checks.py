@@ -7,17 +7,20 @@ import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 from vmf import plan
 from vmf.errors import HostFault, JobFault, NoMatch, Refused, UsageError, VmfError
 from vmf.files import parts
 from vmf.match import Matches, Rejection, match
-from vmf.model import Host, Job, Offer
+from vmf.match.bidding import Known
+from vmf.model import Host, Job, Machine, Offer, Placement
 from vmf.plugins import Plugins
-from vmf.run import Hosts, eventlog, says_nothing, size_of, world
+from vmf.run import Hosts, eventlog, says_nothing, world
 
+Planned: TypeAlias = Callable[[Placement, str], Machine]
+"""The machine, of this name, that a placement becomes."""
 NAMED = 5
 """So many jobs are named that fail alike."""
 
@@ -50,8 +53,17 @@ def check_places(jobs: Sequence[Job]) -> None:
     _settle((*_clashes(jobs), *(f"{job.name}: {fault}" for job in jobs for fault in _faults(job))))
 
 
-def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host], plugins: Plugins) -> None:
+def fit(
+    jobs: Sequence[Job],
+    hosts: Hosts,
+    configured: Sequence[Host],
+    plugins: Plugins,
+    *,
+    planned: Planned = plan.blueprint,
+) -> None:
     """See that each job fits some host, if not now then when the host is empty, and that one would make its machine.
+
+    `planned` says what machine a placement becomes.
 
     Raises:
         NoMatch: with every job that does not, and the clause that each host failed; alike ones are told together.
@@ -66,7 +78,7 @@ def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host], plugins: 
         matches = match(job, offers, world=world_now)
         if matches.hopeless:
             hopeless[objections(matches.rejected)].append(job.name)
-        elif fault := _veto(job, matches, plugins):
+        elif fault := _veto(job, matches, plugins, planned):
             refused[str(fault)].append(job.name)
     if hopeless:
         raise NoMatch(
@@ -77,10 +89,12 @@ def fit(jobs: Sequence[Job], hosts: Hosts, configured: Sequence[Host], plugins: 
         raise Refused("\n".join(f"{_named(names)}: {told}" for told, names in refused.items()))
 
 
-def bids(jobs: Sequence[Job], offers: Sequence[Offer | Rejection], plugins: Plugins) -> dict[str, Matches]:
+def bids(
+    jobs: Sequence[Job], offers: Sequence[Offer | Rejection], plugins: Plugins, known: Known
+) -> dict[str, Matches]:
     """Each job by itself against all hosts, with the bids of all that fit, by the jobs' names."""
-    now, size = world(), cache(size_of)
-    found = ((job, match(job, offers, world=now, size=size)) for job in jobs)
+    now = world()
+    found = ((job, match(job, offers, world=now, known=known)) for job in jobs)
     return {job.name: plan.auctioned(job, matches, plugins.bids) for job, matches in found}
 
 
@@ -115,13 +129,13 @@ def _named(names: Sequence[str]) -> str:
     return f"{', '.join(names[:NAMED])}{more}"
 
 
-def _veto(job: Job, matches: Matches, plugins: Plugins) -> JobFault | None:
+def _veto(job: Job, matches: Matches, plugins: Plugins, planned: Planned) -> JobFault | None:
     """What is against the job's machine on the best host, if on every host that fits, now or later, something is."""
     faults: list[JobFault] = []
     for each in matches.fitting:
         placement = plan.placed(job, each)
         try:
-            machine, _ = plugins.amend(placement, plan.blueprint(placement, job.name))
+            machine, _ = plugins.amend(placement, planned(placement, job.name))
             plugins.review(placement, machine)
         except JobFault as fault:
             faults.append(fault)

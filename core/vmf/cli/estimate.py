@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import cache
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +16,7 @@ from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit
 from vmf.match import Matches, Rejection
 from vmf.model import Bid
+from vmf.run import known, size_of
 from vmf.units import format_count
 
 
@@ -46,8 +48,8 @@ def act(options: argparse.Namespace) -> int:
     session = Session(options)
     jobs, hosts = session.read()
     try:
-        with grounded(session, jobs, fetch=False) as (run, _):
-            found = bids(run, usable(session.hosts, hosts), session.plugins)
+        with grounded(session, jobs, fetch=False) as (run, upon):
+            found = bids(run, usable(session.hosts, hosts), session.plugins, known(upon, session.store, cache(size_of)))
     finally:
         session.hosts.close()
     answers = {name: _answer(matches) for name, matches in found.items()}

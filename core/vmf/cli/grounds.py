@@ -13,6 +13,7 @@ from vmf.cli.shelves import SHORT
 from vmf.cli.telling import telling
 from vmf.model import Ground, Image, Job
 from vmf.steps.graph import to_do
+from vmf.warehouse.folders import Folders
 
 if TYPE_CHECKING:
     from vmf.run.grounds import Grounds
@@ -28,7 +29,7 @@ def grounded(
     that is wanted, else it is only said where they will be.
     """
     every = tuple(jobs)
-    if not any(_is_made(job) for job in every):
+    if not any(_is_made(session, job) for job in every):
         yield every, {}
         return
     with ExitStack() as held:
@@ -37,15 +38,23 @@ def grounded(
         yield tuple(job for job, _ in found), {job.name: ground for job, ground in found if ground}
 
 
-def _is_made(job: Job) -> bool:
-    """Whether something has to be done before a job's machine can be made: the warehouse is slow to import."""
-    return bool(to_do(job) or (job.image and (job.image.download or job.image.blank)))
+def _is_made(session: Session, job: Job) -> bool:
+    """Whether the warehouse has, or may have, something to do with a job: it is slow to import."""
+    image = job.image
+    return bool(to_do(job) or (image and (image.download or image.blank or not folders(session).is_empty)))
+
+
+def folders(session: Session) -> Folders:
+    """Where golden images lie."""
+    return Folders(images=session.home.images)
 
 
 def told(ground: Ground) -> str:
     """What a job with steps is begun upon, in words."""
     if not (ground.done or ground.left):
-        return "its image has no steps"
+        return (
+            f"golden image {ground.warm.golden[:SHORT]} has memory for it" if ground.warm else "its image has no steps"
+        )
     if not ground.golden:
         return "no golden image has any of its steps done"
     done = ", ".join(each.name for each in ground.done)

@@ -12,6 +12,7 @@ VERBS = MappingProxyType({
     "show": "tell what an image is made of, what was done on it, and who uses it",
     "graph": "draw the steps of images, with those marked that a golden image has done",
     "match": "tell of each golden image whether a job can begin with it, and why not",
+    "index": "offer the golden images to others, who read them by a web server",
     "verify": "read golden images whole, and set aside what is damaged",
     "rm": "remove golden images that nobody uses",
     "gc": "make room: remove what was left or set aside, and golden images that were not used for long",

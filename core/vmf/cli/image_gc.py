@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from vmf.cli.history import clock
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, prepare
-from vmf.cli.shelves import jobs_on, short, warehouse
+from vmf.cli.shelves import jobs_on, short, unneeded, warehouse
 from vmf.errors import UsageError
 from vmf.units import format_count, format_size, parse_duration, parse_size
 from vmf.warehouse.collecting import Stocked, chosen
@@ -38,7 +38,7 @@ def act(options: argparse.Namespace) -> int:
         _tell(stocked, going, {}, "would go", 0)
         return 0
     stay = shelf.remove([each.golden.id for each in going])
-    _tell(stocked, going, stay, "removed", shelf.clean())
+    _tell(stocked, going, stay, "removed", shelf.clean() + sum(place.remove() for place in unneeded(session)))
     return 0
 
 

@@ -6,9 +6,7 @@ import argparse
 
 from vmf.cli.grounds import described_image, grounds
 from vmf.cli.session import Session
-from vmf.steps.golden import explain, rank
 from vmf.steps.grounding import builder
-from vmf.warehouse.listing import candidate
 
 DRAWN = ("text", "dot", "svg")
 
@@ -25,9 +23,9 @@ def act(options: argparse.Namespace) -> int:
 
     session = Session(options)
     job = builder(described_image(session, options.image))
-    request, seconds, every = grounds(session, fetch=False).choices(job)
-    serving = [each for each in map(candidate, every) if explain(request, each) is None]
-    best = min(serving, key=lambda each: rank(request, each, seconds), default=None)
-    drawn = DRAWINGS[options.format](request.graph, frozenset(best.performed if best else ()))
+    request, choices = grounds(session, fetch=False).choices(job)
+    best = next((each.golden for each in choices if each.refused is None), None)
+    done = frozenset(each.digest for each in best.performed) if best else frozenset[str]()
+    drawn = DRAWINGS[options.format](request.graph, done)
     print(drawn.rstrip("\n") or "the image has no steps")
     return 0

@@ -13,11 +13,9 @@ from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.cli.shelves import short
 from vmf.errors import Exit
-from vmf.model import Golden, Job
-from vmf.run.grounds import Grounds
-from vmf.steps.golden import Criterion, explain, left, rank
+from vmf.run.grounds import Judged
+from vmf.steps.golden import Criterion
 from vmf.units import format_count
-from vmf.warehouse.listing import candidate
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -46,7 +44,7 @@ def act(options: argparse.Namespace) -> int:
     session = Session(options)
     jobs, _ = session.read()
     shelf = grounds(session, fetch=False)
-    found = {job.name: _choices(shelf, job) for job in jobs}
+    found = {job.name: tuple(map(_told, shelf.choices(job)[1])) for job in jobs}
     if options.format == "json":
         print(msgspec.json.encode(found).decode())
     else:
@@ -54,22 +52,11 @@ def act(options: argparse.Namespace) -> int:
     return 0 if all(any(each.test is None for each in choices) for choices in found.values()) else Exit.NO_MATCH
 
 
-def _choices(shelf: Grounds, job: Job) -> tuple[Choice, ...]:
-    request, seconds, every = shelf.choices(job)
-
-    def choice(golden: Golden) -> Choice:
-        names = {each.digest: each.name for each in golden.performed}
-        refused = explain(request, candidate(golden), names)
-        if refused:
-            return Choice(golden=golden.id, name=golden.name, test=refused.test, why=refused.why, step=refused.node)
-        rest = tuple(node.name for node in left(request, candidate(golden)))
-        return Choice(golden=golden.id, name=golden.name, left=rest)
-
-    chosen = {golden.id: choice(golden) for golden in every}
-    best = sorted(
-        every, key=lambda golden: (chosen[golden.id].test is not None, rank(request, candidate(golden), seconds))
-    )
-    return tuple(chosen[golden.id] for golden in best)
+def _told(choice: Judged) -> Choice:
+    golden, refused = choice.golden, choice.refused
+    if refused:
+        return Choice(golden=golden.id, name=golden.name, test=refused.test, why=refused.why, step=refused.node)
+    return Choice(golden=golden.id, name=golden.name, left=choice.left)
 
 
 def _lines(name: str, choices: Sequence[Choice]) -> Iterator[str]:

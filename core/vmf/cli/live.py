@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vmf.cli.printed import safe
-from vmf.cli.screen import ending, sentence
+from vmf.cli.screen import ending, sentence, tells_beginning
 from vmf.files.console import Escaper
 from vmf.run import Advanced, Console, Notice, Staging
 from vmf.state import State
@@ -65,7 +65,7 @@ class Live:
                 self._scroll(notice)
                 return
             self._staging.pop(notice.record.id, None)
-            if not isinstance(notice, Advanced) or notice.record.state is State.STARTING:
+            if not isinstance(notice, Advanced) or _is_told(notice):
                 self._terminal.print(Text(f"{notice.record.job.name}: {sentence(notice)}"))
 
     def _scroll(self, notice: Console) -> None:
@@ -88,3 +88,8 @@ class Live:
             busy = Text("") if record.ended else Spinner("dots")
             table.add_row(busy, record.job.name, state, host, elapsed)
         return table
+
+
+def _is_told(notice: Advanced) -> bool:
+    """Whether an event is worth a line: the table shows the states."""
+    return notice.record.state is State.STARTING or tells_beginning(notice.record, notice.event)

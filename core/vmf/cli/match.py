@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import msgspec
 from msgspec import Struct
@@ -19,7 +20,7 @@ from vmf.errors import Exit
 from vmf.match import Matches, Rejection
 from vmf.match.analysis import Advice, Analysis, analyse
 from vmf.model import Job, Offer
-from vmf.run import world
+from vmf.run import known, size_of, world
 from vmf.units import format_count
 
 
@@ -57,7 +58,7 @@ def act(options: argparse.Namespace) -> int:
     """Match each job by itself; two that fit may be too many together, which `vmf plan` tells."""
     session = Session(options)
     read, hosts = session.read()
-    with grounded(session, read, fetch=False) as (run, _):
+    with grounded(session, read, fetch=False) as (run, upon):
         jobs = _seen(session, run)
     if options.long:
         show_ads(map(job_ad, jobs), options.format)
@@ -67,7 +68,7 @@ def act(options: argparse.Namespace) -> int:
     finally:
         session.hosts.close()
     now = world()
-    found = bids(jobs, offers, session.plugins)
+    found = bids(jobs, offers, session.plugins, known(upon, session.store, cache(size_of)))
     answers = {job.name: _answer(job, offers, found[job.name], now) for job in jobs}
     if options.format == "json":
         print(msgspec.json.encode(answers).decode())

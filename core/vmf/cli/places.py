@@ -12,10 +12,11 @@ from vmf.model import Home
 def home(environment: Mapping[str, str]) -> Home:
     """Where the state of this user is kept: VMF_HOME, or a folder with a short path, which the sockets in it need.
 
-    The warehouse is below it, unless VMF_WAREHOUSE names one that others use, too.
+    The warehouse is below it, unless VMF_WAREHOUSE names one that others use, too. VMF_REMOTE names those that are read
+    from elsewhere, with spaces between their addresses.
     """
-    shared = environment.get("VMF_WAREHOUSE")
-    return Home(root=_root(environment), warehouse=Path(shared).absolute() if shared else None)
+    shared, remotes = environment.get("VMF_WAREHOUSE"), environment.get("VMF_REMOTE", "").split()
+    return Home(root=_root(environment), warehouse=Path(shared).absolute() if shared else None, remotes=tuple(remotes))
 
 
 def _root(environment: Mapping[str, str]) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 import msgspec
@@ -15,7 +15,7 @@ from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit, JobFault
 from vmf.model import Ground, Placement
 from vmf.plan import Line, Unplaced
-from vmf.run import size_of, world
+from vmf.run import beginning, known, size_of, world
 from vmf.spec.faults import printable
 from vmf.units import format_count
 
@@ -37,8 +37,10 @@ def act(options: argparse.Namespace) -> int:
     try:
         offers = usable(session.hosts, hosts)
         with grounded(session, jobs, fetch=False) as (run, upon):
-            planned = plan.plan(run, offers, world=world(), size=cache(size_of), ask=session.plugins.bids)
-        lines = {each.job.name: (*_lines(session, each), *_begun(upon.get(each.job.name))) for each in planned}
+            planned = plan.plan(
+                run, offers, world=world(), known=known(upon, session.store, cache(size_of)), ask=session.plugins.bids
+            )
+        lines = {each.job.name: (*_lines(session, each), *_begun(session, each, upon)) for each in planned}
     finally:
         session.hosts.close()
     if options.format == "json":
@@ -63,11 +65,18 @@ def _lines(session: Session, planned: Placement | Unplaced) -> tuple[Line, ...]:
     return told
 
 
-def _begun(ground: Ground | None) -> Iterator[Line]:
-    """What a job with steps is begun upon."""
+def _begun(session: Session, planned: Placement | Unplaced, upon: Mapping[str, Ground]) -> Iterator[Line]:
+    """What a job is begun upon, and how its guest begins."""
+    name = planned.job.name
+    ground = upon.get(name)
     if ground:
         left = format_count(len(ground.left), "step")
         yield Line(what="warehouse", how=told(ground), why=f"that leaves the least to do: {left}")
+    if isinstance(planned, Placement):
+        warm = ground.warm if ground else None
+        found = beginning(planned, warm, name=name, token=plan.NO_TOKEN, plugins=session.plugins)
+        why = found.why or f"host {planned.host.name} has what that was made on, and its machine has the same devices"
+        yield Line(what="begins", how=found.how, why=why)
 
 
 def _print(lines: dict[str, tuple[Line, ...]]) -> None:

@@ -57,7 +57,7 @@ def _remove(session: Session, carrier: Carrier, record: Record, *, force: bool) 
     if now is None or now.ended:
         ownership.release()
     else:
-        carrier.engine.stop(force=True)
+        carrier.engine.stop(force=force or now.job.at_end is None)  # whoever is asked in the end is not cut off
         now = carrier.carry([(now, ownership)])[0]
         if not now.ended:
             name = record.job.name

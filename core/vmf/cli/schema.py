@@ -27,5 +27,6 @@ def text(kind: str) -> str:
         "Job": {name: each.job_settings for name, each in types.items()},
         "Host": {name: each.settings for name, each in types.items()},
         "Image": {},
+        "Steps": {},
     }
     return written(schema(KINDS[kind], settings[kind]))

@@ -20,14 +20,14 @@ from vmf.cli.printed import is_terminal, safe
 from vmf.cli.telling import far
 from vmf.errors import VmfError
 from vmf.files.console import Escaper, one_line
-from vmf.files.performed import LOGS
 from vmf.model import Kept, Outcome, Placement, Verdict
-from vmf.result import MEANING
+from vmf.result import MEANING, STEP_LOGS
 from vmf.run import Advanced, Console, Notice, Remark, Staging, Stuck
 from vmf.run.results import told as read_result
 from vmf.state import (
     Checkpointed,
     CheckpointFailed,
+    Configured,
     Created,
     Event,
     Failure,
@@ -161,11 +161,22 @@ def _news(record: Record, event: Event) -> str:
         return failure(event)
     if isinstance(event, Checkpointed):
         return keeping(event.kept)
-    if record.ended:
-        return ending(record)
+    if isinstance(event, Configured):
+        return configured(event)
+    return ending(record) if record.ended else _state(record, event)
+
+
+def _state(record: Record, event: Event) -> str:
     if record.state is State.STARTING and record.placement is not None:
         return f"starting on {record.placement.host.name} ({why(record.placement)})"
+    if tells_beginning(record, event):
+        return f"{record.state}; it {record.beginning}"
     return str(record.state)
+
+
+def tells_beginning(record: Record, event: Event) -> bool:
+    """Whether it is told how a guest begins, since there is memory that it could wake from."""
+    return isinstance(event, Created) and event.gap is None and record.beginning is not None
 
 
 def why(placement: Placement) -> str:
@@ -184,6 +195,11 @@ def keeping(kept: Kept) -> str:
     """A checkpoint in words; the guest may have stood still anyhow."""
     stood = f"; the guest stood still for {format_duration(kept.stopped)}" if kept.stopped else ""
     return f"checkpoint {kept.number}, {format_size(kept.size)}{stood}"
+
+
+def configured(event: Configured) -> str:
+    """What was done on a machine while its guest ran."""
+    return f"configured: {', '.join(f'{each.name} failed' if each.failed else each.name for each in event.steps)}"
 
 
 def ending(record: Record) -> str:
@@ -225,7 +241,7 @@ def _whereabouts(record: Record) -> str:
 def _log(results: Path, verdict: Verdict) -> Path:
     """Where the last words are of what went wrong."""
     told = read_result(results) if verdict.outcome is Outcome.STEP_FAILED else None
-    return results / LOGS / f"{told.steps[-1].name}.log" if told and told.steps else results / "console.log"
+    return results / STEP_LOGS / f"{told.steps[-1].name}.log" if told and told.steps else results / "console.log"
 
 
 def _tail(console: Path) -> list[str]:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from vmf.blocks.places import Place
+from vmf.blocks.shelf import Blocks
 from vmf.cli.say import say
 from vmf.cli.session import Session
 from vmf.files.sparse import BLOCK
+from vmf.model import File
 from vmf.state import State
 from vmf.store import Record
 from vmf.warehouse.shelf import Warehouse
@@ -53,13 +56,25 @@ def short(id_: str) -> str:
 def jobs_on(session: Session, shelf: Warehouse) -> Mapping[str, tuple[str, ...]]:
     """By the id of a golden image: the names of this user's jobs that need it, now or to go on."""
     found: dict[str, tuple[str, ...]] = {}
-    for record in session.store.records() if session.home.store.exists() else ():
-        if not record.ended or record.state is State.HELD or record.kept:
-            for id_ in _images(shelf, record):
-                found[id_] = (*found.get(id_, ()), record.job.name)
+    for record in _needing(session):
+        for id_ in shelf.owners(_files(record)):
+            found[id_] = (*found.get(id_, ()), record.job.name)
     return found
 
 
-def _images(shelf: Warehouse, record: Record) -> frozenset[str]:
-    jobs = (record.job, record.placement.job) if record.placement else (record.job,)
-    return shelf.owners(file for job in jobs for file in job.vetted_files)
+def unneeded(session: Session) -> tuple[Place, ...]:
+    """What has come of files of remote warehouses that no job of this user needs, now or to go on."""
+    blocks = Blocks(session.home.remote)
+    needed = {place.sha256 for record in _needing(session) for place in blocks.of(_files(record))}
+    return tuple(place for place in blocks.every() if place.sha256 not in needed)
+
+
+def _needing(session: Session) -> Iterator[Record]:
+    for record in session.store.records() if session.home.store.exists() else ():
+        if not record.ended or record.state is State.HELD or record.kept:
+            yield record
+
+
+def _files(record: Record) -> tuple[File, ...]:
+    placed = record.placement.job.vetted_files if record.placement else ()
+    return (*record.golden_files, *placed)

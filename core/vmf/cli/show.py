@@ -15,7 +15,7 @@ from vmf.cli.printed import safe, show, table
 from vmf.cli.session import Session, add_format
 from vmf.errors import VmfError
 from vmf.files.sshkey import PRIVATE
-from vmf.model import Gap, Kept, MachineFacts, NetworkType, Verdict
+from vmf.model import Beginning, Gap, Kept, MachineFacts, NetworkType, Verdict
 from vmf.published import values
 from vmf.state import MEANING, State
 from vmf.steps.graph import to_do
@@ -64,6 +64,8 @@ class Story(Struct, frozen=True, kw_only=True):
     """The id of the golden image that it was begun upon; empty if there was none."""
     done: tuple[str, ...]
     """The steps that were performed there."""
+    beginning: Beginning | None
+    """How its guest begins, where there is memory that it could wake from."""
     steps: tuple[str, ...]
     """Those that its guest has to do, or had."""
     events: tuple[Moment, ...]
@@ -120,6 +122,7 @@ def _story(session: Session, record: Record) -> Story:
         gaps=record.gaps,
         golden=record.ground.golden if record.ground else "",
         done=tuple(each.name for each in record.ground.done) if record.ground else (),
+        beginning=record.beginning,
         steps=tuple(step.name for step in to_do(record.job)),
         events=session.store.history(record.id),
     )
@@ -141,6 +144,8 @@ def _begun(told: Story, record: Record) -> Iterator[tuple[str, str]]:
     if record.ground:
         yield "warehouse", grounds.told(record.ground)
         yield "steps", ", ".join(told.steps) or "none is left to do"
+    if record.beginning:
+        yield "begins", str(record.beginning)
 
 
 def _lines(told: Story, record: Record) -> Iterator[tuple[str, str]]:

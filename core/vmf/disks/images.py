@@ -21,6 +21,7 @@ from vmf.disks.reading import SliceReader, Unfit
 from vmf.errors import Refused
 from vmf.files.access import open_disk, open_file, outside
 from vmf.files.faults import called, invalid, shown, unread
+from vmf.files.nbd import open_served
 from vmf.files.source import Read
 from vmf.model import Access, Disk, DiskFormat, File, Host, Image, Slice
 
@@ -144,16 +145,19 @@ def within(whole: IO[bytes], part: Slice | None) -> IO[bytes]:
 def verify_image(image: Image, *, checksum: Sum, on_host: Read | None = None) -> None:
     """Compare the disks with their checksums, where these are given. `on_host` is as in `inspect_image`.
 
+    Of a file that is served each part has been compared with a sum of its own.
+
     Raises:
         JobFault: for the first disk that differs, with both checksums.
     """
     for disk in image.disks:
-        if disk.sha256:
+        if disk.sha256 and not disk.file.served:
             with opened(replace(disk.file, part=None), "disk", open_disk, on_host) as whole:
                 _compare(checksum(whole, disk.file), disk.sha256)
         for layer in disk.layers:
-            with opened(layer.file, "layer") as whole:
-                _compare(checksum(whole, layer.file), layer.sha256)
+            if not layer.file.served:
+                with opened(layer.file, "layer") as whole:
+                    _compare(checksum(whole, layer.file), layer.sha256)
 
 
 @contextmanager
@@ -165,7 +169,7 @@ def opened(file: File, what: str, here: Read = open_file, on_host: Read | None =
     Raises:
         JobFault: for whatever the system or a reader objects.
     """
-    opening = on_host if file.on_host and on_host else here
+    opening = open_served if file.served else on_host if file.on_host and on_host else here
     if not file.path.is_absolute():  # QEMU takes `json:…` and `nbd:…` for orders
         raise invalid(what, file, "its path is not absolute", "name it from / on")
     try:

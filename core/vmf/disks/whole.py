@@ -12,8 +12,9 @@ from vmf.disks.layered import Layered
 from vmf.disks.reading import Unfit
 from vmf.files.access import open_disk
 from vmf.files.faults import invalid, unread
+from vmf.files.nbd import open_served
 from vmf.files.sparse import GRAIN
-from vmf.model import Disk
+from vmf.model import Disk, File
 
 
 @contextmanager
@@ -25,10 +26,14 @@ def opened(disk: Disk) -> Iterator[IO[bytes]]:
     """
     with ExitStack() as files:
         try:
-            base, *layers = [files.enter_context(open_disk(each.path)) for each in disk.files]
+            base, *layers = [files.enter_context(_opened(each)) for each in disk.files]
             layered = Layered(within(base, disk.file.part), layers, disk.layout)
             yield files.enter_context(io.BufferedReader(layered, GRAIN))
         except Unfit as unfit:
             raise invalid("disk", disk.file, str(unfit), unfit.hint) from unfit
         except OSError as error:
             raise unread("disk", disk.file, error) from error
+
+
+def _opened(file: File) -> IO[bytes]:
+    return open_served(file.path) if file.served else open_disk(file.path)

@@ -120,8 +120,17 @@ def naming(path: Path) -> Iterator[None]:
 
 def sync_folder(path: Path) -> None:
     """Wait until the names in a folder are on the disk."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path, os.O_DIRECTORY)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until what somebody else has written to a file is on the disk."""
+    _sync(path, os.O_NOFOLLOW)
+
+
+def _sync(path: Path, flag: int) -> None:
+    number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flag)
     try:
-        os.fsync(folder)
+        os.fsync(number)
     finally:
-        os.close(folder)
+        os.close(number)

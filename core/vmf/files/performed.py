@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vmf.files.console import one_line
 from vmf.model import Step
-from vmf.result import EXIT_CODE_MAX, STEPS, StepReport
+from vmf.result import EXIT_CODE_MAX, STEP_LOGS, STEPS, StepReport
 
 REPORT = f"{STEPS}/report"
 REPORT_MOST = 64 * 1024
@@ -22,8 +22,6 @@ LOG_MOST = 64 * 1024
 """Bytes that are kept of what a step says: as many of its start as of its end."""
 LOG_ROOM = LOG_MOST + 256
 """Bytes of a log: with a line that says where something was left out."""
-LOGS = "steps"
-"""The folder of the logs in the results."""
 LAST_LINES = 3
 """Of a step that failed."""
 
@@ -32,8 +30,8 @@ _LINE = re.compile(rb"([0-9]{1,4}) ([0-9]{1,3}) ([0-9]{1,3}) ([0-9]{1,12})")
 
 def places(steps: Sequence[Step]) -> Mapping[bytes, bytes]:
     """Where in the results each entry of the guest's goes that has a step's log, and the folder of them."""
-    logs = {f"{STEPS}/{number}.log": f"{LOGS}/{step.name}.log" for number, step in enumerate(steps, 1)}
-    found = {STEPS: LOGS, **logs} if steps else {}
+    logs = {f"{STEPS}/{number}.log": f"{STEP_LOGS}/{step.name}.log" for number, step in enumerate(steps, 1)}
+    found = {STEPS: STEP_LOGS, **logs} if steps else {}
     return {before.encode(): after.encode() for before, after in found.items()}
 
 
@@ -45,7 +43,7 @@ def reports(text: bytes, steps: Sequence[Step], folder: Path) -> tuple[StepRepor
         steps: those that it was given, in the order in which they were to be done.
         folder: the results, with the logs.
     """
-    return tuple(_reports(text[:REPORT_MOST], steps, folder / LOGS))
+    return tuple(_reports(text[:REPORT_MOST], steps, folder / STEP_LOGS))
 
 
 def _reports(text: bytes, steps: Sequence[Step], logs: Path) -> Iterator[StepReport]:
@@ -54,11 +52,11 @@ def _reports(text: bytes, steps: Sequence[Step], logs: Path) -> Iterator[StepRep
         if told is None or int(told[1]) != number or int(told[2]) > EXIT_CODE_MAX:
             return
         code = int(told[2])
-        said = _end(logs / f"{step.name}.log") if code else ""
+        said = last_words(logs / f"{step.name}.log") if code else ""
         yield StepReport(name=step.name, exit_code=code, tries=int(told[3]), seconds=int(told[4]) / 100, said=said)
 
 
-def _end(log: Path) -> str:
+def last_words(log: Path) -> str:
     """The last lines of a log, safe to show; none, if the guest did not hand it over."""
     try:
         with log.open("rb") as file:

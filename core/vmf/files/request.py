@@ -36,7 +36,10 @@ def write_in(path: Path, *, nonce: str, to: str, files: Mapping[str, Path]) -> N
         UsageError: if one is neither a file nor a folder, or changes meanwhile, or the path is too long.
         OSError: if one cannot be read, or the disc not be written.
     """
-    head = _head(nonce, to=to)
+    _write(path, _head(nonce, to=to), files)
+
+
+def _write(path: Path, head: bytes, files: Mapping[str, Path]) -> None:
     for file in files.values():
         _check(file)
     with appearing(path) as disc:
@@ -53,8 +56,21 @@ def write_out(path: Path, *, nonce: str, out: str) -> None:
         disc.write(head)
 
 
-def _head(nonce: str, *, to: str = "", out: str = "") -> bytes:
-    given = {"vmf_request": nonce, "to": to, "out": out}
+def write_steps(path: Path, *, nonce: str, name: str, folder: Path, out: str) -> None:
+    """Write a request to do the steps of a folder, and to hand out what they report.
+
+    Args:
+        path: as for `write_in`, like all that is raised.
+        nonce: likewise.
+        name: what the folder is called in the guest, beside what its script made.
+        folder: what `vmf.files.steps.contents` has for a disc.
+        out: the folder of the report.
+    """
+    _write(path, _head(nonce, to=".", run=name, out=out), {name: folder})
+
+
+def _head(nonce: str, *, to: str = "", run: str = "", out: str = "") -> bytes:
+    given = {"vmf_request": nonce, "to": to, "run": run, "out": out}
     lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()).encode()
     if len(lines) > HEAD:
         raise UsageError("the path in the guest is too long", hint="Linux takes 4095 bytes")

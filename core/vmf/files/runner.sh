@@ -64,6 +64,7 @@ perform() {
 look() {
   terminal=$(head -n 1 "$disc/inspect")
   say "$(tail -n +2 "$disc/inspect")"
+  systemctl stop 'serial-getty@*' 2>/dev/null # it would take a part of what is typed
   setsid sh -i <>"$terminal" >&0 2>&1
 }
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from importlib import resources
+from types import MappingProxyType
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files.source import Content, Read, find
@@ -16,10 +19,20 @@ LABEL = "cidata"
 
 _NOTHING = b"#cloud-config\n{}\n"
 _FILES = {"user-data": "user_data", "meta-data": "meta_data", "network-config": "network_config"}
+_NO_PROGRAMS: Mapping[str, bytes] = MappingProxyType({})
+_LAST = b"vmf-last-line"
 _NOT_IN_HOSTS = re.compile(r"[^A-Za-z0-9-]")
 
 
-def contents(given: CloudInit, read: Read, *, name: str, token: str, key: str = "") -> dict[str, Content]:
+def contents(
+    given: CloudInit,
+    read: Read,
+    *,
+    name: str,
+    token: str,
+    key: str = "",
+    programs: Mapping[str, bytes] = _NO_PROGRAMS,
+) -> dict[str, Content]:
     """The files of the seed.
 
     Args:
@@ -28,6 +41,7 @@ def contents(given: CloudInit, read: Read, *, name: str, token: str, key: str = 
         name: the job's, which the machine is called by.
         token: the job's own: by another one, cloud-init takes the machine for a new one.
         key: a public ssh key for the image's default user, if there is one.
+        programs: shell scripts by name, of which `vmf-guest` is started once cloud-init is done; or none.
 
     Raises:
         JobFault: if a file cannot be read, or leaves no place for the key.
@@ -40,6 +54,8 @@ def contents(given: CloudInit, read: Read, *, name: str, token: str, key: str = 
             hint="leave out `meta_data`; or leave out `ssh`, and give the user your own key in `user_data`",
         )
     made = {"user-data": _NOTHING, "meta-data": _metadata(name, token, key)}
+    if programs:
+        made["vendor-data"] = _starting(programs)
     return {**made, **{disc: find(file, read) for disc, file in own.items() if file}}
 
 
@@ -54,3 +70,13 @@ def _metadata(name: str, token: str, key: str) -> bytes:
     if key:
         found["public-keys"] = [key]
     return json.dumps(found, indent=2).encode() + b"\n"
+
+
+def _starting(programs: Mapping[str, bytes]) -> bytes:
+    """A script that brings programs along; as vendor data it leaves the user's own data alone."""
+    brought = (b"cat >%s <<'%s'\n%s%s\n" % (name.encode(), _LAST, text, _LAST) for name, text in programs.items())
+    return b"".join((_shipped("vendor.sh"), *brought, _shipped("vendor-start.sh")))
+
+
+def _shipped(name: str) -> bytes:
+    return (resources.files(__package__) / name).read_bytes()

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from vmf.files.access import open_file
 from vmf.files.faults import called, unread
+from vmf.files.nbd import open_served
 from vmf.files.sparse import descriptor
 from vmf.model import File
 
@@ -44,7 +45,7 @@ def find(file: File, read: Read, here: Read = open_file) -> Source:
     Raises:
         JobFault: if it is not there, is no plain file, or may not be read.
     """
-    opened = partial(_opened, file, read if file.on_host else here)
+    opened = partial(_opened, file, open_served if file.served else read if file.on_host else here)
     with opened() as stream:
         number = descriptor(stream)
         found = None if number is None else os.fstat(number)

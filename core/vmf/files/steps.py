@@ -52,7 +52,7 @@ def _folder(step: Step, read: Read) -> Iterator[tuple[str, Content]]:
     if step.on_error.run is not None:
         yield "error", encoded(step.on_error.run, f"on_error.run of step {step.name}")
     if step.publish:
-        yield "publish", b"".join(_published(name, text) for name, text in step.publish.items())
+        yield "publish", b"".join(published(name, text) for name, text in step.publish.items())
     words, script = _ACTIONS[_kind(step)](step)
     if script:
         yield "script", script
@@ -62,7 +62,7 @@ def _folder(step: Step, read: Read) -> Iterator[tuple[str, Content]]:
             yield f"put/{number}{name.removeprefix(step.files[path].path.name)}", content
 
 
-def _published(name: str, text: str) -> bytes:
+def published(name: str, text: str) -> bytes:
     """The line on the console by which a guest publishes an attribute."""
     return MARK + encoded(f"{name} = {' '.join(text.split(chr(10)))}\n", name)
 

@@ -25,11 +25,23 @@ from msgspec.structs import replace
 from vmf.files import performed
 from vmf.files.beside import appearing
 from vmf.files.console import one_line
-from vmf.files.tar import BLOCK, FILE, Broken, Member, Tar
+from vmf.files.tar import BLOCK, FILE, FOLDER, Broken, Member, Tar
 from vmf.files.unpack import Limits, Unpacked, Unsafe
 from vmf.model import Step
 from vmf.published import SIZE_MOST
-from vmf.result import ATTRIBUTES, END, EXIT_CODE, EXIT_CODE_MAX, RESERVED, Refusal, Said, Word, undone
+from vmf.result import (
+    ATTRIBUTES,
+    END,
+    EXIT_CODE,
+    EXIT_CODE_MAX,
+    RESERVED,
+    STEP_LOGS,
+    STEPS,
+    Refusal,
+    Said,
+    Word,
+    undone,
+)
 from vmf.units import format_size
 
 __all__ = ["Answer", "Limits", "end_line", "look", "magic", "make", "new_nonce", "read", "unpack_answer"]
@@ -220,11 +232,16 @@ def _placed(member: Member, logs: Mapping[bytes, bytes]) -> Member:
     """The member with the name that it has in the results.
 
     Raises:
-        Unsafe: if it is a log, and too long for one.
+        Unsafe: if it lies where logs do and is none, or is one and too long.
     """
-    place = logs.get(member.name.removeprefix(b"./").removesuffix(b"/"))
+    name = b"/".join(part for part in member.name.split(b"/") if part not in {b"", b"."})
+    place = logs.get(name)
     if place is None:
+        if logs and name.partition(b"/")[0] == STEP_LOGS.encode():
+            raise Unsafe("that folder is for the logs of steps")
         return member
+    if member.kind == (FILE if name == STEPS.encode() else FOLDER):
+        raise Unsafe(f"it is {member.kind}, and what has that name is none")
     if member.size > performed.LOG_ROOM:
         raise Unsafe(f"a log has at most {format_size(performed.LOG_MOST)}")
     return replace(member, name=place)

@@ -169,7 +169,7 @@ def _start(file: File) -> bytes:
 
 
 def _empty_seed(job: Job) -> Iterator[Objection]:
-    if job.cloud_init and not job.cloud_init.user_data:
+    if job.cloud_init and not job.cloud_init.user_data and not job.contract:
         yield Objection(at=("cloud_init",), what="the seed has no user data", hint="add `user_data:`")
 
 

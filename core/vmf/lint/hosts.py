@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vmf.ads import At, Need, block_needs, needs, networks
-from vmf.model import Host, Job, NetworkType
+from vmf.model import Host, Job, NetworkType, Step
 from vmf.plugins import Plugins
 from vmf.rules import Check, Objection, Rule, Severity
 from vmf.spec.faults import shown, suggestion
@@ -66,7 +67,31 @@ NO_FOLDER = Rule(
     mend="Make the folder, or correct its path.",
     severity=Severity.WARNING,
 )
-RULES = (NO_FOLDER, UNDRIVEN, LACKING, UNKNOWN_TYPE, NO_SUCH_HOST, TOO_LARGE, HOST_LACKING, NO_NETWORK)
+NO_PROGRAM = Rule(
+    id="VMF511",
+    title="an action whose program cannot be run",
+    why="Steps that ask for the action fail. It runs on this computer, wherever the host's machines are.",
+    mend="Correct the program's path, or make it executable.",
+    severity=Severity.WARNING,
+)
+NO_ACTION = Rule(
+    id="VMF512",
+    title="an action that no listed host lends",
+    why="The job fits none of the hosts.",
+    mend="Correct the name, or list a host whose owner lends it.",
+)
+RULES = (
+    NO_PROGRAM,
+    NO_ACTION,
+    NO_FOLDER,
+    UNDRIVEN,
+    LACKING,
+    UNKNOWN_TYPE,
+    NO_SUCH_HOST,
+    TOO_LARGE,
+    HOST_LACKING,
+    NO_NETWORK,
+)
 
 
 def checks(plugins: Plugins, hosts: Sequence[Host]) -> tuple[Check[Any], ...]:
@@ -87,6 +112,8 @@ def checks(plugins: Plugins, hosts: Sequence[Host]) -> tuple[Check[Any], ...]:
         Check(rule=UNDRIVEN, kind=Host, judge=site.undriven),
         Check(rule=NO_FILE, kind=Host, judge=_missing),
         Check(rule=NO_FOLDER, kind=Host, judge=_no_folder),
+        Check(rule=NO_PROGRAM, kind=Host, judge=_no_program),
+        Check(rule=NO_ACTION, kind=Job, judge=site.no_action),
     )
 
 
@@ -107,6 +134,22 @@ def _no_folder(host: Host) -> Iterator[Objection]:
         if problem := absence(path) or ("" if path.is_dir() else "no folder"):
             what = f"{shown(path)}: {problem}"
             yield Objection(at=(*at, "path"), what=what, hint="make the folder on this computer, or correct the path")
+
+
+def _no_program(host: Host) -> Iterator[Objection]:
+    for name, action in host.actions.items():
+        path = action.program
+        if problem := absence(path) or ("" if path.is_file() and os.access(path, os.X_OK) else "no program"):
+            what = f"{shown(path)}: {problem}"
+            hint = "correct the path, or make it executable"
+            yield Objection(at=("actions", name, "program"), what=what, hint=hint)
+
+
+def _own_steps(job: Job) -> Iterator[tuple[At, Step]]:
+    """The steps that stand in the job's spec, each with where."""
+    yield from ((("steps", number), step) for number, step in enumerate(job.steps))
+    last = job.at_end.steps if job.at_end else ()
+    yield from ((("finally", "steps", number), step) for number, step in enumerate(last))
 
 
 class _Site:
@@ -153,6 +196,14 @@ class _Site:
         if known and wanted is not NetworkType.NONE and not any(self._offers(host, wanted) for host in hosts):
             what = f"no listed host offers {'a network' if wanted is NetworkType.DEFAULT else wanted}"
             yield Objection(at=("network", "type"), what=what, hint="change it, or list a host that does")
+
+    def no_action(self, job: Job) -> Iterator[Objection]:
+        hosts = self._candidates(job)
+        lent = {name for host in hosts for name in host.actions}
+        for at, step in _own_steps(job):
+            if hosts and step.on_host and step.on_host not in lent:
+                what = f"no listed host lends {step.on_host}"
+                yield Objection(at=(*at, "on_host"), what=what, hint=suggestion(step.on_host, lent))
 
     def host_lacking(self, host: Host) -> Iterator[Objection]:
         for need in self._plugins.missing(host):

@@ -27,6 +27,7 @@ from vmf.spec.hosts import host_draft
 from vmf.spec.image import Shelves, image_draft
 from vmf.spec.jobs import drafts
 from vmf.spec.nodes import Node, Scalar, find
+from vmf.spec.steps import steps_draft
 from vmf.spec.versions import today
 
 EFFORT = 25_000
@@ -137,6 +138,8 @@ class _Desk:
             case "Image":
                 shelves = Shelves(beside=self._path.parent, images=self._words.images, appliance=self._words.appliance)
                 return (image_draft(document, self._path, shelves),)
+            case "Steps":
+                return (steps_draft(document, self._path),)
             case _:
                 return self._runs(document)
 

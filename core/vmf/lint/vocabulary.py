@@ -211,21 +211,23 @@ TYPES: Final[Mapping[str, type]] = MappingProxyType(
     | dict.fromkeys(
         _words(
             "MyType Name Machine Arch VM_Type VM_Accelerator VM_Hypervisor_Version VM_Cpu_Vendor VM_Networking_Types "
-            "VM_All_Guest_Macs VM_Folders VM_Writable_Folders VM_Image_Folders VM_Foreign_Files JobName JobVMType "
-            "JobVMTypes JobImage JobVMFiles JobVMHostFiles JobVMFolders JobVMWritableFolders JobVMNetworkingType "
-            "JobVM_MACADDR JobOutcome HoldReason HoldReasonCode JobVMCheckpointType JobVMCheckpointAccelerator "
-            "JobVMCheckpointVersion JobVMCheckpointVendor VMOfflineReason"
+            "VM_All_Guest_Macs VM_Folders VM_Writable_Folders VM_Actions VM_Image_Folders VM_Foreign_Files "
+            "JobName JobVMType JobVMTypes JobImage JobVMFiles JobVMHostFiles JobVMFolders JobVMWritableFolders "
+            "JobVMActions JobVMNetworkingType JobVM_MACADDR JobOutcome HoldReason HoldReasonCode JobVMCheckpointType "
+            "JobVMCheckpointAccelerator JobVMCheckpointVersion JobVMCheckpointVendor VMOfflineReason"
         ),
         str,
     )
-    | dict.fromkeys(_words("HasVM VM_Local VM_Networking JobVMNetworking JobVMCheckpoint JobVMLocalDisks"), bool)
+    | dict.fromkeys(
+        _words("HasVM VM_Local VM_Networking JobVMNetworking JobVMCheckpoint JobVMLocalDisks JobVMGuestAtEnd"), bool
+    )
 )
 """What type the attributes of vmf's own tables have, by folded name; those that are missing may have any."""
 ALWAYS: Final = frozenset(
     _words(
         "MyType Name Machine Arch Cpus Memory TotalCpus TotalMemory HasVM VM_Local VM_Type VM_Memory VM_Cpus "
         "VM_AvailNum VM_Running VM_Accelerator VM_Networking VM_Networking_Types VM_Folders VM_Writable_Folders "
-        "JobName JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus JobVMDiskGrowth"
+        "VM_Actions JobName JobUniverse JobVMMemory RequestMemory JobVM_VCPUS RequestCpus JobVMDiskGrowth"
     )
 )
 """Those that no ad of their kind is without."""

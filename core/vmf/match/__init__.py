@@ -18,7 +18,7 @@ from vmf.ads import Clause, capacity, clauses, host_ad, job_ad
 from vmf.ads.clauses import WORDS, parts
 from vmf.ads.tables import KINDS, MANY, OWN_GROWTH, OWN_IMAGES, tree
 from vmf.classad import Ad, Node, World
-from vmf.match.bidding import Size, own_bid, unknown
+from vmf.match.bidding import UNKNOWN, Known, own_bid
 from vmf.match.words import NETWORKS, Side, expressed, lacking, sentence
 from vmf.model import Bid, Claim, Host, Job, NetworkType, Offer, Platform
 from vmf.units import format_size
@@ -79,14 +79,14 @@ def match(
     *,
     world: World,
     kept: Platform | None = None,
-    size: Size = unknown,
+    known: Known = UNKNOWN,
 ) -> Matches:
     """Try a job against every host.
 
     A host that is out whatever the job wants comes as its rejection. A job that goes on from a checkpoint needs what
-    that was taken on, which is `kept`. `size` tells the bytes of files, which bids are made of.
+    that was taken on, which is `kept`. `known` is what bids are made of.
     """
-    seeker = Seeker(job, world, kept=kept, size=size)
+    seeker = Seeker(job, world, kept=kept, known=known)
     return ranked(each if isinstance(each, Rejection) else seeker.judge(each, host_ad(each)) for each in offers)
 
 
@@ -103,11 +103,11 @@ def ranked(found: Iterable[Match | Rejection]) -> Matches:
 class Seeker:
     """A job that looks for a host: its ad and its clauses, made once."""
 
-    def __init__(self, job: Job, world: World, *, kept: Platform | None = None, size: Size = unknown) -> None:
+    def __init__(self, job: Job, world: World, *, kept: Platform | None = None, known: Known = UNKNOWN) -> None:
         self.ad = job_ad(job, kept=kept)
         self.clauses = clauses(job, self.ad)
         self._job = job
-        self._size = size
+        self._known = known
         self._pair = classad.Match(self.ad, Ad(), world)
 
     def judge(self, offer: Offer, there: Ad) -> Match | Rejection:
@@ -119,7 +119,7 @@ class Seeker:
             offer=offer,
             reasons=tuple(self._reasons(offer, there)),
             rank=_finite(self._pair.left_rank()),
-            bid=own_bid(self._job, offer, self._size),
+            bid=own_bid(self._job, offer, self._known),
         )
 
     def failed(self, there: Ad) -> tuple[Clause, ...]:

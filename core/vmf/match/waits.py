@@ -1,4 +1,7 @@
-"""What hosts would still have to do for many jobs: the seconds of `vmf.match.bidding`, over columns of hosts."""
+"""What hosts would still have to do for many jobs: the seconds of `vmf.match.bidding`, over columns of hosts.
+
+A job's steps are not among them: they take as long on each host, as far as anybody knows.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vmf.blueprint import LAYERS
-from vmf.match.bidding import Size, work
+from vmf.match.bidding import Known, kind, work
 from vmf.match.columns import kinds
 from vmf.model import Job, Offer, Work
 
@@ -20,10 +22,10 @@ Amounts: TypeAlias = tuple[tuple[float, ...], ...]
 class Waits:
     """The seconds that each job would wait for each host; jobs for which hosts have the same to do are alike."""
 
-    def __init__(self, jobs: Sequence[Job], offers: Sequence[Offer], size: Size) -> None:
-        alike = kinds((each.host.elsewhere, each.host.boot, LAYERS in each.capabilities) for each in offers)
+    def __init__(self, jobs: Sequence[Job], offers: Sequence[Offer], known: Known) -> None:
+        alike = kinds(map(kind, offers))
         firsts = [offers[first] for first in alike.first.tolist()]
-        self.amounts: list[Amounts] = [tuple(tuple(work(job, each, size).values()) for each in firsts) for job in jobs]
+        self.amounts: list[Amounts] = [tuple(tuple(work(job, each, known).values()) for each in firsts) for job in jobs]
         """Of each job."""
         self._codes = alike.codes
         self._each = [np.array([_each(offer, work) for offer in offers], np.float64) for work in Work]
@@ -36,7 +38,7 @@ class Waits:
         return seconds
 
 
-def known(offers: Sequence[Offer]) -> bool:
+def seen(offers: Sequence[Offer]) -> bool:
     """Whether any host was ever seen to work."""
     return any(offer.paces for offer in offers)
 

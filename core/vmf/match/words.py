@@ -156,6 +156,14 @@ def _others(wanted: Node, there: Node) -> str:
     return " or ".join(f"`{each}`" for each in str(wanted).split(",") if each not in names)
 
 
+def _near(wanted: Node, there: Node) -> str:
+    """The name of a string list that may have been meant by one that is not in it, as the end of a sentence."""
+    names = str(there).split(",")
+    missing = (each for each in str(wanted).split(",") if each not in names)
+    near = next((found[0] for each in missing if (found := difflib.get_close_matches(each, names, n=1))), "")
+    return f"; did you mean `{near}`?" if near else ""
+
+
 LONGEST: Final = 200
 """So many characters of an expression or a value are worth reading in a sentence."""
 
@@ -192,6 +200,11 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
         "the host lets no guest write in folder "
         f"{_others(mine['JobVMWritableFolders'], theirs['VM_Writable_Folders'])}: leave out `write`"
     ),
+    "actions": lambda mine, theirs: (
+        f"the host has no action {_others(mine['JobVMActions'], theirs['VM_Actions'])} for you"
+        f"{_near(mine['JobVMActions'], theirs['VM_Actions'])}"
+    ),
+    "finally": lambda _, __: "spec.finally has steps for the guest, and the host cannot ask guests that run",
     "memory": lambda mine, theirs: (
         f"memory {_size(mine, 'JobVMMemory', 2**20)} wanted, {_size(theirs, 'Memory', 2**20)} in all"
     ),

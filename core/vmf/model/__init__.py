@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from vmf.model.bid import Bid, Pace, Work
 from vmf.model.checkpoint import Gap, Kept, Platform, Restored, Snapshot, Why
-from vmf.model.clone import Equipment, Imprint, Seat, Wakes
+from vmf.model.clone import CLONE, Equipment, Imprint, Seat, Wakes
 from vmf.model.file import File, Slice
 from vmf.model.golden import (
     LAYERS_MOST,
@@ -25,9 +25,10 @@ from vmf.model.golden import (
     Performed,
     Shelved,
 )
-from vmf.model.ground import Building, Ground
+from vmf.model.ground import Beginning, Building, Ground, Warm
 from vmf.model.home import Home
 from vmf.model.host import (
+    Action,
     Claim,
     Connection,
     Facts,
@@ -86,7 +87,7 @@ from vmf.model.parts import (
     Suspend,
 )
 from vmf.model.setback import ITSELF, Setback
-from vmf.model.step import Finally, Hardware, OnError, Step, Then
+from vmf.model.step import Finally, Hardware, OnError, Step, Steps, Then
 from vmf.model.terms import (
     API_VERSION,
     ATTRIBUTE,
@@ -107,6 +108,7 @@ __all__ = [
     "ALIVE",
     "API_VERSION",
     "ATTRIBUTE",
+    "CLONE",
     "FORMATS",
     "GUEST_PATH",
     "ITSELF",
@@ -117,8 +119,10 @@ __all__ = [
     "TINY",
     "VARIABLE",
     "Access",
+    "Action",
     "Address",
     "Attributes",
+    "Beginning",
     "Bid",
     "Boot",
     "Building",
@@ -198,12 +202,14 @@ __all__ = [
     "Snapshot",
     "Ssh",
     "Step",
+    "Steps",
     "Stop",
     "Suspend",
     "Then",
     "Transport",
     "Verdict",
     "Wakes",
+    "Warm",
     "Why",
     "Work",
     "bus_of",

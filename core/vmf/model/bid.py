@@ -14,8 +14,10 @@ class Work(StrEnum):
 
     STAGE = "stage"
     """What is brought to it, in bytes."""
-    START = "start"
-    """A guest, from the making of its machine to its first word."""
+    BOOT = "boot"
+    """A guest that boots, from the making of its machine to its first word."""
+    WAKE = "wake"
+    """The same of a guest that wakes from the memory of a golden image."""
 
 
 class Pace(Struct, frozen=True, kw_only=True):

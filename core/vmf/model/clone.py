@@ -6,6 +6,9 @@ from vmf.model.checkpoint import Platform
 from vmf.model.image import Bus
 from vmf.model.parts import Clock, Firmware
 
+CLONE = "memory-clone"
+"""The capability of guests that wake from the memory of one that is ready; see `Machine.template` and `wakes`."""
+
 
 class Seat(Struct, frozen=True, kw_only=True):
     """Where a drive of a machine is attached."""

@@ -20,6 +20,8 @@ class File(Struct, frozen=True, kw_only=True):
     on_host: Annotated[bool, Meta(description="Already on the host, at this full path.")] = False
     part: Slice | None = None
     """What is meant of it; None: all."""
+    served: bool = False
+    """Whether the path is that of a socket of vmf's, at which the file is served: not all of it is here yet."""
 
     def __str__(self) -> str:
         return f"{self.path} of the host" if self.on_host else str(self.path)

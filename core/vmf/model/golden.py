@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from vmf.model.checkpoint import Platform
+from vmf.model.clone import Equipment
 from vmf.model.file import Slice
 from vmf.model.image import Bus, DiskFormat, Image
 from vmf.model.terms import ATTRIBUTE, DEVICE, LINE, NAME, SHA256, Name
@@ -19,6 +20,8 @@ LAYERS_MOST = 32
 """Files that one disk is made of at the most: whoever has as many hands over the whole disk."""
 
 Id = Annotated[str, Meta(pattern=ID)]
+Moment = Annotated[float, Meta(ge=0, le=2**33)]
+"""In seconds since 1970, no later than calendars go."""
 Sha256 = Annotated[str, Meta(pattern=SHA256)]
 
 
@@ -30,8 +33,8 @@ class Performed(Struct, frozen=True, kw_only=True):
     """Of its action; see `vmf.steps.graph.digest`."""
     seconds: Annotated[float, Meta(ge=0)]
     """How long it took, with all tries."""
-    at: float
-    """When it had been done, in seconds since 1970."""
+    at: Moment
+    """When it had been done."""
     failed: bool = False
     """Whether it failed, and counts as done, since that is what it says."""
     attributes: Mapping[Annotated[str, Meta(pattern=ATTRIBUTE)], str] = {}
@@ -89,6 +92,8 @@ class GoldenMemory(Struct, frozen=True, kw_only=True):
 
     platform: Platform
     """What it only fits."""
+    equipment: Equipment
+    """The devices that the guest has met: whoever wakes has the same."""
     memory: Shelved
     state: Shelved
     """Of all devices."""
@@ -114,8 +119,7 @@ class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     memory: GoldenMemory | None = None
     attributes: Mapping[Annotated[str, Meta(pattern=ATTRIBUTE)], str] = {}
     """What its steps have published, name to ClassAd literal."""
-    made: float
-    """Seconds since 1970."""
+    made: Moment
     vmf: str
     """The version of the one that made it."""
 
@@ -149,3 +153,5 @@ class Draft(Struct, frozen=True, kw_only=True):
     attributes: Mapping[str, str] = {}
     platform: Platform | None = None
     """What its memory fits; None: it has none."""
+    equipment: Equipment | None = None
+    """The devices that its guest has met; given exactly when there is a platform."""

@@ -11,6 +11,8 @@ class Home(Struct, frozen=True):
     root: Path
     warehouse: Path | None = None
     """A warehouse that others use, too; None: the user's own, below the state folder."""
+    remotes: tuple[str, ...] = ()
+    """Addresses of warehouses that are read from elsewhere; there may be passwords in them."""
 
     @property
     def store(self) -> Path:
@@ -21,6 +23,11 @@ class Home(Struct, frozen=True):
     def images(self) -> Path:
         """The warehouse: images that a job can name."""
         return self.warehouse or self.root / "images"
+
+    @property
+    def remote(self) -> Path:
+        """What has come of the files of warehouses elsewhere."""
+        return self.root / "remote"
 
     def job(self, number: int) -> Path:
         """The folder of one job: its lock, log and socket, and the files under construction."""
@@ -41,6 +48,14 @@ class Home(Struct, frozen=True):
     def checkpoints(self, number: int) -> Path:
         """What one job can go on from."""
         return self.job(number) / "checkpoints"
+
+    def acted(self, number: int) -> Path:
+        """What actions of the host have made of one job's disks before its machine, and their logs."""
+        return self.job(number) / "acted"
+
+    def ended(self, number: int) -> Path:
+        """The logs of what was done before one job's machine was destroyed."""
+        return self.job(number) / "finally"
 
     def said(self, number: int) -> Path:
         """The console of one job's guest up to the checkpoint that it went on from, if it did."""

@@ -17,8 +17,10 @@ from vmf.model.terms import (
     ADDRESS,
     BRIDGE,
     NAME,
+    TEXT,
     Attributes,
     Count,
+    Duration,
     Expression,
     Labels,
     Line,
@@ -159,6 +161,23 @@ class Folder(Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class Action(Struct, frozen=True, kw_only=True):
+    """A program of this computer that steps of jobs and images may have run, by the action's name alone."""
+
+    program: Annotated[Path, Meta(description="The program's full path.")]
+    arguments: Annotated[
+        tuple[Annotated[str, Meta(pattern=TEXT)], ...],
+        Meta(description="Its first arguments; those of the step come after them.", max_length=100),
+    ] = ()
+    disks: Annotated[
+        bool, Meta(description="Whether it works on the machine's disks: it is given copies of them, and they count.")
+    ] = False
+    time_limit: Annotated[Duration, Meta(description="How long it may take at the most; then it has failed.")] = 3600
+    users: Annotated[
+        Users | None, Meta(description="Who may use it, nobody if it is empty; everybody if not given.")
+    ] = None
+
+
 class ImageRoot(Struct, frozen=True, kw_only=True):
     """A folder of the host below which machines may use files."""
 
@@ -262,6 +281,10 @@ class Host(Struct, frozen=True, kw_only=True):
             extra={"needs": "shares"},
         ),
     ] = {}
+    actions: Annotated[
+        Mapping[Name, Action],
+        Meta(description="The programs that steps may have run here, by the names that they use.", max_length=100),
+    ] = {}
     limits: Annotated[Limits, Meta(description="What each machine may take at the most.")] = Limits()
     attributes: Annotated[
         Attributes, Meta(description="More attributes of the host's ad, name to ClassAd expression.")
@@ -326,11 +349,12 @@ def permits(users: Users | None, user: str) -> bool:
 
 
 def granted(host: Host, user: str) -> Host:
-    """The host as one user meets it: folders that are for others only are not there; for networks see `withheld`."""
+    """The host as one user meets it: what it lends to others only is not there; for networks see `withheld`."""
     return replace(
         host,
         images=None if host.images is None else tuple(each for each in host.images if permits(each.users, user)),
         folders={name: each for name, each in host.folders.items() if permits(each.users, user)},
+        actions={name: each for name, each in host.actions.items() if permits(each.users, user)},
     )
 
 

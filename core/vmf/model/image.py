@@ -103,6 +103,10 @@ class Disk(Struct, frozen=True, kw_only=True):
         tuple[Layer, ...],
         Meta(description="What lies on the file, each on the one before: a golden image's.", extra={"made": True}),
     ] = ()
+    copied: Annotated[
+        bool,
+        Meta(description="Whether the file is a copy made for one job alone, which travels.", extra={"made": True}),
+    ] = False
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -146,6 +150,13 @@ class Image(Struct, frozen=True, kw_only=True):
     disks: Annotated[
         tuple[Disk, ...], Meta(description="The disks, in the order that the guest sees them.", max_length=64)
     ] = ()
+    cloud_init: Annotated[
+        bool,
+        Meta(
+            description="Whether its guest uses cloud-init, by which it is then given its work.",
+            extra={"needs": "cdroms"},
+        ),
+    ] = False
     hardware: Annotated[Hardware, Meta(description="The machine that the steps are done on.")] = Hardware()
     steps: Annotated[
         tuple[Step, ...],

@@ -91,7 +91,7 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = False
     at_end: Annotated[
         Finally | None,
-        Meta(description="What is done when the machine is destroyed.", extra={"needs": "finally"}),
+        Meta(description="What is done when the machine is destroyed."),
     ] = field(default=None, name="finally")
     arguments: Annotated[
         tuple[Annotated[str, Meta(pattern=TEXT)], ...],
@@ -203,7 +203,20 @@ class Job(Struct, frozen=True, kw_only=True):
     @property
     def contract(self) -> bool:
         """Whether its guest is to keep the guest contract: it is given a script, or steps to do."""
-        return self.run is not None or bool(self.steps or (self.image and self.image.steps))
+        steps = (*self.steps, *(self.image.steps if self.image else ()))
+        return self.run is not None or any(step.on_host is None for step in steps)
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The actions that it asks of its host, each once."""
+        image = (*self.image.earlier, *self.image.steps) if self.image else ()
+        steps = (*image, *self.steps, *(self.at_end.steps if self.at_end else ()))
+        return tuple(dict.fromkeys(step.on_host for step in steps if step.on_host))
+
+    @property
+    def seed(self) -> CloudInit | None:
+        """What cloud-init is given, if the job or its image says that the guest uses it."""
+        return self.cloud_init or (CloudInit() if self.image and self.image.cloud_init else None)
 
     @property
     def hypervisors(self) -> tuple[str, ...]:
@@ -238,7 +251,7 @@ class Job(Struct, frozen=True, kw_only=True):
         whole = (
             image.kernel,
             image.initrd,
-            *(file for disk in image.disks for file in disk.files),
+            *(file for disk in image.disks for file in disk.files if not disk.copied),
             discs.iso if discs else None,
         )
         seeds = (cloud.user_data, cloud.meta_data, cloud.network_config) if cloud else ()

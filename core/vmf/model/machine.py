@@ -46,6 +46,8 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
     layers: tuple[str, ...] = ()
     """Full paths of qcow2 files, each with what differs from the one before, the first from `file`. Nobody writes to
     them, and what their headers say of what is beneath is not followed."""
+    served: tuple[str, ...] = ()
+    """Those of `file` and `layers` that are sockets, at each of which the file is served by NBD, read only."""
     access: Access = Access.SNAPSHOT
     bus: Bus | None = None
     """None: the host's best."""
@@ -72,6 +74,7 @@ class MachineDisk(Struct, frozen=True, kw_only=True):
             part=disk.file.part,
             format=disk.layout,
             layers=tuple(str(layer.file.path) for layer in disk.layers),
+            served=tuple(str(file.path) for file in disk.files if file.served),
             access=disk.access,
             bus=disk.bus or bus_of(disk.device),
             device=disk.device,
@@ -264,6 +267,8 @@ class MachineState(Struct, frozen=True, kw_only=True):
     detail: str = ""
     limit: str = ""
     """Which of its own limits a machine has reached that is PAUSED for ever; empty: none."""
+    starved: bool = False
+    """Whether a machine that is PAUSED could not read a file of its that is served, and goes on once it can."""
     halted: bool = False
     """Whether its guest has stopped all processors for good, without powering off; only `examine` tells that."""
 

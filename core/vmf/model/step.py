@@ -58,7 +58,7 @@ class Step(Struct, frozen=True, kw_only=True):
     ] = ()
     on_host: Annotated[
         Name | None,
-        Meta(description="An action that the host's owner lends, by its name.", extra={"needs": "actions"}),
+        Meta(description="An action that the host's owner lends, by its name."),
     ] = None
     arguments: Annotated[
         tuple[Annotated[str, Meta(pattern=TEXT)], ...],
@@ -84,7 +84,19 @@ class Finally(Struct, frozen=True, kw_only=True):
         tuple[Step, ...],
         Meta(description="Done in the guest if it still answers, on the host in any case.", max_length=1000),
     ]
-    time_limit: Annotated[Duration, Meta(description="How long all of them may take together.")] = 60
+    time_limit: Annotated[
+        Duration, Meta(description="How long those of the guest may take together, and those of the host.")
+    ] = 60
+
+
+class Steps(Struct, frozen=True, kw_only=True):
+    """Steps to be done on a machine that runs."""
+
+    name: Annotated[str, Meta(description="What they are called together.", pattern=NAME)]
+    steps: Annotated[
+        tuple[Step, ...],
+        Meta(description="What is done, in the guest and on the host.", max_length=1000),
+    ]
 
 
 class Hardware(Struct, frozen=True, kw_only=True):

@@ -18,9 +18,11 @@ from vmf.blueprint import (
     disk_name,
     merged,
     spare_drive,
+    template,
 )
 from vmf.plan.explain import Line, explain
 from vmf.plan.placing import Ask, Unplaced, auctioned, place, placed, plan
+from vmf.plan.waking import obstacle, unable, upon, waking
 
 __all__ = [
     "CDROM",
@@ -40,8 +42,13 @@ __all__ = [
     "disk_name",
     "explain",
     "merged",
+    "obstacle",
     "place",
     "placed",
     "plan",
     "spare_drive",
+    "template",
+    "unable",
+    "upon",
+    "waking",
 ]

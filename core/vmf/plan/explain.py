@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from vmf.blueprint import blueprint, booted, brought, disk_name, merged
 from vmf.model import Access, Clock, Disk, Forward, Image, Job, Machine, MachineNic, NetworkType, Placement, ResultDisks
-from vmf.steps.graph import to_do
+from vmf.steps.phases import boot_of
 from vmf.units import format_count, format_duration, format_size
 
 
@@ -91,9 +91,10 @@ _ACCESS = MappingProxyType({
 def _disk(number: int, disk: Disk, placement: Placement, machine: Machine) -> Line:
     how, why = _ACCESS[disk.access]
     name, job, host = disk_name(number), placement.job, placement.host
-    travels = "; it is brought to the host" if name in brought(job, host) else ""
+    travels = "; what has not come of it yet is read on demand" if any(file.served for file in disk.files) else ""
+    travels = "; it is brought to the host" if name in brought(job, host) else travels
     if name in merged(job, host, placement.capabilities):
-        travels = "; it is brought to the host, made one file of several"
+        travels = f"; it is brought to the host{', made one file of several' if disk.layers else ''}"
     growth = machine.disks[number].growth if number < len(machine.disks) else None
     limit = "" if growth is None else f", which may grow to {format_size(growth)}"
     bus = "" if disk.bus is None else f", {disk.bus}"
@@ -108,8 +109,9 @@ def _drives(job: Job) -> Iterator[Line]:
     if job.cdrom is not None:
         files = ", ".join(file.path.name for file in job.cdrom.files)
         yield Line(what="cdrom", how=str(job.cdrom.iso) if job.cdrom.iso else files, why="the job says so")
-    if job.cloud_init is not None:
-        yield Line(what="cdrom", how="the seed for cloud-init", why="the job says so")
+    if job.seed is not None:
+        why = "the image uses it" if job.cloud_init is None else "the job says so"
+        yield Line(what="cdrom", how="the seed for cloud-init", why=why)
 
 
 def _network(job: Job, machine: Machine) -> Iterator[Line]:
@@ -173,9 +175,14 @@ _DISKS = {ResultDisks.CHANGED: "changed disks", ResultDisks.WHOLE: "whole disks"
 
 
 def _steps(job: Job) -> Iterator[Line]:
-    if job.contract and (steps := to_do(job)):
-        how = ", ".join(step.name for step in steps)
-        yield Line(what="steps", how=how, why="done in the guest, in this order, before the job's script")
+    steps = boot_of(job)
+    for several, what, why in (
+        (steps.before, "actions", "done by the host, before the machine is made"),
+        (steps.guest, "steps", "done in the guest, in this order, before the job's script"),
+        (steps.after, "actions", "done by the host, once the guest is off"),
+    ):
+        if several:
+            yield Line(what=what, how=", ".join(step.name for step in several), why=why)
 
 
 def _exchange(job: Job) -> tuple[Line, ...]:

@@ -14,7 +14,7 @@ from vmf.ads import host_ad, job_ad
 from vmf.classad import World
 from vmf.errors import Refused
 from vmf.match import Match, Matches, Rejection, Seeker, ranked
-from vmf.match.bidding import Size, unknown
+from vmf.match.bidding import UNKNOWN, Known
 from vmf.model import Bid, Job, Offer, Placement
 
 Ask: TypeAlias = Callable[[Placement], Bid | None]
@@ -34,7 +34,7 @@ def plan(
     offers: Sequence[Offer | Rejection],
     *,
     world: World,
-    size: Size = unknown,
+    known: Known = UNKNOWN,
     ask: Ask | None = None,
 ) -> tuple[Placement | Unplaced, ...]:
     """Place the jobs in their order, each taking its share of what those before it left.
@@ -43,12 +43,12 @@ def plan(
     """
     from vmf.match.pool import Pool  # noqa: PLC0415  # numpy is slow to import, and a run needs none
     from vmf.match.resources import COST, RESOURCES  # noqa: PLC0415  # as above
-    from vmf.match.waits import Waits, known  # noqa: PLC0415  # as above
+    from vmf.match.waits import Waits, seen  # noqa: PLC0415  # as above
 
     now = sorted((each for each in offers if isinstance(each, Offer)), key=lambda offer: offer.host.name)
     out = tuple(each for each in offers if isinstance(each, Rejection))
     ads = [host_ad(offer) for offer in now]
-    seeker = lru_cache(maxsize=1)(lambda job: Seeker(jobs[job], world, size=size))
+    seeker = lru_cache(maxsize=1)(lambda job: Seeker(jobs[job], world, known=known))
 
     @lru_cache(maxsize=len(now))
     def judged(job: int, host: int) -> Match | Rejection:
@@ -59,7 +59,7 @@ def plan(
         found = judged(job, host)
         return (found.bid.cost, found.bid.seconds) if isinstance(found, Match) else None
 
-    waits = Waits(jobs, now, size) if known(now) else None
+    waits = Waits(jobs, now, known) if seen(now) else None
     pool = Pool(ads, world=world)
     places = pool.place([job_ad(job) for job in jobs], RESOURCES, cost=COST, waits=waits, bid=bid if ask else None)
     planned: list[Placement | Unplaced] = []

@@ -14,11 +14,12 @@ from typing import Unpack
 
 from msgspec.structs import replace
 
+from vmf.blocks.shelf import Blocks
 from vmf.match import match
 from vmf.model import Claim, Host, Offer, Placement, taken_of
 from vmf.plan import Unplaced, place
 from vmf.plugins import Plugins
-from vmf.run.bidding import remembered, size_of
+from vmf.run.bidding import known, remembered, size_of
 from vmf.run.building import Builder
 from vmf.run.checksums import Checksums
 from vmf.run.eventlog import EventLogs
@@ -27,6 +28,7 @@ from vmf.run.life import Life
 from vmf.run.means import Means
 from vmf.run.notices import Advanced, Notice, Remark, Stuck
 from vmf.run.orders import Orders, Wanted
+from vmf.run.waking import anew
 from vmf.run.world import world
 from vmf.state import WANTS_ROOM, Event, State, Wish
 from vmf.store import Owned, Ownership, Record, Store
@@ -152,6 +154,7 @@ class Engine:
             plugins=self._plugins,
             checksums=self._checksums,
             builder=self._builder,
+            blocks=Blocks(self._store.home.remote),
             tell=self._tell,
         )
         return Life(record, orders=self._orders[record.id], means=means)
@@ -220,6 +223,7 @@ class Engine:
 
     def _place(self, record: Record) -> Record | Unplaced:
         """Claim a place, if there is one; what the job has left is a place if no other will ever be."""
+        record = anew(record)
         placed = self._place_among(record, _open(record))
         return self._place_among(record, record.open) if _is_hopeless(placed) and record.left else placed
 
@@ -227,7 +231,7 @@ class Engine:
         offers = self._hosts.offers(hosts, patience=ASK_SECONDS)
         kept = record.kept[-1].platform if record.kept else None
         seen = record.seen
-
+        told = known({seen.name: record.ground} if record.ground else {}, self._store, self._size)
         ask = self._plugins.bids and remembered(self._plugins.bids)
 
         def choose(taken: Mapping[str, Claim]) -> Placement | Unplaced:
@@ -235,7 +239,7 @@ class Engine:
                 replace(each, taken=taken_of(each.host.name, taken)) if isinstance(each, Offer) else each
                 for each in offers
             )
-            return place(record.job, match(seen, tuple(now), world=world(), kept=kept, size=self._size), ask)
+            return place(record.job, match(seen, tuple(now), world=world(), kept=kept, known=told), ask)
 
         if ask:  # first, while nobody waits for the store, however long plugins think
             choose(self._store.taken())

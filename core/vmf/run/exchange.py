@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from math import inf
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -19,7 +20,7 @@ from vmf.files.volume import Answer
 from vmf.hookspecs import Report
 from vmf.model import Handle, Power
 from vmf.plugins import Hypervisor
-from vmf.result import Refusal, Said
+from vmf.result import STEPS, Refusal, Said
 from vmf.store import Record
 
 PATIENCE_SECONDS = 30.0
@@ -72,6 +73,34 @@ class Exchange:
         nonce, disc = volume.new_nonce(), self._folder / "request"
         request.write_out(disc, nonce=nonce, out=path)
         self._ask(disc, nonce, report)
+        found, refused = self._handed_out(nonce, into, report)
+        if len(found) != 1:
+            reasons = "".join(f"; {each.name}: {each.reason}" for each in refused)
+            raise UsageError(f"the guest of {self._name} hands out no file or folder{reasons}")
+        return found[0], refused
+
+    def perform(self, steps: Path, into: Path, report: Report, check: Callable[[], None]) -> Path:
+        """Have the guest do the steps of a folder, and bring their report into an empty one; where it is there.
+
+        It is waited for as long as `check`, which is called often, raises nothing.
+
+        Raises:
+            Exception: what `check` raises; the guest then goes on with what it has begun.
+            UsageError: as for `copy_out`; or if the guest cannot do steps.
+        """
+        nonce, disc = volume.new_nonce(), self._folder / "request"
+        name = f"vmf-{nonce[:12]}"
+        request.write_steps(disc, nonce=nonce, name=name, folder=steps, out=f"{name}/{STEPS}")
+        self._ask(disc, nonce, report, check)
+        found, _ = self._handed_out(nonce, into, report)
+        if len(found) != 1:
+            raise UsageError(
+                f"the guest of {self._name} does no steps while its script runs",
+                hint="its vmf-exchange may be that of an older vmf: docs/guest.md has today's",
+            )
+        return found[0]
+
+    def _handed_out(self, nonce: str, into: Path, report: Report) -> tuple[list[Path], tuple[Refusal, ...]]:
         with self._hypervisor.fetch(self._handle, "results") as stream, naming(into):
             limits = volume.Limits(bytes=self._most)
             word = volume.unpack_answer(reported(stream, report), nonce=nonce, folder=into, limits=limits)
@@ -81,22 +110,18 @@ class Exchange:
                 hint="no more comes out than the results volume takes: raise results.size",
             )
         refused = tuple(replace(each, name=each.name.removeprefix("at/")) for each in word.refused)
-        found = [*into.glob("at/*")]
-        if len(found) != 1:
-            reasons = "".join(f"; {each.name}: {each.reason}" for each in refused)
-            raise UsageError(f"the guest of {self._name} hands out no file or folder{reasons}")
-        return found[0], refused
+        return [*into.glob("at/*")], refused
 
-    def _ask(self, disc: Path, nonce: str, report: Report) -> None:
-        """Hand a request in, and wait until it has been answered well."""
+    def _ask(self, disc: Path, nonce: str, report: Report, check: Callable[[], None] | None = None) -> None:
+        """Hand a request in, and wait until it has been answered well: as long as `check` lets it, if that is given."""
         try:
             name = self._hypervisor.put(self._handle.machine, disc.name, disc, report)
         finally:
             disc.unlink()
         try:
-            self._change("", PATIENCE_SECONDS)
-            self._change(name, PATIENCE_SECONDS)
-            answer = self._answered(nonce)
+            self._change("", PATIENCE_SECONDS, check)
+            self._change(name, PATIENCE_SECONDS, check)
+            answer = self._answered(nonce, check)
         finally:
             with suppress(HostFault, JobFault):  # the next request takes it out
                 self._change("", 0)
@@ -105,7 +130,7 @@ class Exchange:
         if answer.words:
             self._say(f"vmf: the guest of {self._name} says: {answer.words}")
 
-    def _change(self, name: str, patience: float) -> None:
+    def _change(self, name: str, patience: float, check: Callable[[], None] | None = None) -> None:
         """Change the disc; a guest that is just looking at it holds on for a moment."""
         deadline = time.monotonic() + patience
         while True:
@@ -114,26 +139,30 @@ class Exchange:
             except JobFault as fault:
                 if fault.code is not HoldCode.REFUSED or time.monotonic() > deadline:
                     raise
+                if check:
+                    check()
                 time.sleep(LOOK_SECONDS)
             else:
                 return
 
-    def _answered(self, nonce: str) -> Answer:
+    def _answered(self, nonce: str, check: Callable[[], None] | None) -> Answer:
         """Wait until the guest has done what it was asked for, saying so if that takes long.
 
         Raises:
             UsageError: if it does not.
         """
         begun = time.monotonic()
-        spoken = False
+        work, spoken = WORK_SECONDS if check is None else inf, False
         while True:
+            if check:
+                check()
             with self._hypervisor.fetch(self._handle, "results") as stream:
                 answer = volume.look(stream, nonce=nonce)
             if answer and answer.code is not None:
                 return answer
             waited = time.monotonic() - begun
             running = self._hypervisor.state(self._handle).power is Power.RUNNING
-            if not running or waited > (WORK_SECONDS if answer else PATIENCE_SECONDS):
+            if not running or waited > (work if answer else PATIENCE_SECONDS):
                 raise UsageError(
                     f"the guest of {self._name} does not answer",
                     hint="it has to keep the second part of the guest contract, docs/guest.md, and to run its script",

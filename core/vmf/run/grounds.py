@@ -6,19 +6,36 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from vmf.errors import HoldCode, JobFault, SetupError
 from vmf.hookspecs import Report
-from vmf.model import Disk, File, Golden, Ground, Image, Job
+from vmf.model import Disk, File, Golden, Ground, Image, Job, ResultDisks
 from vmf.run.checksums import Checksums
 from vmf.run.sums import sums
 from vmf.steps import grounding
-from vmf.steps.golden import Request
-from vmf.steps.graph import to_do
+from vmf.steps.golden import Refused, Request, effort, explain, left, rank
+from vmf.steps.graph import Node, to_do
+from vmf.steps.phases import boot_of
 from vmf.store import Store
 from vmf.warehouse.blanks import blank
+from vmf.warehouse.checking import Damaged, Unusable, without_memory
 from vmf.warehouse.downloads import Downloads
+from vmf.warehouse.folders import Absent
+from vmf.warehouse.listing import candidate
+from vmf.warehouse.remotes import Fetching, Found, Remotes
 from vmf.warehouse.shelf import Warehouse
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """What a golden image is to a job."""
+
+    golden: Golden
+    refused: Refused | None
+    """Why it does not serve; None: it does."""
+    left: tuple[str, ...]
+    """The names of the steps that are still to do upon it, if it serves."""
 
 
 class Grounds:
@@ -39,46 +56,145 @@ class Grounds:
         self._store = store
         self._fetching = fetching
         self._images = store.home.images
+        self._tell = tell
         self._warehouse = Warehouse(self._images, tell=tell)
+        self._remotes = Remotes(store.home, tell=tell)
         self._downloads = Downloads(self._images)
         self._checksums = Checksums(store)
         self._sum_of = partial(self._checksums.of, check=lambda: None)
 
     def stand(self, job: Job, held: ExitStack) -> tuple[Job, Ground | None]:
-        """The job that is run in place of one whose image is to be made or fetched, or that has steps of its own.
+        """The job that is run in place of one whose image is to be made or fetched, or may wake, or that has steps.
 
         It is begun upon the golden image that leaves the least to do, which stays until `held` is closed. Any other
         job is run as it is.
 
         Raises:
-            JobFault: if a file cannot be read or fetched that an image begins with, or that a step puts into the guest.
+            JobFault: if a file cannot be read or fetched that an image begins with, or that a step puts into the guest;
+                or if its machine would have to boot several times.
             SetupError: if the warehouse cannot be used.
         """
         image = job.image
-        if not to_do(job) and not (image and (image.download or image.blank)):
-            return job, None
+        is_made = bool(to_do(job) or (image and (image.download or image.blank)))
+        if is_made:
+            return self._stood(job, held)
+        try:
+            if image and self._warehouse.keeps_start(job.memory):
+                ready, ground = self._stood(job, held)
+                return (ready, ground) if ground.warm else (job, None)
+        except (JobFault, SetupError) as fault:  # it needs no warehouse
+            self._tell(f"{job.name}: whether it can wake cannot be known: {fault.brief}")
+        return job, None
+
+    def template(self, job: Job, held: ExitStack) -> tuple[Job, Ground]:
+        """The job whose machine is imprinted to keep the memory of a job's image, all of whose steps are done.
+
+        If there is such memory already, the ground has it. Errors are those of `stand`.
+        """
+        return grounding.template(*self._stood(job, held))
+
+    def _stood(self, job: Job, held: ExitStack) -> tuple[Job, Ground]:
         begun, known = self._summed(job)
         wanted = grounding.request(begun, known)
         seconds = self._store.step_seconds(wanted.graph.digests)
         find = partial(self._warehouse.find, wanted, seconds, sum_of=self._sum_of)
         found = find()
-        if found is None and self._fetches(image):  # images that lie on what was not there can be used now
+        there = self._elsewhere(job, wanted, seconds, found[1] if found else None, held)
+        if there is None and found is None and self._fetches(job.image):  # images that lie on it can be used now
             found = find()
-        if found is None:
-            ready, ground = grounding.upon(begun, None, known)
+        if there is None and found is not None:
+            ready, ground = self._upon(begun, held.enter_context(found[0]).golden, known, held)
         else:
-            golden = held.enter_context(found[0]).golden
-            ready, ground = grounding.upon(begun, (golden, self._warehouse.image(golden)), known)
+            if found is not None:
+                found[0].close()
+            ready, ground = grounding.upon(begun, there, known)
+        _check_boots(ready)
         return ready, replace(ground, asked=job)
 
-    def choices(self, job: Job) -> tuple[Request, Mapping[str, float], tuple[Golden, ...]]:
-        """What a job asks of the warehouse, how long its steps took here, and all golden images that there are.
+    def _upon(self, job: Job, golden: Golden, known: Mapping[File, str], held: ExitStack) -> tuple[Job, Ground]:
+        """The job upon a golden image; if that has memory, upon the one without, beside what its guest wakes from."""
+        cold = self._cold(golden, held) if golden.memory else golden
+        upon = (cold, self._warehouse.image(cold)) if cold else None
+        ready, ground = grounding.upon(job, upon, known)
+        if ready.image is None or boot_of(ready).before:  # what its host makes of the disks, no memory goes with
+            return ready, ground
+        return ready, replace(ground, warm=self._warehouse.warm(golden, ready.image))
+
+    def _cold(self, golden: Golden, held: ExitStack) -> Golden | None:
+        """The same image without memory, which stays; None: it has no steps, and is what it begins with.
+
+        If that has gone, it is the image itself: its disks are as if the power had failed.
+        """
+        if not golden.performed:
+            return None
+        try:
+            return held.enter_context(self._warehouse.take(without_memory(golden), sum_of=self._sum_of)).golden
+        except (Absent, Damaged, Unusable):
+            return golden
+
+    def choices(self, job: Job) -> tuple[Request, tuple[Judged, ...]]:
+        """What a job asks of the warehouse, and all golden images: those that serve first, the best at the top.
 
         Raises:
             JobFault: if a file cannot be read that an image begins with, or that a step puts into the guest.
         """
         wanted = grounding.request(*self._summed(job))
-        return wanted, self._store.step_seconds(wanted.graph.digests), tuple(self._warehouse.every())
+        self._remotes.ask()
+        here = {each.id: each for each in self._warehouse.every()}
+        there = {each.golden.id: each.golden for remote in self._remotes for each in remote.every()}
+        seconds = self._store.step_seconds(wanted.graph.digests)
+        found = [_judged(wanted, golden) for golden in {**there, **here}.values()]
+        found.sort(key=lambda each: (each.refused is not None, rank(wanted, candidate(each.golden), seconds)))
+        return wanted, tuple(found)
+
+    def _elsewhere(
+        self,
+        job: Job,
+        wanted: Request,
+        seconds: Mapping[str, float],
+        rest: tuple[Node, ...] | None,
+        held: ExitStack,
+    ) -> tuple[Golden, Image] | None:
+        """An image of a remote warehouse that leaves less to do than `rest`, which None has nobody do; and its machine.
+
+        It is read on demand by a job of which nothing comes back that lies on it, and on whose disks no program of the
+        host works; for any other one it is fetched.
+        """
+        if rest == ():
+            return None
+        if self._fetching is not None:
+            self._remotes.ask()
+        passed = set[str]()
+        while found := self._remotes.best(wanted, seconds, passed):
+            if rest is not None and effort(wanted.graph, found.rest, seconds) >= effort(wanted.graph, rest, seconds):
+                return None
+            if self._fetching is None:
+                return found.golden, self._remotes.image(found)
+            try:
+                return self._begun_there(job, found, self._fetching, held)
+            except (SetupError, Absent, Damaged, Unusable) as fault:
+                self._tell(f"golden image {found.golden.id} of {found.remote.shown} is passed over: {fault.brief}")
+                passed.add(found.golden.id)
+        return None
+
+    def _begun_there(self, job: Job, found: Found, fetching: Fetching, held: ExitStack) -> tuple[Golden, Image]:
+        has_actions = any(step.on_host for step in to_do(job))
+        lies_on_it = bool(job.checkpoint) or has_actions or job.result_disks is not ResultDisks.NONE
+        if lies_on_it or self._remotes.is_whole(found):
+            try:
+                return self._adopted(found, fetching, held)
+            except SetupError:  # who may only read the warehouse has it served, though it is all here
+                if lies_on_it:
+                    raise
+        self._remotes.begin(found, held, fetching)
+        return found.golden, self._remotes.image(found)
+
+    def _adopted(self, found: Found, fetching: Fetching, held: ExitStack) -> tuple[Golden, Image]:
+        """An image that is put to those here, all of it, and its machine."""
+        golden = self._warehouse.adopt(found.golden, self._remotes.bring(found, fetching))
+        taken = held.enter_context(self._warehouse.take(golden.id, sum_of=self._sum_of))
+        self._remotes.forget(found)
+        return taken.golden, self._warehouse.image(taken.golden)
 
     def _summed(self, job: Job) -> tuple[Job, Mapping[File, str]]:
         """The job with the disk that its image begins with, and the sums of all that tells images apart."""
@@ -102,3 +218,28 @@ class Grounds:
         with self._fetching(f"fetching {image.download.url}") as report:
             self._downloads.fetch(image.download, sum_of=self._sum_of, report=report)
         return True
+
+
+def _check_boots(job: Job) -> None:
+    """See that what is left to do of a job's steps is done around one life of its machine.
+
+    Raises:
+        JobFault: if it is not.
+    """
+    late = boot_of(job).late
+    if late is None:
+        return
+    if late.on_host is None:
+        what = f"step {late.name} of the guest comes after a step of the host that has to wait for the guest to be off"
+        hint = "build an image of the steps up to there, and begin with that by `from:`"
+    else:
+        what = f"step {late.name} of the host comes after a step of the guest, whose script is still to be run"
+        hint = "with `keep_image: true` an image is built first that has all steps done"
+    raise JobFault(f"{job.name}: {what}", code=HoldCode.MACHINE_INVALID, hint=hint)
+
+
+def _judged(wanted: Request, golden: Golden) -> Judged:
+    seen = candidate(golden)
+    refused = explain(wanted, seen, {each.digest: each.name for each in golden.performed})
+    rest = () if refused else tuple(node.name for node in left(wanted, seen))
+    return Judged(golden=golden, refused=refused, left=rest)

@@ -16,18 +16,23 @@ from msgspec.structs import replace
 
 from vmf import plan
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, VmfError
+from vmf.files.steps import published
 from vmf.model import Ending, MachineState, NetworkType, Outcome, Power, Stop, Verdict
-from vmf.result import Said, Word, is_accident, judge, verdict
+from vmf.result import Said, StepReport, Word, is_accident, judge, verdict
+from vmf.run.acting import Acted, Acting
 from vmf.run.attempt import GONE, POLL_SECONDS, Attempt, ended
 from vmf.run.bases import Bases
 from vmf.run.checkpointing import Checkpointing
 from vmf.run.delivery import Delivery
+from vmf.run.farewell import Farewell
+from vmf.run.imprinting import Imprinting, is_template
 from vmf.run.means import Means
 from vmf.run.notices import Advanced, Remark
 from vmf.run.orders import Interrupted, Orders
 from vmf.run.progress import Progress
 from vmf.run.publishing import Publishing
-from vmf.run.results import Parcel
+from vmf.run.results import NO_WORD, Parcel
+from vmf.run.serving import Serving
 from vmf.run.staging import clear
 from vmf.run.starting import Starting
 from vmf.run.suspension import Suspension
@@ -35,6 +40,7 @@ from vmf.run.vigil import DEAF, Vigil
 from vmf.state import (
     WANTS_ROOM,
     Completed,
+    Configured,
     Event,
     Failed,
     FellBack,
@@ -76,6 +82,22 @@ class Life:
         self._delivery = Delivery(
             lambda: self.record, console=self._attempt.console.contents, orders=orders, remark=self._remark
         )
+        self._acting = Acting(
+            lambda: self.record,
+            means=means,
+            attempt=self._attempt,
+            publishing=self._publishing,
+            update=self._update,
+            remark=self._remark,
+        )
+        self._farewell = Farewell(
+            lambda: self.record,
+            means=means,
+            attempt=self._attempt,
+            acting=self._acting,
+            orders=orders,
+            remark=self._remark,
+        )
         self._bases = Bases(
             lambda: self.record,
             checksums=means.checksums,
@@ -91,6 +113,14 @@ class Life:
             orders=orders,
             update=self._update,
         )
+        self._imprinting = Imprinting(
+            lambda: self.record,
+            attempt=self._attempt,
+            bases=self._bases,
+            builder=means.builder,
+            machine=self._starting.machine,
+            remark=self._remark,
+        )
         self.checkpointing = Checkpointing(
             lambda: self.record,
             home=means.store.home,
@@ -100,6 +130,7 @@ class Life:
             update=self._update,
         )
         self.suspension = Suspension(lambda: self.record, attempt=self._attempt, orders=orders, update=self._update)
+        self._serving = Serving(record.job, blocks=means.blocks, attempt=self._attempt)
         self._vigil = Vigil(lambda: self.record, attempt=self._attempt, update=self._update)
         self._log = logging.getLogger(f"vmf.job.{record.id}")
 
@@ -110,7 +141,7 @@ class Life:
             HostFault: if its host, which answers, fails it again and again.
         """
         try:
-            with self._builder.hold(self.record.job):
+            with self._builder.hold(self.record), self._serving.hold():
                 return self._act()
         finally:
             self._bases.close()
@@ -122,6 +153,8 @@ class Life:
             self.orders.wake.clear()
             self.orders.given.clear()
             try:
+                if self.record.state in _BEGINS:
+                    self._serving.serve()
                 event = self.orders.mourn(self.record) or ACTIONS[self.record.state](self)
             except HostFault as fault:
                 faults += not isinstance(fault, HostLost)
@@ -144,6 +177,9 @@ class Life:
         if event := self.orders.heed(self.record):
             return event
         try:
+            acted = self._acting.before(self.orders.check)
+            if acted.failure or not self._boots:
+                return self._unbooted(acted)
             return self._starting.start()
         except Interrupted:
             return None if self.orders.leave else self.orders.heed(self.record)
@@ -153,6 +189,27 @@ class Life:
             raise
         except HostFault as fault:
             return self._blame_host(fault)
+
+    @property
+    def _boots(self) -> bool:
+        """Whether a machine is wanted: an image of which the host has done all that was left needs none."""
+        ground = self.record.ground
+        return self.record.job.contract or ground is None or ground.building is None
+
+    def _unbooted(self, acted: Acted) -> Judged:
+        """End an attempt that needs no machine, or gets none since a step before it failed."""
+        found = verdict(Outcome.STEP_FAILED, reason=acted.failure) if acted.failure else verdict(Outcome.COMPLETED)
+        word = Word(said=Said.NOTHING, steps=acted.reports if acted.failure else self.record.acted)
+        try:
+            with Parcel(self.record) as parcel:
+                self._acting.hand_over(parcel)
+                if not acted.failure:
+                    self._acting.take(parcel)
+                    progress = Progress(self.record, check=self._check_left, tell=self._tell)
+                    found = self._build(parcel, found, (), progress)
+                return self._delivery.deliver(parcel, found, word)
+        except OSError as error:
+            return self._delivery.give_up(error, found)
 
     def watch(self) -> Event | None:
         """Wait until the machine is off or the owner wants something; None if the job is to be left."""
@@ -166,21 +223,30 @@ class Life:
             self.orders.wake.clear()
             if asked := self.orders.heed(self.record):
                 return asked
+            self._serving.serve()
             state = self._attempt.look()
             self._starting.listen()
             if state.power in GONE:
                 return ended(state)
-            if due := self._vigil.look(state) or self.checkpointing.wanted(self._vigil.watched):
-                return due
-            self._attempt.tell_pause(state)
+            if cut := self._vigil.look(state) or self.checkpointing.wanted(self._vigil.watched):
+                return cut
+            if not self._serving.is_trying(state):
+                self._attempt.tell_pause(state)
+            self._serving.go_on(state)
             self._learn_address()
-            self._attempt.wait(min(POLL_SECONDS, self._vigil.left, self.checkpointing.due(self._vigil.watched)))
+            self._imprinting.look()
+            due = min(self._imprinting.due, self.checkpointing.due(self._vigil.watched), self._serving.patience(state))
+            self._attempt.wait(min(POLL_SECONDS, self._vigil.left, due))
         return None
 
     def stop(self) -> Event | None:
         """Ask the guest to power off, wait, then force it."""
         if self.record.placement is None:
             return self._delivery.settle(verdict(Outcome.STOPPED))
+        try:
+            self._farewell.by_guest()
+        except Interrupted:
+            return None
         state = self._powering_off()
         if state.power is Power.ABSENT:
             return self._delivery.settle(verdict(Outcome.STOPPED))
@@ -208,31 +274,43 @@ class Life:
     def _collect(self, parcel: Parcel) -> Judged | FellBack:
         progress = Progress(self.record, check=self._check_left, tell=self._tell)
         hypervisor, handle = self._attempt.hypervisor, self._attempt.handle
+        if is_template(self.record):
+            found = self._imprinting.collect(parcel, progress) or self._judged(NO_WORD)
+            return self._delivery.deliver(parcel, found, NO_WORD)
         word = parcel.unpack(hypervisor, handle, self._bases, progress=progress, remark=self._remark)
-        ending, cut = self.record.ending or Ending.UNKNOWN, self.record.cut
-        found = judge(
-            contract=self.record.job.contract,
-            stopped=State.STOPPING in self.record.entered,
-            ending=ending,
-            word=word,
-            cut=cut.outcome if cut else None,
-            reason=cut.reason if cut else "",
-        )
+        found, ending = self._judged(word), self.record.ending or Ending.UNKNOWN
         if is_accident(found, ending=ending, word=word) and (fallen := self._falling(f"its machine ended: {ending}")):
             return fallen
         if word.said is Said.ALL and word.missing:
             self._remark(f"asked for, but not made by the guest: {', '.join(word.missing)}")
         self._publishing.read(word.attributes)
+        acted = self._acting.after(parcel, self._check_left) if found.outcome is Outcome.COMPLETED else Acted()
+        reports = (*word.steps, *acted.reports)
+        if acted.failure:
+            found = verdict(Outcome.STEP_FAILED, reason=acted.failure)
         parcel.record = self.record = self._publishing.told()
-        self._builder.learn(self.record, word.steps)
+        self._builder.learn(self.record, reports)
         if found.outcome is Outcome.COMPLETED:
-            found = self._build(parcel, found, word, progress)
-        return self._delivery.deliver(parcel, found, word)
+            found = self._build(parcel, found, reports, progress)
+        self._acting.hand_over(parcel)
+        return self._delivery.deliver(parcel, found, replace(word, steps=(*self.record.acted, *reports)))
 
-    def _build(self, parcel: Parcel, found: Verdict, word: Word, progress: Progress) -> Verdict:
+    def _judged(self, word: Word) -> Verdict:
+        """How the attempt ended, whose guest has left such a word."""
+        cut = self.record.cut
+        return judge(
+            contract=self.record.job.contract,
+            stopped=State.STOPPING in self.record.entered,
+            ending=self.record.ending or Ending.UNKNOWN,
+            word=word,
+            cut=cut.outcome if cut else None,
+            reason=cut.reason if cut else "",
+        )
+
+    def _build(self, parcel: Parcel, found: Verdict, reports: tuple[StepReport, ...], progress: Progress) -> Verdict:
         """Keep the machine as a golden image, if that is what the job is for; its disks are part of no results then."""
         try:
-            golden = self._builder.publish(self.record, word.steps, parcel, progress)
+            golden = self._builder.publish(self.record, reports, parcel, progress)
         except Unkept as fault:
             return verdict(Outcome.JOB_FAULT, reason=str(fault), code=HoldCode.IMAGE_INVALID)
         if golden:
@@ -246,9 +324,14 @@ class Life:
         last = kept[-1:] if self.record.falls < FALLS_MOST else kept[-2:-1]
         return FellBack(number=last[0].number, reason=reason) if last else None
 
-    def clean(self) -> Event:
-        """Leave nothing of the machine, and close the attempt."""
+    def clean(self) -> Event | None:
+        """Leave nothing of the machine, and close the attempt; None if the job is to be left."""
         if self.record.placement is not None:
+            try:
+                self._farewell.by_guest()
+                self._farewell.by_host()
+            except Interrupted:
+                return None
             self._attempt.hypervisor.destroy(self._attempt.handle)
         clear(self._store.home, self.record.id)
         outcome = self.record.verdict.outcome if self.record.verdict else Outcome.STOPPED
@@ -257,6 +340,7 @@ class Life:
         closing = _CLOSING.get(outcome, Completed)
         if closing is not Held:
             self.checkpointing.forget()
+            self._acting.forget()
         return closing()
 
     def _powering_off(self) -> MachineState:
@@ -330,6 +414,10 @@ class Life:
         self.record = self._store.update(record)
 
     def _advance(self, event: Event) -> None:
+        if isinstance(event, Configured):  # what the host's steps have published, nobody has heard yet
+            self._publishing.hear(
+                b"\n" + b"".join(published(*each) for step in event.steps for each in step.attributes.items())
+            )
         self.record = self._store.apply(self._publishing.told(), event)
         self._log.info("%s: %s", self.record.state, event)
         self._tell(Advanced(record=self.record, event=event))
@@ -354,6 +442,9 @@ ACTIONS: Mapping[State, Callable[[Life], Event | None]] = MappingProxyType({
     State.COLLECTING: Life.collect,
     State.CLEANING: Life.clean,
 })  # fmt: skip
+
+_BEGINS = frozenset({State.STARTING, State.RESUMING})
+"""The states at whose end a guest reads what is served; while it runs, that is looked after again and again."""
 
 _CLOSING: Mapping[Outcome, type[Completed | Held | Failed | Removed]] = MappingProxyType({
     Outcome.JOB_FAULT: Held,

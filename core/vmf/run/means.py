@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from vmf.blocks.shelf import Blocks
 from vmf.plugins import Plugins
 from vmf.run.building import Builder
 from vmf.run.checksums import Checksums
@@ -22,4 +23,5 @@ class Means(Struct, frozen=True, kw_only=True):
     plugins: Plugins
     checksums: Checksums
     builder: Builder
+    blocks: Blocks
     tell: Callable[[Notice], None]

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import IO, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from vmf import __version__
 from vmf.disks import qcow2
 from vmf.errors import JobFault
 from vmf.files import parts, sparse, volume
 from vmf.files.beside import naming, sync_folder
-from vmf.hookspecs import Report
+from vmf.hookspecs import Report, unreported
 from vmf.model import Handle, Outcome, ResultDisks, Verdict
 from vmf.plugins import Hypervisor
 from vmf.published import values
@@ -27,7 +28,7 @@ from vmf.result import OUR_FILES, Result, ReturnedDisk, Said, Word, disk_file
 from vmf.run.bases import Bases, stated
 from vmf.run.progress import Progress
 from vmf.state import State
-from vmf.steps.graph import to_do
+from vmf.steps.graph import in_guest, to_do
 from vmf.store import Record
 
 RESULT_MOST = 2**22
@@ -74,10 +75,10 @@ class Parcel:
         remark: Callable[[str], None],
     ) -> Word:
         """Bring the disks that are to come back into the parcel, then what is on the results volume."""
-        self._unpack_disks(hypervisor, handle, bases, progress=progress, remark=remark)
+        self.unpack_disks(hypervisor, handle, bases, progress=progress, remark=remark)
         return self._unpack_volume(hypervisor, handle)
 
-    def _unpack_disks(
+    def unpack_disks(
         self,
         hypervisor: Hypervisor,
         handle: Handle,
@@ -86,6 +87,7 @@ class Parcel:
         progress: Progress,
         remark: Callable[[str], None],
     ) -> None:
+        """Bring the disks that are to come back into the parcel."""
         record = self.record
         bring = partial(self._bring, hypervisor, handle, progress)
         for number, disk in record.job.overlaid.items():
@@ -108,7 +110,7 @@ class Parcel:
                 stream,
                 magic=volume.magic(record.nonce),
                 wanted=record.job.results.files,
-                steps=to_do(record.job),
+                steps=in_guest(to_do(record.job)),
                 folder=self.path,
                 limits=volume.Limits(bytes=record.job.results.size),
             )
@@ -117,6 +119,33 @@ class Parcel:
     def disks(self) -> dict[str, Path]:
         """The files of the disks that came back, as hosts call them: `disk0` over its original, or `whole0`."""
         return {name: self.path / disk.file for name, disk in self._disks.items()}
+
+    @property
+    def whole(self) -> dict[int, Path]:
+        """The files of those that came back whole, by the disks' numbers."""
+        return {number: path for number in self.record.job.overlaid if (path := self.disks.get(f"whole{number}"))}
+
+    def take(self, number: int, disk: Path) -> None:
+        """Have a whole disk in it that no machine was made of, as one that came back."""
+        with naming(self.path), disk.open("rb") as stream:
+            size = _copy(stream, self.path / disk_file(number), unreported)
+        self._disks[f"whole{number}"] = ReturnedDisk(file=disk_file(number), size=size)
+
+    def add(self, folder: Path, name: str) -> None:
+        """Add what is in a folder of ours to one beside what the guest has handed over: ours is what is called so."""
+        place = self.path / name
+        with naming(place):
+            for path in (place, *(place / each.name for each in folder.iterdir())):
+                if path.is_file() or (path.is_dir() and path != place):
+                    _remove(path)
+            shutil.copytree(folder, place, dirs_exist_ok=True)
+
+    def measure(self) -> None:
+        """Tell the sizes of the disks anew, and have them on the disk: they were worked on."""
+        for name, disk in self._disks.items():
+            with (self.path / disk.file).open("r+b") as file:
+                _flush(file)
+                self._disks[name] = replace(disk, size=os.fstat(file.fileno()).st_size)
 
     def drop_disks(self) -> None:
         """Bring no disks after all: they are kept elsewhere."""
@@ -151,6 +180,14 @@ class Parcel:
         with hypervisor.fetch(handle, fetched, progress.of(file)) as stream, naming(self.path):
             size = _copy(stream, self.path / file, progress.of(file))
         self._disks[fetched] = describe(ReturnedDisk(file=file, size=size))
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _make_way(folder: Path) -> None:

@@ -30,11 +30,14 @@ from vmf.run.bidding import size_of
 from vmf.run.checksums import Checksums
 from vmf.run.progress import Progress
 from vmf.run.sums import check_steps
-from vmf.steps.graph import to_do
+from vmf.steps.graph import in_guest, to_do
 from vmf.store import Record
+from vmf.warehouse.initrd import text
 
 FILES_LABEL = "VMF_FILES"
 """Of the disc that is made of `cdrom.files`."""
+_KEEPING = ("guest", "exchange")
+"""What keeps the guest contract in an image that has cloud-init alone."""
 
 
 class _Disc(Struct, frozen=True):
@@ -51,7 +54,7 @@ def furnish(
     *,
     checksums: Checksums,
     progress: Progress,
-    anew: bool,
+    identity: bytes | None,
 ) -> Pace:
     """Inspect all that the job names, then put its files into its machine's folder.
 
@@ -61,7 +64,9 @@ def furnish(
         home: where the job's folders are, for what is made here; `clear` empties them.
         checksums: tells those of the disks.
         progress: is told how far it is; what it raises breaks the work off.
-        anew: False for a guest that goes on from a checkpoint, which brings its discs and its results volume.
+        identity: who the guest is, see `vmf.files.identity`; empty: it boots, and finds that out by itself. None: it is
+            given nothing, as it goes on from a checkpoint, which brings its discs and its results volume, or is that of
+            a template, which has none.
 
     Returns:
         How fast the host took it.
@@ -70,13 +75,13 @@ def furnish(
         JobFault: if a file is not what the job says, cannot be given to a guest, or must not be used.
         HostFault: if the host's own kernel is not what it should be.
     """
-    job = record.job
+    job, anew = record.job, identity is not None
     images.check_roots(job.vetted_files, hypervisor.host)
     _inspect(hypervisor, job)
     images.verify_image(job.bundle, checksum=partial(checksums.of, check=progress.check), on_host=hypervisor.read)
     if anew and job.cdrom and job.cdrom.iso:
         iso9660.inspect(find(job.cdrom.iso, hypervisor.read))
-    discs = dict(_discs(hypervisor, record, home.keys(record.id))) if anew else {}
+    discs = {} if identity is None else dict(_discs(hypervisor, record, home.keys(record.id), identity))
     with _workshop(home.workshop(record.id)) as workshop:
         carrier = _Carrier(hypervisor, record.machine, workshop, progress)
         for name, file in plan.brought(job, hypervisor.host).items():
@@ -125,20 +130,21 @@ def _workshop(workshop: Path) -> Iterator[Path]:
         shutil.rmtree(workshop, ignore_errors=True)
 
 
-def _discs(hypervisor: Hypervisor, record: Record, keys: Path) -> Iterator[tuple[str, _Disc]]:
+def _discs(hypervisor: Hypervisor, record: Record, keys: Path, identity: bytes) -> Iterator[tuple[str, _Disc]]:
     """The discs to be made, with all that is to be on them; nothing is written but the job's keys."""
     job = record.job
     key = sshkey.make(keys) if job.ssh else ""
     if job.contract:
         secrets = secret.read_all(job.secrets, hypervisor.read)
-        contents = cdrom.contents(job, volume.magic(record.nonce), secrets=secrets, key=key)
-        given = steps.before(contents, to_do(job), hypervisor.read)
+        contents = cdrom.contents(job, volume.magic(record.nonce), secrets=secrets, key=key, identity=identity)
+        given = steps.before(contents, in_guest(to_do(job)), hypervisor.read)
         yield plan.CDROM, _Disc(cdrom.LABEL, {**given, **_inspected(record)})
     if job.cdrom and job.cdrom.files:
         yield plan.FILES, _Disc(FILES_LABEL, gathering.gather(job.cdrom.files, hypervisor.read))
-    if job.cloud_init:
-        given = seed.contents(job.cloud_init, hypervisor.read, name=job.name, token=record.token, key=key)
-        yield plan.SEED, _Disc(seed.LABEL, given)
+    if job.seed:
+        programs = {f"vmf-{each}": text(f"{each}.sh") for each in _KEEPING} if job.contract else {}
+        made = seed.contents(job.seed, hypervisor.read, name=job.name, token=record.token, key=key, programs=programs)
+        yield plan.SEED, _Disc(seed.LABEL, made)
 
 
 def _inspected(record: Record) -> Mapping[str, Content]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,8 +14,9 @@ from vmf import checkpoints, plan
 from vmf.ads import block_needs, needs
 from vmf.checkpoints import Manifest, Unusable
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
-from vmf.model import MEBIBYTE, Gap, Handle, Machine, Pace, Power, Work
-from vmf.run import restoring, stamps
+from vmf.files.identity import identity
+from vmf.model import CLONE, MEBIBYTE, Beginning, Gap, Handle, Machine, Pace, Power, Work
+from vmf.run import imprinting, restoring, stamps, waking
 from vmf.run.attempt import Attempt
 from vmf.run.bases import Bases
 from vmf.run.means import Means
@@ -50,8 +52,8 @@ class Starting:
         self._orders = orders
         self._update = update
         self._faults = 0
-        self._began = 0.0
-        """When the machine of a guest that has not spoken yet began to be made here; 0: it was not, or it has."""
+        self._began: tuple[Work, float] | None = None
+        """How and when a guest began that has not spoken yet; None: not here, or it has."""
 
     def start(self) -> Created | RestoreFailed:
         """Make the machine, unless it is there already.
@@ -80,8 +82,9 @@ class Starting:
         """Keep how long the guest took to say its first word, once it has."""
         heard = self._attempt.console.heard
         if self._began and heard:
-            self._keep(Work.START, Pace(amount=1, seconds=heard - self._began))
-            self._began = 0.0
+            work, at = self._began
+            self._keep(work, Pace(amount=1, seconds=heard - at))
+            self._began = None
 
     def _keep(self, work: Work, pace: Pace) -> None:
         with suppress(SetupError):  # it only helps to choose: a store that is full keeps no guest from running
@@ -96,12 +99,10 @@ class Starting:
     def _made(self) -> Created:
         found = restoring.newest(self._means.store.home, self._record())
         is_new = self._attempt.hypervisor.state(self._attempt.handle).power is Power.ABSENT
+        if found is None:
+            return Created(handle=self._begun(is_new=is_new))
         if is_new:
             self._furnish(found)
-        if found is None:
-            self._attempt.begin()
-            self._began = time.monotonic() if is_new else 0.0
-            return Created(handle=self._create(self._machine()))
         handle = self._restored(found[1])
         self._attempt.go_on(checkpoints.words(found[0]))
         missed = max(0.0, time.time() - found[1].at)
@@ -110,13 +111,54 @@ class Starting:
             gap=Gap(seconds=missed, checkpoint=found[1].number, clock_set=self._attempt.set_clock()),
         )
 
+    def _begun(self, *, is_new: bool) -> Handle:
+        """Have the guest begin: wake, if there is what it can wake from; a machine that did not is destroyed."""
+        record = self._record()
+        if is_new and (warm := waking.warm_of(record)):
+            place, plugins = self._attempt.placement, self._means.plugins
+            how = waking.beginning(place, warm, name=record.machine, token=record.token, plugins=plugins)
+            self._update(waking.begun(record, how))
+        try:
+            return self._first(is_new=is_new)
+        except HostLost:
+            raise
+        except (JobFault, HostFault) as fault:
+            if not waking.woken(self._record()) or self._runs():
+                raise
+            self._give_up_waking(fault)
+        return self._first(is_new=True)
+
+    def _first(self, *, is_new: bool) -> Handle:
+        """Have the machine there as it is to begin."""
+        warm = waking.woken(self._record())
+        if is_new:
+            if warm:
+                waking.check(warm, partial(self._means.checksums.of, check=self._orders.check))
+            self._furnish(None)
+        self._attempt.begin()
+        at, machine = time.monotonic(), self.machine()
+        self._began = (Work.WAKE if machine.wakes else Work.BOOT, at) if is_new else None
+        return self._create(machine)
+
+    def _runs(self) -> bool:
+        """Whether the guest has woken, whatever was wrong then."""
+        return self._attempt.hypervisor.state(self._attempt.handle).power is Power.RUNNING
+
+    def _give_up_waking(self, fault: JobFault | HostFault) -> None:
+        """Leave nothing of a machine that did not wake, so that it can boot: only what is gone can be made again."""
+        self._attempt.hypervisor.destroy(self._attempt.handle)
+        if isinstance(fault, HostFault):
+            self._means.hosts.blame(self._attempt.placement.host, HostFault(fault.brief, ability=CLONE))
+        self._update(waking.begun(self._record(), Beginning(why=f"it did not wake: {fault.brief}")))
+
     def _furnish(self, found: tuple[Path, Manifest] | None) -> None:
         if originals := self._bases.stamps():
             self._update(replace(self._record(), originals=originals))
         hypervisor, record, means = self._attempt.hypervisor, self._record(), self._means
         progress = Progress(record, check=self._orders.check, tell=means.tell)
         home, sums = means.store.home, means.checksums
-        pace = furnish(hypervisor, record, home, checksums=sums, progress=progress, anew=found is None)
+        who = None if found else self._identity()
+        pace = furnish(hypervisor, record, home, checksums=sums, progress=progress, identity=who)
         if pace.amount >= LEAST_STAGED:
             self._keep(Work.STAGE, pace)
         if found:
@@ -132,7 +174,7 @@ class Starting:
             HostFault: if another host may do, or another try.
         """
         try:
-            return self._create(restoring.fitted(self._machine(), self._record(), manifest))
+            return self._create(restoring.fitted(self.machine(), self._record(), manifest))
         except JobFault as fault:
             if fault.code is HoldCode.IMAGE_INVALID:
                 raise Unusable(str(fault)) from fault
@@ -145,13 +187,26 @@ class Starting:
         handle = self._attempt.hypervisor.create(machine)
         job, host = self._record().job, self._attempt.placement.host
         shown = {each.ability for each in (*needs(job), *block_needs(job, host.type))}
-        self._means.hosts.credit(host, shown | _network(machine))
+        awake = {CLONE} if machine.wakes and not machine.restored else set[str]()
+        self._means.hosts.credit(host, shown | _network(machine) | awake)
         return handle
 
-    def _machine(self) -> Machine:
+    def _identity(self) -> bytes | None:
+        """Who the guest is, if it wakes; None: it is a template's, which is given nothing."""
+        record = self._record()
+        if imprinting.is_template(record):
+            return None
+        return identity(self.machine(), record.job.name) if waking.woken(record) else b""
+
+    def machine(self) -> Machine:
+        """The job's machine as it is to be, or was made."""
         placement, record = self._attempt.placement, self._record()
         blueprint = plan.blueprint(placement, record.machine, token=record.token)
+        if imprinting.is_template(record):
+            blueprint = plan.template(blueprint, record.machine)
         machine, _ = self._means.plugins.amend(placement, blueprint)
+        if warm := waking.woken(record):
+            machine = plan.waking(machine, warm)
         self._means.plugins.review(placement, machine)
         return machine
 

@@ -9,5 +9,6 @@ from __future__ import annotations
 from vmf.spec.hosts import load_hosts
 from vmf.spec.image import load_image
 from vmf.spec.jobs import JobWords, load_jobs
+from vmf.spec.steps import load_steps
 
-__all__ = ["JobWords", "load_hosts", "load_image", "load_jobs"]
+__all__ = ["JobWords", "load_hosts", "load_image", "load_jobs", "load_steps"]

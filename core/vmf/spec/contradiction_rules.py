@@ -193,6 +193,14 @@ EVENT_LOG = Rule(
     why="Nothing but its name keeps a new file from being taken for a program's settings, or for a script.",
     mend="Let its name end with `.log` or `.jsonl`.",
 )
+STEP_UNKNOWABLE = Rule(
+    id="VMF229",
+    title="a step of an image that puts in what only a host has",
+    why="What is in a file of a host is not known before a host is chosen, so nobody knows whether two such steps are "
+    "the same: no image that has this one done is ever begun upon, and it is built anew each time.",
+    mend="Name a file of this computer, which travels with the step.",
+    severity=Severity.WARNING,
+)
 STEP_ACTION = Rule(
     id="VMF232",
     title="a step that does nothing, or several things",
@@ -202,7 +210,8 @@ STEP_ACTION = Rule(
 STEP_NAME = Rule(
     id="VMF233",
     title="two steps of one name",
-    why="Nobody could tell which of them an `after` means.",
+    why="Nobody could tell which of them an `after` means; and their logs are files of these names, which are one file "
+    "where capital letters do not count.",
     mend="Give each a name of its own; those of the image that a spec builds on are taken, too.",
 )
 STEP_UNKNOWN = Rule(
@@ -240,6 +249,27 @@ STEPS_UNSEEN = Rule(
     title="an image that is to be kept of a job without steps",
     why="It would be the image that the job begins with.",
     mend="Add `steps:`, or leave `keep_image` out.",
+)
+STEP_BOOTS = Rule(
+    id="VMF243",
+    title="steps for which a machine would have to boot several times",
+    why="A host's actions are done before a machine is made and once its guest is off, never beside the guest's steps, "
+    "and a job's script is the last that its guest does.",
+    mend="Make an image of the first part, and begin the next one with it by `from`; or, before a script, set "
+    "`keep_image`.",
+)
+STEP_HOST = Rule(
+    id="VMF244",
+    title="a script for a host",
+    why="A host runs nothing but the actions that its owner lends.",
+    mend="Leave `on_error.run` out of a step that is `on_host`.",
+)
+FINALLY = Rule(
+    id="VMF245",
+    title="a last step that nobody could do",
+    why="In the end the guest's steps are done first, while it may still answer, and only a guest that was given a "
+    "script or steps listens.",
+    mend="Let the host's steps come after the guest's; give the job `run:` or steps, or leave the guest's out.",
 )
 CONNECTION = Rule(
     id="VMF251",

@@ -12,7 +12,7 @@ from msgspec import Struct, inspect
 
 from vmf.ads import needs
 from vmf.errors import Fault, SpecError
-from vmf.model import API_VERSION, MEBIBYTE, File, Host, Image, Job
+from vmf.model import API_VERSION, MEBIBYTE, File, Host, Image, Job, Steps
 from vmf.rules import Check, Rule
 from vmf.spec import nodes, refusals
 from vmf.spec.faults import Faults, Place, shown, suggestion
@@ -26,12 +26,14 @@ Fields: TypeAlias = tuple[inspect.Field, ...]
 NodeCheck: TypeAlias = Callable[[Node], Iterable[Fault]]
 """What neither a field's type nor the value that was read can tell, such as two spellings of one key."""
 
-KINDS: Mapping[str, type[Struct]] = MappingProxyType({each.__name__: each for each in (Job, Host, Image)})
+KINDS: Mapping[str, type[Struct]] = MappingProxyType({each.__name__: each for each in (Job, Host, Image, Steps)})
 """What a document can be of."""
 _ELSEWHERE = MappingProxyType({
     ("Job", "Host"): "hosts are read from --hosts or the configuration folder only",
     ("Job", "Image"): "keep it in a file of its own, NAME.image.yaml, and name that by the `image:` of a job",
     ("Host", "Job"): "jobs are given to `vmf run`; hosts have kind: Host",
+    ("Job", "Steps"): "`vmf configure JOB FILE` has them done on a machine that runs",
+    ("Steps", "Job"): "give it to `vmf run`; steps for a machine that runs have kind: Steps",
     ("Image", "Job"): "name it to `vmf run`; an image has kind: Image",
 })  # fmt: skip
 _NUMBER = 1
@@ -39,7 +41,9 @@ _NUMBER = 1
 _METADATA = frozenset({"name", "labels"})
 _SETTINGS, _NEEDS, _FILES = "settings", "block_needs", "block_files"
 """What is made of the blocks of hypervisor types; no block has these names."""
-_STAND_INS: Mapping[str, Any] = MappingProxyType({"name": "nameless", "memory": MEBIBYTE, "type": "unknown"})
+_STAND_INS: Mapping[str, Any] = MappingProxyType(
+    {"name": "nameless", "memory": MEBIBYTE, "type": "unknown", "steps": ()}
+)
 """For what a document has to give and does not, so that all else that it gives can be judged."""
 
 

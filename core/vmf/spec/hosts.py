@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, inspect
 
 from vmf.errors import Fault
-from vmf.model import Folder, Host, ImageRoot
+from vmf.model import Action, Folder, Host, ImageRoot
 from vmf.spec.attributes import own_attributes
 from vmf.spec.contradictions import ERRORS
 from vmf.spec.documents import Draft, Names, Shape, draft, each_document, fields, shape
@@ -81,8 +81,8 @@ def is_spec(path: Path) -> bool:
 
 
 def _reading(folder: Path) -> Custom:
-    """How to read paths: those by which a host is reached are of this computer, those of its policy are of the host."""
-    return {**reading(folder), **{each: partial(_policy, each) for each in (Folder, ImageRoot)}}
+    """How to read paths: those by which a host is reached begin at its spec, those of its policy are full ones."""
+    return {**reading(folder), **{each: partial(_policy, each) for each in (Action, Folder, ImageRoot)}}
 
 
 def _policy(struct: type[Struct], given: Given) -> Any:  # noqa: ANN401  # the struct

@@ -171,6 +171,7 @@ def _upon(begun: Image, image: Image) -> Image:
         disks=(*begun.disks, *image.disks),
         download=begun.download,
         blank=begun.blank,
+        cloud_init=image.cloud_init or begun.cloud_init,
         earlier=composed(begun.earlier, begun.steps),
     )
 

@@ -8,12 +8,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from vmf.model import PREFIXES, Access, Image, Job, NetworkType, ResultDisks
-from vmf.result import disk_file
+from vmf.result import STEP_LOGS, disk_file
 from vmf.rules import Check, Objection
 from vmf.spec import contradiction_rules as rules
 from vmf.spec.faults import PATH_SHOWN, printable, shown
 from vmf.spec.given import named
 from vmf.spec.refusals import RESERVED
+from vmf.steps.graph import of_image
 
 _BUSES = {prefix: {bus for bus, each in PREFIXES.items() if each == prefix} for prefix in PREFIXES.values()}
 _HALT = re.compile(
@@ -207,13 +208,14 @@ def _no_script(job: Job) -> Iterator[Objection]:
 
 
 def _taken_results(job: Job) -> Iterator[Objection]:
-    """Files that would take the names of disks that come back; see `docs/results.md`."""
-    if job.result_disks is ResultDisks.NONE:
-        return
-    disks = set(map(disk_file, job.overlaid))
+    """Files that would take the names of what else comes back; see `docs/results.md`."""
+    disks = () if job.result_disks is ResultDisks.NONE else map(disk_file, job.overlaid)
+    taken = dict.fromkeys(disks, "the name of a disk that comes back")
+    if job.steps or of_image(job.image):
+        taken[STEP_LOGS] = "in the folder of the steps' logs"
     for number, name in enumerate(job.results.files):
-        if disks.intersection(PurePosixPath(name).parts[:1]):
-            what = f"{shown(name)} is the name of a disk that comes back"
+        if whose := taken.get(next(iter(PurePosixPath(name).parts), "")):
+            what = f"{shown(name)} is {whose}"
             yield Objection(at=("results", "files", number), what=what, hint="give the file another name")
 
 
@@ -266,7 +268,7 @@ def _ssh(job: Job) -> Iterator[Objection]:
     if job.ssh and not _networked(job):
         what = "the job has no network"
         yield Objection(at=("ssh",), what=what, hint="add `network: {type: user}`", given=("network",))
-    elif job.ssh and job.run is None and job.cloud_init is None:
+    elif job.ssh and job.run is None and job.seed is None:
         what, hint = "nothing brings its key into the guest", "add `run:`, or `cloud_init: {}`, as the guest can read"
         yield Objection(at=("ssh",), what=what, hint=hint, given=("run", "cloud_init"))
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, inspect
 
-from vmf.model import API_VERSION, File, Host, Image, Job
+from vmf.model import API_VERSION, File, Host, Image, Job, Steps
 from vmf.spec.documents import shape
 from vmf.spec.files import OnHost
 from vmf.spec.queue import RUNS_MOST
@@ -46,7 +46,7 @@ def schema(kind: type[Struct], settings: Settings | None = None) -> Schema:
     parts["kind"] = {"const": name, "description": f"What is described: {_sentence(kind)}"}
     parts["metadata"]["description"] = "The name, and whatever else it can be found by."
     parts["spec"]["description"] = "What it is to be."
-    if settings is None and kind is not Image:
+    if settings is None and kind not in {Image, Steps}:
         parts["spec"]["additionalProperties"] = {
             "type": "object",
             "description": "The block named after a hypervisor type, in the words of that type's plugin.",

@@ -118,8 +118,14 @@ def rank(request: Request, candidate: Candidate, seconds: Mapping[str, float]) -
 
     The milliseconds of what is left to do, the number of steps that are left, whether it has no memory, its id.
     """
-    takes, rest = milliseconds(request.graph, seconds), left(request, candidate)
-    return sum(takes[node.digest] for node in rest), len(rest), candidate.memory is None, candidate.id
+    takes = effort(request.graph, left(request, candidate), seconds)
+    return *takes, candidate.memory is None, candidate.id
+
+
+def effort(graph: Graph, rest: tuple[Node, ...], seconds: Mapping[str, float]) -> tuple[int, int]:
+    """What it takes to do the rest of a graph: milliseconds, and the number of steps; `seconds` as for them."""
+    takes = milliseconds(graph, seconds)
+    return sum(takes[node.digest] for node in rest), len(rest)
 
 
 _Asked = Mapping[str, Node]
@@ -157,10 +163,6 @@ def _subset(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused |
         if digest not in asked:
             return Refused(
                 test=Criterion.SUBSET, node=digest, why=f"{name(digest)} was performed, and is not requested"
-            )
-        if asked[digest].on_host:
-            return Refused(
-                test=Criterion.SUBSET, node=digest, why=f"{name(digest)} is the host's, and no part of an image"
             )
         if digest in seen:
             why = f"{name(digest)} was performed twice, and is requested once"

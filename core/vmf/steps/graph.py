@@ -60,13 +60,10 @@ class Graph(Struct, frozen=True, kw_only=True):
 
     @property
     def keepable(self) -> Graph:
-        """What of it an image can have: a guest's steps, but for those that come after a host's one, however far.
-
-        What a host does is gone with the machine that it was done for, and so is what rests on it.
-        """
+        """What of it an image can have: the steps of which the graph has all that comes before them."""
         kept: dict[str, Node] = {}
         for node in self.nodes:
-            if not node.on_host and node.after <= kept.keys():
+            if node.after <= kept.keys():
                 kept[node.digest] = node
         return Graph(nodes=tuple(kept.values()))
 
@@ -126,8 +123,13 @@ def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def to_do(job: Job) -> tuple[Step, ...]:
-    """What a job's guest is to do before the script: its image's steps and its own, in an order that they allow."""
+    """What is to be done for a job before its script: its image's steps and its own, in an order that they allow."""
     return ordered(composed(of_image(job.image), job.steps))
+
+
+def in_guest(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Those that the guest does."""
+    return tuple(step for step in steps if step.on_host is None)
 
 
 def of_image(image: Image | None) -> tuple[Step, ...]:
@@ -151,18 +153,32 @@ def leaves(steps: Iterable[Step]) -> tuple[str, ...]:
 
 
 def names_taken(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator[Objection]:
-    """Steps with a name that another one has; `at` begins with a step's number, as for the other objections.
+    """Steps with a name that another one or its log has, capital letters aside: what they leave has these names.
+
+    `at` begins with a step's number, as for the other objections.
 
     Args:
         steps: of one list.
         earlier: those of what its spec builds on.
     """
-    seen = {step.name for step in earlier}
+    seen = {name: step.name for step in earlier for name in _names(step)}
     for number, step in enumerate(steps):
-        if step.name in seen:
-            what = f"{step.name} is already the name of another step"
-            yield Objection(at=(number, "name"), what=what, hint="give each a name of its own")
-        seen.add(step.name)
+        if other := next(filter(None, map(seen.get, _names(step))), None):
+            yield Objection(at=(number, "name"), what=_taken(step.name, other), hint="give each a name of its own")
+        seen |= dict.fromkeys(_names(step), step.name)
+
+
+def _names(step: Step) -> tuple[str, str]:
+    """What it leaves in the folder of logs."""
+    folded = step.name.lower()
+    return folded, f"{folded}.log"
+
+
+def _taken(name: str, other: str) -> str:
+    if name.lower() != other.lower():
+        return f"{name} and {other} are the name of a step and that of its log"
+    differs = "" if other == name else f", {other}, but for capital letters"
+    return f"{name} is already the name of another step{differs}"
 
 
 def unknown(steps: Sequence[Step], earlier: Sequence[Step] = ()) -> Iterator[Objection]:

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
+from vmf.ads import has
 from vmf.model import (
+    CLONE,
     LAYERS_MOST,
     Building,
     DiskFormat,
@@ -26,9 +28,14 @@ from vmf.model import (
 )
 from vmf.steps.golden import Request
 from vmf.steps.graph import digest, graph, to_do
+from vmf.steps.phases import phases
 
 PREFIX = "build-"
 """What the names of jobs begin with that build images."""
+IMPRINT = "memory-"
+"""Likewise of those that keep the memory of one."""
+READY_SECONDS, QUIET_SECONDS = 300, 60
+"""How long a guest may take to be ready, so that its memory is kept, and how long it may be silent meanwhile."""
 _NAME_MOST = 63
 
 
@@ -88,7 +95,7 @@ def upon(job: Job, found: tuple[Golden, Image] | None, sums: Mapping[File, str])
     done = golden.performed if golden else ()
     passed = {each.digest for each in done}
     left = _once(tuple(step for step in steps if digests[step.name] not in passed), digests)
-    image = found[1] if found else job.image
+    image = replace(found[1], cloud_init=bool(job.image and job.image.cloud_init)) if found else job.image
     ground = Ground(
         asked=job,
         start=start(job.image, sums),
@@ -100,12 +107,27 @@ def upon(job: Job, found: tuple[Golden, Image] | None, sums: Mapping[File, str])
 
 
 def _once(steps: tuple[Step, ...], digests: Mapping[str, str]) -> tuple[Step, ...]:
-    """Each action once, in the order that they have; one after another, so that the order is kept."""
+    """Each action once, in the turns of host and guest, as `phases` has them, and so that those stay as they are.
+
+    A guest does its steps one after another; a host may do those of one turn at once.
+    """
     first: dict[str, Step] = {}
     for step in steps:
         first.setdefault(digests[step.name], step)
-    kept = tuple(first.values())
-    return tuple(replace(step, after=(kept[number - 1].name,) if number else ()) for number, step in enumerate(kept))
+    known = {name: first[digest].name for name, digest in digests.items() if digest in first}
+    kept = (replace(step, after=_renamed(step, known)) for step in first.values())
+    found: list[Step] = []
+    for turn in phases(tuple(kept)):
+        before, names = tuple(each.name for each in found), tuple(each.name for each in turn.steps)
+        for number, step in enumerate(turn.steps):
+            inside = tuple(name for name in step.after if name in names) if turn.on_host else names[:number][-1:]
+            found.append(replace(step, after=inside or before[-1:]))
+    return tuple(found)
+
+
+def _renamed(step: Step, known: Mapping[str, str]) -> tuple[str, ...]:
+    """What a step comes after, by the names of those that are done."""
+    return tuple(dict.fromkeys(known[name] for name in step.after if known.get(name, step.name) != step.name))
 
 
 def builder(image: Image) -> Job:
@@ -124,7 +146,7 @@ def builder(image: Image) -> Job:
 def kept(job: Job) -> Job:
     """The job whose machine becomes the image that another one is to be run on, by its `keep_image`."""
     image = job.image or Image(name=job.name)
-    whole = replace(image, name=job.name, steps=to_do(job), earlier=())
+    whole = replace(image, name=job.name, steps=to_do(job), earlier=(), cloud_init=job.seed is not None)
     return replace(builder(whole), types=job.types, memory=job.memory, cpus=job.cpus, network=job.network)
 
 
@@ -132,6 +154,27 @@ def building(job: Job, *, inspect: bool = False) -> Building:
     """What the machine of a `builder` is to become."""
     name = job.image.name if job.image else job.name
     return Building(name=name, hardware=GoldenHardware(types=job.types), inspect=inspect)
+
+
+def template(job: Job, ground: Ground) -> tuple[Job, Ground]:
+    """The job whose machine is imprinted when its guest is ready, and what it is begun upon.
+
+    `job` is one whose image has all its steps done, and `ground` what that is begun upon.
+    """
+    built = building(ground.asked)
+    name = f"{IMPRINT}{built.name}"[:_NAME_MOST]
+    made = replace(
+        handed_over(job),
+        name=name,
+        run="",
+        steps=(),
+        requirements=has(CLONE),
+        network=Network(type=NetworkType.NONE),
+        time_limit=READY_SECONDS,
+        silence_limit=QUIET_SECONDS,
+    )
+    hardware = replace(built.hardware, memory=job.memory, cpus=job.cpus)
+    return made, replace(ground, building=replace(built, hardware=hardware, memory=True))
 
 
 def handed_over(job: Job) -> Job:

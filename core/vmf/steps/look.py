@@ -26,7 +26,7 @@ class Look(Enum):
 
 def look(node: Node, done: AbstractSet[str]) -> Look:
     """What a step looks like, given the digests of those that an image has."""
-    return Look.HOST if node.on_host else Look.DONE if node.digest in done else Look.LEFT
+    return Look.DONE if node.digest in done else Look.HOST if node.on_host else Look.LEFT
 
 
 def looks(graph: Graph, done: AbstractSet[str]) -> Iterable[Look]:

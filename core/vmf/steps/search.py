@@ -102,6 +102,14 @@ def search(request: Request, seconds: Mapping[str, float], index: Index, passed:
     return None
 
 
+def keeps_start(memory: int, index: Index) -> bool:
+    """Whether there may be an image with so many bytes of a guest's memory upon which no step was performed."""
+    images = index.having(f"memory:{memory}")
+    for plane in range(_COUNT_PLANES):
+        images = planes.without(images, index.having(f"count {plane}:"))
+    return bool(images)
+
+
 def _fitting(request: Request, index: Index, steps: Mapping[str, int], counts: Sequence[int]) -> int:
     """The images that pass all tests but that of order.
 

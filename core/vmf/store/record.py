@@ -8,14 +8,30 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vmf.model import Ending, Gap, Ground, Handle, Host, Job, Kept, Outcome, Placement, Suspend, Verdict
-from vmf.result import verdict
+from vmf.model import (
+    Beginning,
+    Ending,
+    File,
+    Gap,
+    Ground,
+    Handle,
+    Host,
+    Job,
+    Kept,
+    Outcome,
+    Performed,
+    Placement,
+    Suspend,
+    Verdict,
+)
+from vmf.result import StepReport, verdict
 from vmf.state import (
     ENDED,
     CheckpointAsked,
     Checkpointed,
     CheckpointFailed,
     Completed,
+    Configured,
     Created,
     CutOff,
     Ended,
@@ -51,6 +67,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """Those of them that have failed it since it last got anywhere; it is tried on the others."""
     ground: Ground | None = None
     """What a job with steps is begun upon, and what was asked; None: it is run as its spec says."""
+    acted: tuple[StepReport, ...] = ()
+    """How the steps went that the host did before the machine, which are no more to be done."""
     folder: Path
     """Where its results are to go."""
     results: Path | None = None
@@ -68,6 +86,8 @@ class Record(Struct, frozen=True, kw_only=True):
     born: int = 0
     """The attempt in which its guest began: a later one may go on from a checkpoint."""
     placement: Placement | None = None
+    beginning: Beginning | None = None
+    """How its guest begins, where there is memory that it could wake from; None: nobody has looked yet."""
     originals: Mapping[str, str] = {}
     """What this attempt's overlays lie on, as it was before the machine: file to what changes when it is written."""
     handle: Handle | None = None
@@ -89,6 +109,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """How often in a row the job went on from the same checkpoint, because its machine ended by no doing of its own."""
     gaps: tuple[Gap, ...] = ()
     """What its guest has missed."""
+    configured: tuple[Performed, ...] = ()
+    """The steps that its owner has had done on the machine while its guest ran, in their order."""
     ending: Ending | None = None
     """How this attempt's machine ended."""
     cut: CutOff | None = None
@@ -121,6 +143,14 @@ class Record(Struct, frozen=True, kw_only=True):
     def asked(self) -> Job:
         """The job as its spec has it."""
         return self.ground.asked if self.ground else self.job
+
+    @property
+    def golden_files(self) -> tuple[File, ...]:
+        """The files that its machine is made of, or may be; those of golden images stay as long as they are wanted."""
+        warm = self.ground.warm if self.ground else None
+        disks = (*warm.disks, *warm.cold) if warm else ()
+        memory = (warm.memory.file, warm.state.file) if warm else ()
+        return (*self.job.vetted_files, *memory, *(file for disk in disks for file in disk.files))
 
     @property
     def open(self) -> tuple[Host, ...]:
@@ -173,6 +203,8 @@ def _begun(record: Record, _: Placed) -> Mapping[str, Any]:
         "attempt": attempt, "born": record.born if record.kept else attempt, "originals": {}, "handle": None,
         "address": "", "suspend": None, "rested": {}, "ending": None, "cut": None, "verdict": None, "chained": None,
         "left": "", "gaps": record.gaps if record.kept else (), "ran": record.ran if record.kept else 0.0,
+        "configured": record.configured if record.kept else (),
+        "beginning": record.beginning if record.kept else None,
     }  # fmt: skip
 
 
@@ -243,6 +275,7 @@ _CHANGES: Mapping[type[Event], Callable[[Record, Any], Mapping[str, Any]]] = Map
     Vacated: _left,
     FellBack: _fallen,
     HostDied: _widowed,
+    Configured: lambda record, event: {"configured": (*record.configured, *event.steps)},
     HoldAsked: lambda *_: {"verdict": verdict(Outcome.HELD)},
     CutOff: lambda _, event: {"cut": event},
     Ended: lambda _, event: {"address": "", "ending": event.ending},

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -45,6 +47,7 @@ from vmf.plugins import Plugins
 from vmf.testing import samples
 from vmf.testing.abilities import requires, tries
 from vmf.testing.bench import Bench, Guests, break_off
+from vmf.testing.serving import serving
 
 SIZE = 2 * MEBIBYTE
 PLAIN = "plain"
@@ -267,6 +270,16 @@ class DisksContract:
                 assert samples.beginning(stream, len(CHANGED)) == CHANGED
         bench.hypervisor.destroy(handle)
 
+    @tries("disk-served")
+    def test_a_disk_is_read_where_it_is_served(self, bench: Bench, guests: Guests, on_host: Path) -> None:
+        """With its layers, over which the guest writes as over any."""
+        disk = _layered(on_host)
+        with served(disk) as sockets:
+            handle = bench.run(guests.tells, amend=lambda machine: replace(machine, disks=(sockets,)))
+            bench.told(handle, rf"disk \S+ {SIZE} contract-disk-layers")
+            bench.told(handle, "wrote contract-disk-layers")
+            bench.hypervisor.destroy(handle)
+
     @tries("default-kernel")
     def test_a_machine_boots_its_hosts_kernel(self, bench: Bench, image: Image, guests: Guests, tmp_path: Path) -> None:
         """If its job names none."""
@@ -320,6 +333,15 @@ def layered(base: Path, *starts: bytes) -> MachineDisk:
     for each in (base, *layers):
         each.chmod(0o644)
     return MachineDisk(file=str(base), format=DiskFormat.RAW, layers=tuple(map(str, layers)))
+
+
+@contextmanager
+def served(disk: MachineDisk) -> Iterator[MachineDisk]:
+    """A disk whose files are served at sockets beside them, until the end of the block."""
+    files = (disk.file, *disk.layers)
+    with ExitStack() as stack, ThreadPoolExecutor() as workers:
+        sockets = [str(stack.enter_context(serving(Path(each), workers))) for each in files]
+        yield replace(disk, file=sockets[0], layers=tuple(sockets[1:]), served=tuple(sockets))
 
 
 _LAYOUTS: Mapping[DiskFormat, Callable[[bytes, int], bytes]] = MappingProxyType({

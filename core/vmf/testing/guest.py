@@ -407,8 +407,14 @@ class Guest:
             if nonce == self._memory.answered:
                 continue
             self._memory.answered = nonce
-            files = self._taken(asked["to"], disc[REQUEST_HEAD:]) if asked["to"] else self._offered(asked["out"])
-            words = b"" if asked["to"] or files else f"ls: {asked['out']}: No such file or directory\n".encode()
+            if asked["to"]:
+                self._taken(asked["to"], disc[REQUEST_HEAD:])
+            if asked["run"]:
+                self._perform(f"{asked['to']}/{asked['run']}")
+            files = (
+                self._offered(f"{asked['to']}/{asked['out']}" if asked["to"] else asked["out"]) if asked["out"] else ()
+            )
+            words = b"" if files or not asked["out"] else f"ls: {asked['out']}: No such file or directory\n".encode()
             answer = b"%d %s\n%s" % (bool(words), nonce.encode(), words)
             tar = _tar((("answer", answer), *files, ("vmf-end", f"{nonce}\n".encode())))
             with Path(self._disc["volume"]).open("r+b") as disk:
@@ -417,15 +423,36 @@ class Guest:
                 disk.flush()
                 os.pwrite(disk.fileno(), tar[:MAGIC_SIZE], 0)
 
-    def _taken(self, to: str, payload: bytes) -> tuple[()]:
+    def _perform(self, folder: str) -> None:
+        """Do the steps of a folder that was copied in: their scripts' lines are said, up to an `exit`."""
+        kept = {unquote(each.name): each.read_text() for each in self._folder.glob("inside/*")}
+        report, number = "", 0
+        while about := kept.get(f"{folder}/steps/{(number := number + 1)}/about"):
+            step = dict(word.split("=", 1) for word in shlex.split(about))
+            self.echo(f"vmf: step {step['name']}: begins")
+            lines = [line.partition(" ") for line in kept.get(f"{folder}/steps/{number}/script", "").splitlines()]
+            said = [rest for word, _, rest in lines if word == "echo"]
+            code = next((rest for word, _, rest in lines if word == "exit"), "0")
+            for line in (*said, *kept.get(f"{folder}/steps/{number}/publish", "").splitlines()):
+                self.echo(line)
+            report += f"{number} {code} 1 {HUNDREDTHS}\n"
+            self._keep(f"{folder}/vmf-steps/{number}.log", "".join(f"{line}\n" for line in said).encode())
+            self.echo(f"vmf: step {step['name']}: {'could not be done' if code != '0' else 'done'}")
+            if code != "0" and not step["anyway"]:
+                break
+        self._keep(f"{folder}/vmf-steps/report", report.encode())
+
+    def _keep(self, path: str, content: bytes) -> None:
+        """Keep a file as those are kept that an agent copies in."""
+        (self._folder / "inside").mkdir(exist_ok=True)
+        (self._folder / "inside" / quote(path, safe="")).write_bytes(content)
+
+    def _taken(self, to: str, payload: bytes) -> None:
         """Keep the files of a request as they are kept that an agent copies in."""
-        inside = self._folder / "inside"
-        inside.mkdir(exist_ok=True)
         with tarfile.open(fileobj=io.BytesIO(payload)) as tar:
             for member in tar:
                 if content := tar.extractfile(member):
-                    (inside / quote(f"{to.rstrip('/')}/{member.name}", safe="")).write_bytes(content.read())
-        return ()
+                    self._keep(f"{to.rstrip('/')}/{member.name}", content.read())
 
     def _offered(self, out: str) -> tuple[tuple[str, bytes], ...]:
         """A file that was copied in, or all of a folder, under `at`."""

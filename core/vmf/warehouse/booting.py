@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vmf.model import Disk, DiskFormat, File, Golden, GoldenDisk, Image, Layer, Shelved
+from vmf.model import Disk, DiskFormat, File, Golden, GoldenDisk, Image, Layer, Shelved, Warm
 from vmf.warehouse.checking import original, path_of
 from vmf.warehouse.folders import Folders
 
@@ -15,6 +15,25 @@ def image(folders: Folders, golden: Golden) -> Image:
         initrd=_file(folders, golden, golden.initrd),
         kernel_parameters=golden.kernel_parameters,
         disks=tuple(_disk(folders, golden, disk) for disk in golden.disks),
+    )
+
+
+def warm(folders: Folders, golden: Golden, cold: tuple[Disk, ...]) -> Warm | None:
+    """What a guest wakes from; `cold` are the disks that it boots from otherwise. None: the image has no memory."""
+    if golden.memory is None:
+        return None
+    memory, state = (
+        Layer(file=File(path=path_of(folders, golden, each)), sha256=each.sha256)
+        for each in (golden.memory.memory, golden.memory.state)
+    )
+    return Warm(
+        golden=golden.id,
+        platform=golden.memory.platform,
+        equipment=golden.memory.equipment,
+        memory=memory,
+        state=state,
+        disks=image(folders, golden).disks,
+        cold=cold,
     )
 
 

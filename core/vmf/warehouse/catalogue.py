@@ -21,12 +21,10 @@ import msgspec
 from vmf.errors import SetupError
 from vmf.steps.golden import Candidate, Request, left
 from vmf.steps.graph import Node
-from vmf.steps.search import Unsound, search
+from vmf.steps.search import Unsound, keeps_start, search
 from vmf.warehouse.entries import VERSION, Entries
 
 BUSY_SECONDS = 30.0
-PAGE = 1000
-"""How many images are read at a time where all are wanted."""
 _READING, _CHANGING = "BEGIN", "BEGIN IMMEDIATE"
 _OUTER = frozenset({
     sqlite3.SQLITE_AUTH,
@@ -104,21 +102,10 @@ class Catalogue:
             found = search(request, seconds, entries, entries.images(passed))
         return None if found is None else (found, left(request, found))
 
-    def every(self) -> Iterator[Candidate]:
-        """All images, by their ids; those that come or go meanwhile may be among them.
-
-        Raises:
-            Unsound: if the index has to be made anew.
-            SetupError: if its file cannot be used.
-        """
-        last = ""
-        while True:
-            with self._open(_READING) as entries:
-                page = entries.page(last, PAGE)
-            if not page:
-                return
-            yield from page
-            last = page[-1].id
+    def keeps_start(self, memory: int) -> bool:
+        """Whether there may be an image with so much memory upon which no step was performed; as for `search`."""
+        with self._open(_READING) as entries:
+            return keeps_start(memory, entries)
 
     def ids(self) -> frozenset[str]:
         """The ids of all images: whoever lists their folders sees whether the index is behind.

@@ -13,12 +13,13 @@ from typing import IO, ClassVar, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vmf.errors import Exit, SetupError, VmfError
 from vmf.files import sparse
 from vmf.files.access import open_file, open_unlinked
 from vmf.hookspecs import Report
-from vmf.model import Draft, File, Golden, Original, Shelved
+from vmf.model import Draft, File, Golden, GoldenHardware, Original, Shelved
 from vmf.warehouse.folders import USED, Absent, Folders, absent
 
 MANIFEST = "golden.json"
@@ -61,6 +62,11 @@ def identity(of: Draft | Golden) -> str:
     memory = of.platform if isinstance(of, Draft) else of.memory
     work = (of.start, [each.digest for each in of.performed], of.hardware, memory is not None)
     return hashlib.sha256(msgspec.json.encode(work)).hexdigest()[:32]
+
+
+def without_memory(golden: Golden) -> str:
+    """The id of the image that is the same without memory: its machine was off when it was kept."""
+    return identity(replace(golden, hardware=GoldenHardware(types=golden.hardware.types), memory=None))
 
 
 def parents(folders: Folders, id_: str) -> frozenset[str]:

@@ -71,11 +71,6 @@ class Entries:
         rows = (self._one("SELECT number FROM images WHERE id = ?", id_) for id_ in ids)
         return sum(_image(number) for number in {row[0] for row in rows if row})
 
-    def page(self, after: str, most: int) -> list[Candidate]:
-        """The images whose ids come after one, by their ids; no more than so many."""
-        query = "SELECT candidate FROM images WHERE id > ? ORDER BY id LIMIT ?"
-        return [_read(data) for (data,) in self._db.execute(query, (after, most))]
-
     def ids(self) -> frozenset[str]:
         """The ids of all images."""
         return frozenset(id_ for (id_,) in self._db.execute("SELECT id FROM images WHERE id IS NOT NULL"))

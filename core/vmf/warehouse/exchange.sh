@@ -3,10 +3,12 @@
 disk=$1 work=$PWD last='' && export TAR_OPTIONS=--format=gnu && cd "$(mktemp -d)" || exit
 tell() { { echo "$1 $vmf_request" && head -c 400 words; } >answer && tar -cf - answer | head -c 1024 >"$disk" && sync; }
 take() { tail -c +16385 "$drive" | (cd "$work" && tar -xf - -C "$to"); }
+perform() { (cd "$work/$run" && setsid sh ./run </dev/null >/dev/console 2>&1); }
 offer() { path=$(cd "$work" && ls -d -- "$out" >/dev/null && readlink -f -- "$out") && ln -sfn "${path%/*}/" at; }
 answer() {
   : >words && tell busy && code=1 && set --
-  if [ "$to" ]; then take && code=0; else offer && code=0 && set -- "at/${path##*/}"; fi 2>words
+  { { [ ! "$to" ] || take; } && if [ "$run" ]; then perform || :; fi && { [ ! "$out" ] || offer; } && code=0; } 2>words
+  [ ! "$out" ] || [ "$code" -ne 0 ] || set -- "at/${path##*/}"
   echo "$vmf_request" >vmf-end && tar -cf "$disk" answer "$@" vmf-end 2>>words
   sync && tell "$code"
 }

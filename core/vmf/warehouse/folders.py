@@ -85,6 +85,13 @@ class Folders(Struct, frozen=True, kw_only=True):
             return tuple(sorted(each.name for each in found if re.match(ID, each.name)))
         return ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no image at all, which is soon seen."""
+        with suppress(OSError), os.scandir(self.whole) as found:
+            return next(found, None) is None
+        return True
+
     def owner(self, path: Path) -> str | None:
         """The id of the image in whose folder a file is; None: in none's."""
         folder = path.parent.resolve()

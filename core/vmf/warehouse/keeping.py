@@ -110,10 +110,13 @@ class Keeping:
             return self._bring(stream, path)
 
     def _memory(self, folder: Path) -> GoldenMemory | None:
-        if self._draft.platform is None:
+        platform, equipment = self._draft.platform, self._draft.equipment
+        if platform is None:
             return None
+        if equipment is None:
+            raise AssertionError(f"image {self._draft.name} has memory, and nobody says of which machine")
         memory, state = (self._bring(self._files[name], folder / name) for name in (MEMORY, STATE))
-        return GoldenMemory(platform=self._draft.platform, memory=memory, state=state)
+        return GoldenMemory(platform=platform, equipment=equipment, memory=memory, state=state)
 
     def _disk(self, number: int, disk: Disk, folder: Path) -> GoldenDisk:
         path = folder / f"disk{number}.qcow2"

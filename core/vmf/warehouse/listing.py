@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from typing import TypeVar
 
 from vmf.errors import SetupError
 from vmf.model import Golden
@@ -14,6 +15,7 @@ from vmf.warehouse.catalogue import Catalogue
 from vmf.warehouse.checking import Damaged, Unusable, read, readable
 from vmf.warehouse.folders import Absent, Folders
 
+T = TypeVar("T")
 INDEX, LISTED = "index.db", "listed"
 FOLLOWED_MOST = 100
 """Images that the index may have missed before it is made anew."""
@@ -46,6 +48,14 @@ class Listing:
         self, request: Request, seconds: Mapping[str, float], passed: Collection[str]
     ) -> tuple[Candidate, tuple[Node, ...]] | None:
         """The best image beside those that were passed over, and what is left to do."""
+        return self._asked(lambda: self._catalogue.search(request, seconds, passed))
+
+    def keeps_start(self, memory: int) -> bool:
+        """Whether there may be an image with so many bytes of a guest's memory upon which no step was performed."""
+        return bool(self._asked(lambda: self._catalogue.keeps_start(memory)))
+
+    def _asked(self, ask: Callable[[], T]) -> T | None:
+        """What the index answers, once it knows what there is; None: there is nothing."""
         if not self._folders.whole.is_dir():
             return None
         with suppress(SetupError):  # whoever may only read takes the index as it is
@@ -53,11 +63,11 @@ class Listing:
                 with self._folders.gate():
                     self.catch_up()
         try:
-            return self._catalogue.search(request, seconds, passed)
+            return ask()
         except Unsound:
             with self._folders.gate():
                 self._rebuild()
-            return self._catalogue.search(request, seconds, passed)
+            return ask()
 
     def _follow(self) -> None:
         known, here = self._catalogue.ids(), set(self._folders.ids())

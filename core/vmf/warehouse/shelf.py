@@ -16,15 +16,17 @@ from vmf.errors import SetupError, UsageError
 from vmf.files.beside import naming, sync_folder
 from vmf.files.sparse import BLOCK
 from vmf.hookspecs import Report, unreported
-from vmf.model import Draft, File, Golden, Image
+from vmf.model import Draft, File, Golden, Image, Warm
 from vmf.steps.golden import Request
 from vmf.steps.graph import Node
 from vmf.warehouse import booting, checking
+from vmf.warehouse.adopting import Adopting
 from vmf.warehouse.checking import MANIFEST, Damaged, Sum, Unusable, identity
 from vmf.warehouse.collecting import Stocked
 from vmf.warehouse.folders import Absent, Folders, InUse
 from vmf.warehouse.keeping import READABLE, Keeping
 from vmf.warehouse.listing import Listing
+from vmf.warehouse.offering import Offering
 
 NAMED_MOST = 8
 """So many are listed of those that could be meant."""
@@ -61,6 +63,7 @@ class Warehouse:
         """`tell` is told, in a line each, what is found damaged."""
         self.folders = Folders(images=images.resolve())  # whatever links lead there, its files have one name
         self._listing = Listing(self.folders)
+        self._offering = Offering(self.folders)
         self._tell = tell
 
     def ids(self) -> tuple[str, ...]:
@@ -70,11 +73,15 @@ class Warehouse:
     def named(self, word: str) -> str:
         """The id of the image that is meant by a word: its id, or the beginning of that, or its name.
 
+        A name means the image rather than that of its memory.
+
         Raises:
             UsageError: if there is none, or more than one.
         """
         found = [each for each in self.ids() if each.startswith(word)] if word else []
-        found = found or [each.id for each in self.every() if each.name == word]
+        if not found:
+            same = [each for each in self.every() if each.name == word]
+            found = [each.id for each in same if not each.memory] or [each.id for each in same]
         if len(found) == 1:
             return found[0]
         if found:
@@ -107,6 +114,10 @@ class Warehouse:
     def image(self, golden: Golden) -> Image:
         """What a machine boots from that goes on where an image's steps ended; the files stay while it is taken."""
         return booting.image(self.folders, golden)
+
+    def warm(self, golden: Golden, cold: Image) -> Warm | None:
+        """What a guest wakes from of an image, if that has memory; `cold` is what it boots from otherwise."""
+        return booting.warm(self.folders, golden, cold.disks)
 
     def owners(self, files: Iterable[File]) -> frozenset[str]:
         """The ids of the images whose files are among these."""
@@ -149,6 +160,10 @@ class Warehouse:
                 passed.add(best.id)
         return None
 
+    def keeps_start(self, memory: int) -> bool:
+        """Whether there may be an image with so many bytes of a guest's memory upon which no step was performed."""
+        return self._listing.keeps_start(memory)
+
     def publish(
         self,
         draft: Draft,
@@ -179,7 +194,27 @@ class Warehouse:
             if begun is None:
                 return self.golden(id_)
             held.callback(os.close, begun)
-            return self._kept(keeping, id_)
+            return self._kept(keeping.keep, id_)
+
+    def adopt(self, golden: Golden, files: Mapping[str, Path]) -> Golden:
+        """Keep an image of another warehouse, as `publish` does; `files` are those that it is made of, by their sums.
+
+        They stay, though they may be other names of what is kept.
+        """
+        adopting, id_ = Adopting(self.folders, golden, files), golden.id
+        with ExitStack() as held:
+            begun = self._begun(id_, unreported)
+            if begun is None:
+                return self.golden(id_)
+            held.callback(os.close, begun)
+            return self._kept(adopting.keep, id_)
+
+    def offer(self, report: Callable[[str], Report] = lambda _: unreported) -> Mapping[str, str]:
+        """Have an index by which others find the images by a web server; see `Offering.make`.
+
+        It follows from then on, whoever changes which images there are.
+        """
+        return self._offering.make(report)
 
     def remove(self, ids: Sequence[str]) -> Mapping[str, str]:
         """Remove images, in this order; those that stay, each with the reason. Absent is success."""
@@ -254,6 +289,11 @@ class Warehouse:
         with self.folders.gate():
             self._listing.catch_up()
             yield
+        if self._offering.is_made:
+            try:
+                self._offering.make()
+            except SetupError as fault:
+                self._tell(f"what is offered to others is not what there is: {fault.brief}")
 
     def _parent(self, golden: Golden, parent: str) -> int:
         try:
@@ -261,12 +301,12 @@ class Warehouse:
         except Absent as gone:
             raise Damaged(f"golden image {golden.id} lies on {parent}, which is gone", golden.id) from gone
 
-    def _kept(self, keeping: Keeping, id_: str) -> Golden:
+    def _kept(self, keep: Callable[[Path], Golden], id_: str) -> Golden:
         """Make the image in the folder that was begun, and put it to the others."""
         folder = self.folders.making / id_
         try:
             with self.folders.blaming():
-                golden = keeping.keep(folder)
+                golden = keep(folder)
                 _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(golden)) + b"\n")
                 sync_folder(folder)
             with self._changing():

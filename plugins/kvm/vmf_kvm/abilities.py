@@ -19,6 +19,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "disk-read": "a disk on virtio or SCSI may be one that is only read, by many machines at once",
     "disk-sata": "disks and CD-ROMs may be SATA ones",
     "disk-scsi": "disks and CD-ROMs may be SCSI ones",
+    "disk-served": "what of a disk has not come yet may be read at a socket: golden images of remote warehouses are",
     "disk-virtio": "disks may be virtio ones",
     "disk-vmdk": "a disk may be a vmdk",
     "firmware-bios": "machines start by BIOS",

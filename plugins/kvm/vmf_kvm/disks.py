@@ -14,6 +14,8 @@ from vmf_kvm.place import Place
 from vmf_libvirt.described import Layer
 from vmf_libvirt.naming import overlay
 
+RECONNECT_SECONDS = 600
+"""How long a guest waits for a server of its disk that has gone; then it is told that the disk fails."""
 _GROUP = "machine"
 """What the disks of a machine are throttled as, all together."""
 
@@ -26,8 +28,9 @@ def in_place(machine: Machine) -> tuple[str, ...]:
 
 
 def written(machine: Machine) -> frozenset[str]:
-    """Those of them that the guest changes."""
-    return frozenset(disk.file for disk in machine.disks if disk.access is Access.IN_PLACE)
+    """Those of them that the guest changes; and those that are served, for whoever reads at a socket asks there."""
+    changed = frozenset(disk.file for disk in machine.disks if disk.access is Access.IN_PLACE)
+    return changed.union(*(disk.served for disk in machine.disks))
 
 
 def overlays(machine: Machine, place: Place) -> tuple[Overlay, ...]:
@@ -39,6 +42,7 @@ def overlays(machine: Machine, place: Place) -> tuple[Overlay, ...]:
             format=disk.top_format,
             part=None if disk.layers else disk.part,
             room=room(disk),
+            served=disk.top in disk.served,
         )
         for number, disk in enumerate(machine.disks)
         if disk.access is Access.SNAPSHOT
@@ -75,10 +79,15 @@ def attach(
 def _disk(devices: ET.Element, drive: Drive, disk: MachineDisk, place: Place) -> ET.Element:
     part = None if (limit := room(disk)) is None else Slice(offset=0, size=limit)
     above = [Layer(file=place.file(name), format=DiskFormat.QCOW2, part=part) for name in drive.overlays]
-    golden = [Layer(file=name, format=DiskFormat.QCOW2) for name in reversed(disk.layers)]
-    layers = [*above, *golden, Layer(file=place.file(disk.file), format=disk.format, part=_sectors(disk.part))]
+    golden = [Layer(file=name, format=DiskFormat.QCOW2, served=name in disk.served) for name in reversed(disk.layers)]
+    lowest = Layer(
+        file=place.file(disk.file), format=disk.format, part=_sectors(disk.part), served=disk.file in disk.served
+    )
+    layers = [*above, *golden, lowest]
     element = ET.SubElement(devices, "disk", device="disk")
-    ET.SubElement(element, "driver", name="qemu", type=layers[0].format, cache="writeback", discard="unmap")
+    driver = ET.SubElement(element, "driver", name="qemu", type=layers[0].format, cache="writeback", discard="unmap")
+    if disk.served:  # its guest is not told of what may be otherwise soon: it stands still
+        driver.set("error_policy", "stop")
     chain(element, layers, place.devices)
     _target(element, drive)
     if disk.access is Access.READ:
@@ -99,9 +108,12 @@ def _cdrom(devices: ET.Element, drive: Drive, cdrom: MachineCdrom, place: Place)
 def chain(element: ET.Element, layers: Sequence[Layer], devices: Collection[str]) -> None:
     """Add the files, topmost first, some of which are block devices; it ends with the last, whatever headers say."""
     first, *below = layers
-    is_device = first.file in devices
-    element.set("type", "block" if is_device else "file")
-    source = ET.SubElement(element, "source", {"dev" if is_device else "file": first.file})
+    if first.served:
+        source = _served(element, first)
+    else:
+        is_device = first.file in devices
+        element.set("type", "block" if is_device else "file")
+        source = ET.SubElement(element, "source", {"dev" if is_device else "file": first.file})
     if first.part is not None:
         slices = ET.SubElement(source, "slices")
         ET.SubElement(slices, "slice", type="storage", offset=str(first.part.offset), size=str(first.part.size))
@@ -109,6 +121,15 @@ def chain(element: ET.Element, layers: Sequence[Layer], devices: Collection[str]
     if below:
         ET.SubElement(backing, "format", type=below[0].format)
         chain(backing, below, devices)
+
+
+def _served(element: ET.Element, layer: Layer) -> ET.Element:
+    """A file that is served; QEMU waits for who serves it to come back, where its libvirt knows how to tell it to."""
+    element.set("type", "network")
+    source = ET.SubElement(element, "source", protocol="nbd")
+    ET.SubElement(source, "host", transport="unix", socket=layer.file)
+    ET.SubElement(source, "reconnect", delay=str(RECONNECT_SECONDS))
+    return source
 
 
 def _sectors(part: Slice | None) -> Slice | None:

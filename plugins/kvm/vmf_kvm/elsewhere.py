@@ -25,6 +25,7 @@ _UNSEEN = "on another computer it cannot be seen from here"
 MISSING: Mapping[str, str] = MappingProxyType({
     "disk-growth": f"what keeps an overlay from growing is the length of its file: {_UNSEEN}",
     "disk-layers": "what lies on this computer is brought there, as one file",
+    "disk-served": _SOCKET,
     "firmware-uefi": "what the firmware keeps is not brought there and back",
     "guest-agent": _SOCKET,
     "guest-clock": _SOCKET,

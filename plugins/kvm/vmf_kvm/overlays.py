@@ -13,6 +13,8 @@ from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, JobFault
 from vmf.files import programs
 from vmf.files.access import open_disk
+from vmf.files.nbd import open_served
+from vmf.files.source import Read
 from vmf.model import DiskFormat, Slice
 from vmf_kvm.folder import Folder
 from vmf_libvirt.account import Account
@@ -32,6 +34,8 @@ class Overlay(Struct, frozen=True, kw_only=True):
     """The stretch of the base's file that is the disk; None: all of it."""
     room: int | None = None
     """Bytes that the file may take; None: no limit."""
+    served: bool = False
+    """Whether the base is served at a socket."""
 
     def start(self, account: Account, program: str) -> subprocess.Popen[bytes]:
         """Begin to create it as the user who will write it; what was there is lost. The base is not opened by QEMU.
@@ -40,7 +44,10 @@ class Overlay(Struct, frozen=True, kw_only=True):
             JobFault: if the base is not what the machine says.
             HostFault: if it cannot be read.
         """
-        return self.start_sized(account, program, disk_size(Path(self.base), self.format, self.part))
+        return self.start_sized(account, program, self._size())
+
+    def _size(self) -> int:
+        return disk_size(Path(self.base), self.format, self.part, open_served if self.served else open_disk)
 
     def start_sized(self, account: Account, program: str, size: int) -> subprocess.Popen[bytes]:
         """Begin to create it, as `start` does, over a disk of which it is known how many bytes it has."""
@@ -67,7 +74,7 @@ def await_made(making: Iterable[tuple[Overlay, subprocess.Popen[bytes]]], folder
             folder.lengthen(Path(overlay.file).name, overlay.room)
 
 
-def disk_size(path: Path, layout: DiskFormat, part: Slice | None) -> int:
+def disk_size(path: Path, layout: DiskFormat, part: Slice | None, opening: Read = open_disk) -> int:
     """The bytes of a disk that has been inspected, as the guest sees it.
 
     Raises:
@@ -75,7 +82,7 @@ def disk_size(path: Path, layout: DiskFormat, part: Slice | None) -> int:
         HostFault: if it cannot be read although it is.
     """
     try:
-        with open_disk(path) as file:
+        with opening(path) as file:
             return images.disk_size(images.within(file, part), layout)
     except Unfit as error:
         raise JobFault(f"{path}: {error}", code=HoldCode.IMAGE_INVALID, hint=error.hint) from error

@@ -13,8 +13,7 @@ from msgspec import Struct
 
 from vmf.errors import HostLost, SetupError, VmfError
 from vmf.files import programs
-from vmf.hookspecs import CLONE
-from vmf.model import Facts, Host, Image
+from vmf.model import CLONE, Facts, Host, Image
 from vmf_kvm import platforms
 from vmf_kvm.connection import Connection
 from vmf_kvm.settings import DaemonKind, settings

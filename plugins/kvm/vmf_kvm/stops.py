@@ -21,11 +21,14 @@ NEAR = 8 * 2**20
 def paused(errors: Mapping[str, int], description: str, folder: Folder) -> MachineState:
     """The state of a machine in which disks have failed; `errors` are libvirt's numbers, by the disks' names."""
     found = {disk.name: disk.layers[0] for disk in disks(description) if disk.layers}
+    served = {disk.name for disk in disks(description) if any(layer.served for layer in disk.layers)}
     full = [name for name, error in errors.items() if error == NO_SPACE]
     for top in (found[name] for name in full if name in found):
         if top.part is not None and _is_spent(Path(top.file), top.part.size, folder):
             limit = f"{Path(top.file).name} has taken the {format_size(top.part.size)} that it may"
             return MachineState(power=Power.PAUSED, detail=limit, limit=limit)
+    if not full and all(name in served for name in errors):
+        return MachineState(power=Power.PAUSED, detail="what its disk is made of cannot be had now", starved=True)
     what = "its host is out of space" if full else "its host cannot read or write"
     several = ", ".join(found[name].file if name in found else name for name in full or errors)
     return MachineState(power=Power.PAUSED, detail=f"{what}: {several}")

@@ -33,7 +33,10 @@ def settled(machine: Machine, roots: Collection[Path]) -> Machine:
         Refused: if one really lies outside all of them.
     """
     real = partial(_real, roots=roots)
-    disks = (replace(disk, file=real(disk.file), layers=tuple(map(real, disk.layers))) for disk in machine.disks)
+    disks = (
+        replace(disk, file=real(disk.file), layers=tuple(map(real, disk.layers)), served=tuple(map(real, disk.served)))
+        for disk in machine.disks
+    )
     return replace(machine, disks=tuple(disks))
 
 

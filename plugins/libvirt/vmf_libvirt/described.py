@@ -26,6 +26,8 @@ class Layer(Struct, frozen=True, kw_only=True):
     format: DiskFormat
     part: Slice | None = None
     """The stretch of the file that counts; None: all of it."""
+    served: bool = False
+    """Whether it is a socket, at which the file is served by NBD."""
 
 
 class Disk(Struct, frozen=True, kw_only=True):
@@ -131,8 +133,9 @@ def _layers(element: ET.Element, layout: str) -> Iterator[Layer]:
     source, below = element.find("source"), element.find("backingStore")
     if source is None:
         return
-    file = source.get("file") or source.get("dev") or ""
-    yield Layer(file=file, format=DiskFormat(layout), part=_part(source))
+    host = source.find("host[@socket]")
+    file = source.get("file") or source.get("dev") or _get(source, "host", "socket")
+    yield Layer(file=file, format=DiskFormat(layout), part=_part(source), served=host is not None)
     if below is not None:
         yield from _layers(below, _get(below, "format", "type"))
 

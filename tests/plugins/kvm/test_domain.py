@@ -86,6 +86,17 @@ MACHINES = {
         results=RESULTS,
         limits=Limits(disk_rate=50 * 2**20, disk_operations=400),
     ),
+    "served": Machine(
+        name="served-1",
+        memory=2**30,
+        cpus=1,
+        accelerator="tcg",
+        disks=(
+            replace(
+                RAW, file="/remote/1.nbd", layers=("/remote/2.nbd", "/w/3"), served=("/remote/1.nbd", "/remote/2.nbd")
+            ),
+        ),
+    ),
     "ide": Machine(
         name="old-1",
         memory=2**30,

@@ -9,8 +9,7 @@ from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, HostLost, JobFault, SetupError
 from vmf.files import programs
-from vmf.hookspecs import CLONE
-from vmf.model import File, Host, Image, Networks
+from vmf.model import CLONE, File, Host, Image, Networks
 from vmf_kvm import platforms
 from vmf_kvm import probe as probing
 from vmf_kvm.probe import UNPROVED, closed, networkless

@@ -19,6 +19,9 @@ DESCRIPTION = """<domain><devices>
 <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{folder}/results'/>
 <target dev='vdb'/></disk>
 <disk type='file' device='cdrom'><target dev='sda'/></disk>
+<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{folder}/disk1'/>
+<backingStore type='network'><format type='raw'/><source protocol='nbd'><host transport='unix' socket='/r/1.nbd'/>
+</source></backingStore><target dev='vdc'/></disk>
 </devices></domain>"""
 
 
@@ -49,6 +52,12 @@ def test_a_full_host_is_told_before_a_limit_that_is_near(paused, monkeypatch):
     state = paused({"vda": NO_SPACE}, end=LIMIT - MIB)
     assert (state.power, state.limit) == (Power.PAUSED, "")
     assert state.detail.startswith("its host is out of space: ")
+
+
+def test_a_disk_that_is_served_lets_its_machine_go_on_once_it_can_be_read(paused):
+    assert paused({"vdc": UNSPECIFIED}).starved
+    assert not paused({"vdc": NO_SPACE}).starved
+    assert not paused({"vdc": UNSPECIFIED, "vdb": UNSPECIFIED}).starved
 
 
 @pytest.mark.parametrize(

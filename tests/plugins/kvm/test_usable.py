@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from msgspec.structs import replace
 
 from vmf.errors import HoldCode, HostFault, JobFault, Refused
 from vmf.model import DiskFormat, Machine, MachineDisk, MachineShare
@@ -151,6 +153,24 @@ def test_a_link_that_is_swapped_after_the_check_does_not_count(images):
     with pytest.raises(Refused, match=r"it lies at .*/secret\.raw, outside the folders") as caught:
         settled(with_disk(link), [images])
     assert str(images) in caught.value.hint
+
+
+def test_a_disk_that_is_served_is_named_by_where_its_socket_lies(images, tmp_path):
+    (tmp_path / "link").symlink_to(images)
+    link, real = str(tmp_path / "link/real.raw"), str(images / "real.raw")
+    served = replace(with_disk(link), disks=(replace(with_disk(link).disks[0], served=(link,)),))
+    assert settled(served, [tmp_path / "link"]).disks[0].served == (real,)
+
+
+def test_who_runs_the_guests_has_to_reach_a_socket_to_read_there(passable):
+    path = passable / "socket"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        path.chmod(0o644)
+        with pytest.raises(JobFault, match="is stopped at"):
+            check_files([str(path)], STRANGER, written=[str(path)])
+        path.chmod(0o666)
+        assert check_files([str(path)], STRANGER, written=[str(path)]) == frozenset()
 
 
 def test_folders_may_be_links_themselves(images, tmp_path):

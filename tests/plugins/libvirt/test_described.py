@@ -17,6 +17,9 @@ DESCRIPTION = """<domain><devices>
   <source file='/m/disk0'><slices><slice type='storage' offset='0' size='4096'/></slices></source>
   <backingStore type='block'><format type='vmdk'/><source dev='/dev/sdb'/><backingStore/></backingStore>
   <target dev='vda' bus='virtio'/></disk>
+<disk type='network' device='disk'><driver name='qemu' type='raw'/>
+  <source protocol='nbd'><host transport='unix' socket='/r/1.nbd'/><reconnect delay='600'/></source>
+  <target dev='vdb' bus='virtio'/></disk>
 <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><target dev='sda' bus='scsi'/></disk>
 <interface type='network'><mac address='52:54:00:AA:00:01'/></interface>
 <interface type='user'/>
@@ -26,7 +29,12 @@ DESCRIPTION = """<domain><devices>
 def test_disks_are_told_with_all_that_they_lie_on():
     overlay = Layer(file="/m/disk0", format=DiskFormat.QCOW2, part=Slice(offset=0, size=4096))
     base = Layer(file="/dev/sdb", format=DiskFormat.VMDK)
-    assert disks(DESCRIPTION) == (Disk(name="vda", layers=(overlay, base)), Disk(name="sda", layers=(), writable=False))
+    served = Layer(file="/r/1.nbd", format=DiskFormat.RAW, served=True)
+    assert disks(DESCRIPTION) == (
+        Disk(name="vda", layers=(overlay, base)),
+        Disk(name="vdb", layers=(served,)),
+        Disk(name="sda", layers=(), writable=False),
+    )
 
 
 def test_cards_are_told_by_their_addresses():

@@ -32,8 +32,9 @@ def config(session, name):
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """A host is let be silent for a second only."""
+    """A host is let be silent for a second only, and tried again soon."""
     monkeypatch.setattr(collectors, "WAIT_SECONDS", 1)
+    monkeypatch.setattr(collectors, "PAUSES", tuple(each / 5 for each in collectors.PAUSES))
 
 
 @pytest.fixture

@@ -85,7 +85,8 @@ def test_those_of_others_are_not_there_whatever_they_are_called(session, machine
     session.run(ref, "Destroy_Task")
 
 
-def test_a_name_that_somebody_elses_machine_has_holds_the_job(session, machines):
+def test_a_name_that_somebody_elses_machine_has_holds_the_job(session, machines, monkeypatch):
+    monkeypatch.setattr("vmf_vmware.machines.APPEARING_SECONDS", 0.3)
     elsewhere = data("VirtualMachineFileInfo", vmPathName="[store1] theirs/m.vmx")
     forged = config(machines, session.store, "m", extraConfig=[], files=elsewhere)
     ref = session.run(session.inventory.folder, "CreateVM_Task", config=forged, pool=session.inventory.pool)

@@ -28,9 +28,10 @@ def host(tmp_path):
 
 def test_a_folder_travels_or_is_on_the_host(read, machine):
     block = read("type: vmware", "vmware: {folder: win, snapshot: false}").settings["vmware"]
-    assert block == {"folder": {"path": str(machine), "on_host": False, "part": None}, "snapshot": False, "vmx": {}}
+    here = {"path": str(machine), "on_host": False, "part": None, "served": False}
+    assert block == {"folder": here, "snapshot": False, "vmx": {}}
     block = read("type: vmware", "vmware: {folder: {on_host: /vmfs/volumes/a/win}}").settings["vmware"]
-    there = {"path": "/vmfs/volumes/a/win", "on_host": True, "part": None}
+    there = here | {"path": "/vmfs/volumes/a/win", "on_host": True}
     assert block == {"folder": there, "snapshot": True, "vmx": {}}
 
 
