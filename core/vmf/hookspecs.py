@@ -13,7 +13,7 @@ Hooks grow by new arguments, never by renamed ones; an implementation takes thos
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
@@ -58,6 +58,9 @@ TELLS_HALT = "tells-halt"
 GUEST_CLOCK = "guest-clock"
 """The capability of putting a guest's clock right."""
 
+GUEST_COMMANDS = "guest-commands"
+"""The capability of running programs in a guest."""
+
 GAP = b"\n[vmf: what the guest wrote here may be missing]\n"
 """What a console has where its guest may have spoken while nobody listened."""
 
@@ -66,6 +69,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "open_console": ("console-writable",),
     "copy_in": ("guest-files",),
     "copy_out": ("guest-files",),
+    "execute": (GUEST_COMMANDS,),
     "suspend": tuple(SUSPENDS.values()),
     "resume": tuple(SUSPENDS.values()),
     "checkpoint": (CHECKPOINT,),
@@ -81,6 +85,7 @@ LEGAL: Mapping[str, AbstractSet[Power]] = MappingProxyType({
     "open_console": ALIVE,
     "copy_in": {Power.RUNNING},
     "copy_out": {Power.RUNNING},
+    "execute": {Power.RUNNING},
     "set_clock": {Power.RUNNING},
     "checkpoint": {Power.RUNNING, Power.PAUSED, Power.SAVED},
     "imprint": ALIVE | {Power.OFF},
@@ -148,6 +153,16 @@ class Terminal(Protocol):
 
     def close(self) -> None:
         """Let go of the console; the machine stays."""
+
+
+class Execution(Protocol):
+    """A program that runs in a guest, or has run there."""
+
+    def poll(self) -> int | None:
+        """Its exit code, or 128 and the number of the signal that has ended it; None while it runs.
+
+        Raises `JobFault`, with the guest's own words, if the guest refuses or no agent answers, and `HostLost`.
+        """
 
 
 @hookspec(firstresult=True)
@@ -280,6 +295,16 @@ def copy_in(connection: Connection, host: Host, handle: Handle, source: IO[bytes
 @hookspec(firstresult=True)
 def copy_out(connection: Connection, host: Host, handle: Handle, path: str) -> IO[bytes]:
     """Open a file of the running guest for reading from its start, by its agent; errors as for `copy_in`."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def execute(connection: Connection, host: Host, handle: Handle, command: Sequence[str]) -> Execution:
+    """Run a program in the running guest, by its agent and as its agent's user; return as soon as it has begun.
+
+    `command` is the program, by its path or as the guest finds it, and its arguments. It reads nothing, what it writes
+    is dropped, and it goes on if nobody asks for its end. Errors as for `copy_in`, also where there is no such program.
+    """
     raise NotImplementedError
 
 

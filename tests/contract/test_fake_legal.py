@@ -18,6 +18,7 @@ VERBS = {
     "open_console": lambda host, handle, _: host.open_console(handle).close(),
     "copy_in": lambda host, handle, _: host.copy_in(handle, io.BytesIO(b"word"), "/word"),
     "copy_out": lambda host, handle, _: host.copy_out(handle, "/word").close(),
+    "execute": lambda host, handle, _: host.execute(handle, ("sh", "-c", "exit 0")).poll(),
     "set_clock": lambda host, handle, _: host.set_clock(handle),
     "checkpoint": lambda host, handle, _: host.checkpoint(handle, 1),
     "fold": lambda host, handle, _: host.fold(handle),

@@ -29,6 +29,7 @@ def call(hypervisor, verb):
         "change_media": {"handle": HANDLE, "drive": 0, "name": "files"},
         "copy_in": {"handle": HANDLE, "source": BytesIO(), "path": "/x"},
         "copy_out": {"handle": HANDLE, "path": "/x"},
+        "execute": {"handle": HANDLE, "command": ("true",)},
         "suspend": {"handle": HANDLE, "how": Suspend.SOFT},
         "checkpoint": {"handle": HANDLE, "number": 1},
     }.get(verb, {"handle": HANDLE})

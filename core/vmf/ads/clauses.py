@@ -94,6 +94,12 @@ IMPLIED: Final = (
         expression="TARGET.HasMediaChange =?= true && TARGET.HasLiveResults =?= true",
     ),
     _Implied(
+        name="finally by agent",
+        about=(),
+        of="JobVMAgentAtEnd",
+        expression="TARGET.HasGuestCommands =?= true && TARGET.HasGuestFiles =?= true",
+    ),
+    _Implied(
         name="MAC address",
         about=("VM_All_Guest_Macs",),
         of="JobVM_MACADDR",

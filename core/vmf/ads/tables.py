@@ -111,6 +111,10 @@ def _writes_here(job: Job) -> Node | None:
     return True if any(disk.access is Access.IN_PLACE for disk in mine) else None
 
 
+def _asked_at_end(job: Job) -> bool:
+    return job.at_end is not None and any(step.on_host is None for step in job.at_end.steps)
+
+
 def _start(offer: Offer) -> Node | None:
     return None if offer.host.start is None else tree(offer.host.start)
 
@@ -210,8 +214,13 @@ JOB: Final[tuple[Attribute[Job], ...]] = (
     ),
     Attribute(
         name="JobVMGuestAtEnd",
-        meaning="`true`, if its guest is asked for something before it is ended.",
-        value=lambda job: True if job.at_end and any(step.on_host is None for step in job.at_end.steps) else None,
+        meaning="`true`, if its guest is asked for something by a disc before it is ended.",
+        value=lambda job: True if _asked_at_end(job) and not job.agent else None,
+    ),
+    Attribute(
+        name="JobVMAgentAtEnd",
+        meaning="`true`, if its guest's agent is asked for something before it is ended.",
+        value=lambda job: True if _asked_at_end(job) and job.agent else None,
     ),
     Attribute(
         name="JobVMCheckpoint",

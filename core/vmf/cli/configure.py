@@ -12,21 +12,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.cli.ask import order
-from vmf.cli.guest import Guest, add_job, occupied, reached
+from vmf.cli.guest import Guest, add_job, occupied, reached, way
 from vmf.cli.printed import safe
 from vmf.cli.say import say
 from vmf.cli.session import Session
 from vmf.cli.telling import telling
 from vmf.control import AskJob
-from vmf.errors import Exit, UsageError
+from vmf.errors import Exit
 from vmf.model import Performed, Step, Then
-from vmf.plan import spare_drive
 from vmf.result import StepReport, undone
 from vmf.run.actions import Performance, Scene, surroundings
 from vmf.run.building import performed
 from vmf.run.checksums import Checksums
 from vmf.run.configuring import configure
-from vmf.run.exchange import Exchange
 from vmf.run.sums import sums
 from vmf.state import TRANSITIONS, Configured
 from vmf.steps.graph import digest
@@ -94,17 +92,12 @@ def _by_host(guest: Guest, turn: Phase, logs: Path) -> tuple[StepReport, ...]:
 
 
 def _by_guest(session: Session, guest: Guest, turn: Phase, logs: Path) -> tuple[StepReport, ...]:
-    record, drive = guest.record, spare_drive(guest.placement)
-    if drive is None:
-        raise UsageError(
-            f"{record.job.name} has no drive by which its guest could be asked",
-            hint="its job needs `run:` or steps, and a host that can change discs and read results of guests that run",
-        )
-    way = Exchange(
-        guest.hypervisor, guest.handle, record, drive=drive, folder=session.home.exchange(record.id), say=say
+    hint = (
+        "its job needs `agent: true`; or `run:` or steps, and a host that can change discs and read results meanwhile"
     )
-    with telling(f"steps in the guest of {record.job.name}") as report:
-        found = configure(way, turn.steps, logs, read=guest.hypervisor.read, report=report, check=lambda: None)
+    into = way(session, guest, hint=hint)
+    with telling(f"steps in the guest of {guest.record.job.name}") as report:
+        found = configure(into, turn.steps, logs, read=guest.hypervisor.read, report=report, check=lambda: None)
     for each in found:
         _tell(guest, f"step {each.name}: {f'failed with exit code {each.exit_code}' if each.exit_code else 'done'}")
     return found

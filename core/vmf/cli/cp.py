@@ -10,11 +10,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from msgspec import Struct
 
-from vmf.cli.guest import Guest, occupied, reached
+from vmf.cli.guest import occupied, reached, way
 from vmf.cli.printed import refuse_terminal
 from vmf.cli.say import say
 from vmf.cli.session import Session
@@ -23,24 +22,10 @@ from vmf.errors import Exit, UsageError
 from vmf.files.beside import filling, naming, sync_folder
 from vmf.files.faults import shown
 from vmf.files.sparse import PIECE
-from vmf.hookspecs import Report
-from vmf.plan import spare_drive
-from vmf.result import Refusal
-from vmf.run.by_agent import ByAgent
-from vmf.run.exchange import Exchange
+from vmf.run.ways import Way
 
 STDOUT = "-"
 _REMOTE = re.compile(r"(?P<job>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<path>.*)", re.DOTALL)
-
-
-class Way(Protocol):
-    """A way into a guest, and out of it."""
-
-    def copy_in(self, files: Mapping[str, Path], folder: str, report: Report) -> None:
-        """Copy files into a folder of the guest, under these names."""
-
-    def copy_out(self, path: str, into: Path, report: Report) -> tuple[Path, tuple[Refusal, ...]]:
-        """Copy something of the guest into an empty folder, synced; the copy, and what of it is not taken."""
 
 
 class Remote(Struct, frozen=True, kw_only=True):
@@ -115,8 +100,8 @@ def _targets(sources: Sequence[Path], path: str) -> Targets:
 
 
 def _copy_in(session: Session, targets: Targets, to: Remote) -> None:
-    with _way(session, to.job) as way, telling(f"copying to {to.job}") as report:
-        way.copy_in(targets.files, targets.folder, report)
+    with _way(session, to.job) as into, telling(f"copying to {to.job}") as report:
+        into.copy_in(targets.files, targets.folder, report)
 
 
 def _copy_out(session: Session, source: Remote, to: str) -> bool:
@@ -128,9 +113,9 @@ def _copy_out(session: Session, source: Remote, to: str) -> bool:
         refuse_terminal(hint="name a file, or write to a pipe")
     folder = session.home.exchange(session.store.find(source.job).id)
     place = folder / "out" if to == STDOUT else _place(Path(to), name)
-    with _way(session, source.job) as way, naming(place), filling(place) as part:
+    with _way(session, source.job) as out, naming(place), filling(place) as part:
         with telling(f"copying from {source.job}") as report:
-            found, refused = way.copy_out(source.path, part, report)
+            found, refused = out.copy_out(source.path, part, report)
         for each in refused:
             say(f"vmf: not taken: {each.name}: {each.reason}")
         if to == STDOUT:
@@ -152,22 +137,14 @@ def _place(to: Path, name: str) -> Path:
 
 @contextmanager
 def _way(session: Session, word: str) -> Iterator[Way]:
-    """The way into the guest of a job: its agent if it has one, else requests on discs."""
+    """The way into the guest of a job, for nobody else meanwhile."""
     with reached(session, word) as guest, occupied(session, guest):
-        yield _chosen(guest, session.home.exchange(guest.record.id))
-
-
-def _chosen(guest: Guest, folder: Path) -> Way:
-    record, name = guest.record, guest.record.job.name
-    if record.job.agent:
-        return ByAgent(guest.hypervisor, guest.handle)
-    drive = spare_drive(guest.placement)
-    if drive is None:
-        raise UsageError(
-            f"{name} has no agent in its guest, and no drive by which the guest could be asked",
+        name = guest.record.job.name
+        yield way(
+            session,
+            guest,
             hint=f"`vmf media {name} --insert FILE` hands files in on a disc, and results bring them out",
         )
-    return Exchange(guest.hypervisor, guest.handle, record, drive=drive, folder=folder, say=say)
 
 
 def _print(found: Path) -> None:

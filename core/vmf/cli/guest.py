@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -17,6 +18,9 @@ from vmf.model import Handle, MachineFacts, Placement, Power
 from vmf.plugins import Hypervisor
 from vmf.state import MEANING, STANDS_STILL, State
 from vmf.store import Record
+
+if TYPE_CHECKING:
+    from vmf.run.ways import Way
 
 RUNNING = frozenset({State.RUNNING, State.STOPPING})
 """While these last, the guest may answer."""
@@ -60,6 +64,22 @@ def occupied(session: Session, guest: Guest) -> Iterator[None]:
     words = f"vmf: waiting for another `vmf cp` or `vmf media` of {guest.record.job.name}; Ctrl-C gives up"
     with alone(session.home.exchange(guest.record.id), lambda: say(words)):
         yield
+
+
+def way(session: Session, guest: Guest, *, hint: str) -> Way:
+    """The way into a guest.
+
+    Raises:
+        UsageError: if there is none; `hint` says what to do.
+    """
+    from vmf.run import ways  # noqa: PLC0415  # slow to import, and only who hands things in wants it
+
+    record, folder = guest.record, session.home.exchange(guest.record.id)
+    found = ways.way(guest.hypervisor, guest.handle, record, guest.placement, folder=folder, say=say)
+    if found is None:
+        words = f"{record.job.name} has no agent in its guest, and no drive by which the guest could be asked"
+        raise UsageError(words, hint=hint)
+    return found
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import stat
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from vmf.errors import UsageError
 from vmf.files.beside import appearing
@@ -40,13 +41,18 @@ def write_in(path: Path, *, nonce: str, to: str, files: Mapping[str, Path]) -> N
 
 
 def _write(path: Path, head: bytes, files: Mapping[str, Path]) -> None:
-    for file in files.values():
-        _check(file)
     with appearing(path) as disc:
         disc.write(head)
-        with tarfile.open(fileobj=disc, mode="w", format=tarfile.GNU_FORMAT) as tar:
-            for name, file in files.items():
-                _add(tar, name, file)
+        archive(disc, files)
+
+
+def archive(out: IO[bytes], files: Mapping[str, Path]) -> None:
+    """Write files and folders as one tar stream, by their names in it; all else as for `write_in`."""
+    for file in files.values():
+        _check(file)
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, file in files.items():
+            _add(tar, name, file)
 
 
 def write_out(path: Path, *, nonce: str, out: str) -> None:

@@ -219,7 +219,11 @@ TYPES: Final[Mapping[str, type]] = MappingProxyType(
         str,
     )
     | dict.fromkeys(
-        _words("HasVM VM_Local VM_Networking JobVMNetworking JobVMCheckpoint JobVMLocalDisks JobVMGuestAtEnd"), bool
+        _words(
+            "HasVM VM_Local VM_Networking JobVMNetworking JobVMCheckpoint JobVMLocalDisks JobVMGuestAtEnd "
+            "JobVMAgentAtEnd"
+        ),
+        bool,
     )
 )
 """What type the attributes of vmf's own tables have, by folded name; those that are missing may have any."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -137,6 +137,11 @@ class Hypervisor:
     def copy_out(self, handle: Handle, path: str) -> IO[bytes]:
         """See `vmf.hookspecs.copy_out`."""
         return self._stream("copy_out", handle=handle, path=path)
+
+    def execute(self, handle: Handle, command: Sequence[str]) -> hookspecs.Execution:
+        """See `vmf.hookspecs.execute`."""
+        execution: hookspecs.Execution = self._ask("execute", handle=handle, command=command)
+        return execution
 
     def suspend(self, handle: Handle, how: Suspend) -> MachineState:
         """See `vmf.hookspecs.suspend`."""

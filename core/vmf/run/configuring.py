@@ -1,4 +1,4 @@
-"""Steps in a guest that runs: handed in on a disc while its script runs, as files are, and reported back likewise."""
+"""Steps in a guest that runs: handed in as files are, and reported back likewise."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vmf.files.source import Content, Read, Source
 from vmf.hookspecs import Report
 from vmf.model import Step
 from vmf.result import STEP_LOGS, StepReport
-from vmf.run.exchange import Exchange
+from vmf.run.ways import Way
 
 
 def configure(
-    way: Exchange,
+    way: Way,
     wanted: Sequence[Step],
     logs: Path,
     *,
@@ -31,7 +31,7 @@ def configure(
         wanted: in the order in which they are done; none is a host's.
         logs: a folder for what they say.
         read: opens a file of the host.
-        report: is told how many bytes have come back.
+        report: is told how many bytes are done.
         check: is called often; what it raises gives up waiting for the guest.
 
     Raises:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from vmf.errors import HostFault, VmfError
 from vmf.hookspecs import unreported
-from vmf.model import Finally, Placement, Power, Step
-from vmf.plan import spare_drive
+from vmf.model import Finally, Power, Step
 from vmf.result import StepReport, undone
 from vmf.run.acting import Acting
 from vmf.run.attempt import Attempt
 from vmf.run.configuring import configure
-from vmf.run.exchange import Exchange, alone
+from vmf.run.exchange import alone
 from vmf.run.means import Means
 from vmf.run.orders import Interrupted, Orders
 from vmf.run.vigil import DEAF
+from vmf.run.ways import Way, way
 from vmf.steps.graph import in_guest, ordered
 from vmf.store import Record
 from vmf.units import format_duration
@@ -85,7 +85,7 @@ class Farewell:
     def _answers(self) -> bool:
         """Whether the guest may answer."""
         record = self._record()
-        if self._orders.force or (record.cut and record.cut.outcome in DEAF) or spare_drive(self._place) is None:
+        if self._orders.force or (record.cut and record.cut.outcome in DEAF) or self._way is None:
             return False
         try:
             return self._attempt.look().power is Power.RUNNING
@@ -93,17 +93,18 @@ class Farewell:
             return False
 
     @property
-    def _place(self) -> Placement:
-        return self._attempt.placement
+    def _way(self) -> Way | None:
+        hypervisor, handle, record = self._attempt.hypervisor, self._attempt.handle, self._record()
+        folder = self._home.exchange(record.id)
+        return way(hypervisor, handle, record, self._attempt.placement, folder=folder, say=self._remark)
 
     def _configured(self, steps: tuple[Step, ...], check: Callable[[], None]) -> tuple[StepReport, ...]:
-        hypervisor, record, drive = self._attempt.hypervisor, self._record(), spare_drive(self._place)
-        if drive is None:
+        into = self._way
+        if into is None:
             raise AssertionError("it was looked for")
-        folder = self._home.exchange(record.id)
-        with alone(folder, _busy):
-            way = Exchange(hypervisor, self._attempt.handle, record, drive=drive, folder=folder, say=self._remark)
-            return configure(way, steps, self._logs, read=hypervisor.read, report=unreported, check=check)
+        with alone(self._home.exchange(self._record().id), _busy):
+            read = self._attempt.hypervisor.read
+            return configure(into, steps, self._logs, read=read, report=unreported, check=check)
 
     def _told(self, perform: Callable[[Callable[[], None]], tuple[StepReport, ...]], steps: tuple[Step, ...]) -> None:
         """Do one side's part within its time, and say what did not go well."""

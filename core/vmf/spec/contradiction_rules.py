@@ -268,8 +268,9 @@ FINALLY = Rule(
     id="VMF245",
     title="a last step that nobody could do",
     why="In the end the guest's steps are done first, while it may still answer, and only a guest that was given a "
-    "script or steps listens.",
-    mend="Let the host's steps come after the guest's; give the job `run:` or steps, or leave the guest's out.",
+    "script or steps, or runs an agent, listens.",
+    mend="Let the host's steps come after the guest's; give the job `run:`, steps or `agent: true`, or leave the "
+    "guest's out.",
 )
 CONNECTION = Rule(
     id="VMF251",

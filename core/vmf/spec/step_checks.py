@@ -125,9 +125,11 @@ def _last(job: Job) -> Iterator[Objection]:
         if step.name in waiting:
             what = f"{step.name} waits for a step of the host, which comes later"
             yield Objection(at=at, what=what, hint="change `after`")
-        elif not job.contract:
-            hint = "give the job `run:` or steps, or leave it out"
-            yield Objection(at=at, what="its guest listens to nobody", hint=hint, given=("run", "steps", "image"))
+        elif not (job.contract or job.agent):
+            hint = "give the job `run:`, steps or `agent: true`, or leave it out"
+            yield Objection(
+                at=at, what="its guest listens to nobody", hint=hint, given=("run", "steps", "image", "agent")
+            )
 
 
 def _alone(steps: Sequence[Step]) -> tuple[Step, ...]:

@@ -21,7 +21,9 @@ from vmf.testing.abilities import need, requires, tries
 from vmf.testing.bench import Bench, Guests
 from vmf.testing.contract_disks import Furnished
 
-COPIED = "/tmp/vmf-copied"  # noqa: S108  # in the guest
+COPIED, AWAITED = "/tmp/vmf-copied", "/tmp/vmf-awaited"  # noqa: S108  # in the guest
+CODE, KILLED = 7, 128 + 9
+WAITS = f"until [ -e {AWAITED} ]; do sleep 0.1; done; exit {CODE}"
 HEARD = b"heard is anybody there"
 FEW_BYTES = b"a few bytes, \0 and \xff among them"
 MANY_BYTES = bytes(range(256)) * 1000 + b"and an end that fills no piece"
@@ -80,6 +82,25 @@ class GuestsContract:
             bench.hypervisor.copy_out(talking, "/no/such/file")
         with pytest.raises(JobFault):
             bench.hypervisor.copy_out(running, COPIED)
+
+    @requires("guest-agent", "guest-commands")
+    def test_programs_run_in_a_guest_and_tell_how_they_end(
+        self, bench: Bench, talking: Handle, running: Handle
+    ) -> None:
+        """Several at once, each as often as it is asked; a signal is told. A guest without an agent has no such way."""
+        execute = partial(bench.hypervisor.execute, talking)
+        waits = bench.insist(partial(execute, ("sh", "-c", WAITS)), but=JobFault)
+        assert waits.poll() is None
+        killed = execute(("sh", "-c", "kill -9 $$"))
+        assert bench.until(killed.poll, lambda code: code is not None) == KILLED
+        assert waits.poll() is None
+        made = execute(("mkdir", AWAITED))
+        assert [bench.until(each.poll, lambda code: code is not None) for each in (made, waits)] == [0, CODE]
+        assert waits.poll() == CODE
+        with pytest.raises(JobFault, match="No such file or directory"):
+            execute(("/no/such/program",))
+        with pytest.raises(JobFault):
+            bench.hypervisor.execute(running, ("mkdir", AWAITED))
 
     @requires("guest-agent", "guest-clock")
     def test_the_clock_of_a_guest_is_set(self, bench: Bench, ticking: Handle, running: Handle) -> None:

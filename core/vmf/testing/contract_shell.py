@@ -59,7 +59,7 @@ TINY_LACKS: Mapping[str, str] = MappingProxyType({
     **dict.fromkeys((f"network-{each}" for each in NetworkType), _NO_NETWORK),
     **dict.fromkeys((f"nic-{each}" for each in NicModel), _NO_NETWORK),
     **dict.fromkeys(("static-mac", "port-forwards"), _NO_NETWORK),
-    **dict.fromkeys(("guest-agent", "guest-files", "guest-clock"), _NO_AGENT),
+    **dict.fromkeys(("guest-agent", "guest-clock", "guest-commands", "guest-files"), _NO_AGENT),
     **dict.fromkeys((f"firmware-{each}" for each in Firmware), _NO_LOADER),
     "kernel-included": _NO_LOADER,
     **dict.fromkeys((f"disk-{each}" for each in (Bus.IDE, Bus.SATA)), "the tiny guest has no drivers for IDE and SATA"),

@@ -20,13 +20,15 @@ from vmf.model import Machine
 REQUEST = b"vmf_request="
 TEMPLATE = "echo vmf: ready\nhang"
 """What a guest does that waits for a disc."""
+AGENT = "hang"
+"""What one does that has an agent, and no disc."""
 
 
 class Disc(Struct, frozen=True, kw_only=True):
     """The guest contract's files, as `vmf.testing.guest` wants them."""
 
     run: str = "echo no CD\nsilent"
-    """A guest without a CD knows nothing of the contract: it shuts down."""
+    """A guest without a CD knows nothing of the contract: it shuts down, unless it has an agent, which stays."""
     results: tuple[str, ...] = ()
     env: Mapping[str, str] = {}
     arguments: tuple[str, ...] = ()
@@ -50,7 +52,7 @@ def read(files: Path, machine: Machine) -> Disc:
     """
     disc, *others = (drive.file for drive in machine.cdroms) if machine.cdroms else (None,)
     if disc is None:
-        return Disc(run=TEMPLATE) if machine.template else Disc()
+        return Disc(run=TEMPLATE) if machine.template else Disc(run=AGENT) if machine.agent else Disc()
     with _opened(files / disc) as iso:
         script, environment = _script(iso)
         env, arguments = _environment(environment)

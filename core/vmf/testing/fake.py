@@ -16,7 +16,7 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
     machines/NAME/request1      the disc in the guest's second drive, if it is a request
     machines/NAME/clock         the guest's clock has been set
     machines/NAME/halted        the guest has halted
-    machines/NAME/inside/       files that were copied into the guest
+    machines/NAME/inside/       files that were copied into the guest, or made there by its agent
     machines/NAME/disks, …      snapshots and what disks are made of: see `vmf.testing.snapshots`
     machines/NAME/files/devices what a template has left: see `vmf.testing.golden`
     faults.json                 faults to come: {"create": {"kind": "host", "brief": "out of room", "times": 2}}
@@ -24,7 +24,7 @@ Nothing lives in the process that calls it, so a killed engine leaves real machi
 The next `times` calls of a verb that is named there fail, with the job at fault, the host at fault, or the host lost;
 the kinds are `job`, `host`, with an `ability` if it is that which failed, and `lost`. The file is read at every call,
 and counted down under a lock.
-`vmf.testing.guest` says what a script can tell such a guest to do.
+`vmf.testing.guest` says what a script can tell such a guest to do, and `vmf.testing.commands` what its agent can.
 """
 
 from __future__ import annotations
@@ -32,12 +32,11 @@ from __future__ import annotations
 import io
 import platform
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
-from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
@@ -66,7 +65,7 @@ from vmf.model import (
     Stop,
     Suspend,
 )
-from vmf.testing import samples, snapshots
+from vmf.testing import commands, samples, snapshots
 from vmf.testing.guest import chain
 from vmf.testing.terminal import Terminal
 from vmf.testing.world import Nudges, World
@@ -90,6 +89,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "disk-virtio": "disks may be attached to virtio",
     "guest-agent": "a guest may run an agent",
     "guest-clock": "a guest's clock can be put right",
+    "guest-commands": "programs can be run in a guest",
     "guest-files": "files can be copied into a running guest, and out of it",
     "hard-suspend": "the memory of a suspended guest can be put into a file",
     "live-checkpoint": "a guest goes on while its memory is taken",
@@ -267,8 +267,15 @@ def copy_out(connection: World, handle: Handle, path: str) -> IO[bytes]:
         raise JobFault(words, code=HoldCode.REFUSED) from error
 
 
+@hookimpl
+def execute(connection: World, handle: Handle, command: Sequence[str]) -> commands.Execution:
+    """Do what this program would do in the guest."""
+    connection.stumble("execute")
+    return commands.execute(_talking(connection, handle), command)
+
+
 def _inside(connection: World, handle: Handle, path: str) -> Path:
-    return _talking(connection, handle) / "inside" / quote(path, safe="")
+    return commands.inside(_talking(connection, handle), path)
 
 
 def _talking(connection: World, handle: Handle) -> Path:

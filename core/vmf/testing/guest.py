@@ -408,9 +408,9 @@ class Guest:
                 continue
             self._memory.answered = nonce
             if asked["to"]:
-                self._taken(asked["to"], disc[REQUEST_HEAD:])
+                self.take(asked["to"], disc[REQUEST_HEAD:])
             if asked["run"]:
-                self._perform(f"{asked['to']}/{asked['run']}")
+                self.perform(f"{asked['to']}/{asked['run']}")
             files = (
                 self._offered(f"{asked['to']}/{asked['out']}" if asked["to"] else asked["out"]) if asked["out"] else ()
             )
@@ -423,9 +423,9 @@ class Guest:
                 disk.flush()
                 os.pwrite(disk.fileno(), tar[:MAGIC_SIZE], 0)
 
-    def _perform(self, folder: str) -> None:
+    def perform(self, folder: str) -> None:
         """Do the steps of a folder that was copied in: their scripts' lines are said, up to an `exit`."""
-        kept = {unquote(each.name): each.read_text() for each in self._folder.glob("inside/*")}
+        kept = {unquote(each.name): each.read_text(errors="replace") for each in self._folder.glob("inside/*")}
         report, number = "", 0
         while about := kept.get(f"{folder}/steps/{(number := number + 1)}/about"):
             step = dict(word.split("=", 1) for word in shlex.split(about))
@@ -447,8 +447,8 @@ class Guest:
         (self._folder / "inside").mkdir(exist_ok=True)
         (self._folder / "inside" / quote(path, safe="")).write_bytes(content)
 
-    def _taken(self, to: str, payload: bytes) -> None:
-        """Keep the files of a request as they are kept that an agent copies in."""
+    def take(self, to: str, payload: bytes) -> None:
+        """Keep the files of a tar as they are kept that an agent copies in."""
         with tarfile.open(fileobj=io.BytesIO(payload)) as tar:
             for member in tar:
                 if content := tar.extractfile(member):

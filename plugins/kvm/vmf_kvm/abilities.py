@@ -26,6 +26,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType({
     "firmware-uefi": "machines start by UEFI, where the host has the package ovmf",
     "guest-agent": "a guest may run the QEMU guest agent",
     "guest-clock": "a guest's clock can be put right, by its agent",
+    "guest-commands": "programs can be run in a guest that runs, by its agent",
     "guest-files": "files can be copied into a running guest, and out of it, by its agent",
     "hard-suspend": "the memory of a guest may be put into a file, which frees what it took of the host",
     "kernel-included": "machines start from their first disk",

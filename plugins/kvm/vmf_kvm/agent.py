@@ -1,15 +1,15 @@
-"""What the QEMU guest agent in a guest that runs does: files, the clock. Its answers are the guest's: not trusted."""
+"""What the QEMU guest agent in a guest that runs does: files, programs, the clock. Its answers are not trusted."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from vmf.errors import HoldCode, JobFault
 from vmf.files.console import one_line
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PIECE = 48 * 1024
 """Bytes of a file in one command: the agent of QEMU 7.2 takes 128 KiB, and hangs at 256."""
+SIGNALLED = 128
+"""What a shell adds to the number of a signal that has ended a program."""
 _HINT = "the guest has to run the QEMU guest agent, Debian's qemu-guest-agent, and may still be booting: see `vmf logs`"
 
 Ask: TypeAlias = Callable[[str], str]
@@ -40,6 +42,16 @@ class _Written(Struct, frozen=True):
 
 class _Read(Struct, frozen=True):
     content: str = field(name="buf-b64")
+
+
+class _Begun(Struct, frozen=True):
+    pid: int
+
+
+class _Status(Struct, frozen=True):
+    exited: bool
+    code: Annotated[int, Meta(ge=0, le=255)] | None = field(name="exitcode", default=None)
+    signal: Annotated[int, Meta(ge=1, le=127)] | None = None
 
 
 class File:
@@ -105,6 +117,35 @@ class Reading(io.RawIOBase):
             super().close()
             with suppress(JobFault):
                 self._file.close()
+
+
+class Execution:
+    """A program that the agent runs.
+
+    Raises:
+        JobFault: if there is no agent, or it refuses; with its own words. Likewise from `poll`.
+    """
+
+    def __init__(self, ask: Ask, command: Sequence[str]) -> None:
+        program, *arguments = command
+        self._ask = ask
+        self._pid = _told(ask, _Begun, "guest-exec", path=program, arg=arguments).pid
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit code, or 128 and the number of the signal that has ended it; None while it runs."""
+        if self._code is None:  # the agent tells it once
+            self._code = _code(_told(self._ask, _Status, "guest-exec-status", pid=self._pid))
+        return self._code
+
+
+def _code(status: _Status) -> int | None:
+    if not status.exited:
+        return None
+    code = status.code if status.signal is None else SIGNALLED + status.signal
+    if code is None:
+        raise _nonsense()
+    return code
 
 
 def copy_in(ask: Ask, source: IO[bytes], path: str) -> int:

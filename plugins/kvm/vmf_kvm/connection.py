@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -227,6 +227,10 @@ class Connection:
     def copy_out(self, machine: str, path: str) -> IO[bytes]:
         """Open a file of the guest, by its agent."""
         return agent.copy_out(partial(self.client.agent, machine), path)
+
+    def execute(self, machine: str, command: Sequence[str]) -> agent.Execution:
+        """Run a program in the guest, by its agent."""
+        return agent.Execution(partial(self.client.agent, machine), command)
 
     def set_clock(self, machine: str) -> MachineState:
         """Set the guest's clock, by its agent."""

@@ -29,6 +29,7 @@ MISSING: Mapping[str, str] = MappingProxyType({
     "firmware-uefi": "what the firmware keeps is not brought there and back",
     "guest-agent": _SOCKET,
     "guest-clock": _SOCKET,
+    "guest-commands": _SOCKET,
     "guest-files": _SOCKET,
     "live-checkpoint": "a guest on another computer stands still until its memory is written",
     "live-results": "nothing is asked of a guest on another computer",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,7 @@ from vmf_kvm.abilities import ABILITIES
 from vmf_kvm.settings import TYPE, DaemonKind, KvmHost, settings
 
 if TYPE_CHECKING:
+    from vmf_kvm.agent import Execution
     from vmf_kvm.connection import Connection
     from vmf_kvm.terminal import Terminal
     from vmf_libvirt import consoles
@@ -137,6 +138,12 @@ def copy_in(connection: Connected, handle: Handle, source: IO[bytes], path: str)
 def copy_out(connection: Connected, handle: Handle, path: str) -> IO[bytes]:
     """Read by the QEMU guest agent."""
     return _here(connection).copy_out(handle.machine, path)
+
+
+@hookimpl
+def execute(connection: Connected, handle: Handle, command: Sequence[str]) -> Execution:
+    """Have the QEMU guest agent run it."""
+    return _here(connection).execute(handle.machine, command)
 
 
 @hookimpl

@@ -146,6 +146,7 @@ def test_what_hosts_elsewhere_lack_is_what_kvm_can_and_is_on_the_page():
         lambda there: plugin.change_media(there, HANDLE, 0, ""),
         lambda there: plugin.copy_in(there, HANDLE, io.BytesIO(), "/a"),
         lambda there: plugin.copy_out(there, HANDLE, "/a"),
+        lambda there: plugin.execute(there, HANDLE, ("true",)),
         lambda there: plugin.examine(there, HANDLE),
         lambda there: plugin.set_clock(there, HANDLE),
         lambda there: plugin.imprint(there, HANDLE),
