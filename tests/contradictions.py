@@ -324,6 +324,7 @@ RIGHT = [
     ("VMF244", more_steps(hosted("a"))),
     ("VMF245", steps(at_end=Finally(steps=(hosted("c", "b"), does("b", "a"), does("a"))))),
     ("VMF245", job(at_end=Finally(steps=(hosted("a"),)))),
+    ("VMF245", job(agent=True, at_end=Finally(steps=(does("a"),)))),
     ("VMF238", image(base="b", disks=(DISK,))),
     ("VMF239", job(run="x", image=built(does("a")), keep_image=True)),
     ("VMF201", bare(disks=(DISK,))),

@@ -92,3 +92,12 @@ def real(real_home: Path, tmp_path: Path) -> Iterator[RealShell]:
     yield shell
     if live := [str(each.id) for each in shell.records() if not each.ended]:
         shell.vmf("rm", "--force", *live)
+
+
+@pytest.fixture
+def on_wide(real: RealShell, wide: Path) -> Iterator[RealShell]:
+    """The same, with the wide guest in its warehouse."""
+    shutil.copytree(wide, real.home / "images/wide")
+    real.image = "wide"
+    yield real
+    shutil.rmtree(real.home / "images/wide")

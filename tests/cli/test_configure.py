@@ -75,6 +75,38 @@ def test_an_orphan_can_be_configured_and_its_record_keeps_it(shell: Shell, lend:
     assert end(shell)["attributes"] == {"Rack": 7}
 
 
+def test_a_guest_that_keeps_no_contract_does_steps_by_its_agent(shell: Shell) -> None:
+    with shell.start("run", job(shell, "j", run=None, agent=True)) as process:
+        shell.reaches("j", "running")
+        wanted = [step("one", "echo said", publish={"Port": "80"}), step("bad", "exit 3"), step("more", after="bad")]
+        done = shell.vmf("configure", "j", steps(shell, *wanted))
+        assert done.returncode == 82
+        assert [line for line in done.stdout.splitlines() if not line.endswith("begins")] == [
+            "j: step one: done",
+            "j: step bad: failed with exit code 3",
+        ]
+        until(lambda: len(shell.records("j")[-1].configured) == 2, "its record has them")
+        assert "vmf: step one: begins\nsaid\n" in shell.vmf("logs", "j").stdout
+        assert not [*(shell.home / "hosts/farm/machines").glob("*/inside/*")]
+        assert shell.vmf("rm", "j").returncode == 0
+        process.communicate(timeout=30)
+    assert told(shell)["attributes"] == {"Port": 80}
+    assert shell.left_behind() == []
+
+
+def test_a_guest_that_listens_to_nobody_is_not_configured(shell: Shell) -> None:
+    with shell.start(
+        "run", job(shell, "j", run="hang", image=None, disks=[{"file": "box.raw", "bus": "sata"}])
+    ) as process:
+        shell.reaches("j", "running")
+        done = shell.vmf("configure", "j", steps(shell, step("one")))
+        assert shell.vmf("rm", "j").returncode == 0
+        process.communicate(timeout=30)
+    assert done.returncode == 78
+    assert "no agent in its guest, and no drive" in done.stderr
+    assert "its job needs `agent: true`" in done.stderr
+
+
 def test_a_job_that_does_not_run_is_not_configured(shell: Shell) -> None:
     assert shell.vmf("run", job(shell, "j")).returncode == 0
     done = shell.vmf("configure", "1", steps(shell, step("one")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -51,6 +52,34 @@ def test_a_guest_that_runs_does_steps_and_says_goodbye(real: RealShell) -> None:
     assert (real.folder / "said").read_text() == "j\n" * 3
     assert told(real, "j")["attributes"] == {"Port": 80}
     assert "leaving" not in out
+
+
+def test_a_guest_is_configured_and_says_goodbye_by_its_agent(on_wide: RealShell) -> None:
+    """It answers no disc, and its agent is another program than what keeps the contract."""
+    real = on_wide
+    (real.folder / "words").write_text("given\n")
+    wanted = [
+        {"name": "files", "files": {"/root/words": "words"}},
+        step("show", "cat /root/words; stat -c %a /tmp/vmf-*; exit 3", after="files"),
+        step("more", "true", after="show"),
+    ]
+    steps = {"apiVersion": "vmf/v1", "kind": "Steps", "metadata": {"name": "s"}, "spec": {"steps": wanted}}
+    (real.folder / "steps.yaml").write_text(json.dumps(steps))
+    last = {"steps": [step("bye", "echo leaving; ls /tmp")]}
+    alone = f"pkill vmf-exchange; {WAITS}"
+    with real.start("run", job(real, "j", image="wide", agent=True, run=alone, **{"finally": last})) as process:
+        real.says("j", "ready")
+        done = real.vmf("configure", "j", "steps.yaml")
+        assert done.returncode == 82, done.stderr
+        assert done.stdout == "j: step files: done\nj: step show: failed with exit code 3\n"
+        assert "step show failed with exit code 3; it said: given; 700\n" in done.stderr
+        assert real.vmf("rm", "j").returncode == 0
+        process.communicate(timeout=30)
+    assert process.returncode == 77
+    said = (real.folder / "j.results/console.log").read_text()
+    assert "leaving" in said
+    assert len(set(re.findall("vmf-[0-9a-f]{32}", said))) == 1
+    assert real.left_behind() == []
 
 
 def test_a_guest_that_is_removed_does_its_last_steps(real: RealShell) -> None:

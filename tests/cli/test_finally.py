@@ -32,6 +32,31 @@ def test_a_guest_that_is_stopped_does_its_part_and_then_the_host(shell: Shell, l
     assert shell.left_behind() == []
 
 
+BYE = {"finally": {"steps": [step("bye", "echo leaving")]}}
+
+
+def test_a_guest_that_keeps_no_contract_does_its_part_by_its_agent(shell: Shell) -> None:
+    with shell.start("run", job(shell, "j", run=None, agent=True, **BYE)) as process:
+        shell.reaches("j", "running")
+        assert shell.vmf("rm", "j").returncode == 0
+        process.communicate(timeout=30)
+    assert process.returncode == 77
+    assert "vmf: step bye: begins\nleaving\n" in console(shell)
+    assert shell.left_behind() == []
+
+
+def test_an_agent_that_does_not_answer_keeps_nothing_from_its_end(shell: Shell) -> None:
+    shell.fault("execute", "job", "nobody answers")
+    with shell.start("run", job(shell, "j", run=None, agent=True, **BYE)) as process:
+        shell.reaches("j", "running")
+        assert shell.vmf("rm", "j").returncode == 0
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 77
+    assert "j: finally: nobody answers\n" in out
+    assert "leaving" not in console(shell)
+    assert shell.left_behind() == []
+
+
 def test_when_a_guest_has_shut_itself_down_only_the_host_does_its_part(shell: Shell, lend: Lend) -> None:
     said = lend("last", "echo host >>$said")
     done = shell.vmf("run", spec(shell, step("bye", "echo leaving"), ask("last"), run="exit 0"))

@@ -67,14 +67,6 @@ def listeners() -> Iterator[Listeners]:
     listeners.close()
 
 
-@pytest.fixture
-def on_wide(real: RealShell, wide: Path) -> Iterator[RealShell]:
-    shutil.copytree(wide, real.home / "images/wide")
-    real.image = "wide"
-    yield real
-    shutil.rmtree(real.home / "images/wide")
-
-
 def outside() -> str:
     """An address of this computer that is not its loopback, if it has one."""
     with socket.socket(type=socket.SOCK_DGRAM) as nobody:

@@ -20,6 +20,7 @@ from vmf.model import (
     Claim,
     Facts,
     File,
+    Finally,
     Host,
     Image,
     Job,
@@ -28,6 +29,7 @@ from vmf.model import (
     Offer,
     Outcome,
     Platform,
+    Step,
 )
 from vmf.result import verdict
 
@@ -190,6 +192,9 @@ def test_a_clause_is_implied_unless_its_attribute_is_spoken_of(requirements, nam
         ({"network": Network(type=NetworkType.NAT)}, ["network", "network type"]),
         ({"network": Network(mac="52:54:00:00:00:01")}, ["network", "MAC address", "static-mac"]),
         ({"checkpoint": Checkpoint(on_eviction=True)}, ["checkpoint"]),
+        ({"run": "x", "at_end": Finally(steps=(Step(name="a", run="x"),))}, ["finally"]),
+        ({"agent": True, "at_end": Finally(steps=(Step(name="a", run="x"),))}, ["finally by agent", "guest-agent"]),
+        ({"agent": True, "at_end": Finally(steps=(Step(name="a", on_host="x"),))}, ["actions", "guest-agent"]),
     ],
 )
 def test_a_field_that_asks_something_of_the_host_implies_its_clauses(wishes, names):

@@ -108,6 +108,51 @@ def test_nonsense_is_told_and_harms_nobody(answer):
     stream.close()
 
 
+def answering(*answers):
+    """An agent that begins whatever it is told to, and then answers this; and the commands that it was told."""
+    told, ready = [], iter(('{"return": {"pid": 7}}', *answers))
+
+    def ask(question):
+        told.append(json.loads(question))
+        return next(ready)
+
+    return ask, told
+
+
+def test_a_program_runs_until_the_agent_says_otherwise_once():
+    ask, told = answering(
+        '{"return": {"exited": false}}', '{"return": {"exited": true, "exitcode": 3, "out-data": ""}}'
+    )
+    execution = agent.Execution(ask, ("sh", "-c", "exit 3"))
+    assert [execution.poll() for _ in range(3)] == [None, 3, 3]
+    begun, *asked = told
+    assert begun == {"execute": "guest-exec", "arguments": {"path": "sh", "arg": ["-c", "exit 3"]}}
+    assert asked == 2 * [{"execute": "guest-exec-status", "arguments": {"pid": 7}}]
+
+
+def test_a_program_that_a_signal_ends_has_an_exit_code_as_in_a_shell():
+    ask, _ = answering('{"return": {"exited": true, "signal": 9}}')
+    assert agent.Execution(ask, ("x",)).poll() == 137
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "{}",
+        '{"exited": 1}',
+        '{"exited": true}',
+        '{"exited": true, "exitcode": 256}',
+        '{"exited": true, "exitcode": -1}',
+        '{"exited": true, "signal": 128}',
+        '{"exited": true, "exitcode": "0"}',
+    ],
+)
+def test_an_end_that_cannot_be_is_told(told):
+    ask, _ = answering(f'{{"return": {told}}}')
+    with pytest.raises(JobFault, match="answers what cannot be"):
+        agent.Execution(ask, ("x",)).poll()
+
+
 @pytest.mark.parametrize("count", [0, -1, 10**6])
 def test_a_count_that_cannot_be_ends_the_writing(count):
     guest = Guest()
