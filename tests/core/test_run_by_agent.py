@@ -21,6 +21,8 @@ from vmf.run.by_agent import ByAgent
 from vmf.run.configuring import configure
 
 DEADLINE = 30.0
+GO = "go"
+"""What a step waits for that takes long."""
 PLACE = re.compile("/tmp/vmf-[0-9a-f]+")  # noqa: S108  # where in the guest, and so here, it is laid
 SHOWS = 'stat -c %a "${0%/*}/../../.."'
 """A script that says who may look into the folder that it is in."""
@@ -71,7 +73,11 @@ def until(state):
 
 @pytest.fixture
 def computer(tmp_path):
-    return Computer(tmp_path)
+    computer = Computer(tmp_path)
+    yield computer
+    (tmp_path / GO).touch()
+    for each in computer.running:
+        each.wait(DEADLINE)
 
 
 def perform(guest, folder, *wanted, check=lambda: None):
@@ -98,7 +104,7 @@ def test_steps_are_done_where_only_root_looks_and_nothing_stays(computer, tmp_pa
 
 
 def test_who_gives_up_leaves_the_guest_to_end_what_it_has_begun(computer, tmp_path):
-    begun, go, made = (tmp_path / name for name in ("begun", "go", "made"))
+    begun, go, made = (tmp_path / name for name in ("begun", GO, "made"))
 
     def check():
         if begun.exists():
