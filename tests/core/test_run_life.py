@@ -18,7 +18,7 @@ from vmf.errors import HoldCode, HostFault
 from vmf.hookspecs import hookimpl
 from vmf.model import Disk, DiskFormat, File, Host, Image, Job, MachineState, Outcome, Power
 from vmf.run import Advanced, Remark, life, serving
-from vmf.state import Created, State
+from vmf.state import Created, State, StopAsked
 from vmf.store import own
 from vmf.testing import fake
 
@@ -206,6 +206,27 @@ def test_a_kernel_that_was_brought_is_not_served(tmp_path, monkeypatch):
     job = Job(name="j", memory=2**28, image=image)
     serving.Serving(job, blocks=blocks, attempt=SimpleNamespace()).serve()
     assert served == [disk]
+
+
+def test_a_guest_reads_until_it_is_off_and_is_stopped_though_it_cannot(make, monkeypatch):
+    stopping, asked = [], []
+
+    def serve(_serving):
+        if stopping:
+            asked.append("served")
+            raise HostFault("no room for what is served")
+
+    monkeypatch.setattr(serving.Serving, "serve", serve)
+    farm = make()
+
+    def tell(notice):
+        if isinstance(notice, Advanced) and isinstance(notice.event, Created):
+            farm.engine.stop(force=False)
+        stopping.extend([1] if isinstance(notice, Advanced) and isinstance(notice.event, StopAsked) else [])
+
+    farm.watch(tell)
+    (record,) = farm.carry(farm.job("hang"))
+    assert (record.state, asked) == (State.REMOVED, ["served"])
 
 
 def test_a_guest_that_is_let_go_on_in_vain_is_so_less_and_less_often(tmp_path, monkeypatch):

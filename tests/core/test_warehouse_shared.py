@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from goldens import START, content, expected, found, names, spoil, step, sum_of
 from vmf.model import Draft, File
-from vmf.warehouse.folders import Absent
+from vmf.warehouse.folders import Absent, Folders
 from vmf.warehouse.shelf import Warehouse
 
 
@@ -33,6 +33,18 @@ def test_what_is_held_is_not_removed(warehouse, keep):
     assert found(warehouse, "ab") is None
     with pytest.raises(Absent):
         warehouse.take(first.id, sum_of=sum_of)
+
+
+def test_nobody_begins_to_use_what_is_being_removed(warehouse, keep, monkeypatch):
+    golden, put_aside, held = keep("a"), Folders.put_aside, []
+
+    def put_aside_late(folders, id_):
+        held.append(folders.is_held(id_))
+        return put_aside(folders, id_)
+
+    monkeypatch.setattr(Folders, "put_aside", put_aside_late)
+    assert warehouse.remove([golden.id]) == {}
+    assert held == [True]
 
 
 HOLDS = """

@@ -25,7 +25,7 @@ from vmf.warehouse.downloads import Downloads
 from vmf.warehouse.folders import Absent
 from vmf.warehouse.listing import candidate
 from vmf.warehouse.remotes import Fetching, Found, Remotes
-from vmf.warehouse.shelf import Warehouse
+from vmf.warehouse.shelf import Taken, Warehouse
 
 
 class Judged(Struct, frozen=True, kw_only=True):
@@ -97,19 +97,26 @@ class Grounds:
         begun, known = self._summed(job)
         wanted = grounding.request(begun, known)
         seconds = self._store.step_seconds(wanted.graph.digests)
-        find = partial(self._warehouse.find, wanted, seconds, sum_of=self._sum_of)
+        find = partial(self._found, wanted, seconds, held)
         found = find()
         there = self._elsewhere(job, wanted, seconds, found[1] if found else None, held)
         if there is None and found is None and self._fetches(job.image):  # images that lie on it can be used now
             found = find()
         if there is None and found is not None:
-            ready, ground = self._upon(begun, held.enter_context(found[0]).golden, known, held)
+            ready, ground = self._upon(begun, found[0].golden, known, held)
         else:
             if found is not None:
                 found[0].close()
             ready, ground = grounding.upon(begun, there, known)
         _check_boots(ready)
         return ready, replace(ground, asked=job)
+
+    def _found(
+        self, wanted: Request, seconds: Mapping[str, float], held: ExitStack
+    ) -> tuple[Taken, tuple[Node, ...]] | None:
+        """The best image of the warehouse, which stays, and what is left to do upon it."""
+        found = self._warehouse.find(wanted, seconds, sum_of=self._sum_of)
+        return (held.enter_context(found[0]), found[1]) if found else None
 
     def _upon(self, job: Job, golden: Golden, known: Mapping[File, str], held: ExitStack) -> tuple[Job, Ground]:
         """The job upon a golden image; if that has memory, upon the one without, beside what its guest wakes from."""

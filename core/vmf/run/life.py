@@ -243,6 +243,8 @@ class Life:
         """Ask the guest to power off, wait, then force it."""
         if self.record.placement is None:
             return self._delivery.settle(verdict(Outcome.STOPPED))
+        with suppress(HostFault):  # a guest that cannot read is forced off
+            self._serving.serve()
         try:
             self._farewell.by_guest()
         except Interrupted:

@@ -226,13 +226,10 @@ class Warehouse:
                     stay[id_] = f"{', '.join(sorted(above[id_]))} lies on it"
                     continue
                 try:
-                    with suppress(FileNotFoundError):
-                        os.close(self.folders.seize(self.folders.whole / id_))
+                    gone += self._seized_away(id_)
                 except InUse:
                     stay[id_] = "it is used now"
                     continue
-                if place := self._away(id_):
-                    gone.append(place)
                 for others in above.values():
                     others.discard(id_)
         for place in gone:
@@ -339,6 +336,18 @@ class Warehouse:
                         self._tell(f"golden image {id_} is set aside, in {place}: {damage.brief}")
         except SetupError:
             self._tell(f"golden image {damage.images[0]} is passed over: {damage.brief}")
+
+    def _seized_away(self, id_: str) -> tuple[Path, ...]:
+        """Take an image out that nobody uses, nor can until it has gone; where it is now, nowhere if it was gone.
+
+        Raises:
+            InUse: if somebody uses it.
+        """
+        with ExitStack() as held:
+            with suppress(FileNotFoundError):
+                held.callback(os.close, self.folders.seize(self.folders.whole / id_))
+            place = self._away(id_)
+        return (place,) if place else ()
 
     def _away(self, id_: str) -> Path | None:
         """Take an image out, with the gate held; where it is now."""

@@ -83,6 +83,10 @@ class LibvirtFault(HostFault):
         super().__init__(self.lines[-1])
         self.code = code
 
+    def shows(self, words: Sequence[str]) -> bool:
+        """Whether a line has any of them."""
+        return any(each in line for each in words for line in self.lines)
+
 
 def unopened(path: Path, error: OSError) -> JobFault | HostFault:
     """What it means that a file of the job's could not be opened."""

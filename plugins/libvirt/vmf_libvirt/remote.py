@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +26,9 @@ from vmf_libvirt.states import DomainState, ShutoffReason
 from vmf_libvirt.subscription import Subscription
 from vmf_libvirt.volumes import Volumes
 
+TRIES = 3
+"""So often a machine is started whose hypervisor stumbles over itself, see `Dialect.stumbles`."""
+log = logging.getLogger(__name__)
 NOT_STARTED = frozenset({ShutoffReason.UNKNOWN, ShutoffReason.FAILED})
 """Why a machine is off that has never run, or could not be started."""
 
@@ -189,13 +193,32 @@ class Remote:
         )
         site.notes.keep(name, note)
         blaming = blaming_job(site.dialect.sentences(machine), site.dialect.failings(machine))
-        with sharing.apart(site, machine), blaming, self._telling(files):
-            if restored:
-                keeping.wake(site, name)
+        with sharing.apart(site, machine), blaming:
+            self._insist(files, lambda: self._begin(note))
+
+    def _insist(self, files: Volumes, begin: Callable[[], None]) -> None:
+        """Begin a machine, and again where its hypervisor has stumbled over itself."""
+        for left in reversed(range(TRIES)):
+            try:
+                with self._telling(files):
+                    begin()
+            except LibvirtFault as fault:
+                if not left or not fault.shows(self.site.dialect.stumbles):
+                    raise
+                log.info("the hypervisor stumbled; the machine is started again: %s", fault.brief)
+            else:
                 return
-            self.client.define(name, site.description(note))
-            self.client.start(name, lambda *found: not _is_new(*found), paused=site.dialect.pauses)
-            keeping.go_on(site, name)
+
+    def _begin(self, note: Note) -> None:
+        machine, site = note.machine, self.site
+        if machine is None:
+            raise AssertionError("a machine is noted before it is made")
+        if machine.restored:
+            keeping.wake(site, machine.name)
+            return
+        self.client.define(machine.name, site.description(note))
+        self.client.start(machine.name, lambda *found: not _is_new(*found), paused=site.dialect.pauses)
+        keeping.go_on(site, machine.name)
 
 
 def _is_new(state: int, reason: int) -> bool:

@@ -54,6 +54,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """Whether a guest is to stand still until somebody reads its console: what nobody reads is lost."""
     failings: Callable[[Machine], Sequence[Failing]] = lambda _: ()
     """What shows what the host of a machine cannot do."""
+    stumbles: Sequence[str] = ()
+    """Words of an error that show that a machine may well start when it is asked again."""
     connect: Callable[[Client, Machine], None] = lambda _, __: None
     """Has there what a machine's card is connected to; raises `HostFault`."""
     locks: bool = True

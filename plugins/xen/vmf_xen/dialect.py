@@ -50,6 +50,9 @@ FAILINGS = (
     Failing(words="Could not find bridge device", ability=f"network-{NetworkType.BRIDGE}"),
 )
 """What shows what a host cannot do."""
+STUMBLES = ("unable to detach locally attached disk",)
+"""What Xen's library says of the overlay that the boot loader has read if dom0's QEMU has tidied it away before the
+library looks whether it is gone: a race of theirs."""
 
 
 def dialect(words: XenHost) -> Dialect:
@@ -68,6 +71,7 @@ def dialect(words: XenHost) -> Dialect:
         sentences=lambda _: SENTENCES,
         judge=judge,
         failings=lambda _: FAILINGS,
+        stumbles=STUMBLES,
         connect=connect,
         locks=False,
         told=logs.since,

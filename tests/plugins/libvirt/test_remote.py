@@ -155,6 +155,29 @@ def test_whose_fault_it_is_that_it_does_not_start_is_told(world):
     assert world.lived == 1
 
 
+class Ever(dict):
+    """Faults that stay."""
+
+    pop = dict.__getitem__
+
+
+def test_a_hypervisor_that_stumbles_is_asked_again(world):
+    """Two times: then it is the host's fault."""
+    stumble = LibvirtFault("libxl: unable to detach\nlibxl: cannot build")
+    world.dialect = replace(world.dialect, stumbles=("unable to detach",))
+    world.faults = Ever(start=stumble)
+    with pytest.raises(HostFault, match="cannot build"):
+        world.remote().create(NEW)
+    world.faults = {"define": stumble, "start": stumble}
+    world.remote().create(NEW)
+    assert (world.standing, world.lived, world.faults) == (RUNNING, 1, {})
+    world.remote().destroy(NAME)
+    world.faults = {"define": stumble, "start": LibvirtFault("no room")}
+    with pytest.raises(HostFault, match="no room"):
+        world.remote().create(NEW)
+    assert world.lived == 1
+
+
 def test_only_what_the_host_has_written_since_the_start_tells_why_it_failed(world):
     """By the clock of the host, which is not this computer's."""
     clock = datetime(2001, 2, 3, 4, 5, tzinfo=UTC)
