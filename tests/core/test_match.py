@@ -18,6 +18,7 @@ from vmf.model import (
     DiskFormat,
     Facts,
     File,
+    Finally,
     Folder,
     Host,
     Image,
@@ -31,6 +32,7 @@ from vmf.model import (
     Platform,
     Results,
     Share,
+    Step,
     Transport,
 )
 from vmf.plan import Unplaced
@@ -97,6 +99,24 @@ def test_a_plan_gives_each_job_what_those_before_it_left():
     assert isinstance(third, Unplaced)
     assert not third.hopeless
     assert third.rejected[0].reason == "cpus 2 wanted, 0 free"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "able", "reason"),
+    [
+        ({"run": "x"}, ("media-change", "live-results"), "the host cannot ask guests that run"),
+        (
+            {"agent": True},
+            ("guest-agent", "guest-files", "guest-commands"),
+            "the host cannot have its agent run programs",
+        ),
+    ],
+)
+def test_a_host_has_to_ask_a_guest_for_its_last_steps_in_the_guest_s_own_way(wishes, able, reason):
+    job = replace(JOB, at_end=Finally(steps=(Step(name="bye", run="x"),)), **wishes)
+    assert match(job, [replace(offer(), capabilities=able)]).fitting
+    (rejection,) = match(job, [replace(offer(), capabilities=able[:-1])]).rejected
+    assert rejection.reason == f"spec.finally has steps for the guest, and {reason}"
 
 
 MAC = "52:54:00:12:34:56"

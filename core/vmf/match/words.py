@@ -205,6 +205,9 @@ _PLAIN: Final[Mapping[str, Callable[[Ad, Ad], str]]] = MappingProxyType({
         f"{_near(mine['JobVMActions'], theirs['VM_Actions'])}"
     ),
     "finally": lambda _, __: "spec.finally has steps for the guest, and the host cannot ask guests that run",
+    "finally by agent": lambda _, __: (
+        "spec.finally has steps for the guest, and the host cannot have its agent run programs"
+    ),
     "memory": lambda mine, theirs: (
         f"memory {_size(mine, 'JobVMMemory', 2**20)} wanted, {_size(theirs, 'Memory', 2**20)} in all"
     ),
