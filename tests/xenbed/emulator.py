@@ -19,9 +19,6 @@ XEN = "console=com1 com1=115200,8n1 dom0_mem=768M,max:768M dom0_max_vcpus=1 spec
 LINUX = "console=hvc0 mitigations=off nokaslr loglevel=4 tsc=reliable"
 CPU = "max,-smap,-rdtscp,-xsave"
 """With SMAP, dom0 crashes when it boots under emulation; PVH guests do with the other two."""
-PACE = 1
-"""An instruction takes 2 ** 1 ns of its own time, which so is slower than that of the computer that emulates it, never
-faster: what Xen's tools give a new domain, ten seconds of it, they give it however busy that one is."""
 CARD = "e1000"
 """It cuts what dom0 sends into packets outside of the emulation: files come twice as fast as by virtio's card."""
 PORTS = {"libvirt": 16509, "ssh": 22}
@@ -107,8 +104,7 @@ def command(image, disk, log):
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in PORTS.values())
     options = {
         "machine": "q35",
-        "accel": "tcg,thread=single,tb-size=512",
-        "icount": f"shift={PACE},sleep=on",
+        "accel": "tcg,thread=multi,tb-size=512",
         "cpu": CPU,
         "smp": "2",
         "m": MEMORY,
