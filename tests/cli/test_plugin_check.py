@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,7 @@ def test_without_pytest_it_says_what_to_install(shell: Shell) -> None:
     blocked.mkdir()
     (blocked / "sitecustomize.py").write_text("import sys\nsys.modules['pytest'] = None\n")
     shell.environment["PYTHONPATH"] += f":{blocked}"
-    done = check(shell, "fake", "--tests", ".")
+    started = replace(shell, forker=None)  # for Python reads that file where it starts
+    done = check(started, "fake", "--tests", ".")
     assert done.returncode == SetupError.exit
     assert "install vmf with its extra `testing`" in done.stderr

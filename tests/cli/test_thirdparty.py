@@ -52,10 +52,16 @@ def test_its_rule_is_a_rule_of_lint_and_one_that_fails_harms_none(shell: Shell) 
     assert explained.startswith("SITE201 (warning): a job that nobody pays for\n\nJobs without a project")
 
 
+def following(plan: str, word: str) -> list[str]:
+    """The last line of a plan that begins with a word, and the one after it."""
+    lines = [line.strip() for line in plan.splitlines()]
+    at = max(number for number, line in enumerate(lines) if line.startswith(word))
+    return lines[at : at + 2]
+
+
 def test_the_plan_shows_what_was_amended_and_by_whom(shell: Shell) -> None:
     shell.job("exit 0")
-    lines = [line.strip() for line in shell.vmf("plan", "j.yaml").stdout.splitlines()]
-    assert lines[-2:] == [
+    assert following(shell.vmf("plan", "j.yaml").stdout, "amended") == [
         "amended      kernel parameters: site=thirdparty", "because plugins changed the machine: amender",
     ]  # fmt: skip
 
@@ -86,6 +92,7 @@ def test_a_machine_that_a_site_forbids_is_told_by_the_plan_and_nothing_is_made_o
     shell.job("exit 0")
     planned = shell.vmf("plan", "j.yaml", "--set", "vnc=true")
     assert planned.returncode == 76
-    lines = [line.strip() for line in planned.stdout.splitlines()]
-    assert lines[-2:] == ["refused      no screens on this site", "because leave `vnc` out"]
+    assert following(planned.stdout, "refused") == [
+        "refused      no screens on this site", "because leave `vnc` out",
+    ]  # fmt: skip
     assert "j: no screens on this site\n    leave `vnc` out" in shell.refused("j.yaml", "--set", "vnc=true", code=76)

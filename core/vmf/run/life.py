@@ -243,8 +243,9 @@ class Life:
         """Ask the guest to power off, wait, then force it."""
         if self.record.placement is None:
             return self._delivery.settle(verdict(Outcome.STOPPED))
-        with suppress(HostFault):  # a guest that cannot read is forced off
-            self._serving.serve()
+        if not self.orders.force:
+            with suppress(HostFault):  # a guest that cannot read is forced off
+                self._serving.serve()
         try:
             self._farewell.by_guest()
         except Interrupted:

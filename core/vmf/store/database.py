@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from vmf.errors import SetupError, UsageError
 from vmf.model import Claim, Ground, Host, Job, Placement, Suspend
-from vmf.published import believable
 from vmf.state import TAKES_ROOM, Event, HostDied, Placed, Readmitted, State, advance
 from vmf.store.connection import decode, encode
 from vmf.store.ownership import Ownership, own
@@ -171,6 +170,8 @@ class Store(Sightings):
                 ) from error
 
     def _insert(self, job: Job, folder: Path, hosts: tuple[Host, ...], ground: Ground | None) -> Owned:
+        from vmf.published import believable  # noqa: PLC0415  # the language is slow to import, and few commands want it
+
         now = time.time()
         with _one_of_a_name(job.name, "--set metadata.name=ANOTHER"):
             row = self._db.execute("INSERT INTO jobs (name, live, record) VALUES (?, 1, '')", (job.name,))
