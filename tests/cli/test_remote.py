@@ -129,6 +129,15 @@ def test_who_may_only_read_the_warehouse_begins_with_an_image_that_is_whole(here
     assert "begun upon golden image" in again.stdout
 
 
+def test_an_image_is_passed_over_that_a_server_gives_no_parts_of(here: Shell, far: Ranged) -> None:
+    far.faults.extend(["all"] * 100)
+    done = here.vmf("run", "j.yaml")
+    assert done.returncode == 3, done.stderr
+    assert f"of {far.address}/ is passed over: {far.address}/: .golden/whole/" in done.stderr
+    assert "the server gives no parts of it" in done.stderr
+    assert "begun upon golden image" not in done.stdout
+
+
 def test_who_asks_in_vain_for_the_first_time_goes_without(here: Shell, far: Ranged) -> None:
     far.is_down = True
     done = here.vmf("plan", "j.yaml")

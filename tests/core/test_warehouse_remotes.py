@@ -18,7 +18,7 @@ from killed_keeping import START, sum_of
 from layering import layer, written
 from ranged import serving
 from shell import until
-from vmf.blocks import sums
+from vmf.blocks import shelf, sums
 from vmf.blocks.places import Origin
 from vmf.disks import images, whole
 from vmf.errors import SetupError
@@ -124,6 +124,14 @@ def request(*digests):
 
 def found(remotes, *digests, passed=()):
     return remotes.best(request(*digests), {}, passed)
+
+
+def begun(remotes, best, held):
+    remotes.begin(best, held, fetching)
+
+
+def brought(remotes, best, _):
+    remotes.bring(best, fetching)
 
 
 def test_the_image_that_leaves_the_least_to_do_is_found(remotes):
@@ -306,6 +314,34 @@ def test_what_is_of_another_file_never_becomes_an_image(remotes, far):
         each.write_bytes(bytes(each.stat().st_size))
     with pytest.raises(SetupError, match="cannot be had"):
         remotes.bring(found(remotes, A), fetching)
+
+
+def overwritten(far):
+    for each in (far.folder / ".golden/whole").glob("*/disk0.qcow2"):
+        each.write_bytes(bytes(each.stat().st_size))
+
+
+def without_ranges(far):
+    far.faults.extend(["all"] * 100)
+
+
+@pytest.mark.parametrize("spoil", [overwritten, without_ranges])
+def test_an_image_counts_once_its_disks_are_seen_to_come(remotes, far, spoil):
+    remotes.ask()
+    spoil(far)
+    with ExitStack() as held, pytest.raises(SetupError, match="the server gives no parts of it, or others") as told:
+        remotes.begin(found(remotes, A, B), held, fetching)
+    assert str(told.value).startswith(f"{far.address}/: ")
+
+
+@pytest.mark.parametrize("way", [begun, brought])
+def test_an_image_is_not_waited_for_whose_server_has_gone(remotes, far, way, monkeypatch):
+    monkeypatch.setattr(shelf, "TRY_SECONDS", 0.5)
+    remotes.ask()
+    best = found(remotes, A, B)
+    far.faults.extend(["503"] * 100)
+    with ExitStack() as held, pytest.raises(SetupError, match="nothing of it has come within"):
+        way(remotes, best, held)
 
 
 def test_what_cannot_be_read_from_elsewhere_is_not_offered(tmp_path):

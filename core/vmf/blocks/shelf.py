@@ -24,6 +24,8 @@ START_SECONDS = 10.0
 """How long a server may take to begin."""
 WHOLE_SECONDS = 600.0
 """How long it may take to sum what has all come."""
+TRY_SECONDS = 10.0
+"""How long the first block of a file may take to come."""
 LOOK_SECONDS = 0.02
 SOCKET_PATH_MOST = 107
 """Bytes, as the kernel has it."""
@@ -36,6 +38,11 @@ class Blocks:
     def __init__(self, folder: Path) -> None:
         """The folder is made when something comes to be in it; who passes its own folder passes it, too."""
         self._folder = folder
+
+    @property
+    def log(self) -> Path:
+        """What servers had to say."""
+        return self._folder / _LOG
 
     def make(self) -> None:
         """Have the folder there.
@@ -92,7 +99,7 @@ class Blocks:
             *(each.sha256 for each in wanted),
         )
         try:
-            with naming(self._folder / _LOG), (self._folder / _LOG).open("ab") as log:
+            with naming(self.log), self.log.open("ab") as log:
                 subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         except (OSError, subprocess.CalledProcessError) as error:
             raise _unusable(self._folder, error) from error
@@ -101,8 +108,18 @@ class Blocks:
             while not _is_answered(place):
                 if time.monotonic() > deadline:
                     what = f"{place.whole} is not served after {START_SECONDS:.0f} s"
-                    raise SetupError(what, hint=f"{self._folder / _LOG} says why")
+                    raise SetupError(what, hint=f"{self.log} says why")
                 time.sleep(LOOK_SECONDS)
+
+    def attempt(self, place: Place) -> None:
+        """Have the first block of a file there that is served.
+
+        Raises:
+            TimeoutError: if it does not come within `TRY_SECONDS`.
+            OSError: if what comes is not of that file, or no part of one.
+        """
+        with nbd.Served(place.socket, silent=TRY_SECONDS) as file:
+            file.read(1)
 
     def complete(self, place: Place, report: Report = unreported) -> Path:
         """Have a file there that is held, whole; where it is.

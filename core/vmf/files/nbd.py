@@ -54,13 +54,14 @@ class Served(io.RawIOBase):
         OSError: if nobody serves it, or the server says that it cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, silent: float = SILENT_SECONDS) -> None:
+        """`silent` is how many seconds an answer may take."""
         super().__init__()
         self.name = str(path)
         self._at = 0
         self._link = socket.socket(socket.AF_UNIX)
         try:
-            self._link.settimeout(SILENT_SECONDS)
+            self._link.settimeout(silent)
             self._link.connect(str(path))
             self.size = self._negotiated()
         except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -11,7 +11,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from vmf.blocks.places import Origin, Place
-from vmf.blocks.shelf import Blocks
+from vmf.blocks.shelf import TRY_SECONDS, Blocks
 from vmf.blocks.sums import DIGEST, count
 from vmf.blocks.web import Denied, Unreached
 from vmf.errors import SetupError
@@ -100,9 +100,9 @@ class Remotes:
         Raises:
             SetupError: if they cannot be had now.
         """
-        held.enter_context(self.blocks.hold(self._places(found)))
-        for place in self._places(found):
-            self._note(place, found)
+        places = self._places(found)
+        held.enter_context(self.blocks.hold(places))
+        self._try(places, found)
         for file in (found.golden.kernel, found.golden.initrd):
             if file:
                 self._complete(self._place(file), file.name, fetching)
@@ -123,9 +123,7 @@ class Remotes:
             SetupError: if it cannot be had now.
         """
         with self.blocks.hold(self._places(found)):
-            for place in self._places(found):
-                if not place.whole.exists():
-                    self._note(place, found)
+            self._try([place for place in self._places(found) if not place.whole.exists()], found)
             parts = {each.sha256: each.path.rpartition("/")[2] for each in found.offered.parts}
             return {place.sha256: self._complete(place, parts[place.sha256], fetching) for place in self._places(found)}
 
@@ -137,6 +135,19 @@ class Remotes:
         """Remove what is here of an image that is kept in the warehouse now, but what somebody else needs."""
         for place in self._places(found):
             place.remove()
+
+    def _try(self, places: Sequence[Place], found: Found) -> None:
+        """Have here where files come from and the first block of each, by which their server is seen to give them."""
+        for place in places:
+            self._note(place, found)
+        wanted = [place for place in places if not place.whole.exists()]
+        self.blocks.serve(wanted)
+        for place in wanted:
+            try:
+                self.blocks.attempt(place)
+            except OSError as error:
+                what = f"{found.remote.shown}: {found.offered.part(place.sha256).path} cannot be had: {_why(error)}"
+                raise SetupError(what, hint=f"{self.blocks.log} says more") from error
 
     def _note(self, place: Place, found: Found) -> None:
         """Have here by what each block of a file is told, and where it comes from now."""
@@ -194,6 +205,12 @@ class Remotes:
 def _origin(place: Place, found: Found) -> Origin:
     part = found.offered.part(place.sha256)
     return Origin(address=found.remote.address, path=part.path, size=part.size, sha256=part.blocks)
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return f"nothing of it has come within {TRY_SECONDS:.0f} s"
+    return "the server gives no parts of it, or others than the index says"
 
 
 def _other(place: Place, found: Found) -> SetupError:
