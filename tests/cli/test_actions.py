@@ -214,9 +214,12 @@ def test_a_plan_says_what_the_host_does_and_has_nothing_run(shell: Shell, lend: 
 def test_a_job_that_keeps_its_image_has_the_host_s_steps_wherever_they_stand(shell: Shell, lend: Lend) -> None:
     said = lend("last", "echo here >>$said")
     spec = job(shell, "j", steps=[step("one"), ask("last", after="one")], keep_image=True)
+    assert "an image is built first" in shell.vmf("plan", spec).stdout
+    assert [shell.vmf(verb, spec, *shell.hosts).returncode for verb in ("match", "estimate")] == [0, 0]
     done = shell.vmf("run", spec)
     assert done.returncode == 0, done.stderr
     assert (told(shell)["steps"], said.read_text()) == ([], "here\n")
+    assert "an image is built first" not in shell.vmf("plan", spec).stdout
 
 
 def test_what_needs_several_boots_is_made_image_by_image(shell: Shell, lend: Lend) -> None:

@@ -183,6 +183,8 @@ def _steps(job: Job) -> Iterator[Line]:
     ):
         if several:
             yield Line(what=what, how=", ".join(step.name for step in several), why=why)
+    if job.keep_image and (steps.guest or steps.on_host):
+        yield Line(what="keep image", how="an image is built first that has these done", why="the job begins with that")
 
 
 def _exchange(job: Job) -> tuple[Line, ...]:

@@ -17,7 +17,7 @@ from vmf.run.sums import sums
 from vmf.steps import grounding
 from vmf.steps.golden import Refused, Request, effort, explain, left, rank
 from vmf.steps.graph import Node, to_do
-from vmf.steps.phases import boot_of
+from vmf.steps.phases import boot, boot_of
 from vmf.store import Store
 from vmf.warehouse.blanks import blank
 from vmf.warehouse.checking import Damaged, Unusable, without_memory
@@ -108,7 +108,8 @@ class Grounds:
             if found is not None:
                 found[0].close()
             ready, ground = grounding.upon(begun, there, known)
-        _check_boots(ready)
+        is_built_first = ready.keep_image and self._fetching is None  # what is run is built by now
+        _check_boots(ready, script=ready.run is not None and not is_built_first)
         return ready, replace(ground, asked=job)
 
     def _found(
@@ -227,13 +228,13 @@ class Grounds:
         return True
 
 
-def _check_boots(job: Job) -> None:
-    """See that what is left to do of a job's steps is done around one life of its machine.
+def _check_boots(job: Job, *, script: bool) -> None:
+    """See that what is left to do of a job's steps is done around one life of its machine; `script`: which has one run.
 
     Raises:
         JobFault: if it is not.
     """
-    late = boot_of(job).late
+    late = boot(to_do(job), script=script).late
     if late is None:
         return
     if late.on_host is None:
