@@ -104,6 +104,8 @@ def test_an_image_is_built_once_and_begun_upon(shell: Shell) -> None:
     (golden,) = ids(shell)
     assert f"base is golden image {golden}, by 2 steps\n" in said
     assert not (shell.home / "builds/build-base").exists()
+    assert "build-base: completed, exit code 0 (guest)" in said
+    assert "results in" not in said
     assert build(shell, spec).startswith(f"base is there already: golden image {golden}\n")
     done = shell.vmf("run", job(shell, "j", image=spec, steps=[step("three")]))
     assert done.returncode == 0, done.stderr

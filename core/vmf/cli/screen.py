@@ -210,7 +210,7 @@ def ending(record: Record) -> str:
     took = format_duration(record.elapsed(time.time()))
     reason = f": {'; '.join(line.strip() for line in verdict.reason.splitlines())}" if verdict.reason else ""
     code = f"exit code {verdict.exit_code} ({verdict.source})"
-    return f"{verdict.outcome}{reason}, {code}, in {took}; {_whereabouts(record)}"
+    return f"{verdict.outcome}{reason}, {code}, in {took}{_whereabouts(record)}"
 
 
 def advice(record: Record) -> str:
@@ -235,7 +235,11 @@ def fault(error: Exception) -> str:
 
 
 def _whereabouts(record: Record) -> str:
-    return f"results in {record.results}" if record.results else "no results"
+    """Where results are; of a build that succeeded the warehouse has them, and the folder goes."""
+    is_build = record.ground is not None and record.ground.building is not None
+    if is_build and record.verdict and record.verdict.outcome is Outcome.COMPLETED:
+        return ""
+    return f"; results in {record.results}" if record.results else "; no results"
 
 
 def _log(results: Path, verdict: Verdict) -> Path:
