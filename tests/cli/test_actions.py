@@ -231,7 +231,7 @@ def test_what_needs_several_boots_is_made_image_by_image(shell: Shell, lend: Len
     high.write_text(json.dumps(whole))
     assert "build an image of the steps up to there" in build(shell, high.name, code=76)
     build(shell, "low.image.yaml")
-    assert ", by 1 step\n" in build(shell, high.name)
+    assert ", by 3 steps\n" in build(shell, high.name)
     found = {each.name: [done.name for done in each.performed] for each in goldens(shell)}
     assert found == {"low": ["one", "middle"], "high": ["one", "middle", "two"]}
 

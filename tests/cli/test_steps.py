@@ -121,7 +121,7 @@ def test_an_image_upon_one_that_is_there_does_only_what_is_new(shell: Shell) -> 
     build(shell, image(shell, "small", step("one")))
     said = build(shell, image(shell, "large", step("two", after="one"), step("one")))
     assert "step one:" not in said
-    assert ", by 1 step\n" in said
+    assert ", by 2 steps\n" in said
     assert len(ids(shell)) == 2
 
 

@@ -182,8 +182,9 @@ class Builds:
         with ExitStack() as held:
             _, ground = grounds(self._session, fetch=False).stand(job, held)
         if ground and not ground.left:
-            steps = format_count(len(last.ground.left) if last.ground else 0, "step")
-            self._tell(name, ground.golden, f"is golden image {ground.golden}, by {steps}")
+            self._tell(
+                name, ground.golden, f"is golden image {ground.golden}, by {format_count(len(ground.done), 'step')}"
+            )
         return code
 
     def _tell(self, name: str, id_: str, sentence: str) -> None:
