@@ -38,7 +38,7 @@ class Exit(IntEnum):
     SETUP = 79, "this machine lacks something that vmf needs"
     LEFT = 80, "vmf was told to leave (SIGTERM, SIGHUP); the job is orphaned and can be adopted"
     LIMIT = 81, "the guest took all that it was allowed, and was ended"
-    STEP = 82, "a step failed in the guest, so that what comes after it was not done"
+    STEP = 82, "a step failed, in the guest or on its host, so that what comes after it was not done"
 
 
 class HoldCode(StrEnum):

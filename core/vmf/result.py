@@ -113,7 +113,7 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
         advice="`refused` in result.json names each entry and the reason.",
     ),
     Outcome.STEP_FAILED: Meaning(
-        sentence="A step of the job's or its image's failed in the guest, so that what comes after it was not done.",
+        sentence="A step of job or image failed, in the guest or on its host: what comes after it was not done.",
         exit=Exit.STEP,
         advice="`steps` in result.json tells how each went, and the folder steps has their logs.",
     ),

@@ -51,6 +51,7 @@ def test_a_step_of_the_host_s_that_fails_is_how_the_job_ends_and_no_machine_is_m
     done = shell.vmf("run", spec)
     assert done.returncode == 82
     assert "step bad failed with exit code 3 after 2 tries; it said: out of luck; out of luck" in done.stdout
+    assert "A step of job or image failed, in the guest or on its host" in done.stderr
     assert said.read_text() == "again\nagain\n"
     assert (shell.folder / "j.results/steps/bad.log").read_text() == "out of luck\nout of luck\n"
     assert "running" not in told(shell)["times"]
