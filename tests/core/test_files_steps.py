@@ -112,6 +112,21 @@ def test_steps_are_done_in_their_order_and_then_the_script(guest, report, tmp_pa
     assert report() == [(1, 0, 1), (2, 0, 1)]
 
 
+def test_what_is_said_of_a_step_is_a_line_of_its_own_whatever_the_step_has_said(guest, log):
+    said = guest(Step(name="one", run="printf 'no end'; exit 3", on_error=OnError(run="printf 'nor here'", retry=1)))
+    assert said.stdout.decode().splitlines() == [
+        "vmf: step one: begins",
+        "no end",
+        "vmf: step one: failed with exit code 3, try 1 of 2",
+        "nor here",
+        "no end",
+        "vmf: step one: failed with exit code 3, try 2 of 2",
+        "nor here",
+        "vmf: step one: could not be done, and what comes after it is not",
+    ]
+    assert log(1) == b"no endnor here" * 2
+
+
 def test_a_step_has_its_own_environment_and_arguments_and_no_job_s(guest, log):
     values = {"disc": "$(id)", "here": "it's", "PWD": "/x", "number": "7"}
     show = (

@@ -44,6 +44,7 @@ run() {
   code=$?
   [ "$signal" = TERM ] || code=124
   show
+  [ ! -s "$said" ] || [ "$(tail -c 1 "$said" | wc -l)" -eq 1 ] || echo # what is said next is a line of its own
 }
 
 # Does a step, as often as it may be tried, and reports it.
