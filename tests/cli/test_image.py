@@ -80,6 +80,14 @@ def test_an_empty_warehouse_says_what_to_do(shell: Shell) -> None:
     assert shell.vmf("image", "verify").stdout == ""
 
 
+@pytest.mark.parametrize("words", [["ls"], ["verify"], ["show", "box"], ["gc"], ["rm", "box"], ["index"]])
+def test_a_warehouse_that_is_not_there_is_not_an_empty_one(shell: Shell, words: list[str]) -> None:
+    shell.environment["VMF_WAREHOUSE"] = "/nosuch"
+    done = shell.vmf("image", *words)
+    assert (done.returncode, done.stdout) == (79, "")
+    assert "the warehouse /nosuch, which VMF_WAREHOUSE names, is not there" in done.stderr
+
+
 def test_images_are_listed(shell: Shell, shelves: Shelves) -> None:
     golden = shelves.keep("python", "web")
     lines = [line.split("  ") for line in shell.vmf("image", "ls").stdout.splitlines()]

@@ -102,14 +102,23 @@ def _remark(fault: Fault) -> None:
     say(f"vmf: {fault}")
 
 
+def check_warehouse(where: Home) -> None:
+    """See that a warehouse that others use, too, is there.
+
+    Raises:
+        SetupError: if it is not: nobody makes it by the way.
+    """
+    if where.warehouse and not where.warehouse.is_dir():
+        what = f"the warehouse {where.warehouse}, which VMF_WAREHOUSE names, is not there"
+        raise SetupError(what, hint="make the folder, or name another one")
+
+
 def prepare(where: Home) -> None:
     """Make the state folder: private to its owner, but for what a hypervisor's user must pass through or read.
 
     The mode of a root that was there before is its owner's choice; what lies in it is ours.
     """
-    if where.warehouse and not where.warehouse.is_dir():
-        what = f"the warehouse {where.warehouse}, which VMF_WAREHOUSE names, is not there"
-        raise SetupError(what, hint="make the folder, or name another one")
+    check_warehouse(where)
     passable = 0o711 if os.geteuid() == 0 else 0o700
     folders = {where.root: passable, where.root / "jobs": 0o700, where.root / "hosts": passable}
     folders |= {} if where.warehouse else {where.images: 0o755}

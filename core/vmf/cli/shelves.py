@@ -10,7 +10,7 @@ from msgspec import Struct
 from vmf.blocks.places import Place
 from vmf.blocks.shelf import Blocks
 from vmf.cli.say import say
-from vmf.cli.session import Session
+from vmf.cli.session import Session, check_warehouse
 from vmf.files.sparse import BLOCK
 from vmf.model import File
 from vmf.state import State
@@ -34,7 +34,12 @@ class Named(Struct, frozen=True, kw_only=True):
 
 
 def warehouse(session: Session) -> Warehouse:
-    """The golden images of the warehouse."""
+    """The golden images of the warehouse.
+
+    Raises:
+        SetupError: if it is one that is not there.
+    """
+    check_warehouse(session.home)
     return Warehouse(session.home.images, tell=lambda line: say(f"vmf: {line}"))
 
 
