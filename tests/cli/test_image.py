@@ -110,6 +110,8 @@ def test_that_an_image_cannot_be_read_is_said(shell: Shell, shelves: Shelves) ->
     assert len(done.stdout.splitlines()) == 3
     assert done.stderr == "vmf: 1 golden image cannot be read: `vmf image verify` says why\n"
     assert "golden.json is not what was kept" in shell.vmf("image", "show", golden.id).stderr
+    assert "`vmf image verify` sets aside what is damaged" in shell.vmf("image", "index").stderr
+    assert golden.id in shelves.ids
     assert golden.id in shell.vmf("image", "verify").stderr
     assert golden.id not in shelves.ids
 

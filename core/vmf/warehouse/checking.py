@@ -26,7 +26,7 @@ MANIFEST = "golden.json"
 MANIFEST_MOST = 2**23
 VERSION = 1
 _QUOTED_ID = re.compile(rb'"([0-9a-f]{32})"')
-_REBUILT = "it is set aside, and made anew when it is wanted"
+_REBUILT = "`vmf image verify` sets aside what is damaged; it is made anew when it is wanted"
 _ITS_OWN = frozenset({
     errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EINVAL, errno.ENAMETOOLONG
 })  # fmt: skip
