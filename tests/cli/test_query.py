@@ -42,6 +42,11 @@ def go_on(shell: Shell) -> None:
         keys.write("go on\n")
 
 
+def test_of_the_words_only_the_job_has_to_be_there(shell: Shell) -> None:
+    assert shell.vmf("query").stderr.endswith("vmf: the following arguments are required: JOB\n")
+    assert shell.vmf("ssh").stderr.endswith("vmf: the following arguments are required: JOB\n")
+
+
 @pytest.mark.usefixtures("building")
 def test_the_ad_of_a_machine_has_what_its_guest_has_published(shell: Shell) -> None:
     told = dict(line.split(" = ", 1) for line in shell.vmf("query", "j").stdout.splitlines())

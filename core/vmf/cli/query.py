@@ -28,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "attributes",
         metavar="ATTR",
         nargs="*",
+        default=(),  # which has it be optional in what argparse says, too
         help="an attribute, or any expression; all attributes if none is given",
     )
     parser.add_argument("-w", "--watch", action="store_true", help="go on with each change until the job has ended")

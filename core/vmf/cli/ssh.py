@@ -41,7 +41,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of `vmf ssh`."""
     add_job(parser)
     parser.add_argument(
-        "words", nargs="*", help="after `--`: options of ssh, such as -L, and what to run there; a shell if not given"
+        "words",
+        nargs="*",
+        default=(),  # which has them be optional in what argparse says, too
+        help="after `--`: options of ssh, such as -L, and what to run there; a shell if not given",
     )
 
 
