@@ -120,7 +120,8 @@ MEANING: Mapping[Outcome, Meaning] = MappingProxyType({
     Outcome.REBOOTED: Meaning(
         sentence="The guest rebooted before its script had finished, which ends its machine.",
         exit=Exit.NEVER_SPOKE,
-        advice="Read the end of console.log: a kernel that gives up may reboot, too. `reboot: continue` lets it go on.",
+        advice="Read the end of console.log: a kernel that gives up may reboot, too. "
+        "With `reboot: continue` a job goes on; no step of an image may reboot.",
     ),
     Outcome.PANICKED: Meaning(
         sentence="The guest's kernel panicked before the guest had finished.",
