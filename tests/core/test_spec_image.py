@@ -182,7 +182,8 @@ def test_an_image_that_is_not_there_tells_every_place_and_what_may_be_meant(faul
     assert fault.what == "image: there is no image 'debain'"
     assert f"'{beside}/debain' (no such file or directory)" in fault.hint
     assert f"'{images}/debain' (no such file or directory)" in fault.hint
-    assert fault.hint.endswith("did you mean debian?")
+    assert "did you mean debian?" in fault.hint
+    assert fault.hint.endswith("is found by its description: name that, as debain.image.yaml")
 
 
 def test_a_path_is_not_looked_up_in_the_warehouse(fault_of, images):

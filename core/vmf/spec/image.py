@@ -91,6 +91,8 @@ def _located(shelves: Shelves, given: Given) -> Path:
         hints.append(suggestion(reference, names))
     if reference == TINY:
         hints.append(f"`vmf image build {TINY}` builds it")
+    elif _missing(reference) is refusals.NOT_IN_WAREHOUSE:
+        hints.append(f"one that steps have made is found by its description: name that, as {reference}{_DESCRIPTION}")
     raise given.wrong(f"there is no image {shown(reference)}", hint="; ".join(hints), rule=_missing(reference))
 
 
