@@ -200,6 +200,28 @@ def test_a_host_whose_program_is_not_there_leaves_the_job_to_another(shell: Shel
     assert (told(shell)["host"], said.read_text()) == ("barn", "here\n")
 
 
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        ('rm "$VMF_DISK0"', "there is no such file"),
+        ('head -c 65536 /dev/zero >"$VMF_DISK0"', "it is no qcow2 image"),
+        (
+            'qemu-img create -q -f qcow2 -F raw -b /etc/passwd "$VMF_DISK0" 1M',
+            "it is an overlay over another file, /etc/passwd",
+        ),
+    ],
+)
+def test_an_action_that_spoils_a_disk_is_named(shell: Shell, lend: Lend, script: str, what: str) -> None:
+    lend("lent", script, disks=True)
+    lend("other", "true")
+    done = shell.vmf("run", job(shell, "j", steps=[ask("other"), {"name": "spoil", "on_host": "lent"}]))
+    assert done.returncode == 76, done.stdout
+    assert "step spoil (action lent) has left a disk that cannot be used: disk " in done.stdout
+    assert what in done.stdout
+    assert "have the owner of host farm mend that action" in done.stdout
+    assert shell.left_behind() == []
+
+
 def test_an_action_is_for_those_whom_its_owner_names(shell: Shell, lend: Lend) -> None:
     lend("show", "true", users=[])
     assert "the host has no action `show` for you" in shell.vmf("run", job(shell, "j", steps=[ask("show")])).stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from vmf.disks import images
 from vmf.errors import HoldCode, JobFault
 from vmf.files.beside import sync_file, sync_folder
 from vmf.model import Disk, Host, Job, ResultDisks, Step
@@ -65,7 +66,7 @@ class Acting:
         What was interrupted is done again, from the disks as they were.
 
         Raises:
-            JobFault: if a disk cannot be copied.
+            JobFault: if a disk cannot be copied, or an action has left one that cannot be used.
             HostFault: if an action cannot be run.
             Exception: what `check` raises, which is called often.
         """
@@ -79,7 +80,7 @@ class Acting:
         with _workplace(home.job(number)) as folder:
             disks = self._copied(folder, check) if self._works(steps.before) else {}
             acted = self.perform(steps.before, folder / STEP_LOGS, check, disks)
-            with suppress(FileNotFoundError):  # whoever puts it into the machine tells what has gone
+            with suppress(FileNotFoundError):  # what has gone is told once they are where they stay
                 for path in disks.values():
                     sync_file(path)
             sync_folder(folder)
@@ -159,11 +160,27 @@ class Acting:
             copies.copy(disk, found[number], self._attempt.read_file, progress.of(f"copy of {disk.file.path.name}"))
         return found
 
+    def _check(self, disk: Disk, steps: Sequence[Step]) -> None:
+        """See that steps have left a disk that a machine can begin with.
+
+        Raises:
+            JobFault: if not, with the names of those that have worked on it.
+        """
+        try:
+            images.inspect(disk)
+        except JobFault as fault:
+            those = ", ".join(f"{step.name} (action {step.on_host})" for step in steps if self._works([step]))
+            what = f"step {those} has left a disk that cannot be used: {fault.brief}"
+            hint = f"have the owner of host {self._host.name} mend that action: a disk stays a qcow2 that stands alone"
+            raise JobFault(what, code=fault.code, hint=hint) from fault
+
     def _settle(self, steps: Sequence[Step], told: Sequence[StepReport], disks: Mapping[int, Path]) -> None:
         """Keep that steps are done, and have the machine begin with the disks that they have worked on."""
         record, place = self._publishing.told(), self._means.store.home.acted(self._record().id)
         overlaid = record.job.overlaid
         copied = {number: copies.copied(overlaid[number], place / path.name) for number, path in disks.items()}
+        for disk in copied.values():
+            self._check(disk, steps)
         job = _without(_with_disks(record.job, copied), {step.name for step in steps})
         if ground := record.ground:  # what it has left begins with these
             went = zip(steps, ground.left, told, strict=False)
