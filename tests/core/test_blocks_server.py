@@ -293,7 +293,5 @@ def test_who_is_served_by_no_such_server_is_told(folder):
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(folder / "s"))
         other.listen()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(nbd, "SILENT_SECONDS", 0.1)
-            with pytest.raises(OSError, match="timed out"):
-                open_served(folder / "s")
+        with pytest.raises(TimeoutError, match="timed out"):
+            nbd.Served(folder / "s", silent=0.1)
