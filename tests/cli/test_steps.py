@@ -115,6 +115,16 @@ def test_an_image_is_built_once_and_begun_upon(shell: Shell) -> None:
     assert "warehouse  begun upon golden image" in shell.vmf("show", "j").stdout
 
 
+def test_what_a_spec_publishes_counts_though_the_golden_image_was_made_of_another(shell: Shell) -> None:
+    build(shell, image(shell, "base", step("one", publish={"Version": "1", "Old": "0"})))
+    spec = image(shell, "base", step("one", publish={"Version": "2", "Extra": "true"}))
+    assert "is there already" in build(shell, spec)
+    own = {"name": "again", "run": "echo one", "publish": {"Extra": "false", "More": "5"}}
+    done = shell.vmf("run", job(shell, "j", image=spec, steps=[own]))
+    assert done.returncode == 0, done.stderr
+    assert told(shell)["attributes"] == {"Version": 2, "Old": 0, "Extra": False, "More": 5}
+
+
 def test_an_image_upon_one_that_is_there_does_only_what_is_new(shell: Shell) -> None:
     build(shell, image(shell, "small", step("one")))
     said = build(shell, image(shell, "large", step("two", after="one"), step("one")))
