@@ -125,6 +125,29 @@ def test_what_a_spec_publishes_counts_though_the_golden_image_was_made_of_anothe
     assert told(shell)["attributes"] == {"Version": 2, "Old": 0, "Extra": False, "More": 5}
 
 
+def test_a_job_is_matched_with_what_its_golden_image_has_published(shell: Shell) -> None:
+    spec = image(shell, "base", step("one", publish={"N": "3"}))
+    wanted = job(shell, "j", image=spec, requirements="MY.N >= 2", rank="MY.N")
+    ways = [("match", wanted, *shell.hosts), ("plan", wanted), ("estimate", wanted, *shell.hosts), ("run", wanted)]
+    assert [shell.vmf(*way).returncode for way in ways] == [Exit.NO_MATCH] * 4
+    build(shell, spec)
+    match, plan, estimate, run = (shell.vmf(*way) for way in ways)
+    assert [each.returncode for each in (match, plan, estimate, run)] == [0] * 4
+    assert "`MY.N >= 2`: job has N 3" in plan.stdout
+    assert told(shell)["attributes"] == {"N": 3}
+    assert "N = 3" in shell.vmf("match", "-l", wanted).stdout
+
+
+def test_a_job_upon_a_golden_image_that_lives_is_matched_with_what_it_has_published(shell: Shell) -> None:
+    says = "echo vmf: publish Avoid = true\nhang"
+    spec = job(shell, "j", steps=[step("one")], run=says, requirements="MY.Avoid =!= true")
+    build(shell, image(shell, "base", step("one")))
+    with shell.start("run", spec) as process:
+        until(lambda: shell.records("j") and shell.records("j")[-1].published, "it has published")
+        process.kill()
+    assert shell.vmf("match", spec, *shell.hosts).returncode == Exit.NO_MATCH
+
+
 def test_an_image_upon_one_that_is_there_does_only_what_is_new(shell: Shell) -> None:
     build(shell, image(shell, "small", step("one")))
     said = build(shell, image(shell, "large", step("two", after="one"), step("one")))
