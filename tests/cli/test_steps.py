@@ -156,6 +156,21 @@ def test_an_image_upon_one_that_is_there_does_only_what_is_new(shell: Shell) -> 
     assert len(ids(shell)) == 2
 
 
+def test_a_folder_that_a_step_of_an_image_puts_in_is_known_by_what_is_in_it(shell: Shell) -> None:
+    inside = shell.folder / "settings/more"
+    inside.mkdir(parents=True)
+    (inside / "one").write_text("1")
+    spec = image(shell, "base", {"name": "settings", "files": {"/etc/settings": "settings"}})
+    assert ", by 1 step\n" in build(shell, spec)
+    assert "is there already" in build(shell, spec)
+    own = [{"name": "again", "files": {"/etc/settings": "settings"}}]
+    done = shell.vmf("run", job(shell, "j", steps=own))
+    assert "which has settings done\n" in done.stdout
+    (inside / "one").write_text("2")
+    assert "step settings: done" in build(shell, spec)
+    assert len(ids(shell)) == 2
+
+
 def test_one_build_of_several_finds_what_those_before_it_have_done(shell: Shell) -> None:
     said = build(shell, image(shell, "small", step("one")), image(shell, "large", step("one"), step("two")))
     assert said.count("step one: begins") == 1

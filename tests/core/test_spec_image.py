@@ -259,6 +259,7 @@ def test_a_file_in_a_folder_that_may_not_be_entered_says_so(faults_of, beside):
         ),
         ("\n  kernel: vmlinux", 5, "spec.kernel: '"),
         ("\n  kernel: boot", 5, "spec.kernel: '"),
+        ("\n  kernel: vmlinuz\n  initrd: boot", 6, "spec.initrd: '"),
         ("\n  kernel: ''", 5, "spec.kernel: a path is wanted, this is empty"),
         ("\n  kernel: vmlinuz\n  inird: x", 6, "spec: unknown key 'inird'"),
         ('\n  kernel: vmlinuz\n  kernel_parameters: "a\\nb"', 6, "spec.kernel_parameters: 'a\\nb' is not allowed here"),

@@ -29,6 +29,7 @@ from vmf.steps.graph import composed
 
 _DESCRIPTION = ".image.yaml"
 _FROM = ("spec", "from")
+_STEPS = ("spec", "steps")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _NAME_LIMIT = 63
 _LISTED = 8
@@ -177,8 +178,9 @@ def _upon(begun: Image, image: Image) -> Image:
 
 
 def _single(read_file: Callable[[Given], File], given: Given) -> File:
+    """A file, which may be a folder only if a step puts it in."""
     file = read_file(given)
-    if not file.on_host and file.path.is_dir():
+    if given.keys[:2] != _STEPS and not file.on_host and file.path.is_dir():
         raise given.wrong(
             f"{_shown_path(file.path)}: this is a folder", hint="name the file inside it", rule=refusals.NO_FILE
         )
