@@ -16,11 +16,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault, SpecError
-from vmf.model import FORMATS, NAME, TINY, Disk, File, Image
+from vmf.model import FORMATS, NAME, TINY, Disk, File, Hardware, Image
 from vmf.rules import Rule
 from vmf.spec import nodes, refusals
 from vmf.spec.contradictions import ERRORS
-from vmf.spec.documents import Draft, draft, shape
+from vmf.spec.documents import Draft, draft, fields, shape
 from vmf.spec.faults import PATH_SHOWN, Faults, Place, Source, shown, suggestion
 from vmf.spec.files import APPLIANCE, absence, reading
 from vmf.spec.given import Given
@@ -158,11 +158,12 @@ def image_draft(document: Node, path: Path, shelves: Shelves, above: tuple[Path,
         begun = read_image(shelves, Given(keys=_FROM, node=base), (*above, path.absolute()))
     except SpecError as error:
         return replace(image, faults=(*image.faults, *error.faults), spoilt=image.spoilt | {_FROM})
-    return replace(image, value=_upon(begun, image.value))
+    return replace(image, value=_upon(begun, image.value, document))
 
 
-def _upon(begun: Image, image: Image) -> Image:
-    """An image that begins with another: what it does not say of the machine is as there."""
+def _upon(begun: Image, image: Image, document: Node) -> Image:
+    """An image, as its document has it, that begins with another: what it does not say of the machine is as there."""
+    unsaid = (each for each in fields(Hardware) if nodes.find(document, "spec", "hardware", each.encode_name) is None)
     return replace(
         image,
         base=None,
@@ -173,6 +174,7 @@ def _upon(begun: Image, image: Image) -> Image:
         download=begun.download,
         blank=begun.blank,
         cloud_init=image.cloud_init or begun.cloud_init,
+        hardware=replace(image.hardware, **{each.name: getattr(begun.hardware, each.name) for each in unsaid}),
         earlier=composed(begun.earlier, begun.steps),
     )
 
