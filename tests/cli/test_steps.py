@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -113,6 +113,17 @@ def test_an_image_is_built_once_and_begun_upon(shell: Shell) -> None:
     shown = json.loads(shell.vmf("show", "j", "--format", "json").stdout)
     assert (shown["golden"], shown["done"], shown["steps"]) == (golden, ["one", "two"], ["three"])
     assert "warehouse  begun upon golden image" in shell.vmf("show", "j").stdout
+
+
+def test_an_image_that_several_build_at_the_same_moment_is_built_once(shell: Shell) -> None:
+    spec = image(shell, "base", step("one"))
+    with ExitStack() as begun:
+        several = [begun.enter_context(shell.start("image", "build", spec, *shell.hosts)) for _ in range(3)]
+        ends = [(*each.communicate(timeout=60), each.returncode) for each in several]
+    assert [code for *_, code in ends] == [0, 0, 0], ends
+    (golden,) = ids(shell)
+    assert all(golden in out for out, *_ in ends)
+    assert len(shell.records("build-base")) == 1
 
 
 def test_an_image_upon_one_that_is_there_does_only_what_is_new(shell: Shell) -> None:
