@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -146,6 +146,17 @@ def test_a_job_upon_a_golden_image_that_lives_is_matched_with_what_it_has_publis
         until(lambda: shell.records("j") and shell.records("j")[-1].published, "it has published")
         process.kill()
     assert shell.vmf("match", spec, *shell.hosts).returncode == Exit.NO_MATCH
+
+
+def test_an_image_that_several_build_at_the_same_moment_is_built_once(shell: Shell) -> None:
+    spec = image(shell, "base", step("one"))
+    with ExitStack() as begun:
+        several = [begun.enter_context(shell.start("image", "build", spec, *shell.hosts)) for _ in range(3)]
+        ends = [(*each.communicate(timeout=60), each.returncode) for each in several]
+    assert [code for *_, code in ends] == [0, 0, 0], ends
+    (golden,) = ids(shell)
+    assert all(golden in out for out, *_ in ends)
+    assert len(shell.records("build-base")) == 1
 
 
 def test_an_image_upon_one_that_is_there_does_only_what_is_new(shell: Shell) -> None:
