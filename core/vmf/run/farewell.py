@@ -113,7 +113,7 @@ class Farewell:
         *,
         yields: bool,
     ) -> None:
-        """Do one side's part within its time, and say what did not go well; `yields`: to one who forces the end, too."""
+        """Do one side's part within its time, and say what did not go well; `yields`: also to force."""
         deadline = time.monotonic() + (self._finally.time_limit if self._finally else 0)
         try:
             reports = perform(self._until(deadline, yields=yields))
