@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -117,11 +117,70 @@ def test_an_image_is_built_once_and_begun_upon(shell: Shell) -> None:
     assert "warehouse  begun upon golden image" in shell.vmf("show", "j").stdout
 
 
+def test_what_a_spec_publishes_counts_though_the_golden_image_was_made_of_another(shell: Shell) -> None:
+    build(shell, image(shell, "base", step("one", publish={"Version": "1", "Old": "0"})))
+    spec = image(shell, "base", step("one", publish={"Version": "2", "Extra": "true"}))
+    assert "is there already" in build(shell, spec)
+    own = {"name": "again", "run": "echo one", "publish": {"Extra": "false", "More": "5"}}
+    done = shell.vmf("run", job(shell, "j", image=spec, steps=[own]))
+    assert done.returncode == 0, done.stderr
+    assert told(shell)["attributes"] == {"Version": 2, "Old": 0, "Extra": False, "More": 5}
+
+
+def test_a_job_is_matched_with_what_its_golden_image_has_published(shell: Shell) -> None:
+    spec = image(shell, "base", step("one", publish={"N": "3"}))
+    wanted = job(shell, "j", image=spec, requirements="MY.N >= 2", rank="MY.N")
+    ways = [("match", wanted, *shell.hosts), ("plan", wanted), ("estimate", wanted, *shell.hosts), ("run", wanted)]
+    assert [shell.vmf(*way).returncode for way in ways] == [Exit.NO_MATCH] * 4
+    build(shell, spec)
+    match, plan, estimate, run = (shell.vmf(*way) for way in ways)
+    assert [each.returncode for each in (match, plan, estimate, run)] == [0] * 4
+    assert "`MY.N >= 2`: job has N 3" in plan.stdout
+    assert told(shell)["attributes"] == {"N": 3}
+    assert "N = 3" in shell.vmf("match", "-l", wanted).stdout
+
+
+def test_a_job_upon_a_golden_image_that_lives_is_matched_with_what_it_has_published(shell: Shell) -> None:
+    says = "echo vmf: publish Avoid = true\nhang"
+    spec = job(shell, "j", steps=[step("one")], run=says, requirements="MY.Avoid =!= true")
+    build(shell, image(shell, "base", step("one")))
+    with shell.start("run", spec) as process:
+        until(lambda: shell.records("j") and shell.records("j")[-1].published, "it has published")
+        process.kill()
+    assert shell.vmf("match", spec, *shell.hosts).returncode == Exit.NO_MATCH
+
+
+def test_an_image_that_several_build_at_the_same_moment_is_built_once(shell: Shell) -> None:
+    spec = image(shell, "base", step("one"))
+    with ExitStack() as begun:
+        several = [begun.enter_context(shell.start("image", "build", spec, *shell.hosts)) for _ in range(3)]
+        ends = [(*each.communicate(timeout=60), each.returncode) for each in several]
+    assert [code for *_, code in ends] == [0, 0, 0], ends
+    (golden,) = ids(shell)
+    assert all(golden in out for out, *_ in ends)
+    assert len(shell.records("build-base")) == 1
+
+
 def test_an_image_upon_one_that_is_there_does_only_what_is_new(shell: Shell) -> None:
     build(shell, image(shell, "small", step("one")))
     said = build(shell, image(shell, "large", step("two", after="one"), step("one")))
     assert "step one:" not in said
     assert ", by 2 steps\n" in said
+    assert len(ids(shell)) == 2
+
+
+def test_a_folder_that_a_step_of_an_image_puts_in_is_known_by_what_is_in_it(shell: Shell) -> None:
+    inside = shell.folder / "settings/more"
+    inside.mkdir(parents=True)
+    (inside / "one").write_text("1")
+    spec = image(shell, "base", {"name": "settings", "files": {"/etc/settings": "settings"}})
+    assert ", by 1 step\n" in build(shell, spec)
+    assert "is there already" in build(shell, spec)
+    own = [{"name": "again", "files": {"/etc/settings": "settings"}}]
+    done = shell.vmf("run", job(shell, "j", steps=own))
+    assert "which has settings done\n" in done.stdout
+    (inside / "one").write_text("2")
+    assert "step settings: done" in build(shell, spec)
     assert len(ids(shell)) == 2
 
 

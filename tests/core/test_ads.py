@@ -68,8 +68,9 @@ A job that goes on from a [checkpoint](checkpoints.md) also has
 
 What a job's guests have [published](looking-in.md#what-a-guest-publishes) is there under its own names, from the next
 time on that the job is placed: its `requirements` and `rank`, what hosts ask, and `vmf match` of a job that lives see
-it. A guest cannot publish a name that is on this page, or one of the job's `spec.attributes`, or one that means
-something by itself in every expression (`MY`, `TARGET`, `CurrentTime`, …): what is there stays what it is.
+it. What the steps of the [golden image](images.md) that it begins upon have published is there from the first time on.
+A guest cannot publish a name that is on this page, or one of the job's `spec.attributes`, or one that means something
+by itself in every expression (`MY`, `TARGET`, `CurrentTime`, …): what is there stays what it is.
 
 `vmf query` adds to all of these what is known of the job's machine:
 

@@ -9,7 +9,7 @@ import pytest
 
 from shell import unprivileged
 from vmf.errors import Fault, HoldCode, JobFault, SpecError
-from vmf.model import Bus, Disk, DiskFormat, File, Image, Slice
+from vmf.model import Bus, Disk, DiskFormat, File, Hardware, Image, Slice
 from vmf.spec import load_image
 from vmf.spec.faults import Place, Source
 from vmf.spec.given import Given
@@ -260,6 +260,7 @@ def test_a_file_in_a_folder_that_may_not_be_entered_says_so(faults_of, beside):
         ),
         ("\n  kernel: vmlinux", 5, "spec.kernel: '"),
         ("\n  kernel: boot", 5, "spec.kernel: '"),
+        ("\n  kernel: vmlinuz\n  initrd: boot", 6, "spec.initrd: '"),
         ("\n  kernel: ''", 5, "spec.kernel: a path is wanted, this is empty"),
         ("\n  kernel: vmlinuz\n  inird: x", 6, "spec: unknown key 'inird'"),
         ('\n  kernel: vmlinuz\n  kernel_parameters: "a\\nb"', 6, "spec.kernel_parameters: 'a\\nb' is not allowed here"),
@@ -354,6 +355,18 @@ def test_an_image_uses_cloud_init_if_what_it_begins_with_does(beside, load, belo
     (beside / "a.raw").touch()
     described(beside, "base", disks=[{"file": "a.raw"}], cloud_init=below)
     assert load(described(beside, "more", **{"from": "base.image.yaml"}, cloud_init=above)).cloud_init
+
+
+def test_what_an_image_does_not_say_of_its_hardware_is_as_in_the_one_that_it_begins_with(beside, load):
+    (beside / "a.raw").touch()
+    described(beside, "base", disks=[{"file": "a.raw"}], hardware={"type": ["kvm"], "memory": "256MiB", "cpus": 2})
+    given = {"from": "base.image.yaml"}
+    described(beside, "more", **given)
+    assert load("more.image.yaml").hardware == Hardware(types=("kvm",), memory=2**28, cpus=2)
+    described(beside, "more", **given, hardware={"memory": "512MiB"})  # though that is what it is if nobody says it
+    assert load("more.image.yaml").hardware == Hardware(types=("kvm",), memory=2**29, cpus=2)
+    described(beside, "most", **{"from": "more.image.yaml"}, hardware={"type": "xen", "cpus": 1})
+    assert load("most.image.yaml").hardware == Hardware(types=("xen",), memory=2**29, cpus=1)
 
 
 def test_a_step_may_come_after_one_of_the_image_that_its_own_begins_with(beside, load, fault_of):

@@ -66,6 +66,12 @@ def test_an_image_that_is_refused_is_told_which_test_and_which_step(candidate, t
     assert (refused.test, refused.why) == (test, why)
 
 
+def test_a_step_of_the_same_name_that_was_another_is_told_from_one_that_is_not_requested():
+    refused = explain(request(SLIDE), image("AE"), {"E": "B"})
+    assert (refused.test, refused.node) == (Criterion.SUBSET, "E")
+    assert refused.why.startswith("B was performed, and is not requested as it was: ")
+
+
 @pytest.mark.parametrize(
     "candidate",
     [

@@ -101,6 +101,16 @@ def test_an_action_that_is_asked_for_twice_is_done_once():
     assert len(ground.left) == 2
 
 
+def test_what_a_spec_publishes_counts_over_what_the_golden_image_has_of_a_step():
+    found = golden(ONE, attributes={"Version": "1", "Seen": "7"})
+    later = replace(ONE, name="again", publish={"Version": "3", "Extra": "true"})
+    job = replace(JOB, image=replace(IMAGE, steps=(replace(ONE, publish={"Version": "2"}), TWO)), steps=(later,))
+    assert upon(job, (found, IMAGE), SUMS)[1].attributes == {"Version": "3", "Seen": "7", "Extra": "true"}
+    run, ground = upon(job, None, SUMS)
+    assert (names(run), ground.attributes) == (["one", "two"], {})
+    assert run.steps[0].publish == {"Version": "3", "Extra": "true"}
+
+
 def test_a_job_that_is_run_asks_for_nothing_else_when_it_is_taken_up_again():
     run, ground = upon(JOB, None, SUMS)
     assert upon(run, None, SUMS)[1].left == ground.left

@@ -217,7 +217,10 @@ def test_another_guest_is_not_ready_for_others(guest, tmp_path):
 @pytest.fixture
 def identifying(guest, tmp_path):
     """A guest with the lines for its identity, which find nothing of this computer's."""
-    places = {"/proc/sys/kernel": "kernel", "/etc": "etc", "/sys/class/net": "net", "/dev/urandom": "urandom"}
+    places = {
+        "/proc/sys/kernel": "kernel", "/etc": "etc", "/sys/class/net": "net", "/sys/bus/pci/devices": "pci",
+        "/dev/urandom": "urandom",
+    }  # fmt: skip
     lines = IDENTITY.read_text()
     for place, name in places.items():
         lines = lines.replace(place, f"{tmp_path}/{name}")
@@ -250,6 +253,15 @@ def test_a_card_is_waited_for_and_not_for_ever(identifying, tmp_path, mac):
     command(tmp_path, "sleep", 'echo waited >>"$HERE/waited"')
     assert identifying(mac)[0] == ("exit-code", b"3\n")
     assert (tmp_path / "waited").exists() is mac.endswith("A")
+
+
+@pytest.mark.parametrize(("kind", "times"), [("0x010000", 500), ("0x020000", 100)])
+def test_a_card_that_is_there_and_that_nothing_drives_is_waited_for_less_long(identifying, tmp_path, kind, times):
+    command(tmp_path, "sleep", 'echo waited >>"$HERE/waited"')
+    (tmp_path / "pci/0000:00:01.0").mkdir()
+    (tmp_path / "pci/0000:00:01.0/class").write_text(f"{kind}\n")
+    assert identifying("02:00:00:00:00:0A")[0] == ("exit-code", b"3\n")
+    assert len((tmp_path / "waited").read_text().splitlines()) == times
 
 
 def test_a_guest_without_those_lines_runs_all_the_same(guest):

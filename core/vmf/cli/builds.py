@@ -35,7 +35,7 @@ from vmf.model import (
 )
 from vmf.steps import grounding
 from vmf.steps.graph import to_do
-from vmf.store import Record
+from vmf.store import NameTaken, Record
 from vmf.units import format_count, format_duration
 
 _UNWILLING = frozenset({Outcome.STOPPED, Outcome.HELD})
@@ -138,7 +138,13 @@ class Builds:
         """The job of a new build at its end, or when it was left."""
         folder = self._clear(run)
         self._carrier.responsible = True
-        taken = self._session.store.submit([(run, folder)], self._hosts, {run.name: ground})
+        try:
+            taken = self._session.store.submit([(run, folder)], self._hosts, {run.name: ground})
+        except NameTaken:
+            again = self._again(ground, ground.building) if ground.building else None
+            if again is None:
+                raise
+            return await_all(self._session, self._carrier, [again])[0]  # somebody has begun it at the same moment
         return self._carrier.carry(taken)[0]
 
     def _fitting(self, run: Job) -> Job:

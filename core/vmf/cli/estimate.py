@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from vmf.cli.checks import bids, usable
-from vmf.cli.grounds import grounded
+from vmf.cli.grounds import grounded, seen
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit
@@ -49,7 +49,8 @@ def act(options: argparse.Namespace) -> int:
     jobs, hosts = session.read()
     try:
         with grounded(session, jobs, fetch=False) as (run, upon):
-            found = bids(run, usable(session.hosts, hosts), session.plugins, known(upon, session.store, cache(size_of)))
+            offers, costs = usable(session.hosts, hosts), known(upon, session.store, cache(size_of))
+            found = bids(seen(run, upon), offers, session.plugins, costs)
     finally:
         session.hosts.close()
     answers = {name: _answer(matches) for name, matches in found.items()}

@@ -38,6 +38,14 @@ def grounded(
         yield tuple(job for job, _ in found), {job.name: ground for job, ground in found if ground}
 
 
+def seen(jobs: Iterable[Job], upon: Mapping[str, Ground]) -> tuple[Job, ...]:
+    """Such jobs as expressions see them when they are first placed: with what steps have published that are done."""
+    from vmf.published import believable, joined  # noqa: PLC0415  # the language is slow to import
+
+    every = ((job, upon.get(job.name)) for job in jobs)
+    return tuple(joined(job, believable(job, ground.attributes)) if ground else job for job, ground in every)
+
+
 def _is_made(session: Session, job: Job) -> bool:
     """Whether the warehouse has, or may have, something to do with a job: it is slow to import."""
     image = job.image

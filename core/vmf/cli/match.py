@@ -13,7 +13,7 @@ from vmf.ads import job_ad
 from vmf.classad import World
 from vmf.cli.ads import show_ads
 from vmf.cli.checks import bids, usable
-from vmf.cli.grounds import grounded
+from vmf.cli.grounds import grounded, seen
 from vmf.cli.printed import show, table
 from vmf.cli.session import Session, add_format, add_long, add_specs
 from vmf.errors import Exit
@@ -59,7 +59,7 @@ def act(options: argparse.Namespace) -> int:
     session = Session(options)
     read, hosts = session.read()
     with grounded(session, read, fetch=False) as (run, upon):
-        jobs = _seen(session, run)
+        jobs = _living(session, read, seen(run, upon))
     if options.long:
         show_ads(map(job_ad, jobs), options.format)
         return 0
@@ -77,12 +77,15 @@ def act(options: argparse.Namespace) -> int:
     return Exit.NO_MATCH if any(answer.verdict == "hopeless" for answer in answers.values()) else 0
 
 
-def _seen(session: Session, jobs: Sequence[Job]) -> tuple[Job, ...]:
-    """The jobs; those that live already with what their guests have published, as when they are placed again."""
+def _living(session: Session, asked: Sequence[Job], jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """The jobs; those that live already with what their guests have published, as when they are placed again.
+
+    `asked` are the same jobs as their specs have them.
+    """
     live = session.store.live() if session.home.store.exists() else ()
-    published = {record.job.name: record for record in live}
-    again = (published.get(job.name) for job in jobs)
-    return tuple(old.seen if old and old.asked == job else job for job, old in zip(jobs, again, strict=True))
+    specs = {job.name: job for job in asked}
+    living = {record.job.name: record.seen for record in live if record.asked == specs.get(record.job.name)}
+    return tuple(living.get(job.name, job) for job in jobs)
 
 
 def _answer(job: Job, offers: Sequence[Offer | Rejection], matches: Matches, now: World) -> Answer:

@@ -10,7 +10,7 @@ import msgspec
 
 from vmf import plan
 from vmf.cli.checks import check_shared, objections, usable
-from vmf.cli.grounds import grounded, told
+from vmf.cli.grounds import grounded, seen, told
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.errors import Exit, JobFault
 from vmf.model import Ground, Placement
@@ -37,9 +37,8 @@ def act(options: argparse.Namespace) -> int:
     try:
         offers = usable(session.hosts, hosts)
         with grounded(session, jobs, fetch=False) as (run, upon):
-            planned = plan.plan(
-                run, offers, world=world(), known=known(upon, session.store, cache(size_of)), ask=session.plugins.bids
-            )
+            costs = known(upon, session.store, cache(size_of))
+            planned = plan.plan(seen(run, upon), offers, world=world(), known=costs, ask=session.plugins.bids)
         lines = {each.job.name: (*_lines(session, each), *_begun(session, each, upon)) for each in planned}
     finally:
         session.hosts.close()

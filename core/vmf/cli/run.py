@@ -10,7 +10,7 @@ from vmf.cli.builds import Builds
 from vmf.cli.carry import carrying
 from vmf.cli.checks import check_places, fit, results_folder
 from vmf.cli.detach import detach
-from vmf.cli.grounds import grounded, told
+from vmf.cli.grounds import grounded, seen, told
 from vmf.cli.orphaned import orphans
 from vmf.cli.session import Session, add_format, add_specs
 from vmf.cli.wait import await_all
@@ -41,7 +41,7 @@ def act(options: argparse.Namespace) -> int:
         if code := _keep_images(asked_for, Builds(session, carrier, hosts, form=options.format)):
             return code
         new, upon = held.enter_context(grounded(session, asked_for, fetch=True))
-        fit(new, session.hosts, hosts, session.plugins)
+        fit(seen(new, upon), session.hosts, hosts, session.plugins)
         carrier.responsible = not options.detach
         taken = session.store.submit([(job, results_folder(job)) for job in new], hosts, upon) if new else ()
         for record, _ in taken:

@@ -54,7 +54,7 @@ class Farewell:
         if not steps or self._asked or not self._answers():
             return
         self._asked = True
-        self._told(lambda check: self._configured(steps, check), steps)
+        self._told(lambda check: self._configured(steps, check), steps, yields=True)
 
     def by_host(self) -> None:
         """Have the host do its part.
@@ -66,7 +66,7 @@ class Farewell:
         if not steps or self._acted:
             return
         self._acted = True
-        self._told(lambda check: self._acting.perform(steps, self._logs, check, {}).reports, steps)
+        self._told(lambda check: self._acting.perform(steps, self._logs, check, {}).reports, steps, yields=False)
 
     @property
     def _finally(self) -> Finally | None:
@@ -106,10 +106,17 @@ class Farewell:
             read = self._attempt.hypervisor.read
             return configure(into, steps, self._logs, read=read, report=unreported, check=check)
 
-    def _told(self, perform: Callable[[Callable[[], None]], tuple[StepReport, ...]], steps: tuple[Step, ...]) -> None:
-        """Do one side's part within its time, and say what did not go well."""
+    def _told(
+        self,
+        perform: Callable[[Callable[[], None]], tuple[StepReport, ...]],
+        steps: tuple[Step, ...],
+        *,
+        yields: bool,
+    ) -> None:
+        """Do one side's part within its time, and say what did not go well; `yields`: also to force."""
+        deadline = time.monotonic() + (self._finally.time_limit if self._finally else 0)
         try:
-            reports = perform(self._until(time.monotonic() + (self._finally.time_limit if self._finally else 0)))
+            reports = perform(self._until(deadline, yields=yields))
         except Interrupted:
             self._asked = self._acted = False
             raise
@@ -123,13 +130,13 @@ class Farewell:
         if failed := undone([step for step in steps if step.name in names], reports):
             self._remark(f"finally: {failed}")
 
-    def _until(self, deadline: float) -> Callable[[], None]:
+    def _until(self, deadline: float, *, yields: bool) -> Callable[[], None]:
         """What is called often: it says when to give up."""
 
         def check() -> None:
             if self._orders.leave:
                 raise Interrupted
-            if self._orders.force:
+            if yields and self._orders.force:
                 raise VmfError("given up, as the job's end is wanted by force")
             if time.monotonic() > deadline:
                 limit = format_duration(self._finally.time_limit) if self._finally else ""

@@ -16,11 +16,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vmf.errors import HoldCode, JobFault, SpecError
-from vmf.model import FORMATS, NAME, TINY, Disk, File, Image
+from vmf.model import FORMATS, NAME, TINY, Disk, File, Hardware, Image
 from vmf.rules import Rule
 from vmf.spec import nodes, refusals
 from vmf.spec.contradictions import ERRORS
-from vmf.spec.documents import Draft, draft, shape
+from vmf.spec.documents import Draft, draft, fields, shape
 from vmf.spec.faults import PATH_SHOWN, Faults, Place, Source, shown, suggestion
 from vmf.spec.files import APPLIANCE, absence, reading
 from vmf.spec.given import Given
@@ -29,6 +29,7 @@ from vmf.steps.graph import composed
 
 _DESCRIPTION = ".image.yaml"
 _FROM = ("spec", "from")
+_STEPS = ("spec", "steps")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _NAME_LIMIT = 63
 _LISTED = 8
@@ -159,11 +160,12 @@ def image_draft(document: Node, path: Path, shelves: Shelves, above: tuple[Path,
         begun = read_image(shelves, Given(keys=_FROM, node=base), (*above, path.absolute()))
     except SpecError as error:
         return replace(image, faults=(*image.faults, *error.faults), spoilt=image.spoilt | {_FROM})
-    return replace(image, value=_upon(begun, image.value))
+    return replace(image, value=_upon(begun, image.value, document))
 
 
-def _upon(begun: Image, image: Image) -> Image:
-    """An image that begins with another: what it does not say of the machine is as there."""
+def _upon(begun: Image, image: Image, document: Node) -> Image:
+    """An image, as its document has it, that begins with another: what it does not say of the machine is as there."""
+    unsaid = (each for each in fields(Hardware) if nodes.find(document, "spec", "hardware", each.encode_name) is None)
     return replace(
         image,
         base=None,
@@ -174,13 +176,15 @@ def _upon(begun: Image, image: Image) -> Image:
         download=begun.download,
         blank=begun.blank,
         cloud_init=image.cloud_init or begun.cloud_init,
+        hardware=replace(image.hardware, **{each.name: getattr(begun.hardware, each.name) for each in unsaid}),
         earlier=composed(begun.earlier, begun.steps),
     )
 
 
 def _single(read_file: Callable[[Given], File], given: Given) -> File:
+    """A file, which may be a folder only if a step puts it in."""
     file = read_file(given)
-    if not file.on_host and file.path.is_dir():
+    if given.keys[:2] != _STEPS and not file.on_host and file.path.is_dir():
         raise given.wrong(
             f"{_shown_path(file.path)}: this is a folder", hint="name the file inside it", rule=refusals.NO_FILE
         )

@@ -161,9 +161,10 @@ def _subset(asked: _Asked, performed: tuple[str, ...], name: _Name) -> Refused |
     seen: set[str] = set()
     for digest in performed:
         if digest not in asked:
-            return Refused(
-                test=Criterion.SUBSET, node=digest, why=f"{name(digest)} was performed, and is not requested"
-            )
+            changed = any(node.name == name(digest) for node in asked.values())
+            how = " as it was: what it does, its `on_error` or its `time_limit` is another" if changed else ""
+            why = f"{name(digest)} was performed, and is not requested{how}"
+            return Refused(test=Criterion.SUBSET, node=digest, why=why)
         if digest in seen:
             why = f"{name(digest)} was performed twice, and is requested once"
             return Refused(test=Criterion.SUBSET, node=digest, why=why)

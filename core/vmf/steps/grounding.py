@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -85,6 +85,8 @@ def request(job: Job, sums: Mapping[File, str]) -> Request:
 def upon(job: Job, found: tuple[Golden, Image] | None, sums: Mapping[File, str]) -> tuple[Job, Ground]:
     """The job that is run in place of one with steps: upon a golden image that was found, with only the rest to do.
 
+    What the spec says that a step publishes counts, over what the golden image has of it.
+
     Args:
         job: the job as its spec has it.
         found: a golden image that serves its request, and what boots from it; None: all is to be done.
@@ -92,9 +94,12 @@ def upon(job: Job, found: tuple[Golden, Image] | None, sums: Mapping[File, str])
     """
     steps, golden = to_do(job), found[0] if found else None
     digests = {step.name: digest(step, sums) for step in steps}
-    done = golden.performed if golden else ()
+    said = _published(steps, digests)
+    performed = golden.performed if golden else ()
+    done = tuple(replace(each, attributes={**each.attributes, **said[each.digest]}) for each in performed)
     passed = {each.digest for each in done}
-    left = _once(tuple(step for step in steps if digests[step.name] not in passed), digests)
+    rest = (replace(step, publish=said[digests[step.name]]) for step in steps if digests[step.name] not in passed)
+    left = _once(tuple(rest), digests)
     image = replace(found[1], cloud_init=bool(job.image and job.image.cloud_init)) if found else job.image
     ground = Ground(
         asked=job,
@@ -104,6 +109,14 @@ def upon(job: Job, found: tuple[Golden, Image] | None, sums: Mapping[File, str])
         left=tuple(digests[step.name] for step in left),
     )
     return replace(job, image=replace(image, steps=(), earlier=()) if image else None, steps=left), ground
+
+
+def _published(steps: Iterable[Step], digests: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+    """What a spec says that each action publishes, by its digest: of those that ask for the same, the last counts."""
+    found: dict[str, dict[str, str]] = {}
+    for step in steps:
+        found.setdefault(digests[step.name], {}).update(step.publish)
+    return found
 
 
 def _once(steps: tuple[Step, ...], digests: Mapping[str, str]) -> tuple[Step, ...]:

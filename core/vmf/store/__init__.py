@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vmf.store.database import Owned, Store
+from vmf.store.database import NameTaken, Owned, Store
 from vmf.store.folder import using
 from vmf.store.ownership import Ownership, own, owned, try_to_own
 from vmf.store.record import Moment, Record
 
-__all__ = ["Moment", "Owned", "Ownership", "Record", "Store", "own", "owned", "try_to_own", "using"]
+__all__ = ["Moment", "NameTaken", "Owned", "Ownership", "Record", "Store", "own", "owned", "try_to_own", "using"]

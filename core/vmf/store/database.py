@@ -217,13 +217,17 @@ class Store(Sightings):
         return taken
 
 
+class NameTaken(UsageError):
+    """A live job has the name already that another one is to have."""
+
+
 @contextmanager
 def _one_of_a_name(name: str, otherwise: str) -> Iterator[None]:
     """Refuse a second live job of a name."""
     try:
         yield
     except sqlite3.IntegrityError:
-        raise UsageError(
+        raise NameTaken(
             f"a live job is already called {name!r}",
             hint=f"`vmf ps` shows it; `vmf rm {name}` removes it; or {otherwise}",
         ) from None

@@ -5,4 +5,6 @@ echo "$vmf_seed" >/dev/urandom
 hwclock -s "$vmf_clock"
 echo "$vmf_host" >/proc/sys/kernel/hostname
 echo "$vmf_machine" >/etc/machine-id
-until [ -z "$vmf_mac" ] || grep -qix "$vmf_mac" /sys/class/net/*/address || [ $((tries += 1)) -gt 500 ]; do sleep 0.02; done
+until [ -z "$vmf_mac" ] || grep -qix "$vmf_mac" /sys/class/net/*/address || [ $((tries += 1)) -gt 500 ]; do
+  sleep 0.02 && grep -qs ^0x02 /sys/bus/pci/devices/*/class && tries=$((tries + 4))
+done

@@ -40,6 +40,7 @@ LOOK_SECONDS = 0.2
 _SAVED = MachineState(power=Power.SAVED)
 _GOES_ON = MachineState(power=Power.RUNNING)
 """A guest that may reboot is never kept when it has: libvirt is just starting it again, or removing it."""
+_SHUT_DOWN = (DomainState.SHUTOFF, ShutoffReason.SHUTDOWN)
 _FORGOTTEN = (DomainState.SHUTOFF, ShutoffReason.UNKNOWN)
 """What libvirt says of a machine of whose guest it knows nothing any more."""
 _DESTROYED = (DomainState.SHUTOFF, ShutoffReason.DESTROYED)
@@ -187,12 +188,17 @@ def _ended(site: Site, machine: str, note: Note, judged: MachineState, found: tu
         return _SAVED
     if is_kept and note.memory and site.client.on(machine, domains.busy):
         return RUNS
-    if judged.ending is Ending.REBOOTED and note.machine and note.machine.reboots:
+    if note.machine and note.machine.reboots and _reboots(site, machine, judged, found):
         return _GOES_ON
     if is_kept:
         note, judged = _resolved(site, machine, judged)
     site.consoles.finish(machine)
     return note.ending or site.notes.told(machine) or judged
+
+
+def _reboots(site: Site, machine: str, judged: MachineState, found: tuple[int, int, bool]) -> bool:
+    """Whether a guest that may reboot is doing so: it is there still, or libvirt is just starting it again."""
+    return judged.ending is Ending.REBOOTED or (found[:2] == _SHUT_DOWN and bool(site.client.on(machine, domains.busy)))
 
 
 def _resolved(site: Site, machine: str, judged: MachineState) -> tuple[Note, MachineState]:

@@ -322,6 +322,17 @@ def test_a_guest_that_may_reboot_is_left_alone_while_it_does(world, reboots):
     assert world.kept is reboots
 
 
+@pytest.mark.parametrize("reboots", [True, False])
+def test_a_guest_that_libvirt_is_just_starting_again_has_not_ended(world, reboots):
+    """Between the two there is none, and libvirt says that it was shut down."""
+    note = world.notes.read(NAME)
+    world.notes.keep(NAME, replace(note, machine=replace(note.machine, reboots=reboots)))
+    world.standing, world.job = POWERED_OFF, UNBOUNDED
+    assert state(world).power is (Power.RUNNING if reboots else Power.OFF)
+    world.job = one_guest.NO_JOB
+    assert state(world).ending is Ending.SHUTDOWN
+
+
 def test_a_guest_that_is_just_being_removed_is_judged_when_it_is(world, monkeypatch):
     world.standing, world.kept = POWERED_OFF, True
 

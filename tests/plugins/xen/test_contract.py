@@ -54,7 +54,7 @@ class TestXen(ShellContract):
 
         def computer(machine):
             bare = replace(machine, kernel=None, initrd=None, results=None, cdroms=())
-            return replace(bare, disks=(disk,), settings={"mode": "hvm"})
+            return replace(bare, disks=(disk,), settings={"mode": "hvm"}, reboots=True)  # as above
 
         handle = bench.start(GUESTS.ends, amend=computer)
         assert ended(bench, handle) is Ending.SHUTDOWN
