@@ -39,8 +39,6 @@ LOOK_SECONDS = 0.2
 """Between two looks at a machine whose memory is being written."""
 _SAVED = MachineState(power=Power.SAVED)
 _GOES_ON = MachineState(power=Power.RUNNING)
-"""A guest that may reboot is never kept when it has: libvirt is just starting it again, or removing it."""
-_SHUT_DOWN = (DomainState.SHUTOFF, ShutoffReason.SHUTDOWN)
 _FORGOTTEN = (DomainState.SHUTOFF, ShutoffReason.UNKNOWN)
 """What libvirt says of a machine of whose guest it knows nothing any more."""
 _DESTROYED = (DomainState.SHUTOFF, ShutoffReason.DESTROYED)
@@ -54,6 +52,8 @@ def state(site: Site, machine: str) -> MachineState:
     note, found = site.notes.read(machine), site.client.on(machine, domains.standing)
     if found is None:
         return MachineState(power=Power.ABSENT)
+    if note.reboots:
+        return _started_again(site, machine)
     judged = site.dialect.judge(*found)
     site.overlooked.look(machine, *found[:2])
     if judged.power is Power.OFF:
@@ -104,7 +104,8 @@ def go_on(site: Site, machine: str) -> None:
     site.consoles.begin(machine)
     if site.dialect.pauses:
         site.client.resume(machine)
-    site.notes.keep(machine, replace(note, started=True, memory="", waking=False, goes_on=False, ending=None))
+    kept = replace(note, started=True, memory="", waking=False, goes_on=False, ending=None, reboots=False)
+    site.notes.keep(machine, kept)
     if note.memory in {SAVED, RESTORED}:
         site.volumes(machine).discard(note.memory)
 
@@ -188,17 +189,31 @@ def _ended(site: Site, machine: str, note: Note, judged: MachineState, found: tu
         return _SAVED
     if is_kept and note.memory and site.client.on(machine, domains.busy):
         return RUNS
-    if note.machine and note.machine.reboots and _reboots(site, machine, judged, found):
-        return _GOES_ON
+    if judged.ending is Ending.REBOOTED and note.machine and note.machine.reboots:
+        return _started_again(site, machine)
     if is_kept:
         note, judged = _resolved(site, machine, judged)
     site.consoles.finish(machine)
     return note.ending or site.notes.told(machine) or judged
 
 
-def _reboots(site: Site, machine: str, judged: MachineState, found: tuple[int, int, bool]) -> bool:
-    """Whether a guest that may reboot is doing so: it is there still, or libvirt is just starting it again."""
-    return judged.ending is Ending.REBOOTED or (found[:2] == _SHUT_DOWN and bool(site.client.on(machine, domains.busy)))
+def _started_again(site: Site, machine: str) -> MachineState:
+    """Have a guest go on that has rebooted, and may: it is kept as it was then, until somebody does so.
+
+    Raises:
+        HostFault: if the host cannot start it now; whoever looks next tries again.
+    """
+    with site.notes.held(machine, wait=False) as free:
+        if not free:
+            return _GOES_ON
+        site.notes.keep(machine, replace(site.notes.read(machine), reboots=True))
+        found = site.client.on(machine, domains.standing)
+        if found and site.dialect.judge(*found).ending is Ending.REBOOTED:
+            site.consoles.finish(machine)
+            site.client.force_off(machine)
+        site.client.start(machine, lambda state, _: state != DomainState.SHUTOFF, paused=site.dialect.pauses)
+        go_on(site, machine)
+    return _GOES_ON
 
 
 def _resolved(site: Site, machine: str, judged: MachineState) -> tuple[Note, MachineState]:

@@ -41,6 +41,8 @@ class Note(Struct, frozen=True, kw_only=True):
     """Whether it is to, as soon as its memory is written."""
     ending: MachineState | None = None
     """How it ended, if its hypervisor has told and will not again."""
+    reboots: bool = False
+    """Whether its guest has rebooted, and is just being started again."""
 
 
 class Notes(Struct, frozen=True, kw_only=True):

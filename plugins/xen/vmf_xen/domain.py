@@ -33,8 +33,6 @@ KINDS: Mapping[Mode, Kind] = MappingProxyType({
     Mode.PVH: Kind(type="xenpvh", machine="xenpvh"),
     Mode.HVM: Kind(type="hvm", machine="xenfv", features=("acpi", "apic", "pae")),
 })  # fmt: skip
-REBOOTS: Mapping[bool, str] = MappingProxyType({True: "restart", False: "preserve"})
-"""What a guest's reboot does, by whether the machine reboots."""
 LOADER = Path("pygrub")
 """The boot loader of a host that names none; Xen looks for it among its own programs."""
 CONSOLE = "console=hvc0"
@@ -82,7 +80,7 @@ def xml(machine: Machine, place: Place, *, mode: Mode, loader: Path | None, brid
         for name in kind.features:
             ET.SubElement(features, name)
     ET.SubElement(domain, "clock", offset="utc")
-    for event, action in (("poweroff", "destroy"), ("reboot", REBOOTS[machine.reboots]), ("crash", "destroy")):
+    for event, action in (("poweroff", "destroy"), ("reboot", "preserve"), ("crash", "destroy")):
         _text(domain, f"on_{event}", action)
     devices = ET.SubElement(domain, "devices")
     disks.attach(devices, attached, place, mode)

@@ -16,7 +16,7 @@ from vmf.hookspecs import unreported
 from vmf.model import Ending, MachineState, Power
 from vmf_libvirt import keeping
 from vmf_libvirt.errors import LibvirtFault
-from vmf_libvirt.states import DomainState, ShutoffReason
+from vmf_libvirt.states import DomainState, ShutoffReason, machine_state
 
 IS_SAVING = (DomainState.PAUSED, 4)
 UNBOUNDED = 2
@@ -310,27 +310,49 @@ def test_a_guest_that_is_kept_as_it_ended_is_removed_and_its_end_stays_known(wor
     assert state(world).ending is Ending.SHUTDOWN
 
 
-@pytest.mark.parametrize("reboots", [True, False])
-def test_a_guest_that_may_reboot_is_left_alone_while_it_does(world, reboots):
-    """Its host starts it again: to force it off would end it for good."""
+REBOOTED = MachineState(power=Power.OFF, ending=Ending.REBOOTED)
+
+
+def rebooted(world, *, reboots=True):
+    """Its guest has rebooted, and is kept as it was."""
+
+    def judge(found, reason, active):
+        return REBOOTED if active and found == DomainState.SHUTOFF else machine_state(found, reason)
+
     note = world.notes.read(NAME)
     world.notes.keep(NAME, replace(note, machine=replace(note.machine, reboots=reboots)))
-    rebooted = MachineState(power=Power.OFF, ending=Ending.REBOOTED)
-    world.dialect = replace(world.dialect, judge=lambda *_found: rebooted)
+    world.dialect = replace(world.dialect, judge=judge)
     world.standing, world.kept = POWERED_OFF, True
-    assert state(world) == (MachineState(power=Power.RUNNING) if reboots else rebooted)
-    assert world.kept is reboots
 
 
-@pytest.mark.parametrize("reboots", [True, False])
-def test_a_guest_that_libvirt_is_just_starting_again_has_not_ended(world, reboots):
-    """Between the two there is none, and libvirt says that it was shut down."""
-    note = world.notes.read(NAME)
-    world.notes.keep(NAME, replace(note, machine=replace(note.machine, reboots=reboots)))
-    world.standing, world.job = POWERED_OFF, UNBOUNDED
-    assert state(world).power is (Power.RUNNING if reboots else Power.OFF)
-    world.job = one_guest.NO_JOB
-    assert state(world).ending is Ending.SHUTDOWN
+def test_a_guest_that_reboots_and_may_is_started_again(world):
+    rebooted(world)
+    assert state(world).power is Power.RUNNING
+    assert (world.standing, world.lived, world.kept) == (RUNNING, 2, False)
+    assert state(world).power is Power.RUNNING
+    assert world.lived == 2
+
+
+def test_one_that_may_not_has_ended(world):
+    rebooted(world, reboots=False)
+    assert [state(world), state(world)] == [REBOOTED, REBOOTED]
+    assert world.lived == 1
+
+
+def test_one_that_cannot_be_started_now_is_later(world):
+    rebooted(world)
+    world.faults["start"] = LibvirtFault("no room")
+    with pytest.raises(HostFault, match="no room"):
+        state(world)
+    assert state(world).power is Power.RUNNING
+    assert (world.standing, world.lived) == (RUNNING, 2)
+
+
+def test_a_guest_goes_on_whoever_is_killed_while_it_is_started_again(killed):
+    for world in killed(state, forgets=False, prepare=rebooted):
+        assert state(world).power is Power.RUNNING
+        assert (world.standing, world.lived) == (RUNNING, 2)
+        assert not world.notes.read(NAME).reboots
 
 
 def test_a_guest_that_is_just_being_removed_is_judged_when_it_is(world, monkeypatch):
