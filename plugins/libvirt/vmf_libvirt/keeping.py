@@ -42,6 +42,7 @@ _GOES_ON = MachineState(power=Power.RUNNING)
 _FORGOTTEN = (DomainState.SHUTOFF, ShutoffReason.UNKNOWN)
 """What libvirt says of a machine of whose guest it knows nothing any more."""
 _DESTROYED = (DomainState.SHUTOFF, ShutoffReason.DESTROYED)
+_SHUT_DOWN = (DomainState.SHUTOFF, ShutoffReason.SHUTDOWN)
 _STARTING = (DomainState.PAUSED, PausedReason.STARTING)
 _HEADER_MOST = 512
 """Bytes that tell how long what comes before a guest's memory is."""
@@ -206,11 +207,16 @@ def _started_again(site: Site, machine: str) -> MachineState:
     with site.notes.held(machine, wait=False) as free:
         if not free:
             return _GOES_ON
-        site.notes.keep(machine, replace(site.notes.read(machine), reboots=True))
+        before = site.notes.read(machine)
+        site.notes.keep(machine, replace(before, reboots=True))
         found = site.client.on(machine, domains.standing)
         if found and site.dialect.judge(*found).ending is Ending.REBOOTED:
             site.consoles.finish(machine)
             site.client.force_off(machine)
+            found = site.client.on(machine, domains.standing)
+        if found and found[:2] == _SHUT_DOWN:  # it had powered off, and was just being removed
+            site.notes.keep(machine, replace(before, reboots=False))
+            return site.dialect.judge(*found)
         site.client.start(machine, lambda state, _: state != DomainState.SHUTOFF, paused=site.dialect.pauses)
         go_on(site, machine)
     return _GOES_ON

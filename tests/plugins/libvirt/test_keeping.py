@@ -333,6 +333,17 @@ def test_a_guest_that_reboots_and_may_is_started_again(world):
     assert world.lived == 2
 
 
+def test_one_that_has_powered_off_and_is_just_being_removed_is_not(world, monkeypatch):
+    rebooted(world)
+
+    def removed(_client, _machine):
+        world.kept = False
+
+    monkeypatch.setattr(one_guest._Client, "force_off", removed)
+    assert [state(world).ending, state(world).ending] == [Ending.SHUTDOWN, Ending.SHUTDOWN]
+    assert world.lived == 1
+
+
 def test_one_that_may_not_has_ended(world):
     rebooted(world, reboots=False)
     assert [state(world), state(world)] == [REBOOTED, REBOOTED]
