@@ -105,8 +105,7 @@ def go_on(site: Site, machine: str) -> None:
     site.consoles.begin(machine)
     if site.dialect.pauses:
         site.client.resume(machine)
-    kept = replace(note, started=True, memory="", waking=False, goes_on=False, ending=None, reboots=False)
-    site.notes.keep(machine, kept)
+    site.notes.keep(machine, replace(note, started=True, memory="", waking=False, goes_on=False, ending=None))
     if note.memory in {SAVED, RESTORED}:
         site.volumes(machine).discard(note.memory)
 
@@ -207,15 +206,14 @@ def _started_again(site: Site, machine: str) -> MachineState:
     with site.notes.held(machine, wait=False) as free:
         if not free:
             return _GOES_ON
-        before = site.notes.read(machine)
-        site.notes.keep(machine, replace(before, reboots=True))
-        found = site.client.on(machine, domains.standing)
-        if found and site.dialect.judge(*found).ending is Ending.REBOOTED:
+        note, found = site.notes.read(machine), site.client.on(machine, domains.standing)
+        if found and (judged := site.dialect.judge(*found)).ending is Ending.REBOOTED:
+            site.notes.keep(machine, replace(note, ending=judged))
             site.consoles.finish(machine)
             site.client.force_off(machine)
             found = site.client.on(machine, domains.standing)
         if found and found[:2] == _SHUT_DOWN:  # it had powered off, and was just being removed
-            site.notes.keep(machine, replace(before, reboots=False))
+            site.notes.keep(machine, replace(note, ending=None))
             return site.dialect.judge(*found)
         site.client.start(machine, lambda state, _: state != DomainState.SHUTOFF, paused=site.dialect.pauses)
         go_on(site, machine)

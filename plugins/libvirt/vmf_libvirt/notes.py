@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from vmf.files.beside import creating, replacing
-from vmf.model import Machine, MachineState, Platform
+from vmf.model import Ending, Machine, MachineState, Platform
 
 NOTE = "note.json"
 LOCK = "lock"
@@ -41,8 +41,12 @@ class Note(Struct, frozen=True, kw_only=True):
     """Whether it is to, as soon as its memory is written."""
     ending: MachineState | None = None
     """How it ended, if its hypervisor has told and will not again."""
-    reboots: bool = False
-    """Whether its guest has rebooted, and is just being started again."""
+
+    @property
+    def reboots(self) -> bool:
+        """Whether its guest has rebooted, may, and is just being started again."""
+        may = self.machine is not None and self.machine.reboots
+        return may and self.ending is not None and self.ending.ending is Ending.REBOOTED
 
 
 class Notes(Struct, frozen=True, kw_only=True):

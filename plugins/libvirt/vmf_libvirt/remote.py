@@ -194,7 +194,7 @@ class Remote:
         site.notes.keep(name, note)
         blaming = blaming_job(site.dialect.sentences(machine), site.dialect.failings(machine))
         with sharing.apart(site, machine), blaming:
-            self._insist(files, lambda: self._begin(note))
+            self._insist(files, lambda: self._begin(machine, note))
 
     def _insist(self, files: Volumes, begin: Callable[[], None]) -> None:
         """Begin a machine, and again where its hypervisor has stumbled over itself."""
@@ -209,16 +209,13 @@ class Remote:
             else:
                 return
 
-    def _begin(self, note: Note) -> None:
-        machine, site = note.machine, self.site
-        if machine is None:
-            raise AssertionError("a machine is noted before it is made")
+    def _begin(self, machine: Machine, note: Note) -> None:
         if machine.restored:
-            keeping.wake(site, machine.name)
+            keeping.wake(self.site, machine.name)
             return
-        self.client.define(machine.name, site.description(note))
-        self.client.start(machine.name, lambda *found: not _is_new(*found), paused=site.dialect.pauses)
-        keeping.go_on(site, machine.name)
+        self.client.define(machine.name, self.site.description(note))
+        self.client.start(machine.name, lambda *found: not _is_new(*found), paused=self.site.dialect.pauses)
+        keeping.go_on(self.site, machine.name)
 
 
 def _is_new(state: int, reason: int) -> bool:
