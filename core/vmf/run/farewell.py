@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from vmf.errors import HostFault, VmfError
@@ -50,11 +51,11 @@ class Farewell:
         Raises:
             Interrupted: if the job is to be left.
         """
-        steps = in_guest(self._steps)
-        if not steps or self._asked or not self._answers():
+        steps, into = in_guest(self._steps), self._way
+        if not steps or self._asked or into is None or not self._answers():
             return
         self._asked = True
-        self._told(lambda check: self._configured(steps, check), steps, yields=True)
+        self._told(partial(self._configured, into, steps), steps, yields=True)
 
     def by_host(self) -> None:
         """Have the host do its part.
@@ -85,7 +86,7 @@ class Farewell:
     def _answers(self) -> bool:
         """Whether the guest may answer."""
         record = self._record()
-        if self._orders.force or (record.cut and record.cut.outcome in DEAF) or self._way is None:
+        if self._orders.force or (record.cut and record.cut.outcome in DEAF):
             return False
         try:
             return self._attempt.look().power is Power.RUNNING
@@ -98,10 +99,7 @@ class Farewell:
         folder = self._home.exchange(record.id)
         return way(hypervisor, handle, record, self._attempt.placement, folder=folder, say=self._remark)
 
-    def _configured(self, steps: tuple[Step, ...], check: Callable[[], None]) -> tuple[StepReport, ...]:
-        into = self._way
-        if into is None:
-            raise AssertionError("it was looked for")
+    def _configured(self, into: Way, steps: tuple[Step, ...], check: Callable[[], None]) -> tuple[StepReport, ...]:
         with alone(self._home.exchange(self._record().id), _busy):
             read = self._attempt.hypervisor.read
             return configure(into, steps, self._logs, read=read, report=unreported, check=check)
