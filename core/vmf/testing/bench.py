@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from vmf import plan
 from vmf.blueprint import template
-from vmf.errors import HostFault, Refused, VmfError
+from vmf.errors import Refused, VmfError
 from vmf.files import cdrom, disc, sparse, volume
 from vmf.files.identity import READY as WAITING
 from vmf.files.identity import identity
@@ -109,8 +109,6 @@ class Guests(Struct, frozen=True, kw_only=True):
     """What the guest calls its first disk, if its job says nothing of that."""
     seconds: float = 60
     """The longest that any of them may take to be ready, or to end."""
-    tries: int = 1
-    """How often the host is asked to make a machine before its failure counts: an engine asks again, too."""
     memory: int = 256 * MEBIBYTE
 
 
@@ -200,21 +198,14 @@ class Bench:
         name = name or self.new_name()
         self.put(name, script)
         self.made[name] = self._with_disks(amend(self.machine(name, script)))
-        return self.create(self.made[name])
-
-    def create(self, machine: Machine) -> Handle:
-        """Have the host make a machine whose files are all there."""
-        for _ in range(1, self._guests.tries):
-            with suppress(HostFault):
-                return self.hypervisor.create(machine)
-        return self.hypervisor.create(machine)
+        return self.hypervisor.create(self.made[name])
 
     def template(self, *, amend: Callable[[Machine], Machine] = lambda planned: planned) -> Handle:
         """Make a template of a machine, amended; its guest is ready when this returns."""
         name = self.new_name()
         self.made[name] = template(amend(self.machine(name, "")), name)
         self._put(name, {}, b"")
-        handle = self.create(self.made[name])
+        handle = self.hypervisor.create(self.made[name])
         self.until(lambda: self.console(handle), lambda console: WAITING in console)
         return handle
 
@@ -241,7 +232,7 @@ class Bench:
         woken = replace(amend(self.machine(name, script)), disks=golden.disks, wakes=golden.wakes)
         self.put(name, script, identity=identity(woken, name))
         self.made[name], self._images[name] = woken, {}
-        handle = self.create(woken)
+        handle = self.hypervisor.create(woken)
         self.until(lambda: self.console(handle), lambda console: READY in console)
         return handle
 
@@ -252,7 +243,7 @@ class Bench:
         self._images[name] = self._images[handle.machine]
         cdroms = tuple(replace(drive, file=taken.media.get(number)) for number, drive in enumerate(before.cdroms))
         self.made[name] = replace(before, name=name, cdroms=cdroms, restored=taken.restored)
-        return self.create(self.made[name])
+        return self.hypervisor.create(self.made[name])
 
     def console(self, handle: Handle) -> bytes:
         """All of a machine's console, read piece by piece."""

@@ -273,7 +273,7 @@ class HypervisorContract(
             return bench.console(handle)
 
         bench.put(name, guests.reboots)
-        handle = bench.create(replace(bench.machine(name, guests.reboots), reboots=True))
+        handle = bench.hypervisor.create(replace(bench.machine(name, guests.reboots), reboots=True))
         bench.until(look, lambda console: READY in console)
         bench.until(look, lambda console: console.count(READY) > 1)
         look()

@@ -13,8 +13,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 SECONDS = 400
 """A guest takes ten times as long as alone, where other tests run beside it."""
-TRIES = 3
-"""On a computer that is emulated Xen's tools lose patience with a new domain now and then; an engine tries again."""
 BRIDGE, SCRIPT = "xenbr0", "/etc/xen/scripts/vif-vmf"
 CARD = MachineNic(type=NetworkType.BRIDGE, bridge=BRIDGE, mac="52:54:00:c0:00:03")
 
@@ -34,7 +32,7 @@ class TestXen(ShellContract):
     @pytest.fixture(scope="class")
     @classmethod
     def guests(cls):
-        return replace(GUESTS, lacks=TINY_LACKS, device="xvda", memory=96 * MEBIBYTE, seconds=SECONDS, tries=TRIES)
+        return replace(GUESTS, lacks=TINY_LACKS, device="xvda", memory=96 * MEBIBYTE, seconds=SECONDS)
 
     @tries("mode-pvh")
     def test_a_guest_of_mode_pvh_lives(self, bench, tmp_path):
