@@ -26,8 +26,8 @@ def running(shell: Shell):
         process.communicate(timeout=30)
 
 
-def type_line(shell: Shell, line: str) -> None:
-    (folder,) = (shell.home / "hosts/farm/machines").iterdir()
+def type_line(shell: Shell, line: str, host: str = "farm") -> None:
+    (folder,) = (shell.home / "hosts" / host / "machines").iterdir()
     with (folder / "keys").open("a") as keys:
         keys.write(f"{line}\n")
 
@@ -68,13 +68,33 @@ def test_a_guest_that_has_moved_has_said_all_that_it_said(shell: Shell) -> None:
             assert shell.vmf("vacate", "j").returncode == 0
             shell.reaches("j", "running")
             assert shell.vmf("logs", "j").stdout == "before\n"
-            (folder,) = (shell.home / "hosts/yard/machines").iterdir()
-            with (folder / "keys").open("a") as keys:
-                keys.write("go on\n")
+            type_line(shell, "go on", host="yard")
             out, err = following.communicate(timeout=30)
         process.communicate(timeout=30)
     assert (out, err) == ("heard go on\nafter\n", "")
     assert shell.vmf("logs", "j").stdout == "before\nheard go on\nafter\n"
+
+
+def test_who_follows_and_was_away_while_the_guest_moved_and_ended_is_told_nothing_twice_and_misses_nothing(
+    shell: Shell,
+) -> None:
+    shell.host("yard")
+    shell.job("echo before\nhear\necho between\nhear\necho after")
+    with shell.start("run", "j.yaml", "--set", "checkpoint.on_eviction=true") as process:
+        shell.reaches("j", "running")
+        until(lambda: shell.vmf("logs", "j").stdout == "before\n", "the guest has spoken")
+        with shell.start("logs", "-f", "j") as following:
+            assert following.stdout.readline() == "before\n"
+            following.send_signal(signal.SIGSTOP)
+            type_line(shell, "go on")
+            until(lambda: "between" in shell.vmf("logs", "j").stdout, "the guest has gone on")
+            assert shell.vmf("vacate", "j").returncode == 0
+            shell.reaches("j", "running")
+            type_line(shell, "and on", host="yard")
+            process.communicate(timeout=30)
+            following.send_signal(signal.SIGCONT)
+            out, err = following.communicate(timeout=30)
+    assert (out, err) == ("heard go on\nbetween\nheard and on\nafter\n", "")
 
 
 def test_a_long_console_is_followed_without_a_gap(shell: Shell) -> None:
@@ -116,7 +136,10 @@ def test_another_try_is_followed_from_its_beginning(tmp_path: Path) -> None:
     consoles = {"vmf-1-1": b"the first try\n", "vmf-1-2": b"the second\n"}
     hypervisor = SimpleNamespace(console=lambda handle, offset: consoles[handle][offset:])
     farm = SimpleNamespace(host=SimpleNamespace(name="farm"))
-    tries = [SimpleNamespace(id=1, ended=False, handle=each, machine=each, placement=farm) for each in consoles]
+    tries = [
+        SimpleNamespace(id=1, ended=False, handle=each, machine=each, born=number, placement=farm)
+        for number, each in enumerate(consoles, 1)
+    ]
     later = iter((*tries[1:], None))
     session = SimpleNamespace(
         home=Home(root=tmp_path),

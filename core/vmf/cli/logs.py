@@ -54,19 +54,22 @@ def follow(session: Session, record: Record, write: Callable[[bytes], None], *, 
         OSError: if these cannot be read.
         HostFault: if the host cannot say.
     """
-    machine, offset, before = "", 0, b""
+    seen: Record | None = None
+    written = before = 0  # bytes of all that the guest has said, and of what it had said before it was where it is
     now: Record | None = record
     while now is not None and not now.ended:
         if now.placement is not None and now.handle is not None:
             here = guest(session, now, now.placement)
-            before = said(session.home, now.id)
-            if not machine:
-                write(before)
-            machine, offset = now.machine, offset if machine == now.machine else 0  # another try begins anew
+            if seen is None or seen.machine != now.machine:
+                earlier = said(session.home, now.id)
+                before = len(earlier)
+                write(rest(earlier, _known(seen, now, written, before)))
+                written = before
+            seen = now
             read = partial(here.hypervisor.console, here.handle)
             end = inf if on else _end(read)  # a guest that goes on and on has no last word
-            while offset < end and (data := read(offset)):
-                offset += len(data)
+            while written - before < end and (data := read(written - before)):
+                written += len(data)
                 write(data.strip(b"\0"))  # zeros stand for what the host no longer keeps
         now = session.store.get(record.id)
         if now is not None and not now.ended:
@@ -74,7 +77,17 @@ def follow(session: Session, record: Record, write: Callable[[bytes], None], *, 
                 return
             time.sleep(LOOK_SECONDS)
     if now is not None:
-        write(rest(_kept(now), len(before) + offset if machine == now.machine else 0))
+        write(rest(_kept(now), _known(seen, now, written, len(said(session.home, now.id)))))
+
+
+def _known(seen: Record | None, now: Record, written: int, before: int) -> int:
+    """How much of what the guest says is written already: another guest of the job begins anew, one that moved has not.
+
+    Of one that went back to a checkpoint `before` bytes are known at most: what followed it says once more.
+    """
+    if seen is None or seen.born != now.born:
+        return 0
+    return written if seen.machine == now.machine else min(written, before)
 
 
 def _end(read: Callable[[int], bytes]) -> int:
