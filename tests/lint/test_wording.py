@@ -61,6 +61,12 @@ class TestWhatIsKnown:
         assert judged(wrong, hosts=(host("attributes: {Shelf: 7}"),)) == ()
         assert [each.rule.id for each in judged(wrong, hosts=(host("attributes: {Tower: 7}"),))] == ["VMF302"]
 
+    def test_what_its_steps_publish(self, judged):
+        steps = ("run: exit", "steps:", "  - {name: a, command: [make], publish: {Shelf: 7}}")
+        assert judged(job(*steps, "requirements: TARGET.Cpus > MY.shelf")) == ()
+        found = judged(job(*steps, "requirements: TARGET.Cpus > MY.Tower"))
+        assert [each.rule.id for each in found] == ["VMF304"]
+
     @pytest.mark.parametrize("attributes", ["{A: 1 +}", "{A: {}}", "[A]"])
     def test_attributes_that_cannot_be_read_are_not_called_unknown(self, judged, attributes):
         found = judged(job(f"attributes: {attributes}", "requirements: TARGET.Cpus > MY.A"))

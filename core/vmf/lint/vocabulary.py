@@ -36,13 +36,19 @@ class Vocabulary:
     """
 
     def __init__(
-        self, kind: type[Job | Host], *, own: Mapping[str, str], others: Collection[str] | None = None
+        self,
+        kind: type[Job | Host],
+        *,
+        own: Mapping[str, str],
+        published: Collection[str] = (),
+        others: Collection[str] | None = None,
     ) -> None:
         """Gather the names.
 
         Args:
             kind: `Job` or `Host`.
             own: the spec's own `attributes`: expressions by name.
+            published: names that its ad has once its steps are done.
             others: names that the other side has besides those of vmf's own tables; None: they are not known.
         """
         self.kind = kind
@@ -50,7 +56,7 @@ class Vocabulary:
         self._own = {fold(name): text for name, text in own.items()}
         self._tables = {"my": spelt(kind), "target": spelt(Job if kind is Host else Host)}
         self._names = {
-            "my": self._tables["my"] | {fold(name): name for name in own},
+            "my": self._tables["my"] | {fold(name): name for name in (*published, *own)},
             "target": self._tables["target"] | {fold(name): name for name in others or ()},
         }
 

@@ -6,11 +6,14 @@ from collections.abc import Hashable, Iterator, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from vmf.lint.finding import Finding
 from vmf.model import Host, Job
 from vmf.spec.documents import Draft
 from vmf.spec.given import Given
 from vmf.spec.nodes import Scalar, find
+from vmf.steps.graph import of_image
 
 if TYPE_CHECKING:
     from vmf.lint.expressions import Vocabulary
@@ -26,7 +29,7 @@ class Wording:
     def __init__(self, hosts: Sequence[Host]) -> None:
         """Take the hosts that are listed: their attributes can be spoken of."""
         self._others = {name for host in hosts for name in host.attributes} if hosts else None
-        self._last: tuple[Job | Host, Vocabulary] | None = None
+        self._last: tuple[_Own, Vocabulary] | None = None
         self._judged: set[Hashable] = set()
 
     def of(self, draft: Draft[Any]) -> Iterator[Finding]:
@@ -34,7 +37,7 @@ class Wording:
         value = draft.value
         if not isinstance(value, Job | Host):
             return
-        own = tuple(value.attributes.items())
+        own = _own(value)
         unsure = ("spec", "attributes") in draft.spoilt
         for keys, written in _expressions(draft, value):
             if (written, own) not in self._judged:
@@ -54,15 +57,33 @@ class Wording:
                 yield Finding(rule=each.rule, fault=fault)
 
     def _vocabulary(self, value: Job | Host) -> Vocabulary:
-        """The words of a job or host: those of the last one, if it has the same attributes."""
+        """The words of a job or host: those of the last one, if it has the same names."""
         from vmf.lint.expressions import Vocabulary  # noqa: PLC0415  # as above
 
+        own = _own(value)
         last, words = self._last or (None, None)
-        if words is None or type(last) is not type(value) or last.attributes != value.attributes:
+        if words is None or last != own:
             others = self._others if isinstance(value, Job) else None
-            words = Vocabulary(type(value), own=value.attributes, others=others)
-        self._last = value, words
+            words = Vocabulary(own.kind, own=value.attributes, published=own.published, others=others)
+        self._last = own, words
         return words
+
+
+class _Own(Struct, frozen=True, kw_only=True):
+    """What tells the names of one spec from those of another."""
+
+    kind: type[Job | Host]
+    attributes: tuple[tuple[str, str], ...]
+    published: frozenset[str]
+
+
+def _own(value: Job | Host) -> _Own:
+    steps = (*of_image(value.image), *value.steps) if isinstance(value, Job) else ()
+    return _Own(
+        kind=type(value),
+        attributes=tuple(value.attributes.items()),
+        published=frozenset(name for step in steps for name in step.publish),
+    )
 
 
 def _expressions(draft: Draft[Any], value: Job | Host) -> Iterator[tuple[tuple[str, ...], Scalar]]:
