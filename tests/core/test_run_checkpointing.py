@@ -38,7 +38,7 @@ SITES = (FARM, replace(FARM, name="barn"))
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    monkeypatch.setattr(engine, "ROOM_SECONDS", 0.02)
+    monkeypatch.setattr(engine, "LOOK_SECONDS", 0.02)
 
 
 def kept(farm, script, **policy):

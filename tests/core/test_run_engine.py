@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from types import SimpleNamespace
 
@@ -175,6 +176,23 @@ def test_stopping_an_idle_job_ends_it_without_a_machine(make):
     assert (first.state, second.state) == (State.REMOVED, State.REMOVED)
     assert second.attempt == 0
     assert second.verdict.outcome == "stopped"
+
+
+def test_a_signal_that_does_not_wake_the_engine_is_heeded_all_the_same(make):
+    """As it is with one that comes just before the engine waits; here another thread is given it."""
+    farm = make()
+    before = signal.signal(signal.SIGUSR1, lambda *_: farm.engine.stop(force=True))
+
+    def watch(notice):
+        if isinstance(notice, Advanced) and notice.record.state is State.RUNNING:
+            threading.Timer(0.1, signal.raise_signal, [signal.SIGUSR1]).start()
+
+    farm.watch(watch)
+    try:
+        (record,) = farm.carry(farm.job("hang"))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert record.state is State.REMOVED
 
 
 def test_leaving_lets_every_job_be_as_it_is(make):

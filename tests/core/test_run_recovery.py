@@ -41,7 +41,7 @@ SCRIPT = "hear\nwrite out.txt made\nexit 3"
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    monkeypatch.setattr(engine, "ROOM_SECONDS", 0.02)
+    monkeypatch.setattr(engine, "LOOK_SECONDS", 0.02)
 
 
 def job(farm, script=SCRIPT, **wanted):

@@ -39,7 +39,7 @@ FAR = replace(FARM, name="far", connection=Connection(transport=Transport.SSH, a
 
 @pytest.fixture(autouse=True)
 def remote(monkeypatch):
-    monkeypatch.setattr(engine, "ROOM_SECONDS", 0.02)
+    monkeypatch.setattr(engine, "LOOK_SECONDS", 0.02)
     enable(monkeypatch, "transport-ssh", "default-kernel")
 
 

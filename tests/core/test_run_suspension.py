@@ -35,7 +35,7 @@ SOFT, HARD = (SuspendAsked(how=how) for how in Suspend)
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    monkeypatch.setattr(engine, "ROOM_SECONDS", 0.02)
+    monkeypatch.setattr(engine, "LOOK_SECONDS", 0.02)
 
 
 def when(farm, event: type[Event], do):

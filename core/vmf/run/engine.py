@@ -34,8 +34,11 @@ from vmf.state import WANTS_ROOM, Event, State, Wish
 from vmf.store import Owned, Ownership, Record, Store
 from vmf.warehouse.shelf import Warehouse
 
-ROOM_SECONDS = 0.5
-"""How often an idle job looks for room that another process may have freed."""
+LOOK_SECONDS = 0.5
+"""How often an idle job looks for room that another process may have freed.
+
+A signal that comes just before this thread begins to wait is heeded only when it wakes: it never waits for longer.
+"""
 ASK_SECONDS = 1.0
 """How long orders and other hosts' jobs wait for a host that has just been asked what it offers."""
 LEAVE_SECONDS = 10.0
@@ -116,11 +119,10 @@ class Engine:
             self._take(record)
 
     def _obey(self, *, block: bool) -> None:
-        """Do what has come in: a life that is over, an order; `block`: wait for that, or for what is tried again."""
+        """Do what has come in: a life that is over, an order; `block`: wait a while for that."""
         with suppress(queue.Empty):
             if block:
-                looks = self._idle or self._logs.are_kept or self._patience < inf
-                self._inbox.get(timeout=ROOM_SECONDS if looks else None)()
+                self._inbox.get(timeout=LOOK_SECONDS)()
             while True:
                 self._inbox.get_nowait()()
 

@@ -44,11 +44,6 @@ class EventLogs:
         self._late: dict[int, Record] = {}
         self._told: set[int] = set()
 
-    @property
-    def are_kept(self) -> bool:
-        """Whether any of the jobs has one."""
-        return bool(self._written or self._late)
-
     def follow(self, record: Record) -> None:
         """Write what has happened to a job, up to the event that led to this record."""
         with self._lock:
