@@ -14,7 +14,7 @@ from vmf.model import Disk, DiskFormat, File, Home, Host, Image, Job, Results
 from vmf.plugins import HYPERVISORS, OTHERS, Plugins
 from vmf.run import Advanced, Engine, Hosts, Notice, Remark
 from vmf.state import Event
-from vmf.store import Store
+from vmf.store import Record, Store
 from vmf.testing import fake
 from vmf.testing.world import World
 
@@ -58,13 +58,17 @@ class Farm:
         """Type a line on the console of a job's machine whenever this happens, from this attempt on."""
 
         def watch(notice: Notice) -> None:
-            record = notice.record
-            if isinstance(notice, Advanced) and isinstance(notice.event, event) and record.attempt >= since:
-                machines = World(self.store.home.host(record.placement.host.name))
-                with (machines.machine(record.machine) / "keys").open("a") as keys:
-                    keys.write("go on\n")
+            if isinstance(notice, Advanced) and isinstance(notice.event, event) and notice.record.attempt >= since:
+                self.tell(notice.record)
 
         self.watch(watch)
+
+    def tell(self, record: Record | None = None) -> None:
+        """Type a line on the console of a job's machine; if none is named, of the first one's."""
+        found = record or self.store.get(1)
+        machines = World(self.store.home.host(found.placement.host.name))
+        with (machines.machine(found.machine) / "keys").open("a") as keys:
+            keys.write("go on\n")
 
     def order(self, number: int = 1, **wishes: bool) -> None:
         """Give a life an order that it finds at its very next look."""

@@ -153,7 +153,7 @@ class TestExchange:
         assert (shell.folder / "back").read_bytes() == content
         assert list((shell.home / "jobs/1/exchange").iterdir()) == []
         assert drive(shell) == []
-        (machine(shell) / "keys").write_text("go\n")
+        shell.tell("j")
         assert answering.wait(timeout=30) == 4
         assert (shell.folder / "j.results/out.txt").read_text() == "made\n"
         assert not (shell.home / "jobs/1/exchange").exists()

@@ -7,15 +7,16 @@ import json
 import os
 import signal
 
-from shell import Shell
+from shell import Shell, until
 
 
 def test_a_killed_engines_job_is_shown_as_orphaned_and_carried_on_by_wait(shell: Shell) -> None:
-    shell.orphan("write out.txt kept\nsleep 2\nexit 6")
+    shell.orphan("write out.txt kept\nhear\nexit 6")
     shown = shell.vmf("ps")
     assert "running, orphaned" in shown.stdout
     assert "`vmf wait j` carries it on, `vmf rm j` removes it" in shown.stderr
     machines = shell.machines()
+    shell.tell("j")
     assert shell.vmf("wait", "j").returncode == 6
     assert machines == ["vmf-1-1"]
     assert (shell.folder / "j.results/out.txt").read_text() == "kept\n"
@@ -23,10 +24,12 @@ def test_a_killed_engines_job_is_shown_as_orphaned_and_carried_on_by_wait(shell:
 
 
 def test_the_same_run_typed_again_carries_the_orphan_on(shell: Shell) -> None:
-    shell.orphan("sleep 2\nexit 6")
-    again = shell.vmf("run", "j.yaml")
+    shell.orphan("hear\nexit 6")
+    with shell.start("run", "j.yaml") as again:
+        until(lambda: "j: was orphaned, running; carrying it on" in again.stdout.readline(), "it is carried on")
+        shell.tell("j")
+        again.communicate(timeout=30)
     assert again.returncode == 6
-    assert "j: was orphaned, running; carrying it on" in again.stdout
     assert [each.id for each in shell.records("j")] == [1]
 
 
@@ -42,7 +45,8 @@ def test_the_same_job_run_from_another_folder_is_another_and_the_orphan_keeps_th
 
 
 def test_another_run_adopts_the_orphan_beside_its_own_job(shell: Shell) -> None:
-    shell.orphan("sleep 1\nexit 6")
+    shell.orphan("hear\nexit 6")
+    shell.tell("j")
     shell.job("exit 0", "other")
     assert shell.vmf("run", "other.yaml").returncode == 0
     assert [each.state for each in shell.records("j")] == ["completed"]
@@ -61,7 +65,7 @@ def test_a_guest_that_is_killed_is_told_apart(shell: Shell) -> None:
 
 def test_results_without_a_place_hold_no_room(shell: Shell) -> None:
     shell.host(more=", machines: 1")
-    shell.job("sleep 1", "a")
+    shell.job("hear", "a")
     shell.job("exit 0", "b")
     place = shell.folder / "place"
     place.mkdir()
@@ -69,6 +73,7 @@ def test_results_without_a_place_hold_no_room(shell: Shell) -> None:
         shell.reaches("a", "running")
         place.rmdir()
         place.write_text("in the way")
+        shell.tell("a")
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 79
     assert f"{place}; the job is kept" in out

@@ -58,14 +58,14 @@ def test_whoever_asks_an_engine_that_is_killed_is_told_and_the_guest_goes_on(she
     with shell.start("wait", "j") as second:
         shell.reaches("j", "saved")
         assert shell.vmf("resume", "j").returncode == 0
-        (shell.home / "hosts/farm/machines" / shell.records("j")[-1].machine / "keys").write_text("go\n")
+        shell.tell("j")
         assert second.wait(30) == 5
     ended_well(shell)
 
 
 @pytest.mark.parametrize("point", [("vmf.checkpoints:Making.finish", 0), ("vmf.run.attempt:Attempt.go_on", 0)])
 def test_a_guest_whose_move_is_killed_goes_on(shell: Shell, point: tuple[str, int]) -> None:
-    shell.job("echo one\nsleep 1\necho two\nwrite out.txt made\nexit 5")
+    shell.job("echo one\nhear\necho two\nwrite out.txt made\nexit 5")
     shell.host("yard")
     place, number = point
     words = ("run", "j.yaml", "--set", "checkpoint.on_eviction=true")
@@ -73,9 +73,13 @@ def test_a_guest_whose_move_is_killed_goes_on(shell: Shell, point: tuple[str, in
         shell.reaches("j", "running")
         shell.vmf("vacate", "j")
         assert first.wait(30) == -signal.SIGKILL
-    assert shell.vmf("wait", "j").returncode == 5
+    with shell.start("wait", "j") as second:
+        shell.reaches("j", "running")
+        shell.tell("j")
+        second.communicate(timeout=30)
+    assert second.returncode == 5
     ended_well(shell)
-    assert (shell.folder / "j.results/console.log").read_text() == "one\ntwo\n"
+    assert (shell.folder / "j.results/console.log").read_text() == "one\nheard go on\ntwo\n"
 
 
 @pytest.mark.parametrize("point", [("vmf.cli.detach:subprocess.Popen", 0), ("vmf.cli.detach:_is_taken", 0)])

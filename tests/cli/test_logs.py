@@ -26,12 +26,6 @@ def running(shell: Shell):
         process.communicate(timeout=30)
 
 
-def type_line(shell: Shell, line: str, host: str = "farm") -> None:
-    (folder,) = (shell.home / "hosts" / host / "machines").iterdir()
-    with (folder / "keys").open("a") as keys:
-        keys.write(f"{line}\n")
-
-
 @pytest.mark.usefixtures("running")
 def test_a_running_guest_s_console_with_its_control_characters_escaped(shell: Shell) -> None:
     until(lambda: "dlrow" in shell.vmf("logs", "j").stdout, "the guest has spoken")
@@ -43,7 +37,7 @@ def test_a_running_guest_s_console_with_its_control_characters_escaped(shell: Sh
 def test_following_goes_on_to_the_last_word(shell: Shell) -> None:
     with shell.start("logs", "-f", "j") as following:
         assert "dlrow" in following.stdout.readline()
-        type_line(shell, "go on")
+        shell.tell("j")
         out, err = following.communicate(timeout=30)
     assert out == "heard go on\nthe last line\n"
     assert (following.returncode, err) == (0, "")
@@ -68,7 +62,7 @@ def test_a_guest_that_has_moved_has_said_all_that_it_said(shell: Shell) -> None:
             assert shell.vmf("vacate", "j").returncode == 0
             shell.reaches("j", "running")
             assert shell.vmf("logs", "j").stdout == "before\n"
-            type_line(shell, "go on", host="yard")
+            shell.tell("j")
             out, err = following.communicate(timeout=30)
         process.communicate(timeout=30)
     assert (out, err) == ("heard go on\nafter\n", "")
@@ -86,11 +80,11 @@ def test_who_follows_and_was_away_while_the_guest_moved_and_ended_is_told_nothin
         with shell.start("logs", "-f", "j") as following:
             assert following.stdout.readline() == "before\n"
             following.send_signal(signal.SIGSTOP)
-            type_line(shell, "go on")
+            shell.tell("j")
             until(lambda: "between" in shell.vmf("logs", "j").stdout, "the guest has gone on")
             assert shell.vmf("vacate", "j").returncode == 0
             shell.reaches("j", "running")
-            type_line(shell, "and on", host="yard")
+            shell.tell("j", "and on")
             process.communicate(timeout=30)
             following.send_signal(signal.SIGCONT)
             out, err = following.communicate(timeout=30)
@@ -102,7 +96,7 @@ def test_a_long_console_is_followed_without_a_gap(shell: Shell) -> None:
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         with shell.start("logs", "-f", "j") as following:
-            type_line(shell, "go on")
+            shell.tell("j")
             out, _ = following.communicate(timeout=30)
         process.communicate(timeout=30)
     lines = out.splitlines()
@@ -126,7 +120,7 @@ def test_whoever_has_seen_enough_may_close_the_pipe(shell: Shell) -> None:
     with shell.start("logs", "-f", "j") as following:
         following.stdout.readline()
         following.stdout.close()
-        type_line(shell, "go on")
+        shell.tell("j")
         assert following.wait(timeout=30) == -signal.SIGPIPE
         assert following.stderr.read() == ""
 

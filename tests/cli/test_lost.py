@@ -83,11 +83,15 @@ def test_a_host_that_is_said_to_be_dead_has_its_jobs_go_on_elsewhere(shell: Shel
 
 def test_an_orphan_of_a_dead_host_goes_on_elsewhere_too(shell: Shell) -> None:
     shell.host("yard")
-    shell.orphan("sleep 0.3\nexit 3")
+    shell.orphan("hear\nexit 3")
     shell.fault("connect", "lost", "no route", times=ALWAYS)
     done = shell.vmf("host", "dead", "farm", "--hosts", "hosts", "--format", "json")
     assert (done.returncode, done.stdout) == (0, '{"job":"j","id":1,"state":"idle"}\n'), done.stderr
-    assert shell.vmf("wait", "j").returncode == 3
+    with shell.start("wait", "j") as waiting:
+        shell.reaches("j", "running")
+        shell.tell("j")
+        waiting.communicate(timeout=30)
+    assert waiting.returncode == 3
 
 
 def test_words_about_dead_hosts_that_mean_nothing_are_told(shell: Shell) -> None:

@@ -36,12 +36,6 @@ def building(shell: Shell):
             process.communicate(timeout=30)
 
 
-def go_on(shell: Shell) -> None:
-    (machine,) = shell.machines()
-    with (shell.home / "hosts/farm/machines" / machine / "keys").open("a") as keys:
-        keys.write("go on\n")
-
-
 def test_of_the_words_only_the_job_has_to_be_there(shell: Shell) -> None:
     assert shell.vmf("query").stderr.endswith("vmf: the following arguments are required: JOB\n")
     assert shell.vmf("ssh").stderr.endswith("vmf: the following arguments are required: JOB\n")
@@ -85,7 +79,7 @@ def test_changes_are_told_as_they_come_until_the_job_has_ended(shell: Shell, bui
         first = [watching.stdout.readline() for _ in range(3)]
         for _ in range(3):  # it looks again meanwhile, and finds nothing new
             assert shell.vmf("query", "j", "Progress").stdout == "Progress = 0.25\n"
-        go_on(shell)
+        shell.tell("j")
         rest, _ = watching.communicate(timeout=30)
     building.communicate(timeout=30)
     assert first == ["Progress = 0.25\n", "JobOutcome = undefined\n", "Objects = undefined\n"]
@@ -97,7 +91,7 @@ def test_changes_of_the_whole_ad_are_lines_of_json_for_programs(shell: Shell, bu
     with shell.start("query", "j", "--watch", "--format", "json") as watching:
         while (line := json.loads(watching.stdout.readline())) != {"Progress": 0.25}:
             assert len(line) == 1
-        go_on(shell)
+        shell.tell("j")
         rest, _ = watching.communicate(timeout=30)
     building.communicate(timeout=30)
     lines = [json.loads(line) for line in rest.splitlines()]
@@ -106,7 +100,7 @@ def test_changes_of_the_whole_ad_are_lines_of_json_for_programs(shell: Shell, bu
 
 
 def test_a_job_that_has_ended_still_tells(shell: Shell, building) -> None:
-    go_on(shell)
+    shell.tell("j")
     _, err = building.communicate(timeout=30)
     assert building.returncode == 0, err
     asked = ("Objects + 1", "Progress", "JobState", "JobOutcome", "RemoteHost")
@@ -131,7 +125,7 @@ def test_of_an_orphan_it_is_known_what_it_had_published_and_whoever_adopts_it_he
         until(lambda: shell.records("j") and published(shell), "it has published")
         process.kill()
     assert shell.vmf("query", "j", "Stage").stdout == 'Stage = "link"\n'
-    go_on(shell)
+    shell.tell("j")
     assert shell.vmf("wait", "j").returncode == 0
     assert shell.vmf("query", "j", "Progress", "Objects").stdout == "Progress = 0.75\nObjects = 12\n"
 

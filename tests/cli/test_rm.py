@@ -71,7 +71,7 @@ def test_a_removal_that_was_killed_on_its_way_can_be_typed_again(shell: Shell) -
 def test_rm_destroys_an_orphan_in_any_state_and_starts_nothing(shell: Shell, state: str) -> None:
     """Also one whose results have no place to go to, which nobody could end otherwise."""
     shell.host(more=", machines: 1")
-    shell.job("echo ran\nwrite out.txt x\nsleep 1", "a")
+    shell.job("echo ran\nwrite out.txt x\nhear", "a")
     place = shell.folder / "place"
     place.mkdir()
     if state == "idle":
@@ -83,6 +83,7 @@ def test_rm_destroys_an_orphan_in_any_state_and_starts_nothing(shell: Shell, sta
         if state == "collecting":
             place.rmdir()
             place.write_text("in the way")
+            shell.tell("a")
             process.communicate(timeout=30)
         process.kill()
     if state == "idle":

@@ -38,7 +38,7 @@ def test_a_second_ctrl_c_forces_a_deaf_guest_at_once(shell: Shell) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_sigterm_leaves_the_machine_to_be_adopted(shell: Shell, number: signal.Signals) -> None:
-    shell.job("write out.txt kept\nsleep 2\nexit 6")
+    shell.job("write out.txt kept\nhear\nexit 6")
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         process.send_signal(number)
@@ -46,13 +46,14 @@ def test_sigterm_leaves_the_machine_to_be_adopted(shell: Shell, number: signal.S
     assert process.returncode == 80
     assert len(shell.machines()) == 1
     assert "orphaned" in shell.row("j")
+    shell.tell("j")
     assert shell.vmf("wait", "j").returncode == 6
     assert (shell.folder / "j.results/out.txt").read_text() == "kept\n"
     assert shell.left_behind() == []
 
 
 def test_a_job_that_is_being_stopped_can_be_left_and_carried_on(shell: Shell) -> None:
-    shell.job("deaf\nsleep 2\nexit 6")
+    shell.job("deaf\nhear\nexit 6")
     with shell.start("run", "--console", "j.yaml") as process:
         until(lambda: "deaf" in process.stdout.readline(), "the guest is deaf")
         process.send_signal(signal.SIGINT)
@@ -61,16 +62,18 @@ def test_a_job_that_is_being_stopped_can_be_left_and_carried_on(shell: Shell) ->
         process.communicate(timeout=30)
     assert process.returncode == 80
     assert "stopping, orphaned" in shell.row("j")
+    shell.tell("j")
     assert shell.vmf("wait", "j").returncode == 6
     assert shell.left_behind() == []
 
 
 def test_under_nohup_a_run_outlives_its_terminal(shell: Shell) -> None:
     shell.within = ("env", "--ignore-signal=HUP")
-    shell.job("sleep 1\nexit 6")
+    shell.job("hear\nexit 6")
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         process.send_signal(signal.SIGHUP)
+        shell.tell("j")
         process.communicate(timeout=30)
     assert process.returncode == 6
 
@@ -95,7 +98,8 @@ def test_ctrl_c_stops_a_run_that_cannot_speak(shell: Shell) -> None:
 
 @pytest.mark.usefixtures("mute")
 def test_an_orphan_is_carried_on_by_a_run_that_cannot_speak(shell: Shell) -> None:
-    shell.orphan("sleep 1\nexit 6")
+    shell.orphan("hear\nexit 6")
+    shell.tell("j")
     shell.job("exit 0", "other")
     assert shell.vmf("run", "other.yaml").returncode == 0
     assert [each.state for each in shell.records()] == ["completed", "completed"]

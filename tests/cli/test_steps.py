@@ -71,11 +71,6 @@ def build(shell: Shell, *words: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-def go(shell: Shell, name: str) -> None:
-    """Type a line on the console of the guest of a job that was left."""
-    (shell.home / "hosts/farm/machines" / shell.records(name)[-1].machine / "keys").write_text("go\n")
-
-
 def test_a_job_s_steps_are_done_before_its_script_and_told(shell: Shell) -> None:
     spec = job(shell, "j", steps=[step("two", after="one"), step("one", "exit 3", on_error={"then": "continue"})])
     done = shell.vmf("run", spec)
@@ -236,7 +231,7 @@ def test_a_build_that_was_killed_goes_on_and_is_kept_whoever_carries_it(shell: S
     with shell.start("image", "build", spec, *shell.hosts) as process:
         shell.reaches("build-base", "running")
         process.kill()
-    go(shell, "build-base")
+    shell.tell("build-base")
     again = ("image", "build", spec, *shell.hosts) if how == "build" else ("wait", "build-base")
     done = shell.vmf(*again)
     assert done.returncode == 0, done.stderr
@@ -297,7 +292,7 @@ def test_a_job_that_was_killed_is_carried_on_whatever_image_has_come_meanwhile(s
         shell.reaches("j", "running")
         process.kill()
     build(shell, base)
-    go(shell, "j")
+    shell.tell("j")
     assert shell.vmf("run", spec).returncode == 0
     assert len(shell.records("j")) == 1
 

@@ -244,7 +244,7 @@ def test_an_engine_that_waits_for_room_says_who_has_it_and_stands_still(shell: S
 
 
 def test_a_held_job_has_no_machine_until_it_is_released(shell: Shell) -> None:
-    shell.job("write out.txt kept\nsleep 1\nexit 4")
+    shell.job("write out.txt kept\nhear\nexit 4")
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         assert shell.vmf("hold", "j").stdout == "j: held\n"
@@ -256,6 +256,8 @@ def test_a_held_job_has_no_machine_until_it_is_released(shell: Shell) -> None:
     refused = shell.vmf("hold", "j")
     assert (refused.returncode, "is held" in refused.stderr) == (78, True)
     assert "goes on in the background" in shell.vmf("release", "1").stdout
+    shell.reaches("j", "running")
+    shell.tell("j")
     assert shell.vmf("wait", "j").returncode == 4
     assert (shell.folder / "j.results/out.txt").read_text() == "kept\n"
     states = [each["state"] for each in json.loads(shell.vmf("show", "1", "--format", "json").stdout)["events"]]

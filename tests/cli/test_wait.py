@@ -36,13 +36,16 @@ def test_a_wait_for_anothers_job_can_be_broken_off_and_the_job_goes_on(shell: Sh
 
 
 def test_a_wait_sees_the_end_that_another_engine_brings(shell: Shell) -> None:
-    shell.job("sleep 1\nexit 9")
+    shell.job("hear\nexit 9")
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
-        done = shell.vmf("wait", "j", "--format", "json")
+        with shell.start("wait", "j", "--format", "json") as waiting:
+            until(lambda: waits_for_lock(waiting.pid), "it waits")
+            shell.tell("j")
+            out, _ = waiting.communicate(timeout=30)
         process.communicate(timeout=30)
-    assert done.returncode == 9
-    assert json.loads(done.stdout)["state"] == "completed"
+    assert waiting.returncode == 9
+    assert json.loads(out)["state"] == "completed"
 
 
 def test_a_job_that_is_named_twice_ends_once(shell: Shell) -> None:

@@ -15,8 +15,8 @@ from farm import FARM
 from vmf.blocks.places import Origin, Place
 from vmf.errors import Refused, SetupError
 from vmf.hookspecs import hookimpl
-from vmf.model import Bid, File, Host, Slice, Wakes, Work
-from vmf.run import size_of
+from vmf.model import Bid, File, Host, Pace, Slice, Wakes, Work
+from vmf.run import Console, size_of
 from vmf.state import State
 from vmf.store import Store
 from vmf.testing import golden
@@ -32,6 +32,16 @@ def written(path: Path, size: int) -> File:
     return File(path=path)
 
 
+def heard(farm):
+    """Have a guest go on once what it said has been heard."""
+
+    def watch(notice):
+        if isinstance(notice, Console) and b"heard" not in notice.data:
+            farm.tell(notice.record)
+
+    farm.watch(watch)
+
+
 def booting(farm, script: str, *, kernel: int, name: str = "j"):
     """A job whose kernel of so many bytes is brought to the host."""
     job = farm.job(script, name)
@@ -40,7 +50,8 @@ def booting(farm, script: str, *, kernel: int, name: str = "j"):
 
 def test_what_a_host_took_and_how_its_guest_began_to_speak_is_kept(make):
     farm = make()
-    (record,) = farm.carry(booting(farm, "sleep 0.3\necho hello\nsleep 0.5\nexit 0", kernel=3 * MIB))
+    heard(farm)
+    (record,) = farm.carry(booting(farm, "sleep 0.3\necho hello\nhear\nexit 0", kernel=3 * MIB))
     assert record.state is State.COMPLETED
     paces = farm.store.paces("farm")
     assert paces[Work.STAGE].amount >= 3 * MIB
@@ -63,7 +74,8 @@ def test_how_fast_guests_wake_is_kept_apart_from_how_fast_they_boot(make, tmp_pa
             return replace(machine, wakes=wakes)
 
     farm = make(Waker())
-    (record,) = farm.carry(farm.job("echo hello\nsleep 0.5\nexit 0"))
+    heard(farm)
+    (record,) = farm.carry(farm.job("echo hello\nhear\nexit 0"))
     assert record.state is State.COMPLETED
     assert farm.store.paces("farm").keys() == {Work.WAKE}
 
@@ -87,8 +99,9 @@ def test_a_pace_that_cannot_be_kept_keeps_no_job_from_its_end(make, monkeypatch)
 def test_a_job_goes_to_the_host_that_was_seen_to_be_quicker(make):
     farm = make()
     farm.hosts.offers((FARM, YARD))
-    farm.carry(farm.job("sleep 0.5\necho late\nexit 0", "slow"), hosts=(FARM,))
-    farm.carry(farm.job("echo early\nsleep 0.3\nexit 0", "quick"), hosts=(YARD,))
+    farm.store.keep_pace("farm", Work.BOOT, Pace(amount=1, seconds=1000.0))
+    heard(farm)
+    farm.carry(farm.job("echo early\nhear\nexit 0", "quick"), hosts=(YARD,))
     (record,) = farm.carry(farm.job("exit 0"), hosts=(FARM, YARD))
     assert record.placement.host == YARD
     assert record.placement.bid.seconds == pytest.approx(farm.store.paces("yard")[Work.BOOT].each)

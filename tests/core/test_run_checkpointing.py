@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from farm import FARM
+from faults import ALWAYS
 from vmf.hookspecs import hookimpl
 from vmf.model import Checkpoint, Suspend, Why
 from vmf.run import Advanced, checkpointing, engine
@@ -319,10 +320,11 @@ def test_whoever_adopts_a_job_that_was_being_kept_lets_it_go_on(make):
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, ASKED))
     when(farm, CheckpointAsked, farm.engine.leave)
-    farm.fault("checkpoint", "lost", "no route", times=1)
+    farm.fault("checkpoint", "lost", "no route", times=ALWAYS)
     (record,) = farm.carry(kept(farm, "hear\nexit 3"))
     assert record.state is State.CHECKPOINTING
     again = make()
+    again.fault("checkpoint", "lost", "no route", times=0)
     again.speak(Checkpointed)
     (record,) = again.engine.carry([(record, own(again.store.home, 1))])
     assert record.verdict.exit_code == 3

@@ -155,7 +155,17 @@ def test_a_host_that_hangs_keeps_neither_jobs_of_others_nor_orders_waiting(make,
 def test_a_waiting_job_says_why_once(make):
     farm = make()
     one = replace(FARM, machines=1)
-    farm.carry(farm.job("sleep 1\nexit 0", "a"), farm.job("exit 0", "b"), hosts=(one,))
+    seen = set()
+
+    def watch(notice):
+        """The first guest goes on once it is there and the other job waits."""
+        seen.add((notice.record.job.name, notice.record.state, type(notice)))
+        if {("a", State.RUNNING, Advanced), ("b", State.IDLE, Remark)} <= seen:
+            seen.clear()
+            farm.tell()
+
+    farm.watch(watch)
+    farm.carry(farm.job("hear", "a"), farm.job("exit 0", "b"), hosts=(one,))
     remarks = [each.text for each in farm.told if isinstance(each, Remark) and "waits" in each.text]
     assert remarks == ["waits: farm: machines 1 of at most 1"]
 
@@ -198,7 +208,7 @@ def test_a_signal_that_does_not_wake_the_engine_is_heeded_all_the_same(make):
 def test_leaving_lets_every_job_be_as_it_is(make):
     farm = make()
     one = replace(FARM, machines=1)
-    jobs = farm.submit(farm.job("sleep 1\nexit 3", "a"), farm.job("exit 0", "b"), hosts=(one,))
+    jobs = farm.submit(farm.job("exit 3", "a"), farm.job("exit 0", "b"), hosts=(one,))
     farm.engine.leave()
     last = farm.engine.carry(jobs)
     assert not any(record.ended for record in last)

@@ -23,7 +23,6 @@ from vmf.run import eventlog
 from vmf.run.eventlog import EventLogs
 from vmf.state import Created, Event, Held, HoldAsked, HostDied, Judged, Released
 from vmf.store import Record, Store
-from vmf.testing.world import World
 
 LIFE = ["placed", "created", "ended", "judged", "completed"]
 HELD = (HoldAsked(), Held(), Released())
@@ -99,7 +98,7 @@ def test_what_could_not_be_written_is_written_once_it_can_and_not_with_the_next_
         created.wait(DEADLINE)
         log.parent.mkdir()
         until(log.exists, "it is written")
-        (World(farm.store.home.host("farm")).machine("vmf-1-1") / "keys").write_text("go on\n")
+        farm.tell()
 
     farm.watch(lambda notice: created.set() if isinstance(getattr(notice, "event", None), Created) else None)
     with ThreadPoolExecutor() as pool:

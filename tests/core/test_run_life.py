@@ -162,6 +162,8 @@ class Starving:
         self.resumed = 0
         self.often = often
         self.seems_well = False
+        self.then = None
+        """What is done once it can."""
 
     @hookimpl(wrapper=True)
     def state(self):
@@ -175,13 +177,17 @@ class Starving:
     def resume(self):
         self.resumed += 1
         self.seems_well = True
-        return (yield)
+        result = yield
+        if self.resumed == self.often:
+            self.then()
+        return result
 
 
 def test_a_guest_that_could_not_read_is_let_go_on(make):
     site = Starving()
     farm = make(site)
-    (record,) = farm.carry(farm.job("sleep 1\nexit 4"))
+    site.then = farm.tell
+    (record,) = farm.carry(farm.job("hear\nexit 4"))
     assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 4)
     assert site.resumed
 
@@ -191,7 +197,8 @@ def test_a_guest_that_stands_still_again_and_again_is_told_of_once(make, monkeyp
     monkeypatch.setattr(serving, "PAUSE_SECONDS", 0.02)
     site = Starving(often=4)
     farm = make(site)
-    (record,) = farm.carry(farm.job("write out.txt kept\nsleep 2\nexit 4"))
+    site.then = farm.tell
+    (record,) = farm.carry(farm.job("write out.txt kept\nhear\nexit 4"))
     assert record.verdict.exit_code == 4
     assert site.resumed == 4
     assert farm.remarks() == ["its machine is paused: nobody says why"]

@@ -12,7 +12,7 @@ from faults import ALWAYS
 from vmf.files import sparse
 from vmf.hookspecs import hookimpl
 from vmf.model import MachineState, Outcome, Power, Stop, Suspend
-from vmf.run import Advanced, Console, engine, life
+from vmf.run import Advanced, Console, Remark, engine, life
 from vmf.run.orders import Interrupted, Orders
 from vmf.state import PASSING, Created, HoldAsked, HostDied, ResumeAsked, State, SuspendAsked
 from vmf.store import own
@@ -65,7 +65,8 @@ def test_a_paused_machine_is_told_of_once_with_the_reason_and_when_it_goes_on(ma
     site = Paused()
     site.states = iter([True] * 5)
     farm = make(site)
-    (record,) = farm.carry(farm.job("sleep 1\nexit 4"))
+    farm.watch(lambda notice: farm.tell() if isinstance(notice, Remark) and "runs again" in notice.text else None)
+    (record,) = farm.carry(farm.job("hear\nexit 4"))
     assert record.verdict.exit_code == 4
     assert [each for each in farm.remarks() if "machine" in each] == [
         "its machine is paused: the host may be out of space",
@@ -97,7 +98,7 @@ def test_a_stop_needs_no_look_at_the_machine(make):
 def test_a_console_that_cannot_be_read_is_told_of_once_and_hinders_nothing(make):
     farm = make()
     farm.fault("console", "host", "it is no plain file", times=ALWAYS)
-    (record,) = farm.carry(farm.job("write out.txt kept\nsleep 0.5\nexit 4"))
+    (record,) = farm.carry(farm.job("write out.txt kept\nexit 4"))
     assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 4)
     assert [each for each in farm.remarks() if "console" in each] == ["the console cannot be read: it is no plain file"]
     assert not any(isinstance(each, Console) for each in farm.told)

@@ -85,7 +85,7 @@ def test_it_is_in_the_store_while_the_guest_runs_and_in_the_result_at_its_end(ma
         carried = pool.submit(farm.engine.carry, submitted)
         until(lambda: farm.store.get(1).published == {"A": "1"}, "it is known")
         assert farm.store.get(1).state is State.RUNNING
-        (farm.store.home.host("farm") / "machines/vmf-1-1/keys").write_text("go on\n")
+        farm.tell()
         (record,) = carried.result(30)
     assert record.published == farm.store.get(1).published == {"A": "1", "B": "{1,undefined}"}
     result = json.loads((record.results / "result.json").read_text())
@@ -114,7 +114,7 @@ def test_what_is_new_is_kept_with_whatever_happens_to_the_job(make, monkeypatch)
     with ThreadPoolExecutor() as pool:
         carried = pool.submit(farm.engine.carry, submitted)
         until(lambda: farm.store.get(1).published == {"A": "1"}, "the first is known")
-        (farm.store.home.host("farm") / "machines/vmf-1-1/keys").write_text("go on\n")
+        farm.tell()
         until(lambda: farm.store.get(1).state is State.SUSPENDED, "it stands still")
         assert farm.store.get(1).published == {"A": "1", "B": "1"}
         farm.engine.stop(force=True)

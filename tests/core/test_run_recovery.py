@@ -22,6 +22,7 @@ from vmf.state import (
     Judged,
     Placed,
     RestoreFailed,
+    Resumed,
     State,
     StopAsked,
     SuspendAsked,
@@ -259,7 +260,8 @@ def test_what_a_guest_missed_while_it_stood_still_is_told(make):
     farm = make()
     when(farm, Created, lambda: farm.engine.ask(1, SuspendAsked(how=Suspend.SOFT)))
     when(farm, Suspended, lambda: world(farm).resume("vmf-1-1"))
-    (record,) = farm.carry(farm.job("sleep 0.3"))
+    farm.speak(Resumed)
+    (record,) = farm.carry(farm.job("hear"))
     (gap,) = record.gaps
     assert (gap.checkpoint, gap.clock_set) == (None, False)
     assert gap.seconds > 0

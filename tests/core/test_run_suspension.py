@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from farm import FARM
+from faults import ALWAYS
 from vmf.errors import HoldCode
 from vmf.model import Access, File, Handle, Outcome, Stop, Suspend
 from vmf.run import Advanced, engine
@@ -73,7 +74,8 @@ def hypervisor(farm):
 def test_it_goes_on_and_ends_as_if_nothing_had_been(make, asked, between):
     farm = make()
     wish(farm, asked, ResumeAsked())
-    (record,) = farm.carry(farm.job("sleep 0.5\nwrite out.txt kept\nexit 3"))
+    farm.speak(Resumed)
+    (record,) = farm.carry(farm.job("hear\nwrite out.txt kept\nexit 3"))
     assert (record.state, record.verdict.exit_code, record.attempt, record.suspend) == (State.COMPLETED, 3, 1, None)
     assert story(farm)[2:-3] == [SuspendAsked, *between, Resumed]
 
@@ -85,7 +87,8 @@ def test_a_clock_that_is_set_back_neither_hides_a_gap_nor_makes_one(make, monkey
     farm = make()
     wish(farm, SOFT, ResumeAsked())
     when(farm, Resumed, lambda: (farm.fault("suspend", "host", "no"), farm.engine.ask(1, SOFT)))
-    (record,) = farm.carry(farm.job("sleep 0.5\nexit 3"))
+    farm.speak(SuspendFailed)
+    (record,) = farm.carry(farm.job("hear\nexit 3"))
     assert story(farm)[2:8] == [SuspendAsked, Suspended, ResumeAsked, Resumed, SuspendAsked, SuspendFailed]
     assert [each.seconds for each in record.gaps] == [0.0]
 
@@ -95,9 +98,10 @@ def test_whoever_adopts_a_saved_job_lets_it_go_on_when_there_is_room(make):
     farm = make()
     wish(farm, HARD)
     when(farm, Saved, farm.engine.leave)
-    (record,) = farm.carry(farm.job("sleep 0.5\nexit 3"), hosts=(one,))
+    (record,) = farm.carry(farm.job("hear\nexit 3"), hosts=(one,))
     assert (record.state, farm.store.taken()) == (State.SAVED, {})
     again = make()
+    again.speak(Resumed)
     jobs = [*again.submit(again.job("hang", "other"), hosts=(one,)), (record, own(again.store.home, 1))]
     when(again, Created, lambda: again.engine.ask(1, ResumeAsked()))
     when(again, ResumeAsked, lambda: again.engine.stop(force=True, jobs=[2]))
@@ -111,10 +115,12 @@ def test_an_engine_that_was_killed_while_it_suspended_is_followed_by_one_that_do
     farm = make()
     wish(farm, SOFT)
     when(farm, SuspendAsked, farm.engine.leave)
-    farm.fault("suspend", "lost", "no route")
-    (record,) = farm.carry(farm.job("sleep 0.2\nexit 3"))
+    farm.fault("suspend", "lost", "no route", times=ALWAYS)
+    (record,) = farm.carry(farm.job("hear\nexit 3"))
     assert record.state is State.SUSPENDING
     again = make()
+    again.speak(Resumed)
+    again.fault("suspend", "lost", "no route", times=0)
     wish(again, ResumeAsked())
     when(again, Suspended, lambda: again.engine.ask(1, ResumeAsked()))
     (record,) = again.engine.carry([(record, own(again.store.home, 1))])
@@ -126,7 +132,8 @@ def test_a_guest_that_cannot_be_suspended_goes_on(make, kind):
     farm = make()
     farm.fault("suspend", kind, "a folder of the host is mounted in it")
     wish(farm, HARD)
-    (record,) = farm.carry(farm.job("sleep 0.3\nexit 3"))
+    farm.speak(Resumed)
+    (record,) = farm.carry(farm.job("hear\nexit 3"))
     assert record.verdict.exit_code == 3
     assert story(farm)[2:5] == [SuspendAsked, SuspendFailed, Resumed]
     (failed,) = (each.event for each in farm.store.history(1) if isinstance(each.event, SuspendFailed))
@@ -137,7 +144,8 @@ def test_a_guest_that_somebody_else_sets_going_is_running(make):
     farm = make()
     wish(farm, SOFT)
     when(farm, Suspended, lambda: hypervisor(farm).resume(HANDLE))
-    (record,) = farm.carry(farm.job("sleep 0.3\nexit 3"))
+    farm.speak(Resumed)
+    (record,) = farm.carry(farm.job("hear\nexit 3"))
     assert (record.state, record.verdict.exit_code) == (State.COMPLETED, 3)
     assert story(farm)[2:5] == [SuspendAsked, Suspended, Resumed]
 
@@ -166,7 +174,8 @@ def test_a_guest_that_cannot_be_set_going_stands_still_as_it_did_until_it_can(ma
         farm.engine.ask(1, ResumeAsked())
 
     when(farm, ResumeFailed, lambda: when(farm, Saved, again) if after else again())
-    (record,) = farm.carry(farm.job("sleep 0.3\nwrite out.txt kept\nexit 3"))
+    farm.speak(Resumed)
+    (record,) = farm.carry(farm.job("hear\nwrite out.txt kept\nexit 3"))
     assert (record.state, record.verdict.exit_code, record.attempt) == (State.COMPLETED, 3, 1)
     assert story(farm)[3:-3] == [*before, ResumeFailed, *after, *before[1:], Resumed]
     (failed,) = (each.event for each in farm.store.history(1) if isinstance(each.event, ResumeFailed))
@@ -249,7 +258,8 @@ def test_a_job_can_be_held_while_its_guest_stands_still(make, asked):
 def test_wishes_are_done_in_their_order_and_one_that_means_nothing_is_dropped(make):
     farm = make()
     when(farm, Created, lambda: [farm.engine.ask(1, each) for each in (HARD, SOFT, ResumeAsked())])
-    (record,) = farm.carry(farm.job("sleep 0.2\nexit 3"))
+    farm.speak(Resumed)
+    (record,) = farm.carry(farm.job("hear\nexit 3"))
     assert record.verdict.exit_code == 3
     assert story(farm)[2:-3] == [SuspendAsked, Saved, ResumeAsked, Readmitted, Resumed]
 
@@ -262,6 +272,7 @@ def test_a_guest_that_its_host_has_paused_goes_on_when_it_is_asked_to(make):
         farm.engine.ask(1, ResumeAsked())
 
     when(farm, Created, pause)
-    (record,) = farm.carry(farm.job("sleep 0.2\nexit 3"))
+    farm.speak(Resumed)
+    (record,) = farm.carry(farm.job("hear\nexit 3"))
     assert record.verdict.exit_code == 3
     assert story(farm)[2:-3] == [ResumeAsked, Resumed]
