@@ -44,6 +44,7 @@ class Wire:
         spoken = next((each for each in _VERSIONS if version >= each), OLDEST)
         self.version = spoken
         self._server = server
+        self._is_closed = False
         self._stub = _STUB(
             host=server.address,
             port=server.port,
@@ -63,7 +64,8 @@ class Wire:
         self._stub.SetSessionId(None)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Let go of the connections; one that is still waited for, once its answer is there."""
+        self._is_closed = True
         self._stub.DropConnections()
 
     def ask(self, ref: Ref, method: str, arguments: Mapping[str, Value]) -> Value:
@@ -78,6 +80,9 @@ class Wire:
             except _GARBLED as error:
                 hint = "check `address:` and `port:` of the host's spec"
                 raise HostLost(f"{self._server} does not answer as vSphere does: {error}", hint=hint) from error
+            finally:
+                if self._is_closed:
+                    self._stub.DropConnections()
 
     def _object(self, ref: Ref) -> Any:  # noqa: ANN401  # the library makes its types as it is asked for them
         return _TYPES.GetWsdlType(_NAMESPACE, ref.kind)(ref.id, self._stub)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 import pytest
@@ -13,6 +14,7 @@ from vmf_vmware import session as sessions
 from vmf_vmware.data import data
 from vmf_vmware.faults import Dropped, VimFault
 from vmf_vmware.session import opened
+from vmf_vmware.wire import ROOT, Wire
 
 
 def names(session):
@@ -172,6 +174,16 @@ def test_a_host_that_hangs_keeps_nobody_from_leaving(vsphere, session, monkeypat
     before = monotonic()
     session.close()
     assert monotonic() - before < 10
+
+
+def test_what_is_still_waited_for_when_all_is_let_go_of_is_let_go_of_after_its_answer(vsphere, session):
+    vsphere.fault("RetrieveServiceContent", mode="delay", seconds=0.5)
+    wire = Wire(session.server)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(wire.ask, ROOT, "RetrieveServiceContent", {})
+        wire.close()
+        assert asked.result(30)
+    assert wire._stub.pool == []
 
 
 def test_what_the_api_has_no_word_for_is_a_mistake_of_vmfs(session):
