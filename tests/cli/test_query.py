@@ -24,12 +24,17 @@ def published(shell: Shell, name: str = "j") -> dict[str, str]:
     return dict(shell.records(name)[-1].published)
 
 
+def until_published(shell: Shell, *names: str) -> None:
+    """What a guest says at once may be known one after the other."""
+    until(lambda: shell.records("j") and {*names} <= published(shell).keys(), "it has published")
+
+
 @pytest.fixture
 def building(shell: Shell):
     """A job that another process runs, whose guest has published something."""
     shell.job(SAYS)
     with shell.start("run", "j.yaml") as process:
-        until(lambda: shell.records("j") and published(shell), "it has published")
+        until_published(shell, "Progress", "Stage")
         yield process
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -122,7 +127,7 @@ def test_what_is_refused_is_told_once(shell: Shell) -> None:
 def test_of_an_orphan_it_is_known_what_it_had_published_and_whoever_adopts_it_hears_the_rest(shell: Shell) -> None:
     shell.job(SAYS)
     with shell.start("run", "j.yaml") as process:
-        until(lambda: shell.records("j") and published(shell), "it has published")
+        until_published(shell, "Progress", "Stage")
         process.kill()
     assert shell.vmf("query", "j", "Stage").stdout == 'Stage = "link"\n'
     shell.tell("j")
@@ -167,7 +172,7 @@ def test_a_job_that_lives_is_matched_with_what_it_has_published(shell: Shell) ->
     path.write_text(path.read_text().replace("  run:", "  requirements: TARGET.Name =!= MY.Avoid\n  run:"))
     assert shell.vmf("match", "j.yaml", "--hosts", "hosts").returncode == 0
     with shell.start("run", "j.yaml") as process:
-        until(lambda: shell.records("j") and published(shell), "it has published")
+        until_published(shell, "Avoid")
         process.kill()
     refused = shell.vmf("match", "j.yaml", "--hosts", "hosts")
     assert (refused.returncode, "Avoid" in refused.stdout) == (72, True)

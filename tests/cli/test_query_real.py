@@ -25,7 +25,7 @@ def test_what_a_real_guest_publishes_is_known_while_it_runs_and_in_the_end(real:
     real.job(SCRIPT)
     with real.start("run", "j.yaml") as process:
         real.says("j", "ready")
-        until(lambda: "Progress" in real.records("j")[-1].published, "it is known")
+        until(lambda: {"Progress", "Need"} <= real.records("j")[-1].published.keys(), "both are known")
         told = json.loads(real.vmf("query", "j", "--format", "json").stdout)
         assert (told["Progress"], told["Need"]) == (0.5, [1, {"Disk": "big"}])
         assert (told["JobState"], told["RemoteHost"]) == ("running", "local")

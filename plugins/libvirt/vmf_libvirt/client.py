@@ -11,6 +11,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from typing import Any, TypeVar
 
 import libvirt
@@ -20,13 +21,17 @@ from vmf.model import MachineFacts, MachineState, Power
 from vmf_libvirt import domains
 from vmf_libvirt.domains import Domain, Hear
 from vmf_libvirt.errors import Code, LibvirtFault
-from vmf_libvirt.keeper import Keeper
+from vmf_libvirt.keeper import Keeper, begin
 from vmf_libvirt.states import machine_state
 from vmf_libvirt.subscription import Subscription
 
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_MISSES = 2
 """A daemon that is silent for (misses + 1) x seconds is taken for gone, and the calls that wait for it fail."""
+
+LOST_SECONDS = 20.0
+"""A daemon that closes the console of a machine which ends may lose its answer to whoever ended it (libvirt 9.0, Xen).
+So it is asked whether the machine is off, when so much time has passed, and again."""
 
 KIBIBYTE = 1024
 ACTIVE = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
@@ -167,6 +172,15 @@ class Client:
         if lost:
             raise HostLost(f"libvirt went away meanwhile: {error.get_error_message()}") from error
 
+    def _end(self, machine: str, ask: Callable[[], None]) -> None:
+        """Ask for the end of a machine; one that is seen to be off has ended, though nobody answers."""
+        answer = begin(ask)
+        while not wait([answer], LOST_SECONDS).done:
+            if not self.on(machine, domains.active):
+                log.warning("%s is off, of which libvirt does not tell", machine)
+                return
+        answer.result()
+
     def on(self, machine: str, ask: Callable[[Domain], T]) -> T | None:
         """Ask something of a machine; None if there is no such machine."""
 
@@ -261,7 +275,7 @@ class Client:
 
     def force_off(self, machine: str) -> None:
         """End a machine, if it runs; it is off on return."""
-        self.on(machine, domains.force_off)
+        self._end(machine, lambda: self.on(machine, domains.force_off))
 
     def suspend(self, machine: str) -> None:
         """Have the guest of a machine stand still, if it runs."""
@@ -269,7 +283,7 @@ class Client:
 
     def save(self, machine: str, file: str) -> None:
         """Put a guest's memory into a file and end its machine, if it runs."""
-        self.on(machine, functools.partial(domains.save, file=file))
+        self._end(machine, lambda: self.on(machine, functools.partial(domains.save, file=file)))
 
     def resume(self, machine: str) -> None:
         """Have a guest go on that stands still in its memory."""
@@ -277,7 +291,7 @@ class Client:
 
     def put_away(self, machine: str, file: str) -> None:
         """Put a guest's memory into a file and end its machine; unlike `save`, of any driver of libvirt's."""
-        self.once(machine, functools.partial(domains.put_away, file=file))
+        self._end(machine, lambda: self.once(machine, functools.partial(domains.put_away, file=file)))
 
     def bring_back(self, file: str, *, paused: bool = False) -> None:
         """Have the machine that a file with a guest's memory describes go on, or stand still with that."""

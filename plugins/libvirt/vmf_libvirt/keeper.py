@@ -42,7 +42,7 @@ class Keeper(Generic[T]):
             if self._kept is not None and self._kept is not broken:
                 return self._kept
             if self._opening is None or self._opening.done():
-                self._opening = _begin(self._open)
+                self._opening = begin(self._open)
             opening = self._opening
         try:
             return opening.result(OPEN_SECONDS)
@@ -55,7 +55,7 @@ class Keeper(Generic[T]):
             self._closed = True
             kept, self._kept, self._opening = self._kept, None, None
         if kept is not None:
-            wait([_begin(lambda: self._let_go(kept))], CLOSE_SECONDS)
+            wait([begin(lambda: self._let_go(kept))], CLOSE_SECONDS)
 
     def _open(self) -> T:
         opened = self._open_new()
@@ -66,8 +66,8 @@ class Keeper(Generic[T]):
         return opened
 
 
-def _begin(act: Callable[[], T]) -> Future[T]:
-    """Begin `act` on a thread that does not keep the process alive, as those of an executor do."""
+def begin(act: Callable[[], T]) -> Future[T]:
+    """Do something on a thread that does not keep the process alive, as those of an executor do."""
     future: Future[T] = Future()
 
     def work() -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from vmf.errors import HostFault, HostLost
 from vmf.model import Ending, MachineState, Power
+from vmf_libvirt import client as clients
+from vmf_libvirt import domains
 from vmf_libvirt.client import Client, dial
 from vmf_libvirt.errors import LibvirtFault
 from vmf_libvirt.mark import mark
@@ -112,6 +114,26 @@ def test_a_machine_is_defined_started_and_removed(client):
     assert client.state("m1").ending is Ending.KILLED
     client.undefine("m1")
     assert client.state("m1").power is Power.ABSENT
+
+
+def test_the_end_of_a_machine_needs_no_answer(client, monkeypatch):
+    monkeypatch.setattr(clients, "LOST_SECONDS", 0.05)
+    client.define("m1", description("m1"))
+    client.start("m1", runs)
+    ends, answers, force_off = threading.Event(), threading.Event(), domains.force_off
+
+    def silent(domain):
+        ends.wait(30)
+        force_off(domain)
+        answers.wait(30)
+
+    monkeypatch.setattr(domains, "force_off", silent)
+    threading.Timer(0.2, ends.set).start()
+    client.force_off("m1")
+    assert client.state("m1").ending is Ending.KILLED
+    assert not answers.is_set()
+    answers.set()
+    monkeypatch.setattr(domains, "force_off", force_off)
 
 
 def test_ending_what_is_off_or_absent_is_success(client):
