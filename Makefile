@@ -48,9 +48,9 @@ run-vmware: vcsim guest
 test: system-test lint guest xenbed vcsim
 	VMF_TEST_TINY="$$($(BIN)/vmf image build tiny | sed -n 's/^tiny: //p')" $(PYTEST)
 
-# Half of their time these tests wait for something, so that one more of them has room.
+# Half of their time these tests wait for something, so that more of them have room.
 test-fast: system-test $(VENV)/test.stamp
-	$(PYTEST) -n 3 -m "not real and not packaging and not exhaustive"
+	$(PYTEST) -n 5 -m "not real and not packaging and not exhaustive"
 
 test-debian: guest debian $(VENV)/test.stamp
 	VMF_TEST_TINY="$$($(BIN)/vmf image build tiny | sed -n 's/^tiny: //p')" $(PYTEST) -m debian tests/cli/test_debian_real.py
