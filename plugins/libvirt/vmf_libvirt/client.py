@@ -31,7 +31,7 @@ KEEPALIVE_MISSES = 2
 
 LOST_SECONDS = 20.0
 """A daemon that closes the console of a machine which ends may lose its answer to whoever ended it (libvirt 9.0, Xen).
-So it is asked whether the machine is off, when so much time has passed, and again."""
+So it is asked whether the machine is off, when so much time has passed, and again; then it has as long to answer."""
 
 KIBIBYTE = 1024
 ACTIVE = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
@@ -171,15 +171,6 @@ class Client:
             raise _fault(error) from error
         if lost:
             raise HostLost(f"libvirt went away meanwhile: {error.get_error_message()}") from error
-
-    def _end(self, machine: str, ask: Callable[[], None]) -> None:
-        """Ask for the end of a machine; one that is seen to be off has ended, though nobody answers."""
-        answer = begin(ask)
-        while not wait([answer], LOST_SECONDS).done:
-            if not self.on(machine, domains.active):
-                log.warning("%s is off, of which libvirt does not tell", machine)
-                return
-        answer.result()
 
     def on(self, machine: str, ask: Callable[[Domain], T]) -> T | None:
         """Ask something of a machine; None if there is no such machine."""
@@ -331,6 +322,17 @@ class Client:
     def machine_capabilities(self) -> str:
         """The XML in which libvirt says what a machine of its usual kind can have."""
         return self.call(lambda link: link.getDomainCapabilities())
+
+    def _end(self, machine: str, ask: Callable[[], None]) -> None:
+        """Ask for the end of a machine; one that is off has ended, though nobody answers long after that was seen."""
+        answer, is_off = begin(ask), False
+        while not wait([answer], LOST_SECONDS).done:
+            if is_off:
+                log.warning("%s is off, of which libvirt does not tell", machine)
+                return
+            _, _, is_there = self.on(machine, domains.standing) or (0, 0, False)
+            is_off = not is_there
+        answer.result()
 
     def _forget(self, watcher: Subscription) -> None:
         with self._lock:

@@ -310,11 +310,6 @@ def force_off(domain: Domain) -> None:
         domain.destroy()
 
 
-def active(domain: Domain) -> bool:
-    """Whether it is there for its hypervisor, even if its guest has crashed."""
-    return bool(domain.isActive())
-
-
 def undefine(domain: Domain) -> None:
     """Remove its definition, and all that libvirt keeps with it."""
     try:

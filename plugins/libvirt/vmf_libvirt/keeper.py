@@ -76,5 +76,5 @@ def begin(act: Callable[[], T]) -> Future[T]:
         except BaseException as error:  # noqa: BLE001  # whatever it is, it is for whoever waits
             future.set_exception(error)
 
-    threading.Thread(target=work, name="keeper", daemon=True).start()
+    threading.Thread(target=work, name="libvirt-call", daemon=True).start()
     return future

@@ -133,7 +133,28 @@ def test_the_end_of_a_machine_needs_no_answer(client, monkeypatch):
     assert client.state("m1").ending is Ending.KILLED
     assert not answers.is_set()
     answers.set()
-    monkeypatch.setattr(domains, "force_off", force_off)
+
+
+def test_but_one_that_comes_late_counts(client, monkeypatch):
+    """That the machine is off does not tell why."""
+    monkeypatch.setattr(clients, "LOST_SECONDS", 1.0)
+    client.define("m1", description("m1"))
+    client.start("m1", runs)
+    looked, force_off, standing = threading.Event(), domains.force_off, domains.standing
+
+    def late(domain):
+        force_off(domain)
+        looked.wait(30)
+        raise libvirt.libvirtError("it was not done")
+
+    def look(domain):
+        looked.set()
+        return standing(domain)
+
+    monkeypatch.setattr(domains, "force_off", late)
+    monkeypatch.setattr(domains, "standing", look)
+    with pytest.raises(LibvirtFault):
+        client.force_off("m1")
 
 
 def test_ending_what_is_off_or_absent_is_success(client):
