@@ -42,7 +42,7 @@ class Wording:
         for keys, written in _expressions(draft, value):
             if (written, own) not in self._judged:
                 self._judged.add((written, own))
-                yield from self._judge(written, keys, self._vocabulary(value), unsure=unsure)
+                yield from self._judge(written, keys, self._vocabulary(own), unsure=unsure)
 
     def _judge(self, written: Scalar, keys: tuple[str, ...], words: Vocabulary, *, unsure: bool) -> Iterator[Finding]:
         """What is to be said of one; `unsure` if the spec has attributes that cannot be read, nor be called unknown."""
@@ -56,15 +56,14 @@ class Wording:
                 fault = Given(node=written).within(each.offset).fault(what, hint=each.hint, rule=each.rule)
                 yield Finding(rule=each.rule, fault=fault)
 
-    def _vocabulary(self, value: Job | Host) -> Vocabulary:
+    def _vocabulary(self, own: _Own) -> Vocabulary:
         """The words of a job or host: those of the last one, if it has the same names."""
         from vmf.lint.expressions import Vocabulary  # noqa: PLC0415  # as above
 
-        own = _own(value)
         last, words = self._last or (None, None)
         if words is None or last != own:
-            others = self._others if isinstance(value, Job) else None
-            words = Vocabulary(own.kind, own=value.attributes, published=own.published, others=others)
+            others = self._others if own.kind is Job else None
+            words = Vocabulary(own.kind, own=dict(own.attributes), published=own.published, others=others)
         self._last = own, words
         return words
 
