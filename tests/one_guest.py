@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 from vmf.disks.reading import Unfit
 from vmf.model import DiskFormat, Machine, MachineDisk, MachineFacts, Platform
+from vmf_libvirt import keeping
 from vmf_libvirt.errors import LibvirtFault
 from vmf_libvirt.notes import Note, Notes
 from vmf_libvirt.overlooked import Overlooked
@@ -292,6 +293,11 @@ class Files:
 
     def taken(self):
         return dict.fromkeys(self._files, 1)
+
+
+def state(world):
+    """How the guest is to one who looks."""
+    return keeping.state(world.site(), NAME)
 
 
 def header(description, room):

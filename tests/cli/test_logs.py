@@ -51,43 +51,46 @@ def test_of_several_of_a_name_the_latest_speaks_and_the_others_by_their_numbers(
     assert shell.vmf("logs", "-f", "1").stdout == "word 1\n"
 
 
-def test_a_guest_that_has_moved_has_said_all_that_it_said(shell: Shell) -> None:
-    shell.host("yard")
-    shell.job("echo before\nhear\necho after")
-    with shell.start("run", "j.yaml", "--set", "checkpoint.on_eviction=true") as process:
-        shell.reaches("j", "running")
-        until(lambda: shell.vmf("logs", "j").stdout == "before\n", "the guest has spoken")
-        with shell.start("logs", "-f", "j") as following:
-            assert following.stdout.readline() == "before\n"
-            assert shell.vmf("vacate", "j").returncode == 0
-            shell.reaches("j", "running")
-            assert shell.vmf("logs", "j").stdout == "before\n"
-            shell.tell("j")
-            out, err = following.communicate(timeout=30)
-        process.communicate(timeout=30)
-    assert (out, err) == ("heard go on\nafter\n", "")
-    assert shell.vmf("logs", "j").stdout == "before\nheard go on\nafter\n"
-
-
-def test_who_follows_and_was_away_while_the_guest_moved_and_ended_is_told_nothing_twice_and_misses_nothing(
-    shell: Shell,
-) -> None:
+@pytest.fixture
+def movable(shell: Shell):
+    """A job that may move and that another process runs, whose guest has spoken and waits for a line, and another."""
     shell.host("yard")
     shell.job("echo before\nhear\necho between\nhear\necho after")
     with shell.start("run", "j.yaml", "--set", "checkpoint.on_eviction=true") as process:
         shell.reaches("j", "running")
         until(lambda: shell.vmf("logs", "j").stdout == "before\n", "the guest has spoken")
-        with shell.start("logs", "-f", "j") as following:
-            assert following.stdout.readline() == "before\n"
-            following.send_signal(signal.SIGSTOP)
-            shell.tell("j")
-            until(lambda: "between" in shell.vmf("logs", "j").stdout, "the guest has gone on")
-            assert shell.vmf("vacate", "j").returncode == 0
-            shell.reaches("j", "running")
-            shell.tell("j", "and on")
-            process.communicate(timeout=30)
-            following.send_signal(signal.SIGCONT)
-            out, err = following.communicate(timeout=30)
+        yield process
+        process.communicate(timeout=30)
+
+
+@pytest.mark.usefixtures("movable")
+def test_a_guest_that_has_moved_has_said_all_that_it_said(shell: Shell) -> None:
+    with shell.start("logs", "-f", "j") as following:
+        assert following.stdout.readline() == "before\n"
+        assert shell.vmf("vacate", "j").returncode == 0
+        shell.reaches("j", "running")
+        assert shell.vmf("logs", "j").stdout == "before\n"
+        shell.tell("j")
+        shell.tell("j", "and on")
+        out, err = following.communicate(timeout=30)
+    assert (out, err) == ("heard go on\nbetween\nheard and on\nafter\n", "")
+    assert shell.vmf("logs", "j").stdout == "before\nheard go on\nbetween\nheard and on\nafter\n"
+
+
+def test_who_was_away_while_the_guest_moved_and_ended_is_told_nothing_twice_and_misses_nothing(
+    shell: Shell, movable
+) -> None:
+    with shell.start("logs", "-f", "j") as following:
+        assert following.stdout.readline() == "before\n"
+        following.send_signal(signal.SIGSTOP)
+        shell.tell("j")
+        until(lambda: "between" in shell.vmf("logs", "j").stdout, "the guest has gone on")
+        assert shell.vmf("vacate", "j").returncode == 0
+        shell.reaches("j", "running")
+        shell.tell("j", "and on")
+        movable.communicate(timeout=30)
+        following.send_signal(signal.SIGCONT)
+        out, err = following.communicate(timeout=30)
     assert (out, err) == ("heard go on\nbetween\nheard and on\nafter\n", "")
 
 

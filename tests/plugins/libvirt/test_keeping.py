@@ -3,60 +3,23 @@
 from __future__ import annotations
 
 import time
-from itertools import count
 from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
 import one_guest
-from one_guest import FORGOTTEN, NAME, PAUSED, POWERED_OFF, RUNNING, SAVED, Killed, World
+from one_guest import FORGOTTEN, NAME, PAUSED, POWERED_OFF, RUNNING, SAVED, state
 from vmf.errors import HostFault, JobFault, Refused
 from vmf.hookspecs import unreported
 from vmf.model import Ending, MachineState, Power
 from vmf_libvirt import keeping
 from vmf_libvirt.errors import LibvirtFault
-from vmf_libvirt.states import DomainState, ShutoffReason, machine_state
+from vmf_libvirt.states import DomainState, ShutoffReason
 
 IS_SAVING = (DomainState.PAUSED, 4)
 UNBOUNDED = 2
 """libvirt's type of a job that a domain is in the middle of."""
-MOST_STEPS = 100
-
-
-@pytest.fixture(params=[False, True], ids=["at once", "once its console is read"])
-def pauses(request):
-    """How a guest goes on."""
-    return request.param
-
-
-@pytest.fixture
-def world(tmp_path, pauses):
-    return World(tmp_path / "machines", pauses=pauses)
-
-
-@pytest.fixture
-def killed(tmp_path, pauses):
-    """Worlds in which something was killed at one of its steps each; `forgets`: libvirt was started anew then."""
-
-    def killed(act, *, forgets, prepare=lambda _world: None):
-        for number in count(1):
-            world = World(tmp_path / f"{act.__name__}-{number}-{forgets}", pauses=pauses)
-            prepare(world)
-            world.left = number
-            try:
-                act(world)
-            except Killed:
-                world.left = -1
-                if forgets:
-                    world.forget()
-                yield world
-                assert number < MOST_STEPS
-                continue
-            assert number > 1
-            return
-
-    return killed
 
 
 def save(world):
@@ -73,10 +36,6 @@ def take(world, number=1):
 
 def fold(world):
     keeping.fold(world.site(), NAME)
-
-
-def state(world):
-    return keeping.state(world.site(), NAME)
 
 
 def memories(world):
@@ -308,62 +267,6 @@ def test_a_guest_that_is_kept_as_it_ended_is_removed_and_its_end_stays_known(wor
     assert state(world).ending is Ending.SHUTDOWN
     assert (world.kept, world.standing) == (False, one_guest.DESTROYED)
     assert state(world).ending is Ending.SHUTDOWN
-
-
-REBOOTED = MachineState(power=Power.OFF, ending=Ending.REBOOTED)
-
-
-def rebooted(world, *, reboots=True):
-    """Its guest has rebooted, and is kept as it was."""
-
-    def judge(found, reason, active):
-        return REBOOTED if active and found == DomainState.SHUTOFF else machine_state(found, reason)
-
-    note = world.notes.read(NAME)
-    world.notes.keep(NAME, replace(note, machine=replace(note.machine, reboots=reboots)))
-    world.dialect = replace(world.dialect, judge=judge)
-    world.standing, world.kept = POWERED_OFF, True
-
-
-def test_a_guest_that_reboots_and_may_is_started_again(world):
-    rebooted(world)
-    assert state(world).power is Power.RUNNING
-    assert (world.standing, world.lived, world.kept) == (RUNNING, 2, False)
-    assert state(world).power is Power.RUNNING
-    assert world.lived == 2
-
-
-def test_one_that_has_powered_off_and_is_just_being_removed_is_not(world, monkeypatch):
-    rebooted(world)
-
-    def removed(_client, _machine):
-        world.kept = False
-
-    monkeypatch.setattr(one_guest._Client, "force_off", removed)
-    assert [state(world).ending, state(world).ending] == [Ending.SHUTDOWN, Ending.SHUTDOWN]
-    assert world.lived == 1
-
-
-def test_one_that_may_not_has_ended(world):
-    rebooted(world, reboots=False)
-    assert [state(world), state(world)] == [REBOOTED, REBOOTED]
-    assert world.lived == 1
-
-
-def test_one_that_cannot_be_started_now_is_later(world):
-    rebooted(world)
-    world.faults["start"] = LibvirtFault("no room")
-    with pytest.raises(HostFault, match="no room"):
-        state(world)
-    assert state(world).power is Power.RUNNING
-    assert (world.standing, world.lived) == (RUNNING, 2)
-
-
-def test_a_guest_goes_on_whoever_is_killed_while_it_is_started_again(killed):
-    for world in killed(state, forgets=False, prepare=rebooted):
-        assert state(world).power is Power.RUNNING
-        assert (world.standing, world.lived) == (RUNNING, 2)
-        assert not world.notes.read(NAME).reboots
 
 
 def test_a_guest_that_is_just_being_removed_is_judged_when_it_is(world, monkeypatch):
