@@ -134,9 +134,23 @@ def test_what_has_come_stays_if_only_its_address_changes(place):
     assert (place.noted, part.exists()) == (other, False)
 
 
-def test_who_has_the_lock_of_a_file_and_no_socket_does_not_serve_it(place):
+@pytest.mark.parametrize("left", [False, True], ids=["nothing", "a socket that a killed one has left"])
+def test_who_is_about_to_serve_a_file_does_not_serve_it_yet(place, left):
+    if left:
+        serving_program.listening(place.socket).close()
     with place.serving(0):
         assert not place.is_served()
+
+
+def test_who_is_too_busy_to_take_another_client_serves_the_file(place):
+    with serving_program.listening(place.socket) as busy, ExitStack() as clients:
+        busy.listen(0)
+        refused = 0
+        while not refused:
+            client = clients.enter_context(socket.socket(socket.AF_UNIX))
+            client.settimeout(0)
+            refused = client.connect_ex(str(place.socket))
+        assert place.is_served()
 
 
 def test_what_is_served_stays_what_it_is(blocks, place):

@@ -240,7 +240,7 @@ def test_an_image_is_passed_over_whose_disk_is_served_as_something_else(remotes,
 def test_what_is_whole_is_never_taken_for_something_else(remotes, claimed):
     claimed.forget()
     remotes.bring(found(remotes, A), fetching)
-    until(lambda: not claimed.is_served(), "nobody serves it any more")
+    until(lambda: not claimed.socket.exists(), "nobody serves it any more")
     noted = claimed.noted
     other = replace(noted, path="other", sha256="0" * 64)
     assert not claimed.keep(other, b"")

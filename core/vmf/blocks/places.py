@@ -14,12 +14,14 @@ The kernel frees a lock when its holder ends, however it ends.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import AF_UNIX, socket
 from typing import Annotated
 
 import msgspec
@@ -127,11 +129,10 @@ class Place(Struct, frozen=True, kw_only=True):
             os.close(held)  # it was removed meanwhile, with the rest
 
     def is_served(self) -> bool:
-        """Whether a process serves it now; whoever holds the lock otherwise has no socket there."""
-        if not self.socket.exists():
-            return False
-        with self._alone("served") as is_ours:
-            return not is_ours
+        """Whether a process listens for who wants it; the lock tells less: it is held before that."""
+        with socket(AF_UNIX) as link:
+            link.settimeout(0)  # one that is too busy to take it listens
+            return link.connect_ex(os.fspath(self.socket)) in (0, errno.EAGAIN)
 
     @contextmanager
     def unused(self) -> Iterator[bool]:

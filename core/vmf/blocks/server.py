@@ -36,7 +36,7 @@ IDLE_SECONDS = 5.0
 """How long nobody needs a file before it is not served any more."""
 LOOK_SECONDS = 0.5
 LOOKS_SECONDS = 1.0
-"""How long others who only look whether a file is served may hold its lock, all in all."""
+"""How long others may hold a file's lock who note where it comes from, or would remove it."""
 PATIENCE_SECONDS = 300.0
 """How long a guest waits for a part that cannot be had before it is told so."""
 PAUSE_SECONDS = 0.25

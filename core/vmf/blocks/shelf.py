@@ -105,7 +105,7 @@ class Blocks:
             raise _unusable(self._folder, error) from error
         deadline = time.monotonic() + START_SECONDS
         for place in wanted:
-            while not _is_answered(place):
+            while not place.is_served():
                 if time.monotonic() > deadline:
                     what = f"{place.whole} is not served after {START_SECONDS:.0f} s"
                     raise SetupError(what, hint=f"{self.log} says why")
@@ -148,14 +148,6 @@ class Blocks:
                 if not place.is_begun() or time.monotonic() > deadline:
                     raise OSError(errno.EIO, "what came is not the file that it should be")
                 time.sleep(LOOK_SECONDS)
-
-
-def _is_answered(place: Place) -> bool:
-    try:
-        nbd.Served(place.socket).close()
-    except OSError:
-        return False
-    return True
 
 
 def _unusable(folder: Path, error: Exception) -> SetupError:
