@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from guests import wide as wide_guest
 from vmf.warehouse import tiny as tiny_guest
 
 pytest.register_assert_rewrite("vmf.testing")
+settings.register_profile("unhurried", deadline=None)  # pytest's own timeout is the bound
+settings.load_profile("unhurried")
 
 THIRDPARTY = Path(__file__).with_name("thirdparty")
 XEN = "tests/plugins/xen/"

@@ -47,6 +47,11 @@ class Ranged(ThreadingHTTPServer):
         """The ranges that were asked for of files that are called so."""
         return [part for path, part in self.asked if path.endswith(name) and part]
 
+    def count(self, size: int) -> None:
+        """So many bytes more have been sent."""
+        with self._lock:
+            self.sent += size
+
     def wait(self, size: int) -> float:
         """How long so many bytes have to wait for those before them: there is one line for all."""
         with self._lock:
@@ -97,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
             start += 1
         headers = f"bytes {start}-{start + len(found) - 1}/{size}"
         self.send(206, found, tag, headers, cut=fault == "cut")
-        self.server.sent += len(found)
+        self.server.count(len(found))
         return None
 
     def fail(self, status: int) -> None:

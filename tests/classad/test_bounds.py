@@ -99,7 +99,7 @@ def test_what_multiplies_two_sizes_is_too_much(text):
     assert ours.evaluate(text, AD) is ERROR
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(BRACKETS, st.integers(1, 200)), max_size=6), st.sampled_from(["1", "x", '"s"', "[a = 1]"]))
 def test_whatever_nests_is_refused_or_has_an_answer(nested, inner):
     text = inner

@@ -227,7 +227,7 @@ def test_the_place_of_an_ad_is_not_counted_from_the_beginning_each_time():
     assert len(read_new("\n[]" * 150_000)) == 150_000
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=100) | st.text("{}[]\":=\\/ax1\n# '", max_size=40).map(str.encode))
 def test_any_bytes_are_ads_or_a_syntax_error(raw):
     for reader in (read, read_new, read_old, read_json):

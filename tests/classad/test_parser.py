@@ -203,7 +203,7 @@ def test_bytes_are_one_string_however_they_came():
     assert parse('"\udcc3\udca9"') == parse(r'"\303\251"') == "é"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200) | st.text(alphabet="ab1.-\"\\'?:=!()[]{};,/* \n&|<>+", max_size=60).map(str.encode))
 def test_any_bytes_are_a_tree_or_a_syntax_error(raw):
     text = raw.decode("utf-8", "surrogateescape")

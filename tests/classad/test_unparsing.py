@@ -6,7 +6,7 @@ import math
 from random import Random
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from classad import reference, texts
@@ -84,7 +84,6 @@ def test_elements_have_lines_of_their_own_as_in_the_reference():
     ]
 
 
-@settings(deadline=None)
 @given(st.floats())
 def test_every_real_survives(value):
     text = unparse(value)
@@ -92,7 +91,6 @@ def test_every_real_survives(value):
     assert unparse(value, COMPACT) == reference.unparsed(text)
 
 
-@settings(deadline=None)
 @given(
     st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]))
     | st.binary().map(lambda raw: raw.replace(b"\0", b""))
@@ -105,7 +103,6 @@ def test_every_string_survives(value):
     assert reference.evaluate(text) == value
 
 
-@settings(deadline=None)
 @given(st.integers(-62_135_000_000, 253_401_800_000), st.integers(-99, 99), st.integers(0, 59))
 def test_every_moment_survives(seconds, hours, minutes):
     moment = AbsTime(seconds, (3600 * hours + 60 * minutes) if hours >= 0 else 3600 * hours - 60 * minutes)
@@ -113,7 +110,6 @@ def test_every_moment_survives(seconds, hours, minutes):
     assert parse(unparse(moment)) == moment
 
 
-@settings(deadline=None)
 @given(st.integers(-(2**31) + 1, 2**31 - 1))
 def test_every_span_of_whole_seconds_survives(seconds):
     text = unparse(RelTime(float(seconds)))

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import math
+import time
+from types import SimpleNamespace
+
 import pytest
 
 from farm import Farm
@@ -9,6 +13,8 @@ from qemu import qemu_img, qemu_io
 from vmf.disks import differing
 from vmf.files import sparse
 from vmf.model import Bus, Disk, DiskFormat, Draft, File, Image
+from vmf.run import engine, hosts, looking
+from vmf.store import sightings
 from vmf.warehouse.shelf import Warehouse
 
 
@@ -22,7 +28,21 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def make(tmp_path):
+def clock(monkeypatch):
+    """The clocks of those who set hosts aside: they go when they are told to."""
+    clock = SimpleNamespace(now=1e9)
+    ours = SimpleNamespace(
+        monotonic=lambda: clock.now, time=lambda: clock.now, strftime=time.strftime, localtime=time.localtime
+    )
+    for module in (hosts, looking, sightings):
+        monkeypatch.setattr(module, "time", ours)
+    return clock
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Makes engines whose jobs wait for the first look at each host, however slow this computer is just now."""
+    monkeypatch.setattr(engine, "ASK_SECONDS", math.inf)
     farms = []
 
     def make(*others: object) -> Farm:

@@ -63,7 +63,7 @@ def test_a_list_of_another_length_is_refused():
         Sums(LISTED[:-32], SIZE)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     reads=st.lists(places, min_size=1, max_size=6),
     spoilt=st.lists(st.tuples(st.integers(0, SIZE - 1), st.binary(min_size=1, max_size=BLOCK)), max_size=4),

@@ -21,7 +21,7 @@ from vmf.errors import HoldCode, JobFault
 from vmf.files import sparse
 from vmf.model import Disk, DiskFormat, File, Image, Slice
 
-FUZZ = settings(deadline=None, database=None)
+FUZZ = settings(database=None)
 BZIMAGE = bytes(0x1FE) + b"\x55\xaa" + b"\0\0HdrS" + bytes(600)
 FIELDS = {  # offset and width of what the tests change, from QEMU's docs/interop/qcow2.txt
     "version": (4, 4),

@@ -16,7 +16,7 @@ from vmf.disks import images, ova
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Bus, DiskFormat, Image
 
-FUZZ = settings(deadline=None, database=None)
+FUZZ = settings(database=None)
 OVF = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1"

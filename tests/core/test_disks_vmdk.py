@@ -18,7 +18,7 @@ from vmf.disks.reading import Unfit
 from vmf.errors import HoldCode, JobFault
 from vmf.model import Disk, DiskFormat, File
 
-FUZZ = settings(deadline=None, database=None)
+FUZZ = settings(database=None)
 SECTOR = 512
 END = 2**64 - 1
 FIELDS = {  # offset and width, from VMware's "Virtual Disk Format 5.0"

@@ -12,7 +12,7 @@ from vmf.errors import HoldCode, JobFault
 from vmf.files import cdrom, disc, volume
 from vmf.model import Image, Job, Results, Ssh
 
-FUZZ = settings(deadline=None, database=None, max_examples=30)
+FUZZ = settings(database=None, max_examples=30)
 MAGIC = volume.magic("5eed")
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 KEY = "ssh-ed25519 AAAA vmf"

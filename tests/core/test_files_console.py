@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vmf.files.console import BoundedLog, Escaper, Typescript, escape, one_line, rest
 
-FUZZ = settings(deadline=None, database=None)
+FUZZ = settings(database=None)
 CONSOLE = st.lists(
     st.sampled_from([b"\r", b"\n", b"\t", b"\x1b[2J", b"\xc2\x9b", "é\u202e".encode(), b"\xff", b"login: "])
 )

@@ -16,7 +16,7 @@ from pycdlib import PyCdlib
 from vmf.errors import JobFault, VmfError
 from vmf.files import disc, iso9660, source
 
-FUZZ = settings(deadline=None, database=None, max_examples=50)
+FUZZ = settings(database=None, max_examples=50)
 NAMES = st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=60).filter(
     lambda name: name not in {".", "..", "\x01"} and len(name.encode()) <= 253
 )

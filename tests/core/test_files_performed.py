@@ -11,7 +11,7 @@ from vmf.model import Ending, OnError, Outcome, Step, Then
 from vmf.result import Refusal, Said, StepReport, judge
 from volumes import MAGIC, member, read, tar
 
-FUZZ = settings(deadline=None, database=None, max_examples=200)
+FUZZ = settings(database=None, max_examples=200)
 ONE, TWO = Step(name="one", run="true"), Step(name="two", run="false")
 LEFT = Step(name="left", run="false", on_error=OnError(then=Then.CONTINUE))
 EXIT = ("exit-code", b"0\n")

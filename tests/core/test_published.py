@@ -14,7 +14,7 @@ from vmf.ads import job_ad
 from vmf.model import Job
 from vmf.published import LINE_MOST, NAMES_MOST, SIZE_MOST, Published, Reason, believable, joined, taken
 
-FUZZ = settings(deadline=None, database=None, max_examples=300)
+FUZZ = settings(database=None, max_examples=300)
 JOB = Job(name="j", memory=2**28, attributes={"Owner": '"ada"'}, requirements="Memory >= 8192")
 NAMES = st.sampled_from([b"a", b"A", b"b", b"Owner", b"MyType", b"__proto__", b"1", b"", b"x" * 63, b"x" * 64])
 VALUES = st.sampled_from([b"1", b"-2.5", b'"t"', b"true", b"{1,[a=2]}", b"a", b"1+1", b"", b"f(1)", b'"', b"\xff"])
@@ -108,7 +108,9 @@ def test_what_is_no_literal_is_refused(text):
 def test_what_nests_deep_is_read_on_the_stack_of_any_thread(deep):
     found = published(line("a", "{" * deep + "}" * deep))
     seen = []
-    threading.Thread(target=lambda: seen.append(found.attributes)).start()
+    thread = threading.Thread(target=lambda: seen.append(found.attributes))
+    thread.start()
+    thread.join()
     assert len(seen[0]) == (deep == 100)
 
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from block_servers import short_folder
 from farm import FARM
 from vmf.blocks.places import Origin, Place
 from vmf.errors import Refused, SetupError
@@ -173,9 +174,10 @@ def test_the_size_of_a_file_is_what_travels_of_it(tmp_path):
     assert size_of(File(path=tmp_path / "nothing")) == 0
 
 
-def test_the_size_of_a_file_that_is_served_is_that_of_the_whole(tmp_path):
-    place = Place(folder=tmp_path, sha256="a" * 64)
-    file = File(path=place.socket, served=True)
-    assert size_of(file) == 0
-    place.keep(Origin(address="http://far", path="disk", size=2**30, sha256="b" * 64), b"")
-    assert size_of(file) == 2**30
+def test_the_size_of_a_file_that_is_served_is_that_of_the_whole():
+    with short_folder() as folder:
+        place = Place(folder=folder, sha256="a" * 64)
+        file = File(path=place.socket, served=True)
+        assert size_of(file) == 0
+        place.keep(Origin(address="http://far", path="disk", size=2**30, sha256="b" * 64), b"")
+        assert size_of(file) == 2**30

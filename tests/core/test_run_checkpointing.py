@@ -194,7 +194,7 @@ def test_what_was_taken_and_never_kept_is_in_the_next_one(make):
         def checkpoint(self, number):
             snapshot = yield
             if number == 2:
-                farm.engine.leave()
+                farm.order(leave=True)
             return snapshot
 
     farm = make(Writer(), Leaver())
@@ -211,7 +211,7 @@ def test_what_was_taken_and_never_kept_is_in_the_next_one(make):
 
 def test_it_is_kept_as_often_as_the_job_says(make):
     farm = make()
-    when(farm, Checkpointed, lambda: farm.engine.stop(force=True))
+    when(farm, Checkpointed, lambda: farm.order(stop=True, force=True))
     farm.carry(kept(farm, "hang", period=1))
     (asked,) = (each.event for each in farm.store.history(1) if isinstance(each.event, CheckpointAsked))
     assert asked.why is Why.PERIOD

@@ -114,9 +114,12 @@ def test_what_a_host_fails_at_keeps_no_other_job_from_it(make):
     assert found == {"seeing": "yard", "blind": "farm"}
 
 
-def test_an_ability_that_is_set_aside_is_waited_for_and_back_when_a_job_has_used_it(make, monkeypatch):
-    monkeypatch.setattr("vmf.model.setback.FIRST_PAUSE", 0.5)
+def test_an_ability_that_is_set_aside_is_waited_for_and_back_when_a_job_has_used_it(make, clock):
+    def pass_by(notice):
+        clock.now += 30 if isinstance(notice, Remark) else 0
+
     farm = make()
+    farm.watch(pass_by)
     farm.hosts.facts(FARM)
     farm.hosts.blame(FARM, HostFault("no screen is left", ability="vnc"))
     farm.hosts.blame(FARM, HostFault("no network is left", ability="network-user"))

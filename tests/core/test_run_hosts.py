@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import threading
-import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Annotated
@@ -22,8 +21,6 @@ from vmf.hookspecs import hookimpl
 from vmf.match import Rejection, match
 from vmf.model import ITSELF, Connection, Facts, Folder, Host, HostBoot, ImageRoot, Networks, NetworkType, Transport
 from vmf.plugins import HYPERVISORS
-from vmf.run import hosts, looking
-from vmf.store import sightings
 from vmf.testing import fake
 from vmf.testing.world import World
 
@@ -69,18 +66,6 @@ def test_a_set_up_that_spares_no_host_is_raised_and_not_blamed_on_the_hosts(make
     farm.fault("probe", "host", "out of order")
     with pytest.raises(SetupError, match="no plugin is installed"):
         farm.hosts.offers((FARM, STRANGE))
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """The clocks of those who set hosts aside: they go when they are told to."""
-    clock = SimpleNamespace(now=1e9)
-    ours = SimpleNamespace(
-        monotonic=lambda: clock.now, time=lambda: clock.now, strftime=time.strftime, localtime=time.localtime
-    )
-    for module in (hosts, looking, sightings):
-        monkeypatch.setattr(module, "time", ours)
-    return clock
 
 
 def test_a_host_that_cannot_be_used_is_set_aside_for_longer_each_time(make, clock):

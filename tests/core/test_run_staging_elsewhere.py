@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
+from block_servers import short_folder
 from farm import FARM, enable
 from layering import layered
 from vmf.errors import HoldCode
@@ -184,9 +183,9 @@ def test_a_disk_of_several_files_is_used_where_it_lies_if_its_host_can(make, loo
 @pytest.mark.parametrize("host", [FARM, FAR], ids=["here", "elsewhere"])
 def test_a_disk_that_is_served_is_brought_to_a_host_that_cannot_read_it_there(make, looker, host):
     farm = make(looker)
-    with TemporaryDirectory(prefix="vmf-", dir="/tmp") as folder, ThreadPoolExecutor() as workers, ExitStack() as stack:
-        (Path(folder) / "golden").write_bytes(b"base" * 2**15)
-        disk = layered(Disk(file=File(path=Path(folder) / "golden"), format=DiskFormat.RAW), *LAYERS, size=2**17)
+    with short_folder() as folder, ThreadPoolExecutor() as workers, ExitStack() as stack:
+        (folder / "golden").write_bytes(b"base" * 2**15)
+        disk = layered(Disk(file=File(path=folder / "golden"), format=DiskFormat.RAW), *LAYERS, size=2**17)
         sockets = [stack.enter_context(serving(each.path, workers)) for each in disk.files]
         lowest, *upper = [File(path=each, served=True) for each in sockets]
         layers = tuple(replace(layer, file=file) for layer, file in zip(disk.layers, upper, strict=True))

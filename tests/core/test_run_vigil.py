@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
 from vmf.model import Ending, Outcome, Suspend
-from vmf.run import Advanced, life, vigil
-from vmf.state import Created, CutOff, Ended, ResumeAsked, SuspendAsked, Suspended
+from vmf.run import Advanced, Console, follower, life, starting, vigil
+from vmf.state import Created, CutOff, Ended, ResumeAsked, Resumed, SuspendAsked, Suspended
 
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
     monkeypatch.setattr(life, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(vigil, "QUIET_SECONDS", 0.05)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of those who watch a guest: it goes when it is told to."""
+    clock = SimpleNamespace(now=1e6)
+    for module in (vigil, follower, starting):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now, time=time.time))
+    return clock
 
 
 def events(farm, kind):
@@ -34,28 +44,33 @@ def test_a_guest_that_takes_too_long_is_asked_to_end(make, limit, outcome):
     assert record.ending is Ending.SHUTDOWN
 
 
-def test_a_guest_that_speaks_now_and_then_is_not_silent(make):
+def test_a_guest_that_speaks_now_and_then_is_not_silent(make, clock):
     farm = make()
-    script = "\n".join(["echo still there\nsleep 0.2"] * 12)
+
+    def watch(notice):
+        if isinstance(notice, Console):
+            clock.now += 1.5
+            farm.tell()
+
+    farm.watch(watch)
+    script = "\n".join(["echo still there\nhear"] * 12)
     (record,) = farm.carry(replace(farm.job(f"{script}\nexit 4"), silence_limit=2))
     assert (record.verdict.outcome, record.verdict.exit_code) == (Outcome.COMPLETED, 4)
 
 
-def test_a_guest_that_stands_still_spends_none_of_its_time(make):
-    """It runs for 0.6 s in all; what it stands still is longer than the limit."""
+def test_a_guest_that_stands_still_spends_none_of_its_time(make, clock):
     farm = make()
-    at = {}
 
     def watch(notice):
         if isinstance(notice, Advanced) and isinstance(notice.event, Created):
             farm.engine.ask(1, SuspendAsked(how=Suspend.SOFT))
         if isinstance(notice, Advanced) and isinstance(notice.event, Suspended):
-            at["timer"] = threading.Timer(2.5, lambda: farm.engine.ask(1, ResumeAsked()))
-            at["timer"].start()
+            clock.now += 1000
+            farm.engine.ask(1, ResumeAsked())
 
     farm.watch(watch)
-    (record,) = farm.carry(replace(farm.job("sleep 0.6\nexit 4"), time_limit=2, silence_limit=2))
-    at["timer"].join()
+    farm.speak(Resumed)
+    (record,) = farm.carry(replace(farm.job("hear\nexit 4"), time_limit=2, silence_limit=2))
     assert (record.verdict.outcome, record.verdict.exit_code) == (Outcome.COMPLETED, 4)
 
 

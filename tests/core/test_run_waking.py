@@ -17,7 +17,7 @@ from vmf.model import CLONE, Checkpoint, Host, Image, Machine, Outcome, ResultDi
 from vmf.run import life
 from vmf.run.grounds import Grounds
 from vmf.run.waking import anew
-from vmf.state import Created, RestoreFailed, State, VacateAsked
+from vmf.state import Created, RestoreFailed, State, VacateAsked, Vacated
 from vmf.steps import grounding
 from vmf.testing.golden import LEFT
 from vmf.warehouse.shelf import Warehouse
@@ -243,7 +243,9 @@ def test_a_guest_whose_checkpoint_is_spoilt_begins_anew_and_wakes(make):
     keep(farm)
     spoilt = farm.store.home.checkpoints(2)
 
-    def spoil(_):
+    def spoil(notice):
+        if not isinstance(getattr(notice, "event", None), Vacated):
+            return
         for manifest in spoilt.glob("*/memory"):
             manifest.write_bytes(b"")
 

@@ -293,7 +293,7 @@ VALUES = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     line=st.integers(min_value=0, max_value=len(HELLO.splitlines()) - 1),
     value=st.one_of(st.sampled_from(VALUES), st.text(max_size=20)),
@@ -312,7 +312,7 @@ def test_any_value_in_any_line_gives_jobs_or_faults(line, value, tmp_path_factor
     assert all(fault.what.isprintable() and fault.hint.isprintable() for fault in faults)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(change=st.one_of(st.text(max_size=30), st.builds("{}={}".format, st.text(max_size=9), st.text(max_size=9))))
 def test_any_change_gives_jobs_or_faults(change, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp()

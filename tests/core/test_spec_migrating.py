@@ -178,7 +178,7 @@ def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path):
         migrate(tmp_path / "pipe")
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(
     st.integers(0, len(OLD)),
     st.integers(0, 12),

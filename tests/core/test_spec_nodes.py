@@ -239,7 +239,7 @@ def test_what_is_not_utf8_is_told_with_its_place(file, content, place):
     assert (fault.line, fault.column) == place
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     content=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode(errors="replace")))
 )
@@ -293,7 +293,7 @@ PIECES += [
 ]
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(text=st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
 def test_any_mixture_of_yaml_is_read_or_told_in_words_of_one_line(text):
     try:

@@ -108,7 +108,7 @@ def test_what_the_reader_takes_the_schema_takes(kind, folder):
     if kind is Image:
         del custom[Image]
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+    @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
     @given(specs(kind, wanted))
     def taken(node):
         assert draft(node, wanted, custom=custom).faults == ()

@@ -107,7 +107,7 @@ def reached(line, place):
     return ends
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(graphs())
 def test_whoever_follows_the_lines_of_a_text_finds_what_comes_after_what(drawn):
     if not drawn.nodes:
@@ -117,7 +117,6 @@ def test_whoever_follows_the_lines_of_a_text_finds_what_comes_after_what(drawn):
     assert traced(text(drawn)) == edges
 
 
-@settings(deadline=None)
 @given(graphs())
 def test_a_reduced_graph_is_the_same_order_with_no_edge_that_follows_from_others(drawn):
     reduced = drawn.reduced
@@ -126,7 +125,6 @@ def test_a_reduced_graph_is_the_same_order_with_no_edge_that_follows_from_others
         assert not any(one in reduced.before[other] for one in node.after for other in node.after)
 
 
-@settings(deadline=None)
 @given(graphs(), some.integers(1, 4))
 def test_in_a_picture_steps_stand_below_what_comes_before_them_and_nothing_overlaps(drawn, most):
     placed = layered(drawn, most=most, box=100, lane=10)
@@ -143,7 +141,6 @@ def test_in_a_picture_steps_stand_below_what_comes_before_them_and_nothing_overl
         assert [placed.across[one] < placed.across[other] for one, other in pairwise(spots)].count(False) == 0
 
 
-@settings(deadline=None)
 @given(graphs())
 def test_the_lines_of_a_picture_lead_from_each_step_to_those_after_it(drawn):
     placed = layered(drawn, most=3, box=100, lane=10)

@@ -20,7 +20,7 @@ from vmf.warehouse.catalogue import Catalogue
 
 SLIDE = {"A": "", "B": "A", "C": "B", "D": "B"}
 """A request as on the paper's slide 20: D and C come after B, and B after A."""
-EXAMPLES = settings(deadline=None, max_examples=200)
+EXAMPLES = settings(max_examples=200)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_what_is_left_and_what_was_performed_is_all_in_an_order_that_the_graph_a
         assert all(after[step] <= {*done[:place]} for place, step in enumerate(done))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(warehouses(), warehouses(), some.data())
 def test_the_search_on_a_file_finds_the_same_whatever_came_and_went(first, second, data):
     (wanted, seconds, found), (_, _, others) = first, second

@@ -69,7 +69,7 @@ def guests(order):
     return sum(not on_host for on_host, _ in groupby(order, key=lambda step: step.on_host is not None))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(graphs())
 def test_turns_are_an_order_of_the_graph_that_boots_as_seldom_as_any(wanted):
     found = phases(wanted)
@@ -81,7 +81,7 @@ def test_turns_are_an_order_of_the_graph_that_boots_as_seldom_as_any(wanted):
     assert guests(order) == min(map(guests, filter(allowed, permutations(wanted))))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(graphs())
 def test_a_job_keeps_its_turns_once_its_order_is_settled(wanted):
     """What is run has its steps one after the other; that adds no boot, and loses no step."""

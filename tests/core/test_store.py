@@ -181,7 +181,7 @@ def test_processes_may_open_a_new_store_at_once(tmp_path):
     for root in roots:
         root.mkdir()
     fork = multiprocessing.get_context("fork")
-    gate = fork.Barrier(6, timeout=10)
+    gate = fork.Barrier(6, timeout=60)
     openers = [fork.Process(target=open_each, args=(roots, gate)) for _ in range(6)]
     for each in openers:
         each.start()

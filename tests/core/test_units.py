@@ -10,7 +10,7 @@ SIZES = {
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
 }  # fmt: skip
 GAP = st.sampled_from(("", " ", "  "))
-examples = settings(deadline=None, database=None)
+examples = settings(database=None)
 
 
 @examples

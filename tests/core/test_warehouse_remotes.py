@@ -8,12 +8,12 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
+from block_servers import short_folder
 from killed_keeping import START, sum_of
 from layering import layer, written
 from ranged import serving
@@ -95,9 +95,8 @@ def told():
 
 @pytest.fixture
 def home(far):
-    """With a short path, which sockets need."""
-    with TemporaryDirectory(prefix="vmf-", dir="/tmp") as folder:
-        yield Home(root=Path(folder), remotes=(far.address,))
+    with short_folder() as folder:
+        yield Home(root=folder, remotes=(far.address,))
 
 
 @pytest.fixture

@@ -48,26 +48,26 @@ def check(content: bytes, kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 @given(content=st.binary(max_size=200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_bytes(kind, content):
     check(content, kind)
 
 
 @pytest.mark.parametrize("kind", Kind)
 @given(text=fragments)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_shuffled_fragments(kind, text):
     check(f"{text}\n".encode(), kind)
 
 
 @given(lines=st.lists(assignments, max_size=4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_good_job_with_strange_lines(lines):
     check(f"{GOOD}{chr(10).join(lines)}\nqueue 2\n".encode(), Kind.JOB)
 
 
 @given(text=st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0")))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_read_back_as_it_was_written(text):
     (document,) = compose(f"key: {quoted(text)}\nlist: [{quoted(text)}]\n", Source(where="made"))
     assert isinstance(document, Mapping)

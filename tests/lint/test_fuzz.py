@@ -21,7 +21,7 @@ SECONDS, MEBIBYTES = 20, 500
 
 BOUNDS = settings(
     max_examples=300,
-    deadline=None,  # pytest's own timeout is the bound
+    # pytest's own timeout is the bound
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

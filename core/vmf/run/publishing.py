@@ -26,7 +26,7 @@ class Publishing:
         self._remark = remark
         self._published = Published(taken=taken(record().job), known=record().published)
         self._is_new = False
-        self._kept = 0.0
+        self._kept = float("-inf")
 
     def hear(self, piece: bytes) -> None:
         """Take the next piece of the console."""

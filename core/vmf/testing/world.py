@@ -287,7 +287,10 @@ def _living(folder: Path) -> MachineState:
 
 def _full(folder: Path) -> MachineState:
     """A machine whose guest has filled its first disk: up to its limit, if it has one, else the host's."""
-    disks = msgspec.json.decode((folder / "machine.json").read_bytes(), type=Machine).disks
+    try:
+        disks = msgspec.json.decode((folder / "machine.json").read_bytes(), type=Machine).disks
+    except FileNotFoundError:  # it has been removed since it was found alive
+        return MachineState(power=Power.ABSENT)
     if not disks or disks[0].growth is None:
         return MachineState(power=Power.PAUSED, detail="the host is out of space")
     limit = f"disk0 has taken the {format_size(disks[0].growth)} that it may"

@@ -55,7 +55,7 @@ def dial(uri: str) -> Link:
         with domains.despite(Code.NO_SUPPORT):  # a driver within this process has nothing to keep alive
             link.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSES)
     except libvirt.libvirtError as error:
-        raise HostLost(f"libvirt does not answer at {uri}: {error.get_error_message()}") from error
+        raise HostLost(f"libvirt does not answer at {uri}: {error}") from error
     return link
 
 
@@ -96,7 +96,7 @@ class Line:
             if hear:
                 self._registered.append(domains.listen(link, hear))
         except libvirt.libvirtError as error:
-            raise HostLost(f"libvirt went away at once: {error.get_error_message()}") from error
+            raise HostLost(f"libvirt went away at once: {error}") from error
 
     def detach(self) -> None:
         """Take back what was registered, without which a link is never freed; one that is broken objects to each."""
@@ -144,15 +144,21 @@ class Client:
         return watcher
 
     def call(self, ask: Callable[[Link], T]) -> T:
-        """Ask something of the daemon; if the link turns out broken, once more over a new one."""
+        """Ask something of the daemon; once more over a new link if this one turns out broken.
+
+        Once more over the same if nothing is known of an error: something of libvirt's that is freed on the same
+        thread, at a moment of Python's choice, has libvirt forget why the call before has failed.
+        """
         line = self._lines.get()
         try:
             return ask(line.link)
         except libvirt.libvirtError as error:
-            if _alive(line.link):
+            if not _alive(line.link):
+                log.info("the connection to libvirt broke; a new one is needed")
+                line = self._lines.get(broken=line)
+            elif error.get_error_code() is not None:
                 raise _fault(error) from error
-        log.info("the connection to libvirt broke; a new one is needed")
-        return _asked(self._lines.get(broken=line), ask, "libvirt went away twice")
+        return _asked(line, ask, "libvirt went away twice")
 
     def once(self, machine: str, ask: Callable[[Domain], T]) -> T:
         """Ask something of a machine that must not be asked twice; a link that breaks leaves it open whether it was."""
@@ -170,7 +176,7 @@ class Client:
         if _alive(link):
             raise _fault(error) from error
         if lost:
-            raise HostLost(f"libvirt went away meanwhile: {error.get_error_message()}") from error
+            raise HostLost(f"libvirt went away meanwhile: {error}") from error
 
     def on(self, machine: str, ask: Callable[[Domain], T]) -> T | None:
         """Ask something of a machine; None if there is no such machine."""
@@ -367,11 +373,11 @@ def _asked(line: Line, ask: Callable[[Link], T], lost: str) -> T:
     except libvirt.libvirtError as error:
         if _alive(line.link):
             raise _fault(error) from error
-        raise HostLost(f"{lost}: {error.get_error_message()}") from error
+        raise HostLost(f"{lost}: {error}") from error
 
 
 def _fault(error: libvirt.libvirtError) -> LibvirtFault:
-    return LibvirtFault(error.get_error_message() or "", code=error.get_error_code() or 0)
+    return LibvirtFault(str(error), code=error.get_error_code() or 0)
 
 
 def _alive(link: Link) -> bool:

@@ -45,7 +45,7 @@ def nobody(_done, _total):
 def run(connection, host, machine):
     """Create a machine; its script has begun when this returns."""
     connection.create(machine)
-    host.until(lambda: b"ready" in connection.console(machine.name, 0))
+    host.until(lambda: b"ready\r\n" in connection.console(machine.name, 0))
 
 
 def test_a_life_leaves_its_results_and_then_nothing(connection, host, put, tmp_path):

@@ -79,6 +79,25 @@ class Parted:
         raise libvirt.libvirtError("client socket is closed")
 
 
+class Forgetful:
+    """A link that has forgotten why it failed when it is asked: something of libvirt's was freed on the same thread."""
+
+    def __init__(self, link):
+        self._link, self._failed = link, 0
+
+    def __getattr__(self, name):
+        return getattr(self._link, name)
+
+    def lookupByName(self, name):  # noqa: N802  # libvirt's name
+        try:
+            return self._link.lookupByName(name)
+        except libvirt.libvirtError as error:
+            self._failed += 1
+            if self._failed == 1:
+                error.err = None
+            raise
+
+
 class Broken:
     """A link whose daemon has gone away."""
 
@@ -174,6 +193,11 @@ def test_a_machine_whose_definition_was_not_answered_is_adopted(client):
     client._lines.get().link = Parted(client._lines.get().link, "define")
     client.define("m1", description("m1"))
     assert client.machines() == ("m1",)
+
+
+def test_why_something_failed_is_asked_again_if_libvirt_has_forgotten_it(client):
+    client._lines.get().link = Forgetful(client._lines.get().link)
+    assert client.state("nobody").power is Power.ABSENT
 
 
 def test_a_machine_of_somebody_elses_is_not_adopted(client):
