@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Most targets lead to the package manager or to pip, and neither likes company.
 .NOTPARALLEL:
-.PHONY: run run-xen run-vmware test test-fast test-debian lint bench guest debian xenbed vcsim system-run system-test clean
+.PHONY: run run-xen run-vmware test test-fast test-debian lint bench guest debian wide xenbed vcsim system-run system-test clean
 
 run: system-run guest
 	@rm -rf $(RESULTS) && mkdir -p $(dir $(RESULTS))
@@ -45,7 +45,7 @@ run-vmware: vcsim guest
 	  --set results.folder=$(VMWARE_RESULTS) specs/hello-vmware.yaml
 	@echo "--- $(VMWARE_RESULTS):" && ls -l $(VMWARE_RESULTS) && cat $(VMWARE_RESULTS)/greeting.txt
 
-test: system-test lint guest xenbed vcsim
+test: system-test lint guest wide xenbed vcsim
 	VMF_TEST_TINY="$$($(BIN)/vmf image build tiny | sed -n 's/^tiny: //p')" $(PYTEST)
 
 # Half of their time these tests wait for something, so that more of them have room.
@@ -84,7 +84,10 @@ debian: system-test $(DEBIAN)/root.qcow2
 $(DEBIAN)/root.qcow2: $(wildcard specs/debian/*) $(wildcard core/vmf/warehouse/*.sh)
 	@specs/debian/make.sh $(DEBIAN)
 
-# Before the tests, lest the first that wants it waits longer than a test may.
+# Before the tests, lest the first that wants one waits longer than a test may.
+wide: system-test $(VENV)/test.stamp
+	@PYTHONPATH=tests $(BIN)/python -m guests.wide
+
 xenbed: system-test $(VENV)/test.stamp
 	@PYTHONPATH=tests $(BIN)/python -m xenbed
 

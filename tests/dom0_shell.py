@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from shell import Shell
 
-DEADLINE = 300.0
+DEADLINE = 400.0
 """Seconds: under emulation, next to other tests, a guest takes several times as long as alone."""
 IMAGE = """\
 apiVersion: vmf/v1

@@ -7,10 +7,7 @@ import os
 import time
 from dataclasses import dataclass, field
 
-from shell import Shell
-
-DEADLINE = 90.0
-"""Seconds: under emulation, next to other tests, a guest takes several times as long as alone."""
+from shell import DEADLINE, Shell
 
 
 @dataclass

@@ -143,7 +143,7 @@ class Terminal(Protocol):
     """The two ends of a guest's serial console, as they are; it has no scroll-back."""
 
     def fileno(self) -> int:
-        """Becomes readable when the guest has written something."""
+        """Becomes readable when the guest has written something, and writable when something can be typed."""
 
     def read(self) -> bytes:
         """What the guest has written by now, at least a byte; empty if its machine has ended."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.test_steps import build, ids, image, job, killed, step, told
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 from vmf.model import Golden
 from vmf.warehouse.shelf import Warehouse
 
@@ -69,7 +69,8 @@ def test_a_program_and_all_that_it_started_is_ended_at_its_limit(shell: Shell, l
     done = shell.vmf("run", job(shell, "j", steps=[ask("slow", time_limit="10m")]))
     assert done.returncode == 82
     assert "step slow failed with exit code 124; it said: vmf: it may take 1 seconds, and is ended" in done.stdout
-    until(lambda: not Path(f"/proc/{said.read_text().strip()}").exists(), "what it started is gone")
+    started = said.read_text().strip() if said.exists() else ""  # it may have been too late even for that
+    until(lambda: not (started and Path(f"/proc/{started}").exists()), "what it started is gone")
 
 
 def test_what_a_program_says_is_kept_within_bounds(shell: Shell, lend: Lend) -> None:
@@ -82,7 +83,7 @@ def test_what_a_program_says_is_kept_within_bounds(shell: Shell, lend: Lend) -> 
 
 
 def test_steps_of_the_host_that_do_not_wait_for_each_other_are_done_at_once(shell: Shell, lend: Lend) -> None:
-    meet = 'mkfifo "$said.$1" 2>/dev/null; mkfifo "$said.$2" 2>/dev/null; echo >"$said.$1" & read x <"$said.$2"'
+    meet = 'mkfifo "$said.$1" 2>/dev/null; mkfifo "$said.$2" 2>/dev/null; echo >"$said.$1" & read x <"$said.$2"; wait'
     lend("one", f"set -- a b; {meet}", time_limit="20s")
     lend("two", f"set -- b a; {meet}", time_limit="20s")
     done = shell.vmf("run", job(shell, "j", steps=[ask("one"), ask("two")]))
@@ -184,7 +185,7 @@ def test_a_job_can_be_removed_while_a_program_runs(shell: Shell, lend: Lend) -> 
     with shell.start("run", job(shell, "j", steps=[ask("wait")])) as process:
         until(lambda: said.exists() and said.read_text().strip(), "the program runs")
         assert shell.vmf("rm", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     until(lambda: not Path(f"/proc/{said.read_text().strip()}").exists(), "the program is gone")
 

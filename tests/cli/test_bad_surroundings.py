@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import GOOD, Apart, RealShell, Shell, until
+from shell import DEADLINE, GOOD, Apart, RealShell, Shell, until
 from vmf.files import programs
 from vmf.testing import samples
 from vmf_kvm.daemon import PACKAGES
@@ -150,16 +151,18 @@ def test_a_full_state_folder_loses_no_job(shell: Shell, apart: Apart) -> None:
             assert process.poll() is None
         fill(filler)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 79
     assert f"the state folder {shell.home} cannot be used: database or disk is full" in out
     assert "`vmf wait j` carries it on" in out
     assert "Traceback" not in err
     filler.unlink()
+    seen = dataclasses.replace(shell, home=apart.path(shell.home))
+    left = seen.records("j")[-1].engine
     with shell.start("wait", "j") as process:
-        until(lambda: "orphaned" not in shell.row("j"), "the job has an engine again")
+        until(lambda: seen.records("j")[-1].engine != left, "the job has an engine again")
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert (shell.folder / "j.results/result.json").exists()
     assert list((apart.path(shell.home) / "hosts/farm/machines").iterdir()) == []

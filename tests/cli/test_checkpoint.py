@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 
 KEPT = "checkpoint={on_eviction: true, keep: 2}"
 
@@ -21,7 +21,7 @@ def counting(shell: Shell):
         yield process
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 def orphan(shell: Shell, counting) -> None:
@@ -53,7 +53,7 @@ def test_a_guest_is_kept_and_goes_on_and_what_is_kept_is_listed(shell: Shell) ->
 def test_nothing_is_kept_of_a_job_that_has_ended(shell: Shell, counting) -> None:
     shell.vmf("checkpoint", "j")
     counting.send_signal(signal.SIGINT)
-    counting.communicate(timeout=30)
+    counting.communicate(timeout=DEADLINE)
     assert listed(shell) == []
     assert shell.vmf("checkpoint", "verify", "j").stdout == "j: nothing is kept\n"
     assert not (shell.home / "jobs/1/checkpoints").exists()
@@ -89,7 +89,7 @@ def test_what_an_engine_needs_is_not_removed_and_what_nobody_carries_is(shell: S
         until(lambda: "orphaned" not in shell.row("j"), "it is carried on")
         assert shell.vmf("checkpoint", "j").stdout == "j: running\n"
         waiting.send_signal(signal.SIGINT)
-        waiting.communicate(timeout=30)
+        waiting.communicate(timeout=DEADLINE)
 
 
 def test_a_job_that_was_not_made_for_it_is_left_alone(shell: Shell) -> None:
@@ -101,7 +101,7 @@ def test_a_job_that_was_not_made_for_it_is_left_alone(shell: Shell) -> None:
         assert "j (job 1) was not made to be kept" in done.stderr
         assert "`checkpoint: {on_eviction: true}`" in done.stderr
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 @pytest.mark.usefixtures("counting")
@@ -176,4 +176,4 @@ def test_what_is_kept_of_one_job_is_removed_though_an_engine_needs_that_of_anoth
         assert (done.returncode, done.stdout) == (78, "j: 1 checkpoint removed\n")
         assert "other (job 2) is carried by an engine" in done.stderr
         assert shell.vmf("rm", "j", "other").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faults import ALWAYS
-from shell import Shell
+from shell import DEADLINE, Shell
 from vmf.warehouse.shelf import Warehouse
 
 KILL_AT = str(Path(__file__).parents[1] / "kill_at.py")
@@ -134,7 +134,7 @@ def test_a_build_whose_memory_is_not_wanted_any_more_is_stopped(shell: Shell, pl
     with shell.start("image", "build", plain, *shell.hosts) as process:
         shell.reaches("memory-plain", "running")
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert shell.left_behind() == []
 

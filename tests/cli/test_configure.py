@@ -8,7 +8,7 @@ import pytest
 
 from cli.test_actions import Lend, ask
 from cli.test_steps import job, step, told
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 
 
 def steps(shell: Shell, *wanted: dict[str, object]) -> str:
@@ -47,7 +47,7 @@ def test_steps_are_done_by_guest_and_host_in_turns_and_kept(shell: Shell) -> Non
     assert "configured: first, show, second" in shell.vmf("show", "j").stdout
     assert [json.loads(line)["Rack"] for line in [shell.vmf("query", "j", "--format", "json").stdout]] == [7]
     assert end(shell)["attributes"] == {"Port": 80, "More": 1, "Rack": 7}
-    assert shell.left_behind() == []
+    until(lambda: shell.left_behind() == [], "the engine has left")
 
 
 @pytest.mark.usefixtures("live")
@@ -89,7 +89,7 @@ def test_a_guest_that_keeps_no_contract_does_steps_by_its_agent(shell: Shell) ->
         assert "vmf: step one: begins\nsaid\n" in shell.vmf("logs", "j").stdout
         assert not [*(shell.home / "hosts/farm/machines").glob("*/inside/*")]
         assert shell.vmf("rm", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert told(shell)["attributes"] == {"Port": 80}
     assert shell.left_behind() == []
 
@@ -101,7 +101,7 @@ def test_a_guest_that_listens_to_nobody_is_not_configured(shell: Shell) -> None:
         shell.reaches("j", "running")
         done = shell.vmf("configure", "j", steps(shell, step("one")))
         assert shell.vmf("rm", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert done.returncode == 78
     assert "no agent in its guest, and no drive" in done.stderr
     assert "its job needs `agent: true`" in done.stderr

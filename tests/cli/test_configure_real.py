@@ -8,7 +8,7 @@ import re
 import pytest
 
 from cli.test_steps_real import job, step, told
-from shell import RealShell
+from shell import DEADLINE, RealShell
 
 pytestmark = pytest.mark.real
 
@@ -46,7 +46,7 @@ def test_a_guest_that_runs_does_steps_and_says_goodbye(real: RealShell) -> None:
         again = real.vmf("configure", "j", "steps.yaml")
         assert again.returncode == 0, again.stderr
         real.tell("j", "go")
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert (real.folder / "j.results/words").read_text() == "given\nmade\n"
     assert (real.folder / "said").read_text() == "j\n" * 3
@@ -74,7 +74,7 @@ def test_a_guest_is_configured_and_says_goodbye_by_its_agent(on_wide: RealShell)
         assert done.stdout == "j: step files: done\nj: step show: failed with exit code 3\n"
         assert "step show failed with exit code 3; it said: given; 700\n" in done.stderr
         assert real.vmf("rm", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     said = (real.folder / "j.results/console.log").read_text()
     assert "leaving" in said
@@ -89,7 +89,7 @@ def test_a_guest_that_is_removed_does_its_last_steps(real: RealShell) -> None:
     with real.start("run", spec, "--hosts", "hosts") as process:
         real.says("j", "ready")
         assert real.vmf("rm", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert "leaving" in (real.folder / "j.results/console.log").read_text()
     assert (real.folder / "said").read_text() == "j\n"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from pycdlib import PyCdlib
 
-from shell import Shell, until, waits_for_lock
+from shell import DEADLINE, Shell, until, waits_for_lock
 from vmf.files import cdrom, disc
 from vmf.model import Suspend
 from vmf.testing.world import World
@@ -33,7 +33,7 @@ def running(shell: Shell):
         shell.reaches("j", "running")
         yield process
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 def files(shell: Shell) -> Path:
@@ -120,7 +120,7 @@ def test_a_guest_without_an_agent_and_without_room_for_a_drive(shell: Shell) -> 
         shell.reaches("j", "running")
         done = shell.vmf("cp", "j.yaml", "j:/a")
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert done.returncode == 78
     assert "j has no agent in its guest, and no drive by which the guest could be asked" in done.stderr
     assert "`vmf media j --insert FILE` hands files in" in done.stderr
@@ -134,7 +134,7 @@ def answering(shell: Shell):
         shell.reaches("j", "running")
         yield process
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 def bound(path: Path) -> None:
@@ -154,7 +154,7 @@ class TestExchange:
         assert list((shell.home / "jobs/1/exchange").iterdir()) == []
         assert drive(shell) == []
         shell.tell("j")
-        assert answering.wait(timeout=30) == 4
+        assert answering.wait(DEADLINE) == 4
         assert (shell.folder / "j.results/out.txt").read_text() == "made\n"
         assert not (shell.home / "jobs/1/exchange").exists()
 
@@ -232,7 +232,7 @@ class TestExchange:
                 until(lambda: waits_for_lock(second.pid), "the second one waits")
                 first.kill()
                 guest(shell, signal.SIGCONT)
-                _, said = second.communicate(timeout=30)
+                _, said = second.communicate(timeout=DEADLINE)
         assert (second.returncode, said) == (
             0,
             "vmf: waiting for another `vmf cp` or `vmf media` of j; Ctrl-C gives up\n",
@@ -247,7 +247,7 @@ class TestExchange:
             assert shell.vmf("cp", "big", "j:/big").returncode == 0
             done = shell.vmf("cp", "j:/big", "back")
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            process.communicate(timeout=DEADLINE)
         assert (done.returncode, "raise results.size" in done.stderr) == (78, True)
         assert not (shell.folder / "back").exists()
 
@@ -267,7 +267,7 @@ class TestExchange:
         with stopped(shell), shell.start("cp", "j.yaml", "j:/a") as process:
             until(lambda: drive(shell) != [], "the request is in the drive")
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            process.communicate(timeout=DEADLINE)
         assert process.returncode == 77
         assert drive(shell) == []
 
@@ -388,7 +388,7 @@ class TestMedia:
             assert "waiting for another `vmf cp` or `vmf media` of j" in second.stderr.readline()
             assert not (files(shell) / "media-1").exists()
             os.close(held)
-            assert second.communicate(timeout=30)[0] == "j: drive 1 has another disc\n"
+            assert second.communicate(timeout=DEADLINE)[0] == "j: drive 1 has another disc\n"
 
     def test_what_is_in_the_drive_is_taken_out_first(self, shell: Shell) -> None:
         """A guest that holds on to it has the last word, on every hypervisor."""

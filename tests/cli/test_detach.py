@@ -6,7 +6,7 @@ import os
 import signal
 from contextlib import suppress
 
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 
 
 def test_a_detached_job_is_waited_for_from_anywhere(shell: Shell) -> None:
@@ -21,7 +21,7 @@ def test_a_detached_engine_outlives_all_that_its_shell_started(shell: Shell) -> 
     shell.within = ("setsid",)
     shell.job("hang")
     with shell.start("run", "--detach", "j.yaml") as process:
-        assert process.wait(30) == 0
+        assert process.wait(DEADLINE) == 0
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     shell.reaches("j", "running")

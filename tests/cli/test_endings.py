@@ -7,7 +7,7 @@ import json
 import os
 import signal
 
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 
 
 def test_a_killed_engines_job_is_shown_as_orphaned_and_carried_on_by_wait(shell: Shell) -> None:
@@ -28,7 +28,7 @@ def test_the_same_run_typed_again_carries_the_orphan_on(shell: Shell) -> None:
     with shell.start("run", "j.yaml") as again:
         until(lambda: "j: was orphaned, running; carrying it on" in again.stdout.readline(), "it is carried on")
         shell.tell("j")
-        again.communicate(timeout=30)
+        again.communicate(timeout=DEADLINE)
     assert again.returncode == 6
     assert [each.id for each in shell.records("j")] == [1]
 
@@ -57,7 +57,7 @@ def test_a_guest_that_is_killed_is_told_apart(shell: Shell) -> None:
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         os.kill(int((shell.home / "hosts/farm/machines/vmf-1-1/pid").read_text()), signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 75
     result = json.loads((shell.folder / "j.results/result.json").read_text())
     assert result["outcome"] in {"killed", "crashed"}
@@ -74,7 +74,7 @@ def test_results_without_a_place_hold_no_room(shell: Shell) -> None:
         place.rmdir()
         place.write_text("in the way")
         shell.tell("a")
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 79
     assert f"{place}; the job is kept" in out
     assert shell.vmf("run", "b.yaml").returncode == 0

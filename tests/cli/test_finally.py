@@ -6,7 +6,7 @@ import pytest
 
 from cli.test_actions import Lend, ask
 from cli.test_steps import job, killed, step
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 
 VERB = "vmf.plugins:Hypervisor."
 
@@ -24,7 +24,7 @@ def test_a_guest_that_is_stopped_does_its_part_and_then_the_host(shell: Shell, l
     with shell.start("run", spec(shell, step("bye", "echo leaving"), ask("last", after="bye"))) as process:
         shell.reaches("j", "running")
         assert shell.vmf("rm", "j").returncode == 0
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert said.read_text() == "host\n"
     assert "vmf: step bye: begins\nleaving\n" in console(shell)
@@ -39,7 +39,7 @@ def test_a_guest_that_keeps_no_contract_does_its_part_by_its_agent(shell: Shell)
     with shell.start("run", job(shell, "j", run=None, agent=True, **BYE)) as process:
         shell.reaches("j", "running")
         assert shell.vmf("rm", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert "vmf: step bye: begins\nleaving\n" in console(shell)
     assert shell.left_behind() == []
@@ -50,7 +50,7 @@ def test_an_agent_that_does_not_answer_keeps_nothing_from_its_end(shell: Shell) 
     with shell.start("run", job(shell, "j", run=None, agent=True, **BYE)) as process:
         shell.reaches("j", "running")
         assert shell.vmf("rm", "j").returncode == 0
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert "j: finally: nobody answers\n" in out
     assert "leaving" not in console(shell)
@@ -85,7 +85,7 @@ def test_a_job_that_is_held_has_its_end_done(shell: Shell, lend: Lend) -> None:
     with shell.start("run", spec(shell, step("bye", "echo leaving"), ask("last"))) as process:
         shell.reaches("j", "running")
         assert shell.vmf("hold", "j").returncode == 0
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=DEADLINE)
     assert said.read_text() == "host\n"
     assert "step bye" not in out or process.returncode
 
@@ -119,5 +119,5 @@ def test_a_guest_that_does_not_answer_keeps_nobody_waiting_longer_than_it_may(sh
         shell.reaches("j", "running")
         until(lambda: "deaf" in (shell.home / "hosts/farm/machines/vmf-1-1/console.log").read_text(), "it is deaf")
         assert shell.vmf("rm", "--force", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert shell.left_behind() == []

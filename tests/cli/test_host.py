@@ -23,7 +23,7 @@ def test_hosts_are_listed_with_what_is_free_and_those_that_cannot_be_used_with_t
         shell.reaches("j", "running")
         done = shell.vmf(*LS)
         assert shell.vmf("rm", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "NAME  TYPE  ACCELERATOR  FREE MEMORY       FREE CPUS  RUNNING  MORE  NETWORK",

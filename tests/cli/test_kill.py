@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 
 KILL_AT = str(Path(__file__).parents[1] / "kill_at.py")
 VERB = "vmf.plugins:Hypervisor."
@@ -54,12 +54,12 @@ def test_whoever_asks_an_engine_that_is_killed_is_told_and_the_guest_goes_on(she
     with dataclasses.replace(shell, program=(KILL_AT, f"{VERB}suspend", "0")).start("run", "j.yaml") as first:
         shell.reaches("j", "running")
         assert "its engine is gone" in shell.vmf("suspend", "--hard", "j").stderr
-        assert first.wait(30) == -signal.SIGKILL
+        assert first.wait(DEADLINE) == -signal.SIGKILL
     with shell.start("wait", "j") as second:
         shell.reaches("j", "saved")
         assert shell.vmf("resume", "j").returncode == 0
         shell.tell("j")
-        assert second.wait(30) == 5
+        assert second.wait(DEADLINE) == 5
     ended_well(shell)
 
 
@@ -72,11 +72,11 @@ def test_a_guest_whose_move_is_killed_goes_on(shell: Shell, point: tuple[str, in
     with dataclasses.replace(shell, program=(KILL_AT, place, str(number))).start(*words) as first:
         shell.reaches("j", "running")
         shell.vmf("vacate", "j")
-        assert first.wait(30) == -signal.SIGKILL
+        assert first.wait(DEADLINE) == -signal.SIGKILL
     with shell.start("wait", "j") as second:
         shell.reaches("j", "running")
         shell.tell("j")
-        second.communicate(timeout=30)
+        second.communicate(timeout=DEADLINE)
     assert second.returncode == 5
     ended_well(shell)
     assert (shell.folder / "j.results/console.log").read_text() == "one\nheard go on\ntwo\n"

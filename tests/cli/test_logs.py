@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 from vmf.cli import logs
 from vmf.model import Home
 
@@ -23,7 +23,7 @@ def running(shell: Shell):
         shell.reaches("j", "running")
         yield process
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 @pytest.mark.usefixtures("running")
@@ -38,7 +38,7 @@ def test_following_goes_on_to_the_last_word(shell: Shell) -> None:
     with shell.start("logs", "-f", "j") as following:
         assert "dlrow" in following.stdout.readline()
         shell.tell("j")
-        out, err = following.communicate(timeout=30)
+        out, err = following.communicate(timeout=DEADLINE)
     assert out == "heard go on\nthe last line\n"
     assert (following.returncode, err) == (0, "")
 
@@ -60,7 +60,7 @@ def movable(shell: Shell):
         shell.reaches("j", "running")
         until(lambda: shell.vmf("logs", "j").stdout == "before\n", "the guest has spoken")
         yield process
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 @pytest.mark.usefixtures("movable")
@@ -72,7 +72,7 @@ def test_a_guest_that_has_moved_has_said_all_that_it_said(shell: Shell) -> None:
         assert shell.vmf("logs", "j").stdout == "before\n"
         shell.tell("j")
         shell.tell("j", "and on")
-        out, err = following.communicate(timeout=30)
+        out, err = following.communicate(timeout=DEADLINE)
     assert (out, err) == ("heard go on\nbetween\nheard and on\nafter\n", "")
     assert shell.vmf("logs", "j").stdout == "before\nheard go on\nbetween\nheard and on\nafter\n"
 
@@ -88,9 +88,9 @@ def test_who_was_away_while_the_guest_moved_and_ended_is_told_nothing_twice_and_
         assert shell.vmf("vacate", "j").returncode == 0
         shell.reaches("j", "running")
         shell.tell("j", "and on")
-        movable.communicate(timeout=30)
+        movable.communicate(timeout=DEADLINE)
         following.send_signal(signal.SIGCONT)
-        out, err = following.communicate(timeout=30)
+        out, err = following.communicate(timeout=DEADLINE)
     assert (out, err) == ("heard go on\nbetween\nheard and on\nafter\n", "")
 
 
@@ -100,8 +100,8 @@ def test_a_long_console_is_followed_without_a_gap(shell: Shell) -> None:
         shell.reaches("j", "running")
         with shell.start("logs", "-f", "j") as following:
             shell.tell("j")
-            out, _ = following.communicate(timeout=30)
-        process.communicate(timeout=30)
+            out, _ = following.communicate(timeout=DEADLINE)
+        process.communicate(timeout=DEADLINE)
     lines = out.splitlines()
     assert (lines[:2], lines[-1:]) == (["heard go on", "first"], ["last"])
     assert [len(line) for line in lines[2:-1]] == [49_999] * 3
@@ -124,7 +124,7 @@ def test_whoever_has_seen_enough_may_close_the_pipe(shell: Shell) -> None:
         following.stdout.readline()
         following.stdout.close()
         shell.tell("j")
-        assert following.wait(timeout=30) == -signal.SIGPIPE
+        assert following.wait(DEADLINE) == -signal.SIGPIPE
         assert following.stderr.read() == ""
 
 

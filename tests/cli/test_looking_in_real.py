@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import RealShell
+from shell import DEADLINE, RealShell
 from window import window
 
 pytestmark = pytest.mark.real
@@ -37,7 +37,7 @@ def running(real: RealShell, wide: Path):
 
 
 def test_a_guest_is_looked_into_and_handed_files_discs_and_words(real: RealShell, running) -> None:
-    known = json.loads(real.vmf("show", "j", "--format", "json").stdout)["facts"]
+    known = json.loads(real.vmf("facts", "j", "--format", "json").stdout)
     assert known["memory"] == 2**28
     assert known["cpu_seconds"] > 0
     assert known["disks"]["disk0"] > 0
@@ -64,7 +64,7 @@ def test_a_guest_is_looked_into_and_handed_files_discs_and_words(real: RealShell
         opened.shows(b"the machine of j has ended")
         assert opened.ends() == 0
         assert opened.as_it_was()
-    assert running.wait(timeout=30) == 4
+    assert running.wait(DEADLINE) == 4
     assert (real.folder / "j.results/out.txt").read_bytes() == b"of the disc\n" + bytes(range(1, 256)) * 500
     assert "heard hello" in real.vmf("logs", "j").stdout
     assert real.left_behind() == []

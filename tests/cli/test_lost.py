@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from faults import ALWAYS
-from shell import Shell
+from shell import DEADLINE, Shell
 
 
 def test_a_job_that_fits_nowhere_is_told_of_the_host_that_cannot_be_used_beside_the_others(shell: Shell) -> None:
@@ -33,7 +33,7 @@ def test_a_second_ctrl_c_gives_a_lost_host_up_and_the_job_is_left_to_be_adopted(
         while "asking again" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 80
     assert "no route; nothing can be forced now, the job is left as it is, to be adopted" in out
     assert "stopping, orphaned" in shell.row("j")
@@ -74,7 +74,7 @@ def test_a_host_that_is_said_to_be_dead_has_its_jobs_go_on_elsewhere(shell: Shel
         (record,) = shell.records()
         assert (record.placement.host.name, record.attempt, record.gaps[0].checkpoint) == ("yard", 2, 1)
         assert shell.vmf("rm", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     shell.fault("connect", "lost", "no route", times=0)
     shell.job("exit 0", name="other")
     assert shell.vmf("run", "other.yaml").returncode == 0
@@ -90,7 +90,7 @@ def test_an_orphan_of_a_dead_host_goes_on_elsewhere_too(shell: Shell) -> None:
     with shell.start("wait", "j") as waiting:
         shell.reaches("j", "running")
         shell.tell("j")
-        waiting.communicate(timeout=30)
+        waiting.communicate(timeout=DEADLINE)
     assert waiting.returncode == 3
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shell import Shell
+from shell import DEADLINE, Shell
 from vmf import classad
 
 HOSTS = ("--hosts", "hosts")
@@ -85,7 +85,7 @@ def test_a_job_for_which_only_room_lacks_waits(shell: Shell) -> None:
         shell.reaches("j", "running")
         lines = told(shell)
         assert shell.vmf("rm", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert lines[0] == "j: fits none of 2 hosts now; it waits until machines have ended"
     assert "farm: machines 1 of at most 1" in lines
     assert "1    0     room now" in lines

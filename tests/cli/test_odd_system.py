@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Shell
+from shell import DEADLINE, Shell
 
 pytestmark = pytest.mark.exhaustive
 
@@ -50,7 +50,7 @@ def test_a_clock_that_jumps_decides_nothing(shell: Shell) -> None:
         for words in (("suspend",), ("resume",), ("suspend", "--hard"), ("resume",), ("checkpoint",)):
             assert clock.vmf(*words, "j").returncode == 0
         shell.tell("j")
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, err) == (5, "")
     assert re.search(r"in \d", out)
     result = json.loads((shell.folder / "j.results/result.json").read_text())

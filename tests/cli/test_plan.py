@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Shell
+from shell import DEADLINE, Shell
 
 
 def tree(folder: Path) -> set[str]:
@@ -105,7 +105,7 @@ def test_a_running_job_takes_its_share_in_the_plan(shell: Shell) -> None:
         shell.reaches("a", "running")
         done = shell.vmf("plan", "b.yaml")
         assert shell.vmf("rm", "a").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert "waits for room" in done.stdout
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 from vmf.cli import plugin_tests
 from vmf.cli.plugin_report import Went
 from vmf.errors import SetupError
@@ -50,10 +50,11 @@ class TestFake(HypervisorContract):
 """A subclass of the contract suite for the fake."""
 HANGING = """
     def test_own(self, tmp_path_factory):
-        import signal
-        open({begun!r}, "w").write(str(tmp_path_factory.getbasetemp()))
+        import time
         try:
-            signal.pause()
+            open({begun!r}, "w").write(str(tmp_path_factory.getbasetemp()))
+            while True:
+                time.sleep(0.1)
         finally:
             open({cleared!r}, "a").write("x")
 """
@@ -142,10 +143,13 @@ def test_tests_that_end_their_process_have_failed(shell: Shell, bed) -> None:
 def test_tests_that_hang_are_ended(bed, tmp_path, monkeypatch) -> None:
     """In this process, whose patience is short once the test has begun."""
     begun, wait = tmp_path / "begun", select.select
+
+    def impatient(told, *_):
+        until(lambda: begun.exists() or wait(told, [], [], 0)[0], "its test has begun")
+        return wait(told, [], [], 0.5)
+
     monkeypatch.setattr(plugin_tests, "CLEARING_SECONDS", 0.1)
-    monkeypatch.setattr(
-        plugin_tests.select, "select", lambda told, *_: wait(told, [], [], 0.5 if begun.exists() else 60)
-    )
+    monkeypatch.setattr(plugin_tests.select, "select", impatient)
     hanging = f"def test_own(self):\n        open({str(begun)!r}, 'w').close()\n        signal.pause()\n"
     own = f"import signal\n\n\nclass TestOwn(HypervisorContract):\n    declared = None\n\n    {hanging}"
     (tmp_path / "place").mkdir()
@@ -161,7 +165,7 @@ def test_whatever_ends_it_ends_the_tests(shell: Shell, bed, tmp_path, how) -> No
     with shell.start("plugin", "check", "fake", "--tests", str(bed(more=hanging))) as process:
         until(lambda: begun.exists() and begun.read_text(), "its test has begun")
         process.send_signal(how)
-        assert process.wait(30) == 77
+        assert process.wait(DEADLINE) == 77
     assert cleared.read_text() == "x"
     assert not Path(begun.read_text()).parent.exists()
 

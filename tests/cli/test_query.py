@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 
 SAYS = """\
 echo vmf: publish Progress = 0.25
@@ -34,7 +34,7 @@ def building(shell: Shell):
         yield process
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            process.communicate(timeout=DEADLINE)
 
 
 def test_of_the_words_only_the_job_has_to_be_there(shell: Shell) -> None:
@@ -81,8 +81,8 @@ def test_changes_are_told_as_they_come_until_the_job_has_ended(shell: Shell, bui
         for _ in range(3):  # it looks again meanwhile, and finds nothing new
             assert shell.vmf("query", "j", "Progress").stdout == "Progress = 0.25\n"
         shell.tell("j")
-        rest, _ = watching.communicate(timeout=30)
-    building.communicate(timeout=30)
+        rest, _ = watching.communicate(timeout=DEADLINE)
+    building.communicate(timeout=DEADLINE)
     assert first == ["Progress = 0.25\n", "JobOutcome = undefined\n", "Objects = undefined\n"]
     assert sorted(rest.splitlines()) == ['JobOutcome = "completed"', "Objects = 12", "Progress = 0.75"]
     assert watching.returncode == 0
@@ -93,8 +93,8 @@ def test_changes_of_the_whole_ad_are_lines_of_json_for_programs(shell: Shell, bu
         while (line := json.loads(watching.stdout.readline())) != {"Progress": 0.25}:
             assert len(line) == 1
         shell.tell("j")
-        rest, _ = watching.communicate(timeout=30)
-    building.communicate(timeout=30)
+        rest, _ = watching.communicate(timeout=DEADLINE)
+    building.communicate(timeout=DEADLINE)
     lines = [json.loads(line) for line in rest.splitlines()]
     assert {"Progress": 0.75} in lines
     assert {"JobState": "completed"} in lines
@@ -102,7 +102,7 @@ def test_changes_of_the_whole_ad_are_lines_of_json_for_programs(shell: Shell, bu
 
 def test_a_job_that_has_ended_still_tells(shell: Shell, building) -> None:
     shell.tell("j")
-    _, err = building.communicate(timeout=30)
+    _, err = building.communicate(timeout=DEADLINE)
     assert building.returncode == 0, err
     asked = ("Objects + 1", "Progress", "JobState", "JobOutcome", "RemoteHost")
     told = [line.partition(" = ")[2] for line in shell.vmf("query", "1", *asked).stdout.splitlines()]
@@ -182,7 +182,7 @@ def test_whoever_watches_a_job_that_is_removed_is_let_go(shell: Shell) -> None:
     with shell.start("query", "j", "JobState", "--watch") as watching:
         assert watching.stdout.readline() == 'JobState = "running"\n'
         assert shell.vmf("rm", "--force", "j").returncode == 0
-        watching.communicate(timeout=30)
+        watching.communicate(timeout=DEADLINE)
     assert watching.returncode == 0
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shell import RealShell, until
+from shell import DEADLINE, RealShell, until
 
 pytestmark = pytest.mark.real
 
@@ -31,7 +31,7 @@ def test_what_a_real_guest_publishes_is_known_while_it_runs_and_in_the_end(real:
         assert (told["JobState"], told["RemoteHost"]) == ("running", "local")
         assert "TARGET" not in told
         real.tell("j", "go on")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 4, err
     assert out.count("is refused") == 1
     said = real.vmf("query", "j", "Progress", "Kernel", "ExitCode").stdout

@@ -16,12 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from shell import Command, RealShell, gone, kill, until
+from shell import DEADLINE, WITH_GRACE, Command, RealShell, gone, kill, until
 from vmf.warehouse import cpio
 
 pytestmark = pytest.mark.real
 
-WITH_GRACE = str(Path(__file__).parents[1] / "with_grace.py")
 HELLO = Path(__file__).parents[2] / "specs/hello.yaml"
 
 GATE = "echo ready; read -r go </dev/console"
@@ -196,10 +195,11 @@ def test_results_beyond_their_size_are_cut_short(real: RealShell) -> None:
 
 def test_ctrl_c_lets_a_guest_power_off_and_shows_its_console_meanwhile(real: RealShell) -> None:
     real.job("echo ready; sleep 1000")
-    with real.start("run", "--console", "j.yaml") as process:
+    patient = dataclasses.replace(real, program=(WITH_GRACE, "1000"))
+    with patient.start("run", "--console", "j.yaml") as process:
         until(lambda: "ready" in process.stdout.readline(), "the console is shown while the guest runs")
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert "forcing the machine off" not in out
     assert result(real)["outcome"] == "stopped"
@@ -224,7 +224,7 @@ def test_a_deaf_guest_is_forced_after_a_while_or_at_once_by_a_second_ctrl_c(real
 
 
 def ends(process: Command, *, forced: bool) -> None:
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert "forcing the machine off" in out
     assert ("vmf: forcing" in err) is forced
@@ -245,7 +245,7 @@ def test_a_killed_engines_job_is_carried_on_whether_its_guest_still_runs_or_not(
     with real.start("wait", "runs", "ended") as wait:
         real.reaches("ended", "completed")
         real.tell("runs", "go")
-        wait.communicate(timeout=30)
+        wait.communicate(timeout=DEADLINE)
     assert wait.returncode == 1
     for name in ("runs", "ended"):
         assert (real.folder / f"{name}.results/out.txt").read_text() == "made\n"
@@ -284,7 +284,7 @@ def test_a_job_survives_the_libvirt_daemon(real: RealShell) -> None:
         real.says("j", "ready")
         kill(real.daemon())
         real.tell("j", "go")
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 5
     assert (real.folder / "j.results/out.txt").read_text() == "made\n"
     assert real.left_behind() == []
@@ -295,7 +295,7 @@ def test_a_guest_whose_qemu_is_killed_is_told_apart(real: RealShell) -> None:
     with real.start("run", "j.yaml") as process:
         real.says("j", "ready")
         kill(real.guest("j"))
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 75
     assert result(real)["outcome"] in {"crashed", "killed"}
     assert "| ready" in err
@@ -320,8 +320,8 @@ def test_runs_at_once_share_the_host_and_its_limit(real: RealShell) -> None:
         real.says("c", "ready")
         assert real.machine("a") not in real.machines()
         real.tell("b", "go")
-        first.communicate(timeout=30)
-        second.communicate(timeout=30)
+        first.communicate(timeout=DEADLINE)
+        second.communicate(timeout=DEADLINE)
     real.tell("c", "go")
     assert (first.returncode, second.returncode, real.vmf("wait", "c").returncode) == (4, 4, 4)
     until(lambda: real.left_behind() == [], "the engine in the background has left")

@@ -71,7 +71,7 @@ def test_a_job_begins_with_an_image_from_elsewhere(here: Shell, far: Ranged) -> 
     assert far.parts("disk.raw") == []  # what another warehouse has made of it is wanted, and it is in that
     assert "secret" not in f"{listed}{done}"
     kept = here.home / "remote"
-    assert [*kept.glob("*.nbd")]
+    assert [*kept.glob("*.blocks")]
     until(lambda: not here.processes("vmf.blocks.server"), "nobody serves it any more")
     here.vmf("image", "gc")
     assert [each.name for each in kept.iterdir() if len(each.name) >= 64] == []

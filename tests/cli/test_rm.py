@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from msgspec.structs import replace
 
-from shell import Shell
+from shell import DEADLINE, Shell, until
 from vmf.control import Server, StopJobs
 from vmf.model import Home
 from vmf.store import Store, own
@@ -21,7 +21,7 @@ def bare(shell: Shell) -> Iterator[None]:
     """In the end no job has a folder, and none a machine."""
     yield
     assert list((shell.home / "jobs").iterdir()) == []
-    assert shell.left_behind() == []
+    until(lambda: shell.left_behind() == [], "the engine has left")
 
 
 def test_rm_removes_an_orphan(shell: Shell) -> None:
@@ -35,7 +35,7 @@ def test_rm_ends_a_job_that_another_engine_runs(shell: Shell) -> None:
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         assert shell.vmf("rm", "j").returncode == 0
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert "stopped" in out
 
@@ -84,7 +84,7 @@ def test_rm_destroys_an_orphan_in_any_state_and_starts_nothing(shell: Shell, sta
             place.rmdir()
             place.write_text("in the way")
             shell.tell("a")
-            process.communicate(timeout=30)
+            process.communicate(timeout=DEADLINE)
         process.kill()
     if state == "idle":
         shell.vmf("rm", "first")
@@ -98,7 +98,7 @@ def test_rm_destroys_an_orphan_in_any_state_and_starts_nothing(shell: Shell, sta
 def test_two_removals_at_once_are_one(shell: Shell) -> None:
     shell.orphan("hang")
     with shell.start("rm", "1") as first, shell.start("rm", "1") as second:
-        codes = {first.wait(30), second.wait(30)}
+        codes = {first.wait(DEADLINE), second.wait(DEADLINE)}
     assert 0 in codes
     assert codes <= {0, 78}  # what the second is told, if it was too late to see the job at all
     assert shell.records() == []
@@ -115,7 +115,7 @@ def test_a_job_that_another_removal_takes_meanwhile_is_removed(shell: Shell) -> 
             assert asked.get(timeout=30).jobs == (1,)
             store.forget(record)
             ownership.release()
-            assert process.wait(30) == 0
+            assert process.wait(DEADLINE) == 0
 
 
 def test_a_look_at_a_job_that_has_lost_its_folder_makes_none(shell: Shell) -> None:

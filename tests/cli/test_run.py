@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Shell
+from shell import DEADLINE, Shell, until
 
 IMAGE = """\
 apiVersion: vmf/v1
@@ -95,13 +95,12 @@ def test_two_runs_at_once_share_a_host_and_its_limit(shell: Shell) -> None:
     with shell.start("run", "a.yaml") as first:
         shell.reaches("a", "running")
         with shell.start("run", "b.yaml") as second:
-            shell.reaches("b", "idle")
+            until(lambda: "b: waits: farm" in second.stdout.readline(), "b waits")
             assert len(shell.machines()) == 1
             first.send_signal(signal.SIGINT)
-            out, _ = second.communicate(timeout=30)
-        first.communicate(timeout=30)
+            second.communicate(timeout=DEADLINE)
+        first.communicate(timeout=DEADLINE)
     assert (first.returncode, second.returncode) == (77, 0)
-    assert "b: waits: farm" in out
 
 
 def test_of_several_jobs_one_failure_is_a_failure(shell: Shell) -> None:
@@ -118,7 +117,7 @@ def test_a_live_name_is_refused(shell: Shell) -> None:
         assert second.returncode == 78
         assert "a live job is already called 'j'" in second.stderr
         first.send_signal(signal.SIGINT)
-        first.communicate(timeout=30)
+        first.communicate(timeout=DEADLINE)
 
 
 def test_a_results_folder_that_is_there_is_refused_before_anything_starts(shell: Shell) -> None:
@@ -146,7 +145,7 @@ def test_results_whose_place_was_taken_meanwhile_are_kept(shell: Shell) -> None:
         shell.reaches("j", "running")
         (shell.folder / "j.results").mkdir()
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=DEADLINE)
     assert "j.results is taken" in out
     assert f"results in {shell.folder}/j.results.1\n" in out
     assert (shell.folder / "j.results.1/result.json").exists()
@@ -229,7 +228,7 @@ def test_a_lost_host_is_asked_again(shell: Shell) -> None:
         shell.reaches("j", "running")
         shell.fault("shut_down", "lost", "no route")
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=DEADLINE)
     assert "no route; asking again" in out
     assert process.returncode == 77
 

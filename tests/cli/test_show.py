@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 from msgspec.structs import replace
 
-from shell import Shell
+from shell import DEADLINE, Shell
 from vmf.model import Home
 from vmf.store import Store
 
@@ -25,7 +25,7 @@ def running(shell: Shell):
         shell.reaches("j", "running")
         yield process
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 @pytest.mark.usefixtures("running")

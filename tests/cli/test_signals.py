@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from shell import Shell, until
+from shell import DEADLINE, WITH_GRACE, Shell, until
 
 
 def test_ctrl_c_asks_the_guest_and_cleans_up(shell: Shell) -> None:
@@ -14,7 +14,7 @@ def test_ctrl_c_asks_the_guest_and_cleans_up(shell: Shell) -> None:
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert "stopping; Ctrl-C again forces" in err
     assert "forcing the machine off" not in out
@@ -23,13 +23,14 @@ def test_ctrl_c_asks_the_guest_and_cleans_up(shell: Shell) -> None:
 
 
 def test_a_second_ctrl_c_forces_a_deaf_guest_at_once(shell: Shell) -> None:
+    shell.program = (WITH_GRACE, "1000")
     shell.job("deaf\nhang")
     with shell.start("run", "--console", "j.yaml") as process:
         until(lambda: "deaf" in process.stdout.readline(), "the guest is deaf")
         process.send_signal(signal.SIGINT)
         shell.reaches("j", "stopping")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=8)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert "vmf: forcing" in err
     assert "forcing the machine off" in out
@@ -42,7 +43,7 @@ def test_sigterm_leaves_the_machine_to_be_adopted(shell: Shell, number: signal.S
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         process.send_signal(number)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 80
     assert len(shell.machines()) == 1
     assert "orphaned" in shell.row("j")
@@ -53,13 +54,14 @@ def test_sigterm_leaves_the_machine_to_be_adopted(shell: Shell, number: signal.S
 
 
 def test_a_job_that_is_being_stopped_can_be_left_and_carried_on(shell: Shell) -> None:
+    shell.program = (WITH_GRACE, "1000")
     shell.job("deaf\nhear\nexit 6")
     with shell.start("run", "--console", "j.yaml") as process:
         until(lambda: "deaf" in process.stdout.readline(), "the guest is deaf")
         process.send_signal(signal.SIGINT)
         shell.reaches("j", "stopping")
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 80
     assert "stopping, orphaned" in shell.row("j")
     shell.tell("j")
@@ -74,7 +76,7 @@ def test_under_nohup_a_run_outlives_its_terminal(shell: Shell) -> None:
         shell.reaches("j", "running")
         process.send_signal(signal.SIGHUP)
         shell.tell("j")
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 6
 
 
@@ -90,7 +92,7 @@ def test_ctrl_c_stops_a_run_that_cannot_speak(shell: Shell) -> None:
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert [each.state for each in shell.records()] == ["removed"]
     assert shell.left_behind() == []

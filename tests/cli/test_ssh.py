@@ -12,7 +12,7 @@ from shutil import which
 
 import pytest
 
-from shell import Shell
+from shell import DEADLINE, Shell
 from vmf.cli import ssh
 from vmf.model import Address, Home, MachineFacts, Protocol
 
@@ -29,7 +29,7 @@ def running(shell: Shell, *words: str, script: str = "hang") -> Iterator[None]:
         shell.reaches("j", "running")
         yield
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 def test_a_job_that_asks_for_no_way_in_has_none(shell: Shell) -> None:
@@ -50,13 +50,13 @@ def test_a_machine_that_has_no_place_yet_is_waited_for(shell: Shell) -> None:
     with running(shell):
         shell.job("serve", "k")
         with shell.start("run", "--detach", "k.yaml", *SSH) as detaching:
-            detaching.communicate(timeout=30)
+            detaching.communicate(timeout=DEADLINE)
         with shell.start("ssh", "k") as waiting:
             assert "waiting for the machine of k" in waiting.stderr.readline()
             shell.vmf("rm", "--force", "j")
             assert "waiting for ssh in the guest of k" in waiting.stderr.readline()
             shell.vmf("rm", "--force", "k")
-            waiting.communicate(timeout=30)
+            waiting.communicate(timeout=DEADLINE)
 
 
 def test_a_job_that_is_removed_before_it_has_a_machine_is_not_waited_for(shell: Shell) -> None:
@@ -68,8 +68,8 @@ def test_a_job_that_is_removed_before_it_has_a_machine_is_not_waited_for(shell: 
             assert "waiting for the machine of k" in waiting.stderr.readline()
             shell.vmf("rm", "k")
             said = waiting.stderr.read()
-            assert re.search(r"no job is called 'k'|k \(job 2\) is (stopping|cleaning|removed)", said), said
-            assert waiting.wait(timeout=30) == 78
+            assert re.search(r"no job is called '(k|2)'|k \(job 2\) is (stopping|cleaning|removed)", said), said
+            assert waiting.wait(DEADLINE) == 78
 
 
 def test_a_guest_that_ends_unanswered_is_not_waited_for(shell: Shell) -> None:
@@ -77,7 +77,7 @@ def test_a_guest_that_ends_unanswered_is_not_waited_for(shell: Shell) -> None:
         assert "waiting for ssh in the guest of j" in waiting.stderr.readline()
         shell.vmf("rm", "--force", "j")
         assert "the machine of j has ended" in waiting.stderr.read()
-        assert waiting.wait(timeout=30) == 78
+        assert waiting.wait(DEADLINE) == 78
 
 
 BECOMING = """
@@ -133,7 +133,8 @@ def test_the_way_is_a_forward_else_the_guests_own_address(facts, way) -> None:
 
 
 @pytest.mark.parametrize(("banner", "answers"), [(b"SSH-2.0-x\r\n", True), (b"served\n", False), (b"", False)])
-def test_who_takes_a_call_and_is_no_ssh_server_is_waited_for(banner, answers) -> None:
+def test_who_takes_a_call_and_is_no_ssh_server_is_waited_for(monkeypatch, banner, answers) -> None:
+    monkeypatch.setattr(ssh, "CALL_SECONDS", 30.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:

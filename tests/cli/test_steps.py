@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Shell, until
+from shell import DEADLINE, Shell, until
 from vmf.errors import Exit
 from vmf.model import Home
 from vmf.store import Store
@@ -149,7 +149,7 @@ def test_an_image_that_several_build_at_the_same_moment_is_built_once(shell: She
     spec = image(shell, "base", step("one"))
     with ExitStack() as begun:
         several = [begun.enter_context(shell.start("image", "build", spec, *shell.hosts)) for _ in range(3)]
-        ends = [(*each.communicate(timeout=60), each.returncode) for each in several]
+        ends = [(*each.communicate(timeout=DEADLINE), each.returncode) for each in several]
     assert [code for *_, code in ends] == [0, 0, 0], ends
     (golden,) = ids(shell)
     assert all(golden in out for out, *_ in ends)
@@ -263,7 +263,7 @@ def test_a_build_that_is_stopped_leaves_nothing(shell: Shell) -> None:
     with shell.start("image", "build", image(shell, "base", step("one", "hang")), *shell.hosts) as process:
         shell.reaches("build-base", "running")
         assert shell.vmf("rm", "build-base").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode == 77
     assert (ids(shell), shell.left_behind()) == ((), [])
 
@@ -306,7 +306,7 @@ def test_a_golden_image_that_a_live_job_is_begun_upon_is_not_removed(shell: Shel
         assert shell.vmf("image", "rm", golden).returncode != 0
         assert ids(shell) == (golden,)
         shell.vmf("rm", "j")
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert shell.vmf("image", "rm", golden).returncode == 0
     assert ids(shell) == ()
 

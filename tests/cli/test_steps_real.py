@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shell import RealShell
+from shell import DEADLINE, RealShell
 
 pytestmark = pytest.mark.real
 
@@ -128,7 +128,7 @@ def test_a_build_that_was_killed_is_carried_on_by_whoever_asks_again(real: RealS
     assert "orphaned" in real.vmf("ps").stderr
     with real.start("image", "build", spec) as process:
         real.tell("build-slow", "go")
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert "slow is golden image" in out
     assert len(real.records("build-slow")) == 1
@@ -152,7 +152,7 @@ def test_a_guest_whose_step_failed_stays_to_be_looked_into(real: RealShell) -> N
         real.says("build-look", "the machine stays")
         real.says("build-look", "# ")
         with real.typing("build-look", "echo looked; exit"):
-            out, _ = process.communicate(timeout=30)
+            out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 82
     assert "step one: the machine stays: `vmf console build-look` looks into it" in out
     assert "looked" in (real.home / "builds/build-look/console.log").read_text()

@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from shell import Shell, until
+from faults import ALWAYS
+from shell import DEADLINE, Shell, until
 
 SOFT, HARD = "--soft", "--hard"
 
@@ -21,7 +22,7 @@ def counting(shell: Shell):
         yield process
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 def counts(shell: Shell) -> list[int]:
@@ -62,11 +63,11 @@ def test_the_room_of_a_saved_guest_is_anothers_until_it_is_free_again(shell: She
             with shell.start("resume", "a") as resuming:
                 shell.reaches("a", "waking")
                 second.send_signal(signal.SIGINT)
-                assert resuming.wait(30) == 0
-            second.communicate(timeout=30)
+                assert resuming.wait(DEADLINE) == 0
+            second.communicate(timeout=DEADLINE)
         shell.reaches("a", "running")
         first.send_signal(signal.SIGINT)
-        first.communicate(timeout=30)
+        first.communicate(timeout=DEADLINE)
 
 
 @pytest.mark.usefixtures("counting")
@@ -105,12 +106,13 @@ def test_each_of_several_jobs_is_done_or_told_of(shell: Shell) -> None:
 @pytest.mark.usefixtures("counting")
 def test_two_verbs_at_once_are_done_one_after_the_other(shell: Shell) -> None:
     """Each is told the state that came of its own."""
-    shell.fault("suspend", "lost", "no route")
+    shell.fault("suspend", "lost", "no route", times=ALWAYS)
     with shell.start("suspend", HARD, "j") as first:
         shell.reaches("j", "suspending")
         with shell.start("resume", "j") as second:
-            assert second.communicate(timeout=30)[0] == "j: running\n"
-        assert first.communicate(timeout=30)[0] == "j: saved\n"
+            shell.fault("suspend", "lost", "no route", times=0)
+            assert second.communicate(timeout=DEADLINE)[0] == "j: running\n"
+        assert first.communicate(timeout=DEADLINE)[0] == "j: saved\n"
     shell.reaches("j", "running")
 
 
@@ -118,18 +120,20 @@ def test_a_wish_that_has_no_meaning_any_more_is_told_of_with_the_state_that_was_
     shell.job("count")
     with shell.start("run", "j.yaml", "--set", "checkpoint.on_eviction=true") as process:
         shell.reaches("j", "running")
-        shell.fault("suspend", "lost", "no route")
+        shell.fault("suspend", "lost", "no route", times=ALWAYS)
         with shell.start("suspend", HARD, "j") as first:
             shell.reaches("j", "suspending")
-            done = shell.vmf("checkpoint", "j")
-            assert first.wait(30) == 0
-        assert done.returncode == 78
-        assert "j (job 1) is saved: its guest stands still" in done.stderr
-        assert "a job can be checkpointed while it is running" in done.stderr
+            with shell.start("checkpoint", "j") as second:
+                shell.fault("suspend", "lost", "no route", times=0)
+                _, said = second.communicate(timeout=DEADLINE)
+            assert first.wait(DEADLINE) == 0
+        assert second.returncode == 78
+        assert "j (job 1) is saved: its guest stands still" in said
+        assert "a job can be checkpointed while it is running" in said
         assert shell.vmf("vacate", "j").returncode == 0
         shell.reaches("j", "running")
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 def test_a_guest_that_waits_for_room_can_be_left_saved(shell: Shell) -> None:
@@ -145,19 +149,19 @@ def test_a_guest_that_waits_for_room_can_be_left_saved(shell: Shell) -> None:
                 shell.reaches("a", "waking")
                 done = shell.vmf("suspend", "a")
                 assert (done.returncode, done.stdout) == (0, "a: saved\n"), done.stderr
-                assert waiting.wait(30) == 78
+                assert waiting.wait(DEADLINE) == 78
             assert shell.vmf("rm", "b").returncode == 0
-            second.communicate(timeout=30)
+            second.communicate(timeout=DEADLINE)
         assert shell.vmf("resume", "a").returncode == 0
         assert shell.vmf("rm", "a").returncode == 0
-        first.communicate(timeout=30)
+        first.communicate(timeout=DEADLINE)
 
 
 def test_a_soft_suspended_guest_can_be_saved(shell: Shell, counting) -> None:
     assert shell.vmf("suspend", SOFT, "j").returncode == 0
     assert shell.vmf("suspend", HARD, "j").stdout == "j: saved\n"
     counting.send_signal(signal.SIGINT)
-    counting.communicate(timeout=30)
+    counting.communicate(timeout=DEADLINE)
     assert counting.returncode == 77
     assert shell.left_behind() == []
 
@@ -182,7 +186,7 @@ def test_the_word_of_the_hosts_owner_wins(shell: Shell) -> None:
         assert "host farm suspends machines soft only, as its owner says" in done.stderr
         assert shell.vmf("suspend", "j").stdout == "j: suspended\n"
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 @pytest.fixture
@@ -220,11 +224,11 @@ def test_a_run_of_something_else_leaves_an_orphan_that_stands_still(shell: Shell
     with shell.start("run", "j.yaml") as again:
         until(lambda: "orphaned" not in shell.row("j"), "who is asked for by its spec is carried on")
         again.send_signal(signal.SIGTERM)
-        again.communicate(timeout=30)
+        again.communicate(timeout=DEADLINE)
     with shell.start("wait", "j") as waiting:
         until(lambda: "orphaned" not in shell.row("j"), "who is asked for by its name is carried on")
         waiting.send_signal(signal.SIGTERM)
-        waiting.communicate(timeout=30)
+        waiting.communicate(timeout=DEADLINE)
 
 
 def test_an_engine_that_waits_for_room_says_who_has_it_and_stands_still(shell: Shell) -> None:
@@ -239,7 +243,7 @@ def test_an_engine_that_waits_for_room_says_who_has_it_and_stands_still(shell: S
         assert waiting.stderr is not None
         assert waiting.stderr.readline().startswith("vmf: j (job 1) is orphaned, suspended: its engine is gone")
         assert shell.vmf("rm", "j").returncode == 0
-        assert waiting.wait(30) == 3
+        assert waiting.wait(DEADLINE) == 3
     assert [each.job.name for each in shell.records()] == ["k"]
 
 
@@ -248,7 +252,7 @@ def test_a_held_job_has_no_machine_until_it_is_released(shell: Shell) -> None:
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         assert shell.vmf("hold", "j").stdout == "j: held\n"
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 76
     assert "j: held, exit code 76 (vmf)" in out
     assert "The job's owner put it on hold. `vmf release` lets it be run" in err
@@ -272,7 +276,7 @@ def test_a_job_that_waits_for_room_can_be_held(shell: Shell) -> None:
         shell.reaches("a", "running")
         assert shell.vmf("hold", "b").stdout == "b: held\n"
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 def test_the_name_of_a_held_job_may_have_been_taken(shell: Shell) -> None:
@@ -280,7 +284,7 @@ def test_the_name_of_a_held_job_may_have_been_taken(shell: Shell) -> None:
     with shell.start("run", "j.yaml") as process:
         shell.reaches("j", "running")
         assert shell.vmf("hold", "j").returncode == 0
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     with shell.start("run", "j.yaml") as process:
         until(lambda: [each.state for each in shell.records("j")] == ["held", "running"], "the second runs")
         refused = shell.vmf("release", "1")
@@ -288,7 +292,7 @@ def test_the_name_of_a_held_job_may_have_been_taken(shell: Shell) -> None:
         assert "a live job is already called 'j'" in refused.stderr
         assert "`vmf rm 1` forgets this one" in refused.stderr
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
 
 
 def test_a_watch_lists_the_jobs_again_whenever_there_is_news(shell: Shell) -> None:
@@ -301,8 +305,8 @@ def test_a_watch_lists_the_jobs_again_whenever_there_is_news(shell: Shell) -> No
             while seen[-1:] != ["running"]:
                 seen.append(json.loads(watching.stdout.readline())[0]["state"])
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            process.communicate(timeout=DEADLINE)
         while seen[-1] != "removed":
             seen.append(json.loads(watching.stdout.readline())[0]["state"])
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(10) == 0
+        assert watching.wait(DEADLINE) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Shell
+from shell import DEADLINE, Shell
 
 pytestmark = pytest.mark.packaging
 
@@ -72,7 +72,7 @@ def test_a_run_is_timed_and_gets_the_amended_machine(shell: Shell) -> None:
         shell.reaches("j", "running")
         machine = json.loads((shell.home / "hosts/farm/machines/vmf-1-1/machine.json").read_text())
         assert shell.vmf("rm", "j").returncode == 0
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=DEADLINE)
     assert machine["kernel_parameters"] == "site=thirdparty"
     assert "thirdparty_timer: created vmf-1-1 in " in err
 

@@ -14,7 +14,7 @@ from crash import awake
 from crash.lives import Life
 from crash.place import Place, host_of
 from faults import ALWAYS, will_fail
-from shell import HOST
+from shell import HOST, gone
 from vmf.model import MEBIBYTE
 from vmf.run import checksums
 from vmf.store import Record
@@ -75,6 +75,9 @@ class FakePlace(Place):
         return [str(each) for each in machines if World(each.parents[1]).state(each.name).power in ALIVE]
 
     def left_behind(self) -> list[str]:
+        for pid in self._ghosts():
+            with suppress(AssertionError):  # it is told below
+                gone(pid)
         return [f"process {pid}" for pid in self._ghosts()]
 
     def kill(self, record: Record) -> None:

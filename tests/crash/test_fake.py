@@ -22,10 +22,21 @@ def own(life: str) -> Iterator[str]:
 
 
 def settled(steps) -> list[str]:
-    """Steps without the looks at a guest that was found to run still: how many there are is a matter of luck."""
+    """Steps without the looks that are a matter of luck.
+
+    Those are at a guest that was found to run still, of which there may be several, and at one that was asked to power
+    off, which may be off when it has been asked.
+    """
     looks = ["state running" if step.startswith("state running ") else step for step in steps]
-    pairs = zip_longest(looks, looks[1:], fillvalue="")
-    return [step for step, later in pairs if not (step == "state running" and later.startswith("state "))]
+    around = zip(["", *looks], looks, [*looks[1:], ""], strict=False)
+    return [step for before, step, later in around if not _is_luck(before, step, later)]
+
+
+def _is_luck(before: str, step: str, later: str) -> bool:
+    return (step == "state running" and later.startswith("state ")) or (before, step) == (
+        "after shut_down",
+        "state off",
+    )
 
 
 OWN = [(life, step) for life in STEPS if life != "plain" for step in own(life)]

@@ -101,3 +101,7 @@ def build(folder=BUILT):
     """The folder of the bundle, built once for this checkout."""
     bundle.build(RECIPE, folder, report=print)
     return folder
+
+
+if __name__ == "__main__":
+    build()

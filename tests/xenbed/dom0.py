@@ -12,7 +12,7 @@ from xenbed.emulator import SNAPSHOT, Emulator, Stuck
 
 WAKING_SECONDS = 120
 BOOTING_SECONDS = 300
-RUN_SECONDS = 60
+RUN_SECONDS = 300
 TRY_SECONDS = 15
 LOG_LINES = 40
 """Of what it wrote to its serial port: as many of the last ones as a failure shows."""
@@ -60,10 +60,15 @@ class Dom0:
             raise error
         return done.stdout.decode(errors="replace")
 
-    def restart_libvirtd(self, meanwhile=":"):
-        """Kill its libvirt, as a crash would, and return when a new one answers, with a command line run in between."""
+    def restart_libvirtd(self, meanwhile=":", *, before=":"):
+        """Kill its libvirt, as a crash would, and return when a new one answers.
+
+        A command line is run first, and another one while there is none; they share variables.
+        """
         started = "until libvirtd --daemon --listen; do sleep 0.2; done"  # it waits for the old one's port
-        self.run(f"kill -9 $(pidof libvirtd); {meanwhile}; {started}; until virsh version; do sleep 0.2; done")
+        self.run(
+            f"{before}; kill -9 $(pidof libvirtd); {meanwhile}; {started}; until virsh version; do sleep 0.2; done"
+        )
 
     def kill(self):
         """Pull the plug: nothing of it is left but its log."""

@@ -161,15 +161,15 @@ class Exchange:
             if answer and answer.code is not None:
                 return answer
             waited = time.monotonic() - begun
+            if waited > QUIET_SECONDS and not spoken:
+                self._say(f"vmf: waiting for the guest of {self._name} to answer; Ctrl-C gives up")
+                spoken = True
             running = self._hypervisor.state(self._handle).power is Power.RUNNING
             if not running or waited > (work if answer else PATIENCE_SECONDS):
                 raise UsageError(
                     f"the guest of {self._name} does not answer",
                     hint="it has to keep the second part of the guest contract, docs/guest.md, and to run its script",
                 )
-            if waited > QUIET_SECONDS and not spoken:
-                self._say(f"vmf: waiting for the guest of {self._name} to answer; Ctrl-C gives up")
-                spoken = True
             time.sleep(LOOK_SECONDS)
 
 

@@ -107,7 +107,7 @@ class Guests(Struct, frozen=True, kw_only=True):
     """Abilities that the guest cannot try, for want of a driver or a program, each with the reason."""
     device: str = "vda"
     """What the guest calls its first disk, if its job says nothing of that."""
-    seconds: float = 60
+    seconds: float = 200
     """The longest that any of them may take to be ready, or to end."""
     memory: int = 256 * MEBIBYTE
 
@@ -254,7 +254,7 @@ class Bench:
 
     def told(self, handle: Handle, pattern: str) -> re.Match[str]:
         """Wait until a line of a machine's console is what a regular expression says; the match."""
-        line = re.compile(rf"^{pattern}\r?$", re.MULTILINE)
+        line = re.compile(rf"^{pattern}\r?\n", re.MULTILINE)
         return self.until(lambda: [*line.finditer(self.console(handle).decode(errors="replace"))], bool)[0]
 
     def counted(self, handle: Handle) -> int:

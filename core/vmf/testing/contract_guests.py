@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import re
+import select
 import selectors
 import time
 from collections.abc import Iterator
@@ -64,6 +65,7 @@ class GuestsContract:
         with closing(bench.hypervisor.open_console(handle)) as terminal:
             with pytest.raises(JobFault):
                 bench.hypervisor.open_console(handle)
+            assert select.select([], [terminal], [], bench.seconds)[1], "it never says that one can type"
             terminal.write(b"is anybody there\n")
             assert HEARD in b"".join(_until_closed(terminal, bench))
         bench.until(partial(bench.console, handle), partial(_contains, HEARD))

@@ -43,9 +43,11 @@ def take(folder: Path, machine: Machine, number: int, *, alive: Callable[[], boo
     try:
         report(0, machine.memory)
         write_whole(asked, str(number).encode())
-        while asked.exists() and alive():
+        is_done = False
+        while not is_done:
             time.sleep(LOOK_SECONDS)
             report(0, machine.memory)
+            is_done = not (asked.exists() and alive())
     except BaseException:
         fold(folder, machine, ended=False)
         raise

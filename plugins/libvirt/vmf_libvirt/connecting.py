@@ -177,19 +177,20 @@ def _bounded(late: threading.Event) -> Iterator[None]:
     children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
     before = _listed(children)
 
-    def end() -> None:
-        for child in _listed(children) - before:
-            late.set()
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGTERM)
+    over = threading.Event()
 
-    timer = threading.Timer(SSH_SECONDS, end)
-    timer.daemon = True
-    timer.start()
+    def end() -> None:
+        while not over.wait(SSH_SECONDS):  # it may be started only now
+            for child in _listed(children) - before:
+                late.set()
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGTERM)
+
+    threading.Thread(target=end, name="bound", daemon=True).start()
     try:
         yield
     finally:
-        timer.cancel()
+        over.set()
 
 
 def _listed(children: Path) -> frozenset[int]:

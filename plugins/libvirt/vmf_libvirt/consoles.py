@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -177,7 +178,7 @@ class Reader:
                 self.ended.wait(0.01)
 
     def tap(self, pipe: int) -> None:
-        """Also write what is read into a pipe, which is closed at the end."""
+        """Also write what is read into a pipe or a socket, which is closed at the end."""
         with self._lock:
             self._taps = (*self._taps, pipe)
             if self.ended.is_set():
@@ -252,13 +253,13 @@ class Terminal:
     def __init__(self, reader: Reader, held: contextlib.ExitStack) -> None:
         self._reader = reader
         self._held = held
-        self._out, self._in = os.pipe2(os.O_CLOEXEC)
+        self._out, self._in = (each.detach() for each in socket.socketpair())
         os.set_blocking(self._in, False)
         held.callback(os.close, self._out)
         reader.tap(self._in)
 
     def fileno(self) -> int:
-        """Becomes readable when the guest has written something, or its machine has ended."""
+        """Becomes readable when the guest has written something, or its machine has ended; it is always writable."""
         return self._out
 
     def read(self) -> bytes:

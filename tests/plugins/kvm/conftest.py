@@ -108,7 +108,7 @@ def put(image, tmp_path):
 class KvmHost:
     """A host's folder, and the processes that belong to it."""
 
-    deadline = 60
+    deadline = 200
 
     def __init__(self, home):
         self.home = home

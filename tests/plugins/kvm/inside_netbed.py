@@ -26,7 +26,7 @@ LAN = "lan0"
 GATEWAY, GATEWAY_MAC = "10.118.0.1", "52:54:00:76:6d:66"
 ROUTER, SERVER, CALLER = "10.99.0.1", "10.99.0.11", "10.99.0.12"
 ON_LAN = {"type": NetworkType.BRIDGE, "bridge": LAN, "together": True}
-ADDRESSED = "ip addr add {}/24 dev eth0; ping -c 1 {} >/dev/null\n"
+ADDRESSED = "ip addr add {}/24 dev eth0; until ping -c 1 -W 5 {} >/dev/null; do :; done\n"
 SETTLED = "until ip -4 addr show eth0 | grep -q inet; do sleep 0.1; done\n"
 BY_GATEWAY = f"""{SETTLED}
 ip route add {GATEWAY} dev eth0
@@ -35,8 +35,8 @@ for half in 10.118.0.0/17 10.118.128.0/17; do ip route add $half via {GATEWAY}; 
 """Of a server that would answer its neighbours by way of the router."""
 CALLS = f"""echo vmf-ready
 {SETTLED}
-call() {{ nc -w 2 THERE 7000 </dev/null | grep -q served && said=answered || said=silent; echo "$1 $said"; }}
-ping -c 1 -W 5 ROUTER >/dev/null && echo router answers
+call() {{ nc -w 5 THERE 7000 </dev/null | grep -q served && said=answered || said=silent; echo "$1 $said"; }}
+for try in 1 2 3 4 5; do ping -c 1 -W 5 ROUTER >/dev/null && echo router answers && break; done
 echo "router $(ip neigh show ROUTER | grep -o '..:..:..:..:..:..')"
 call neighbour; echo $said
 echo "resolved $(ip neigh show THERE | grep -c REACHABLE)"

@@ -52,7 +52,7 @@ ALL = ["kernel", "initrd", "cdrom"]
 def counted(connection, machine):
     console = connection.console(machine, 0)
     assert b"lost" not in console
-    return [int(each) for each in re.findall(rb"^count (\d+)\r?$", console, re.MULTILINE)]
+    return [int(each) for each in re.findall(rb"^count (\d+)\r?\n", console, re.MULTILINE)]
 
 
 @pytest.fixture
@@ -290,7 +290,7 @@ def test_a_guest_that_changes_its_memory_all_the_time_is_taken_in_the_end(connec
     snapshot = connection.checkpoint(machine.name, 1, unreported)
     assert hurried
     assert snapshot.stopped > 0
-    assert 0 < snapshot.said <= len(connection.console(machine.name, 0))
+    assert snapshot.said is None or 0 < snapshot.said <= len(connection.console(machine.name, 0))
     assert connection.fold(machine.name).power is Power.RUNNING
     count_on(host, connection, machine.name)
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from shell import until
 from vmf.errors import HostLost, SetupError
 from vmf.files import programs
 from vmf_kvm import daemon
@@ -86,6 +87,15 @@ def test_a_folder_whose_files_are_not_ours_to_write_is_named(new_home, file):
 
 def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(new_home, monkeypatch):
     home = new_home()
+    dial = daemon.client.dial
+
+    def spoken(uri):
+        log = home / "daemon.log"
+        if log.exists():
+            until(lambda: "no room" in log.read_text(), "it has spoken")
+        return dial(uri)
+
+    monkeypatch.setattr(daemon.client, "dial", spoken)
     monkeypatch.setattr(daemon, "START_SECONDS", 0.5)
     with pytest.raises(HostLost, match="no room in the inn"):
         fake_daemon(home.parent, "echo no room in the inn >&2; exit 1").link()

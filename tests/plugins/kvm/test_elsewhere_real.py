@@ -14,10 +14,11 @@ import msgspec
 import pytest
 
 from libvirtbed import FOLDER
-from shell import DEADLINE, Shell
+from shell import DEADLINE, Shell, until
 from vmf.model import Transport
+from window import window
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 HELLO = Path(__file__).parents[3] / "specs/hello.yaml"
 DISKS = """\
@@ -96,7 +97,7 @@ def test_the_hello_job_brings_its_greeting_from_elsewhere(shell, bed, transport)
 def test_a_job_elsewhere_is_adopted(shell, bed, state):
     shell.job("echo said; echo done >out.txt; exit 3")
     with shell.start("run", "j.yaml") as engine:
-        shell.reaches("j", state)
+        until(lambda: state in {each for record in shell.records("j") for each in record.entered}, f"it is {state}")
         engine.send_signal(signal.SIGKILL)
     assert shell.vmf("wait", "j").returncode == 3
     assert (shell.folder / "j.results/out.txt").read_text() == "done\n"
@@ -106,16 +107,20 @@ def test_a_job_elsewhere_is_adopted(shell, bed, state):
 
 
 def test_a_host_that_goes_away_is_waited_for(shell, bed):
-    shell.job("echo done >out.txt; exit 3")
+    shell.job("echo up; read -r go </dev/console; echo done >out.txt; exit 3")
     with shell.start("run", "j.yaml") as engine:
         shell.reaches("j", "running")
+        until(lambda: "up\n" in shell.vmf("logs", "j").stdout, "it is up")
         bed.kill()
         try:
             while "asking again" not in engine.stdout.readline():
                 assert engine.poll() is None
         finally:
             bed.start()
-        assert engine.wait(DEADLINE) == 3
+        with window(shell, "j") as opened:
+            opened.joined()
+            opened.type(b"go\r")
+            assert engine.wait(DEADLINE) == 3
     assert (shell.folder / "j.results/out.txt").read_text() == "done\n"
     assert left(shell, bed) == []
 

@@ -19,6 +19,7 @@ files of others, a socket that QEMU makes. Two machines more are enough for all 
 ONLY = " or ".join(("not TestSystem", *OTHERWISE))
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("wide")
 def test_networks_of_the_computers_own_daemon(tmp_path):
     """In namespaces of their own; the wide guest is built before, as nobody there reaches its packages."""

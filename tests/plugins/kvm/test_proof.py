@@ -18,9 +18,9 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture
-def prove(connection):
+def prove(connection, host):
     """Proves on this connection's host that QEMU emulates processors."""
-    return partial(proof.prove, connection, folder=connection.daemon.folder, accelerator="tcg")
+    return partial(proof.prove, connection, folder=connection.daemon.folder, accelerator="tcg", seconds=host.deadline)
 
 
 def test_a_guest_that_boots_and_speaks_proves_an_accelerator(connection, prove, image):
@@ -101,6 +101,6 @@ proof.prove(Connection(home), image, folder=home, accelerator="tcg")
 
 def test_a_guest_elsewhere_proves_an_accelerator_there(remote_host, image, tmp_path):
     there = opened(remote_host(Transport.TCP), tmp_path)
-    assert proof.prove(there, image, folder=tmp_path, accelerator="tcg") == ""
+    assert proof.prove(there, image, folder=tmp_path, accelerator="tcg", seconds=200.0) == ""
     assert there.machines() == ()
     there.close()

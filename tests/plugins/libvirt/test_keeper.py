@@ -89,6 +89,7 @@ def test_a_close_has_let_go_when_it_returns_unless_that_hangs(monkeypatch):
 
     hanging, well = Keeper(lambda: "one", hang), Keeper(lambda: "two", let_go.append)
     assert (hanging.get(), well.get()) == ("one", "two")
+    monkeypatch.setattr(keeper, "CLOSE_SECONDS", 30.0)
     well.close()
     assert let_go == ["two"]
     monkeypatch.setattr(keeper, "CLOSE_SECONDS", 0.01)

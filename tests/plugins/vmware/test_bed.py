@@ -159,7 +159,7 @@ def test_a_datastore_or_path_that_is_not_there_is_refused(visitor, path):
 
 def test_a_machine_has_one_task_at_a_time(visitor):
     one = visitor.make(sectors.COUNTS)
-    visitor.bed.fault("PowerOnVM_Task", mode="slow", seconds=0.5)
+    visitor.bed.fault("PowerOnVM_Task", mode="slow", seconds=3.0)
     first = one.PowerOn()
     with pytest.raises(vim.fault.TaskInProgress) as caught:
         done(one.PowerOff())

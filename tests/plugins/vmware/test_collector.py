@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from queue import Queue
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
@@ -85,6 +85,7 @@ def waiting(session):
     deadline = monotonic() + SOON
     while not session.collector._tasks:
         assert monotonic() < deadline
+        sleep(0.01)
 
 
 def test_a_machine_that_changes_is_told_by_its_own_name(session, vm, heard):
@@ -169,7 +170,7 @@ def test_a_task_is_waited_for_and_its_result_returned(session, vm):
 
 
 def test_a_slow_one_too_which_tells_how_far_it_is(vsphere, session, vm):
-    vsphere.fault("PowerOnVM_Task", mode="slow", seconds=1.0)
+    vsphere.fault("PowerOnVM_Task", mode="slow", seconds=3.0)
     told = []
     session.run(session.machines.find(vm), "PowerOnVM_Task", lambda done, of: told.append((done, of)))
     assert session.machines.power(vm) == ON
@@ -202,7 +203,7 @@ def test_what_a_report_raises_breaks_it_off(vsphere, session, vm, monkeypatch):
     monkeypatch.setattr(
         session, "call", lambda ref, method, **more: (asked.append(method), call(ref, method, **more))[1]
     )
-    vsphere.fault("PowerOnVM_Task", mode="slow", seconds=0.5)
+    vsphere.fault("PowerOnVM_Task", mode="slow", seconds=60)
     with pytest.raises(Enough):
         session.run(session.machines.find(vm), "PowerOnVM_Task", report)
     assert session.collector._tasks == {}
@@ -210,7 +211,7 @@ def test_what_a_report_raises_breaks_it_off(vsphere, session, vm, monkeypatch):
 
 
 def test_a_task_ends_although_its_session_expires_meanwhile(vsphere, session, vm):
-    vsphere.fault("PowerOnVM_Task", mode="slow", seconds=1.0)
+    vsphere.fault("PowerOnVM_Task", mode="slow", seconds=3.0)
     task = session.call(session.machines.find(vm), "PowerOnVM_Task")
     done = Queue()
     thread = threading.Thread(target=lambda: done.put(session.collector.wait(task, unreported)))
@@ -287,7 +288,7 @@ def test_who_waits_for_a_host_that_goes_is_told_that_it_is_lost(own_session):
 
 def test_who_waits_for_a_connection_that_is_closed_is_told_so(vsphere, vsphere_host, vm, session):
     other = opened(vsphere_host(), "abcd")
-    vsphere.fault("PowerOnVM_Task", mode="slow", seconds=2.0)
+    vsphere.fault("PowerOnVM_Task", mode="slow", seconds=60)
     task = other.call(other.machines.find(vm), "PowerOnVM_Task")
     told = Queue()
 

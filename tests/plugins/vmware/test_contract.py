@@ -9,7 +9,7 @@ from vmf.spec.image import load_image
 from vmf.testing.abilities import tied
 from vmf.testing.contract_shell import GUESTS, TINY_LACKS, ShellContract
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 TOOLS = 'vcsim.tools = "TRUE"\n'
 """Has the test bed treat a guest as one with VMware Tools: it is asked to power off by its power button."""

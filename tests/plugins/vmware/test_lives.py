@@ -14,10 +14,11 @@ import pytest
 
 import vcsim
 from qemu import qemu_img
+from shell import DEADLINE
 from vmf_vmware import vmx
 from vsphere_shell import VsphereShell
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 HELLO = Path(__file__).parents[3] / "specs/hello-vmware.yaml"
 COUNTS = """\
@@ -153,7 +154,7 @@ def test_a_suspended_job_takes_nothing_and_goes_on(shell):
         assert shell.vmf("suspend", "j").returncode == 0
         assert [*shell.place("j").glob("*.vmss")]
         assert shell.vmf("resume", "j").returncode == 0
-        out, err = engine.communicate(timeout=120)
+        out, err = engine.communicate(timeout=DEADLINE)
     assert engine.returncode == 3, out + err
     counted(shell)
     assert shell.left() == []
@@ -175,7 +176,7 @@ def test_a_job_goes_on_upon_another_host_where_it_stood(shell, vsphere_program, 
             assert vacated.returncode == 0, vacated.stderr
             shell.reaches("j", "running")
             second = shell.records("j")[0].handle.host
-            out, err = engine.communicate(timeout=120)
+            out, err = engine.communicate(timeout=DEADLINE)
         assert engine.returncode == 3, out + err
         assert {first, second} == {"lab", "other"}
         counted(shell)
@@ -189,7 +190,7 @@ def test_a_job_whose_machine_dies_has_crashed(shell, vsphere):
         shell.says("j", "vmf-ready")
         (pid,) = vsphere.qemus()
         os.kill(pid, signal.SIGKILL)
-        out, err = engine.communicate(timeout=120)
+        out, err = engine.communicate(timeout=DEADLINE)
     assert shell.result()["outcome"] == "crashed", out + err
     assert shell.left() == []
 

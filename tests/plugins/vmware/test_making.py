@@ -32,9 +32,9 @@ from vmf_vmware import descriptor, vmx
 from vmf_vmware.connection import Connection
 from vmf_vmware.notes import Notes
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
-DEADLINE = 90.0
+DEADLINE = 200.0
 SCRIPT = "echo vmf-ready\necho made >made\n"
 FACTS = Facts(identity="x", memory=2**34, cpus=8, arch="x86_64", accelerator="vmware")
 

@@ -12,7 +12,7 @@ import pytest
 from xenbed import running
 from xenbed.image import Image
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

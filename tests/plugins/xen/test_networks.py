@@ -22,7 +22,8 @@ ip link set eth0 up
 udhcpc -i eth0 -s ./lease -T 1 -t 60 -q -n
 cat /sys/class/net/eth0/address >out.txt
 ip -4 -o addr show eth0 | awk '{ print $4 }' >>out.txt
-ping -c 1 -W 20 10.118.0.1 >>out.txt
+until ping -c 1 -W 20 10.118.0.1 >heard; do sleep 1; done
+cat heard >>out.txt
 echo asked
 read -r go </dev/console
 """
@@ -31,7 +32,8 @@ JOINS = """\
 ip link set eth0 up
 ip addr add 192.168.77.9/24 dev eth0
 cat /sys/class/net/eth0/address >out.txt
-ping -c 1 -W 20 192.168.77.1 >>out.txt
+until ping -c 1 -W 20 192.168.77.1 >heard; do sleep 1; done
+cat heard >>out.txt
 """
 """A guest on the bed's bridge, which nobody serves."""
 
