@@ -50,8 +50,10 @@ while sleep 1; do
 done &
 """
 GO = """\
+stty -echo </dev/console
 read -r go </dev/console
 """
+"""What is typed would stand in the midst of a counter's line."""
 SET = """\
 for each in begun whole; do
   rm clock
