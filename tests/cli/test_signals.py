@@ -8,6 +8,20 @@ import pytest
 
 from shell import DEADLINE, WITH_GRACE, Shell, until
 
+INTERRUPTED = """\
+import os, signal, sys
+from vmf.cli import main
+from vmf.cli.carry import Carrier
+
+carry = Carrier.carry
+def interrupted(*words):
+    os.kill(os.getpid(), signal.SIGINT)
+    return carry(*words)
+Carrier.carry = interrupted
+sys.exit(main(sys.argv[1:]))
+"""
+"""`vmf`, interrupted when jobs are its own already and nobody carries them yet."""
+
 
 def test_ctrl_c_asks_the_guest_and_cleans_up(shell: Shell) -> None:
     shell.job("hang")
@@ -34,6 +48,16 @@ def test_a_second_ctrl_c_forces_a_deaf_guest_at_once(shell: Shell) -> None:
     assert process.returncode == 77
     assert "vmf: forcing" in err
     assert "forcing the machine off" in out
+    assert shell.left_behind() == []
+
+
+def test_ctrl_c_in_the_moment_of_an_adoption_stops_what_is_adopted(shell: Shell) -> None:
+    shell.orphan("hang")
+    shell.program = ("-c", INTERRUPTED)
+    done = shell.vmf("wait", "j")
+    assert done.returncode == 77
+    assert "vmf: stopping" in done.stderr
+    assert [each.state for each in shell.records()] == ["removed"]
     assert shell.left_behind() == []
 
 

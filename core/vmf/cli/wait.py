@@ -35,8 +35,10 @@ def act(options: argparse.Namespace) -> int:
 
 def await_all(session: Session, carrier: Carrier, records: Sequence[Record]) -> tuple[Record, ...]:
     """Carry on the orphans among these jobs together, and wait for the others; the last records, in order."""
+    carrier.responsible = True
     orphaned = [owned for record in records if (owned := take(session.store, record.id, try_to_own))]
     last = {record.id: record for record in carrier.carry(orphaned)} if orphaned else {}
+    carrier.responsible = False
     for record in records:
         if record.id not in last and not carrier.over and (owned := take(session.store, record.id, own)):
             last[record.id] = carrier.carry([owned])[0]
