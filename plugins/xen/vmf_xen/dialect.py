@@ -50,9 +50,10 @@ FAILINGS = (
     Failing(words="Could not find bridge device", ability=f"network-{NetworkType.BRIDGE}"),
 )
 """What shows what a host cannot do."""
-STUMBLES = ("unable to detach locally attached disk", "timed out", "because of timeout")
+STUMBLES = ("unable to detach locally attached disk", "timed out", "because of timeout", "did not start: -9")
 """What Xen's library says of the overlay that the boot loader has read if dom0's QEMU has tidied it away before the
-library looks whether it is gone, a race of theirs; and of what took longer on a busy host than the library waits."""
+library looks whether it is gone, a race of theirs; and of what took longer on a busy host than the library waits: -9 is
+its `ERROR_TIMEDOUT`, the only word of a QEMU that does not answer within 10 s."""
 
 
 def dialect(words: XenHost) -> Dialect:

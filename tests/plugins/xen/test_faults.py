@@ -152,3 +152,32 @@ def test_a_host_without_power_is_lost_and_told(shell, dom0):
         assert "libvirt does not answer" in shell.vmf("show", "j").stdout
         engine.send_signal(signal.SIGKILL)
     assert "orphaned" in shell.row("j")
+
+
+HOGGED = """\
+import pathlib, socket, subprocess, time
+before = set(pathlib.Path("/var/run/xen").glob("qmp-libxl-*"))
+print("ready", flush=True)
+while True:
+    for path in set(pathlib.Path("/var/run/xen").glob("qmp-libxl-*")) - before:
+        with socket.socket(socket.AF_UNIX) as monitor:
+            if not monitor.connect_ex(str(path)):
+                monitor.recv(1)
+                while path.exists():
+                    time.sleep(0.1)
+                raise SystemExit
+    time.sleep(0.005)
+"""
+"""In dom0: be the one whom the QEMU of the next guest answers, until it is gone; Xen's library waits for it 10 s."""
+
+
+def test_a_guest_whose_qemu_does_not_answer_xen_in_time_is_started_again(shell, dom0):
+    shell.write("exit 3", results={})
+    with ThreadPoolExecutor() as beside:
+        hogged = beside.submit(dom0.run, "python3 - | tee /tmp/hogged", given=HOGGED.encode())
+        await_(lambda: dom0.run("cat /tmp/hogged 2>/dev/null || true").strip(), "somebody waits for a QEMU")
+        done = shell.vmf("run", "j.yaml")
+        hogged.result()
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert shell.result()["attempt"] == 1
+    assert shell.left() == []
