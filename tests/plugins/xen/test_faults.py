@@ -142,18 +142,6 @@ def test_what_is_not_there_is_told_with_whose_fault_it_is(shell, dom0):
     assert shell.left() == []
 
 
-def test_a_host_without_power_is_lost_and_told(shell, dom0):
-    shell.write(COUNTS)
-    with shell.start("run", "j.yaml") as engine:
-        shell.says("j", "count 1")
-        dom0.kill()
-        while "asking again" not in engine.stdout.readline():
-            assert engine.poll() is None
-        assert "libvirt does not answer" in shell.vmf("show", "j").stdout
-        engine.send_signal(signal.SIGKILL)
-    assert "orphaned" in shell.row("j")
-
-
 HOGGED = """\
 import pathlib, socket, subprocess, time
 before = set(pathlib.Path("/var/run/xen").glob("qmp-libxl-*"))
@@ -181,3 +169,15 @@ def test_a_guest_whose_qemu_does_not_answer_xen_in_time_is_started_again(shell, 
     assert done.returncode == 3, done.stdout + done.stderr
     assert shell.result()["attempt"] == 1
     assert shell.left() == []
+
+
+def test_a_host_without_power_is_lost_and_told(shell, dom0):
+    shell.write(COUNTS)
+    with shell.start("run", "j.yaml") as engine:
+        shell.says("j", "count 1")
+        dom0.kill()
+        while "asking again" not in engine.stdout.readline():
+            assert engine.poll() is None
+        assert "libvirt does not answer" in shell.vmf("show", "j").stdout
+        engine.send_signal(signal.SIGKILL)
+    assert "orphaned" in shell.row("j")
